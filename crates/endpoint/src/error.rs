@@ -83,11 +83,19 @@ impl EndpointError {
     #[must_use]
     pub fn next_step(&self) -> &'static str {
         match self {
-            Self::NotFound { .. } => "Check that the drive is connected and the path is right, then try again.",
+            Self::NotFound { .. } => {
+                "Check that the drive is connected and the path is right, then try again."
+            }
             Self::AlreadyExists { .. } => "Choose another name, or remove what is there.",
-            Self::PermissionDenied { .. } => "Give your account access to it, or run Keepwell as someone who has it.",
-            Self::NoSpace { .. } => "Free some space there, then run it again: what was stored before is safe.",
-            Self::Unexpected { .. } => "Look at what is at this path, and move it aside if it does not belong there.",
+            Self::PermissionDenied { .. } => {
+                "Give your account access to it, or run Keepwell as someone who has it."
+            }
+            Self::NoSpace { .. } => {
+                "Free some space there, then run it again: what was stored before is safe."
+            }
+            Self::Unexpected { .. } => {
+                "Look at what is at this path, and move it aside if it does not belong there."
+            }
             Self::Io { .. } => "Check the drive and its cable, then try again.",
         }
     }

@@ -56,7 +56,8 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     /// [`EndpointError::Unexpected`] where the object is shorter; [`EndpointError::NotFound`]; other trouble.
-    fn read_range(&self, key: &str, offset_bytes: u64, length_bytes: usize) -> Result<Vec<u8>, EndpointError>;
+    fn read_range(&self, key: &str, offset_bytes: u64, length_bytes: usize)
+    -> Result<Vec<u8>, EndpointError>;
 
     /// Begins a new object.
     ///
