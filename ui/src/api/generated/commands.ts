@@ -1,0 +1,218 @@
+// Made from crates/api by `KEEPWELL_EXPORT_TYPES=1 cargo test -p keepwell-api typescript`. Not to be edited.
+import type { AppInfo } from "./AppInfo";
+import type { BackupRun } from "./BackupRun";
+import type { DiffPage } from "./DiffPage";
+import type { Done } from "./Done";
+import type { EntryPage } from "./EntryPage";
+import type { FilePreview } from "./FilePreview";
+import type { FilePreviewGet } from "./FilePreviewGet";
+import type { FileVersions } from "./FileVersions";
+import type { FileVersionsGet } from "./FileVersionsGet";
+import type { FindPage } from "./FindPage";
+import type { FirstRunStart } from "./FirstRunStart";
+import type { FirstRunStarted } from "./FirstRunStarted";
+import type { FolderList } from "./FolderList";
+import type { FolderListing } from "./FolderListing";
+import type { FolderSuggestions } from "./FolderSuggestions";
+import type { Job } from "./Job";
+import type { JobChanges } from "./JobChanges";
+import type { JobChangesGet } from "./JobChangesGet";
+import type { JobGet } from "./JobGet";
+import type { JobList } from "./JobList";
+import type { JobPage } from "./JobPage";
+import type { JobPart } from "./JobPart";
+import type { JobStarted } from "./JobStarted";
+import type { LogPage } from "./LogPage";
+import type { Nothing } from "./Nothing";
+import type { Place } from "./Place";
+import type { PlaceCheck } from "./PlaceCheck";
+import type { PlaceForget } from "./PlaceForget";
+import type { PlaceGet } from "./PlaceGet";
+import type { PlaceList } from "./PlaceList";
+import type { PlaceListGet } from "./PlaceListGet";
+import type { PlaceRename } from "./PlaceRename";
+import type { Plan } from "./Plan";
+import type { PlanGet } from "./PlanGet";
+import type { PlanList } from "./PlanList";
+import type { PlanRemove } from "./PlanRemove";
+import type { PlanRun } from "./PlanRun";
+import type { PlanSave } from "./PlanSave";
+import type { ProblemPage } from "./ProblemPage";
+import type { Receipt } from "./Receipt";
+import type { RepositoryAdd } from "./RepositoryAdd";
+import type { RepositoryCreate } from "./RepositoryCreate";
+import type { RepositoryCreated } from "./RepositoryCreated";
+import type { RepositoryInfo } from "./RepositoryInfo";
+import type { RepositoryInfoGet } from "./RepositoryInfoGet";
+import type { RepositoryKeyAdd } from "./RepositoryKeyAdd";
+import type { RepositoryKeyAdded } from "./RepositoryKeyAdded";
+import type { RepositoryKeyRemove } from "./RepositoryKeyRemove";
+import type { RepositoryKeys } from "./RepositoryKeys";
+import type { RestoreOperations } from "./RestoreOperations";
+import type { RestoreOperationsGet } from "./RestoreOperationsGet";
+import type { RestorePreview } from "./RestorePreview";
+import type { RestorePreviewGet } from "./RestorePreviewGet";
+import type { RestoreStart } from "./RestoreStart";
+import type { SchedulerStatus } from "./SchedulerStatus";
+import type { Settings } from "./Settings";
+import type { SettingsSet } from "./SettingsSet";
+import type { SnapshotDiff } from "./SnapshotDiff";
+import type { SnapshotFiles } from "./SnapshotFiles";
+import type { SnapshotFind } from "./SnapshotFind";
+import type { SnapshotList } from "./SnapshotList";
+import type { SnapshotPage } from "./SnapshotPage";
+
+/** Every command: what it takes and what it answers. */
+export interface Commands {
+  /** What the program is, where its state is, whether the first questions are due. */
+  "app.info": { request: Nothing; answer: AppInfo };
+  /** The settings. */
+  "settings.get": { request: Nothing; answer: Settings };
+  /** Replaces the settings. */
+  "settings.set": { request: SettingsSet; answer: Settings };
+  /** Folders worth protecting and drives copies may go to. */
+  "folder.suggestions": { request: Nothing; answer: FolderSuggestions };
+  /** The folders in a folder of this machine. */
+  "folder.list": { request: FolderList; answer: FolderListing };
+  /** Makes repository, place and plan from three answers and starts the first backup. */
+  "firstRun.start": { request: FirstRunStart; answer: FirstRunStarted };
+  /** The person does not want the questions now. */
+  "firstRun.skip": { request: Nothing; answer: Done };
+  /** Makes a new repository and its place. */
+  "repository.create": { request: RepositoryCreate; answer: RepositoryCreated };
+  /** Adds a repository that exists as a place. */
+  "repository.add": { request: RepositoryAdd; answer: Place };
+  /** What a repository says about itself. */
+  "repository.info": { request: RepositoryInfoGet; answer: RepositoryInfo };
+  /** The passwords and recovery keys that open it. */
+  "repository.keys": { request: RepositoryInfoGet; answer: RepositoryKeys };
+  /** Adds a password or makes a recovery key. */
+  "repository.keyAdd": { request: RepositoryKeyAdd; answer: RepositoryKeyAdded };
+  /** Takes a password or recovery key out of use. */
+  "repository.keyRemove": { request: RepositoryKeyRemove; answer: Done };
+  /** All places, with their health if asked for. */
+  "place.list": { request: PlaceListGet; answer: PlaceList };
+  /** One place with its health. */
+  "place.get": { request: PlaceGet; answer: Place };
+  /** Gives a place another name. */
+  "place.rename": { request: PlaceRename; answer: Place };
+  /** Forgets a place; deletes nothing there. */
+  "place.forget": { request: PlaceForget; answer: Done };
+  /** Starts a check. */
+  "place.check": { request: PlaceCheck; answer: JobStarted };
+  /** All plans. */
+  "plan.list": { request: Nothing; answer: PlanList };
+  /** One plan. */
+  "plan.get": { request: PlanGet; answer: Plan };
+  /** Makes or changes a plan. */
+  "plan.save": { request: PlanSave; answer: Plan };
+  /** Removes a plan; its snapshots stay. */
+  "plan.remove": { request: PlanRemove; answer: Done };
+  /** Runs a plan now. */
+  "plan.run": { request: PlanRun; answer: JobStarted };
+  /** What the scheduler is about to do. */
+  "scheduler.status": { request: Nothing; answer: SchedulerStatus };
+  /** Starts one backup without a plan. */
+  "backup.run": { request: BackupRun; answer: JobStarted };
+  /** Snapshots, newest first. */
+  "snapshot.list": { request: SnapshotList; answer: SnapshotPage };
+  /** One folder of a snapshot. */
+  "snapshot.files": { request: SnapshotFiles; answer: EntryPage };
+  /** What differs between two snapshots. */
+  "snapshot.diff": { request: SnapshotDiff; answer: DiffPage };
+  /** Names in all snapshots. */
+  "snapshot.find": { request: SnapshotFind; answer: FindPage };
+  /** Every version of one path. */
+  "file.versions": { request: FileVersionsGet; answer: FileVersions };
+  /** The start of a file, or a small picture. */
+  "file.preview": { request: FilePreviewGet; answer: FilePreview };
+  /** What a restore would do. */
+  "restore.preview": { request: RestorePreviewGet; answer: RestorePreview };
+  /** More of what it would do. */
+  "restore.operations": { request: RestoreOperationsGet; answer: RestoreOperations };
+  /** Starts the very plan that was shown. */
+  "restore.start": { request: RestoreStart; answer: JobStarted };
+  /** Jobs, newest first. */
+  "job.list": { request: JobList; answer: JobPage };
+  /** One job. */
+  "job.get": { request: JobGet; answer: Job };
+  /** Waits for changes of jobs; the whole picture first. */
+  "job.changes": { request: JobChangesGet; answer: JobChanges };
+  /** Stops a job. */
+  "job.cancel": { request: JobGet; answer: Job };
+  /** Holds a job. */
+  "job.pause": { request: JobGet; answer: Job };
+  /** Lets a held job go on. */
+  "job.resume": { request: JobGet; answer: Job };
+  /** Holds every job of this process. */
+  "job.pauseAll": { request: Nothing; answer: Done };
+  /** Lets every held job go on. */
+  "job.resumeAll": { request: Nothing; answer: Done };
+  /** Lets a halted job go on although its brake was pulled. */
+  "job.confirm": { request: JobGet; answer: Job };
+  /** Asks for the same work again, as a new job. */
+  "job.retry": { request: JobGet; answer: JobStarted };
+  /** The problems of a job. */
+  "job.problems": { request: JobPart; answer: ProblemPage };
+  /** The log of a job. */
+  "job.log": { request: JobPart; answer: LogPage };
+  /** The signed receipt of a finished job. */
+  "job.receipt": { request: JobGet; answer: Receipt };
+}
+
+/** The name of a command. */
+export type CommandName = keyof Commands;
+
+/** All names, in the order of the table. */
+export const commandNames: readonly CommandName[] = [
+  "app.info",
+  "settings.get",
+  "settings.set",
+  "folder.suggestions",
+  "folder.list",
+  "firstRun.start",
+  "firstRun.skip",
+  "repository.create",
+  "repository.add",
+  "repository.info",
+  "repository.keys",
+  "repository.keyAdd",
+  "repository.keyRemove",
+  "place.list",
+  "place.get",
+  "place.rename",
+  "place.forget",
+  "place.check",
+  "plan.list",
+  "plan.get",
+  "plan.save",
+  "plan.remove",
+  "plan.run",
+  "scheduler.status",
+  "backup.run",
+  "snapshot.list",
+  "snapshot.files",
+  "snapshot.diff",
+  "snapshot.find",
+  "file.versions",
+  "file.preview",
+  "restore.preview",
+  "restore.operations",
+  "restore.start",
+  "job.list",
+  "job.get",
+  "job.changes",
+  "job.cancel",
+  "job.pause",
+  "job.resume",
+  "job.pauseAll",
+  "job.resumeAll",
+  "job.confirm",
+  "job.retry",
+  "job.problems",
+  "job.log",
+  "job.receipt",
+];
+
+/** The escaped form of a path a person typed (paths from answers are escaped already). */
+export const pathFromText = (text: string): string => text.replaceAll("%", "%25");
