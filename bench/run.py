@@ -1,0 +1,157 @@
+#!/usr/bin/env python3
+"""Measures keepwell side by side with its peers, in one run, in interleaved rounds, and prints the table.
+
+    npm run bench                                   Linux 6.1 source, all tools, three rounds; writes bench/README.md
+    npm run bench -- --corpus large                 few large files instead of many small ones
+    npm run bench -- --corpus small --rounds 1      a smoke run of a minute, writes nothing
+    npm run bench -- --only keepwell,restic
+
+Every step is done by each tool in turn before the next step begins, so that a slow minute of the machine falls on
+all. The tree is in memory before anything is measured; dirty pages are flushed before each measurement. The first
+round also compares every restored tree with the source, byte for byte: a tool that restores wrongly is not fast.
+"""
+
+import argparse
+import json
+import multiprocessing
+import os
+import shutil
+import subprocess
+import sys
+import time
+
+import corpus
+import report
+import tools
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def measure(command, environment, folder, log):
+    """Runs a command; its seconds, CPU seconds and peak memory (of the largest process in it)."""
+    os.sync()
+    started = time.monotonic()
+    process = subprocess.Popen(command, env=environment, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.monotonic() - started
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        raise SystemExit(f"{' '.join(command[:3])} … ended with {process.returncode}; its words are in {log.name}")
+    return {"seconds": seconds, "cpu_seconds": usage.ru_utime + usage.ru_stime, "peak_bytes": usage.ru_maxrss * 1024}
+
+
+def one_round(number, source, room, chosen, results, compare):
+    """All steps, each by every tool; who begins moves on from round to round."""
+    tree = os.path.join(room, "tree")
+    shutil.rmtree(tree, ignore_errors=True)
+    subprocess.run(["cp", "-a", source, tree], check=True)
+    corpus.warm(tree)
+    turn = number % len(chosen)
+    running = [kind(room) for kind in chosen[turn:] + chosen[:turn]]
+    for tool in running:
+        tool.prepare()
+    with open(os.path.join(room, "log.txt"), "ab") as log:
+        for step in ("first", "unchanged", "changed"):
+            if step == "changed":
+                corpus.change(tree, seed=number)
+            for tool in running:
+                command = tool.backup(step)
+                if command is None:
+                    continue
+                found = measure(command, tool.environment(), tree, log)
+                found["repository_bytes"] = tool.repository_bytes()
+                keep(results, tool, step, found, number)
+        for tool in running:
+            target = os.path.join(room, "restored")
+            shutil.rmtree(target, ignore_errors=True)
+            os.makedirs(target)
+            keep(results, tool, "restore", measure(tool.restore(target), tool.environment(), room, log), number)
+            # cp and tar hold the first state only.
+            if compare and (tool.peer or tool.name == "keepwell"):
+                for what in corpus.differences(tree, restored_root(target, tree)):
+                    print(f"  {tool.name}: RESTORED WRONGLY: {what}", flush=True)
+            shutil.rmtree(target)
+    for tool in running:
+        shutil.rmtree(tool.room)
+    shutil.rmtree(tree)
+
+
+def restored_root(target, tree):
+    """Where the tree begins in a restored folder: some tools put the whole path of origin back below the target."""
+    while sorted(os.listdir(target)) != sorted(os.listdir(tree)):
+        inside = os.listdir(target)
+        if len(inside) != 1 or not os.path.isdir(os.path.join(target, inside[0])):
+            break
+        target = os.path.join(target, inside[0])
+    return target
+
+
+def keep(results, tool, step, found, number):
+    """Notes one measurement and says it."""
+    results.setdefault(tool.name, {}).setdefault(step, []).append(found)
+    print(f"  round {number + 1}  {tool.name:18} {step:10} {found['seconds']:7.2f} s  cpu {found['cpu_seconds']:6.1f} s"
+          f"  {found['peak_bytes'] / report.MIB:6.0f} MiB", flush=True)
+
+
+def corpus_path(name, cache, given):
+    """Makes the corpus asked for, where it is not there yet, and says where it is."""
+    return corpus.linux(cache, given) if name == "linux" else getattr(corpus, name)(cache)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--corpus", choices=["linux", "large", "small"], default="linux")
+    parser.add_argument("--only", help="comma-separated: keepwell,restic,rustic,borg,cp,tar")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--source", help="a folder that holds the Linux source already")
+    parser.add_argument("--cache", default=os.path.join(
+        os.environ.get("XDG_CACHE_HOME", os.path.expanduser("~/.cache")), "keepwell-bench"),
+        help="where the corpora and the repositories under test are kept")
+    parser.add_argument("--no-build", action="store_true", help="measure the release build that is there")
+    parser.add_argument("--write", action=argparse.BooleanOptionalAction,
+                        help="write the tables into bench/README.md (on for whole runs of linux and large)")
+    parser.add_argument("--json", help="also keep every single measurement in this file")
+    options = parser.parse_args()
+
+    names = set(options.only.split(",")) if options.only else set()
+    chosen = tools.find(names)
+    if not chosen:
+        raise SystemExit("None of the tools asked for is here.")
+    if tools.Keepwell in chosen and not options.no_build and "KEEPWELL_BIN" not in os.environ:
+        subprocess.run(["cargo", "build", "--release", "-q", "-p", "keepwell-cli"], cwd=os.path.dirname(HERE), check=True)
+    os.makedirs(options.cache, exist_ok=True)
+    # In a process of its own: what this one ever used would count as the peak memory of every program it starts.
+    with multiprocessing.get_context("fork").Pool(1) as aside:
+        source = aside.apply(corpus_path, (options.corpus, options.cache, options.source))
+    about = corpus.describe(source)
+    room = os.path.join(options.cache, "room")
+    shutil.rmtree(room, ignore_errors=True)
+    os.makedirs(room)
+    results = {}
+    versions = [kind(room).version() for kind in chosen]
+    for number in range(options.rounds):
+        one_round(number, source, room, chosen, results, compare=number == 0)
+    shutil.rmtree(room, ignore_errors=True)
+
+    order = [kind.name for kind in chosen]
+    peers = [kind.name for kind in chosen if kind.peer]
+    lines = [f"{about['files']:,} files, {about['bytes'] / report.MIB:,.0f} MiB; median of {options.rounds} interleaved "
+             f"rounds, warm cache, {time.strftime('%Y-%m-%d', time.gmtime())}.",
+             f"Machine: {report.machine()}.", "Versions: " + "; ".join(v for v in versions if v) + ".", ""]
+    lines += report.table(results, order)
+    if "keepwell" in results and peers:
+        goal_lines, short = report.goal_table(report.goals(results, peers))
+        lines += ["", *goal_lines, ""]
+        lines += ["Where it falls short:", "", *short] if short else ["Every goal is reached."]
+    print("\n" + "\n".join(lines))
+    if options.json:
+        with open(options.json, "w", encoding="utf-8") as file:
+            json.dump({"corpus": about, "machine": report.machine(), "results": results}, file, indent=1)
+    whole = options.corpus != "small" and not options.only
+    if options.write or (options.write is None and whole):
+        report.write_block(os.path.join(HERE, "README.md"), options.corpus, lines)
+        print("\nwritten to bench/README.md")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
