@@ -171,8 +171,8 @@ function setupMacos() {
 
 function cargoFor(target, args) {
   const command = args[0];
-  // Cargo finds its subcommands on the PATH; Debian's clippy and cargo must come before rustup's.
-  const path = `/usr/bin:${join(venv(), "bin")}:${process.env.PATH}`;
+  // Cargo finds its subcommands on the PATH, cargo-zigbuild the Python that has zig; Debian's cargo comes before rustup's.
+  const path = `${join(venv(), "bin")}:/usr/bin:${process.env.PATH}`;
   if (target === macos) {
     if (command !== "check") {
       say("Only `check` is possible for macOS here: there is neither its linker nor a Mac.");
