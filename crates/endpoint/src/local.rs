@@ -1,11 +1,43 @@
-//! Places on this machine: a store of whole objects in a folder ([`store`]).
+//! Places on this machine: a store of whole objects in a folder ([`store`]), and trees of files with all their
+//! metadata ([`Folder`], [`LocalFile`]).
+//!
+//! Every system offers the same types and functions; what differs lies in one file a system. Deliberately not here:
+//! walking, excluding, copying (`backup`).
 
+mod item;
 pub mod store;
+
+#[cfg(unix)]
+mod accounts_unix;
+#[cfg(target_os = "linux")]
+mod linux;
+#[cfg(target_os = "macos")]
+mod macos;
 #[cfg(unix)]
 mod store_unix;
+#[cfg(unix)]
+mod unix;
+#[cfg(unix)]
+mod unix_file;
+#[cfg(unix)]
+mod unix_metadata;
+
 #[cfg(windows)]
 mod store_windows;
 #[cfg(windows)]
 mod windows_path;
 
+pub use item::{MetadataOptions, MetadataPart, MetadataTrouble, NamedItem, Stat};
 pub use store::LocalStore;
+#[cfg(unix)]
+pub use accounts_unix::Accounts;
+#[cfg(unix)]
+pub use unix::{Folder, OPEN_FOLDERS_LIMIT};
+#[cfg(unix)]
+pub use unix_file::LocalFile;
+#[cfg(unix)]
+pub use unix_metadata::ATTRIBUTE_LIMIT_BYTES;
+
+#[cfg(all(test, unix))]
+#[path = "local/unix_tests.rs"]
+mod tests;

@@ -1,0 +1,203 @@
+//! What Linux does in its own way: `statx`, listing without a copy of the handle, attributes of names, modes of devices.
+//!
+//! Invariant: nothing here follows a symbolic link: where a call only takes a path, it is the path of a handle below
+//! `/proc/self/fd`. Deliberately not here: birth times are read but can not be set, and the flags of `chattr` are not
+//! kept.
+
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::sync::OnceLock;
+
+use keepwell_model::{EntryKind, Timestamp};
+use rustix::fs::{
+    Advice, AtFlags, FileType, Mode, OFlags, RawDir, SeekFrom, Statx, StatxFlags, XattrFlags,
+};
+use rustix::io::Errno;
+
+use super::item::{NamedItem, Stat};
+use super::unix_metadata::Target;
+
+/// How much of a folder is read at once.
+const LISTING_BYTES: usize = 32 * 1024;
+
+/// The error for an attribute that is not there.
+pub(super) const NO_SUCH_ATTRIBUTE: Errno = Errno::NODATA;
+
+pub(super) fn names(handle: &OwnedFd) -> Result<Vec<NamedItem>, Errno> {
+    rustix::fs::seek(handle, SeekFrom::Start(0))?;
+    let mut buffer = [MaybeUninit::uninit(); LISTING_BYTES];
+    let mut listing = RawDir::new(handle, &mut buffer);
+    let mut items = Vec::new();
+    while let Some(entry) = listing.next() {
+        let entry = entry?;
+        let name = entry.file_name().to_bytes();
+        if name == b"." || name == b".." {
+            continue;
+        }
+        items.push(NamedItem { name: name.to_vec(), kind: kind(entry.file_type()), inode: entry.ino() });
+    }
+    Ok(items)
+}
+
+fn kind(file_type: FileType) -> Option<EntryKind> {
+    Some(match file_type {
+        FileType::RegularFile => EntryKind::File,
+        FileType::Directory => EntryKind::Folder,
+        FileType::Symlink => EntryKind::Symlink,
+        FileType::Fifo => EntryKind::Pipe,
+        FileType::Socket => EntryKind::Socket,
+        FileType::CharacterDevice => EntryKind::CharacterDevice,
+        FileType::BlockDevice => EntryKind::BlockDevice,
+        FileType::Unknown => return None,
+    })
+}
+
+pub(super) fn stat(folder: &OwnedFd, name: &[u8]) -> Result<Stat, Errno> {
+    to_stat(&rustix::fs::statx(folder, name, AtFlags::SYMLINK_NOFOLLOW, wanted())?)
+}
+
+pub(super) fn stat_handle<Handle: AsFd>(handle: &Handle) -> Result<Stat, Errno> {
+    to_stat(&rustix::fs::statx(handle, c"", AtFlags::EMPTY_PATH, wanted())?)
+}
+
+fn wanted() -> StatxFlags {
+    StatxFlags::BASIC_STATS | StatxFlags::BTIME
+}
+
+fn to_stat(statx: &Statx) -> Result<Stat, Errno> {
+    let mode = u32::from(statx.stx_mode);
+    let kind = kind(FileType::from_raw_mode(mode)).ok_or(Errno::OPNOTSUPP)?;
+    let is_device = matches!(kind, EntryKind::CharacterDevice | EntryKind::BlockDevice);
+    let time = |time: &rustix::fs::StatxTimestamp| Timestamp::new(time.tv_sec, time.tv_nsec);
+    let has_birth = statx.stx_mask & StatxFlags::BTIME.bits() != 0;
+    Ok(Stat {
+        kind,
+        size_bytes: statx.stx_size,
+        allocated_bytes: statx.stx_blocks.saturating_mul(512),
+        mode: mode & 0o7777,
+        user_id: statx.stx_uid,
+        group_id: statx.stx_gid,
+        modified: time(&statx.stx_mtime),
+        changed: time(&statx.stx_ctime),
+        created: has_birth.then(|| time(&statx.stx_btime)),
+        inode: statx.stx_ino,
+        file_system: u64::from(statx.stx_dev_major) << 32 | u64::from(statx.stx_dev_minor),
+        link_count: u64::from(statx.stx_nlink),
+        device: is_device.then_some((statx.stx_rdev_major, statx.stx_rdev_minor)),
+        windows_attributes: None,
+        bsd_flags: None,
+    })
+}
+
+pub(super) fn open_for_reading(folder: &OwnedFd, name: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {
+    match rustix::fs::openat(folder, name, flags | OFlags::NOATIME, Mode::empty()) {
+        // Only the owner may leave the access time alone.
+        Err(Errno::PERM) => rustix::fs::openat(folder, name, flags, Mode::empty()),
+        result => result,
+    }
+}
+
+pub(super) fn create_special(
+    folder: &OwnedFd,
+    name: &[u8],
+    kind: EntryKind,
+    mode: Mode,
+    (major, minor): (u32, u32),
+) -> Result<(), Errno> {
+    let file_type = match kind {
+        EntryKind::Pipe => FileType::Fifo,
+        EntryKind::CharacterDevice => FileType::CharacterDevice,
+        EntryKind::BlockDevice => FileType::BlockDevice,
+        _ => return Err(Errno::INVAL),
+    };
+    rustix::fs::mknodat(folder, name, file_type, mode, rustix::fs::makedev(major, minor))
+}
+
+pub(super) fn advise_sequential<Handle: AsFd>(handle: &Handle) {
+    // Advice only: a file system that does not take it reads just as well.
+    let _ = rustix::fs::fadvise(handle, 0, None, Advice::Sequential);
+}
+
+/// The bits this process takes from the mode of every new file, where the system tells without changing them.
+pub(super) fn process_umask() -> Option<u32> {
+    static UMASK: OnceLock<Option<u32>> = OnceLock::new();
+    *UMASK.get_or_init(|| {
+        let status = std::fs::read_to_string("/proc/self/status").ok()?;
+        let umask = status.lines().find_map(|line| line.strip_prefix("Umask:"))?;
+        u32::from_str_radix(umask.trim(), 8).ok()
+    })
+}
+
+pub(super) fn has_attributes(file: &OwnedFd) -> bool {
+    let mut buffer = [0_u8; 16];
+    match rustix::fs::flistxattr(file, &mut buffer[..]) {
+        Ok(length) => length > 0,
+        Err(errno) => errno == Errno::RANGE,
+    }
+}
+
+/// Labels the system gives by itself; they are not ours to remove.
+pub(super) fn attribute_belongs_to_system(name: &[u8]) -> bool {
+    matches!(name, b"security.selinux" | b"security.ima" | b"security.evm" | b"security.SMACK64")
+}
+
+/// The path of a handle, or of a name in it, for calls that take only paths. Short, however deep the tree.
+fn path_of(target: Target<'_>) -> Vec<u8> {
+    match target {
+        Target::Open(handle) => format!("/proc/self/fd/{}", handle.as_raw_fd()).into_bytes(),
+        Target::Named(folder, name) => {
+            let mut path = format!("/proc/self/fd/{}/", folder.as_raw_fd()).into_bytes();
+            path.extend_from_slice(name);
+            path
+        }
+    }
+}
+
+pub(super) fn list_attributes(target: Target<'_>, buffer: &mut [u8]) -> Result<usize, Errno> {
+    match target {
+        Target::Open(handle) => rustix::fs::flistxattr(handle, buffer),
+        Target::Named(..) => rustix::fs::llistxattr(path_of(target), buffer),
+    }
+}
+
+pub(super) fn get_attribute(target: Target<'_>, name: &[u8], buffer: &mut [u8]) -> Result<usize, Errno> {
+    match target {
+        Target::Open(handle) => rustix::fs::fgetxattr(handle, name, buffer),
+        Target::Named(..) => rustix::fs::lgetxattr(path_of(target), name, buffer),
+    }
+}
+
+pub(super) fn set_attribute(target: Target<'_>, name: &[u8], value: &[u8]) -> Result<(), Errno> {
+    match target {
+        Target::Open(handle) => rustix::fs::fsetxattr(handle, name, value, XattrFlags::empty()),
+        Target::Named(..) => rustix::fs::lsetxattr(path_of(target), name, value, XattrFlags::empty()),
+    }
+}
+
+pub(super) fn remove_attribute(target: Target<'_>, name: &[u8]) -> Result<(), Errno> {
+    match target {
+        Target::Open(handle) => rustix::fs::fremovexattr(handle, name),
+        Target::Named(..) => rustix::fs::lremovexattr(path_of(target), name),
+    }
+}
+
+pub(super) fn set_mode(target: Target<'_>, mode: Mode) -> Result<(), Errno> {
+    match target {
+        Target::Open(handle) => rustix::fs::fchmod(handle, mode),
+        Target::Named(folder, name) => {
+            // There is no call that sets the mode of a name without following it on kernels before 6.6: hold the item
+            // itself (not opening a device), see that it is no link, and go through the handle.
+            let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            let item = rustix::fs::openat(folder, name, flags, Mode::empty())?;
+            if stat_handle(&item)?.kind == EntryKind::Symlink {
+                return Err(Errno::LOOP);
+            }
+            rustix::fs::chmod(path_of(Target::Open(item.as_fd())), mode)
+        }
+    }
+}
+
+/// Linux has no such flags: those of a snapshot from macOS can not be kept.
+pub(super) fn set_flags(_target: Target<'_>, _flags: u32) -> Result<(), Errno> {
+    Err(Errno::OPNOTSUPP)
+}
