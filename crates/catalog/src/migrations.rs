@@ -1,0 +1,86 @@
+//! The format of the database, step by step. A step that was released never changes.
+
+/// The newest format known here (`PRAGMA user_version`).
+pub const CURRENT: i64 = STEPS.len() as i64;
+
+/// Marks the file as ours (`PRAGMA application_id`): "KPWL".
+pub const APPLICATION_ID: i64 = 0x4b50_574c;
+
+/// Step N leads from format N to format N + 1.
+pub const STEPS: &[&str] = &[
+    // 1: the first format.
+    "
+    CREATE TABLE settings (
+        key TEXT PRIMARY KEY,
+        value TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE places (
+        id TEXT PRIMARY KEY,
+        label TEXT NOT NULL,
+        path BLOB NOT NULL,
+        repository_id TEXT NOT NULL,
+        created_ms INTEGER NOT NULL,
+        last_check TEXT
+    ) STRICT;
+
+    CREATE TABLE plans (
+        id TEXT PRIMARY KEY,
+        place_id TEXT NOT NULL REFERENCES places (id) ON DELETE RESTRICT,
+        name TEXT NOT NULL,
+        definition TEXT NOT NULL,
+        enabled INTEGER NOT NULL,
+        created_ms INTEGER NOT NULL,
+        schedule_from_ms INTEGER NOT NULL,
+        retry_ms INTEGER
+    ) STRICT;
+    CREATE INDEX plans_by_place ON plans (place_id);
+
+    CREATE TABLE jobs (
+        id TEXT PRIMARY KEY,
+        kind TEXT NOT NULL,
+        title TEXT NOT NULL,
+        state TEXT NOT NULL,
+        destination TEXT NOT NULL,
+        place_id TEXT,
+        place_label TEXT NOT NULL,
+        plan_id TEXT,
+        owner TEXT NOT NULL,
+        wish TEXT,
+        waiting_for TEXT,
+        request TEXT NOT NULL,
+        checkpoint TEXT,
+        progress TEXT,
+        outcome TEXT,
+        fault TEXT,
+        halt TEXT,
+        receipt TEXT,
+        problems_total INTEGER NOT NULL DEFAULT 0,
+        queued_ms INTEGER NOT NULL,
+        started_ms INTEGER,
+        finished_ms INTEGER
+    ) STRICT;
+    CREATE INDEX jobs_by_time ON jobs (queued_ms);
+    CREATE INDEX jobs_by_plan ON jobs (plan_id, queued_ms);
+    CREATE INDEX jobs_by_place ON jobs (place_id, queued_ms);
+    CREATE INDEX jobs_by_state ON jobs (state);
+
+    CREATE TABLE problems (
+        job_id TEXT NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
+        number INTEGER NOT NULL,
+        path TEXT NOT NULL,
+        what TEXT NOT NULL,
+        why TEXT NOT NULL,
+        next TEXT NOT NULL,
+        PRIMARY KEY (job_id, number)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE leases (
+        name TEXT PRIMARY KEY,
+        holder TEXT NOT NULL,
+        label TEXT NOT NULL,
+        taken_ms INTEGER NOT NULL,
+        heartbeat_ms INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    ",
+];
