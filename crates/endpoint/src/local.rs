@@ -23,14 +23,20 @@ mod unix_file;
 mod unix_metadata;
 
 #[cfg(windows)]
+mod accounts_windows;
+#[cfg(windows)]
 mod store_windows;
 #[cfg(windows)]
+mod windows;
+#[cfg(windows)]
 mod windows_path;
+#[cfg(windows)]
+mod windows_stat;
 
-pub use item::{MetadataOptions, MetadataPart, MetadataTrouble, NamedItem, Stat};
-pub use store::LocalStore;
 #[cfg(unix)]
 pub use accounts_unix::Accounts;
+pub use item::{MetadataOptions, MetadataPart, MetadataTrouble, NamedItem, Stat};
+pub use store::LocalStore;
 #[cfg(unix)]
 pub use unix::{Folder, OPEN_FOLDERS_LIMIT};
 #[cfg(unix)]
@@ -38,6 +44,7 @@ pub use unix_file::LocalFile;
 #[cfg(unix)]
 pub use unix_metadata::ATTRIBUTE_LIMIT_BYTES;
 
-#[cfg(all(test, unix))]
-#[path = "local/unix_tests.rs"]
-mod tests;
+#[cfg(windows)]
+pub use accounts_windows::Accounts;
+#[cfg(windows)]
+pub use windows::{ATTRIBUTE_LIMIT_BYTES, Folder, LocalFile, OPEN_FOLDERS_LIMIT};

@@ -9,6 +9,9 @@
 
 use crate::error::EndpointError;
 
+/// How many names [`Store::names`] gives at most.
+pub const NAMES_LIMIT: usize = 1000;
+
 /// An object as a listing shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredObject {
@@ -45,6 +48,13 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`EndpointError::NotFound`] where the folder is absent; any other trouble as it came.
     fn list(&self, folder: &str) -> Result<Vec<StoredObject>, EndpointError>;
+
+    /// The names directly in the store's root, of objects, folders and whatever else is there, at most
+    /// [`NAMES_LIMIT`] of them: for telling an empty place from one that is in use.
+    ///
+    /// # Errors
+    /// [`EndpointError::NotFound`] where the root is absent; any other trouble as it came.
+    fn names(&self) -> Result<Vec<String>, EndpointError>;
 
     /// The size of an object, in bytes.
     ///

@@ -137,7 +137,9 @@ impl MetadataTrouble {
                 String::from_utf8_lossy(name)
             ),
             MetadataPart::Flags => "The file flags could not be set; the content is there.".to_owned(),
-            MetadataPart::Times => "The time of last change could not be set; the content is there.".to_owned(),
+            MetadataPart::Times => {
+                "The time of last change could not be set; the content is there.".to_owned()
+            }
         };
         let next = match self.source.kind() {
             io::ErrorKind::PermissionDenied => "Run it again as the administrator if you need it.",

@@ -19,7 +19,7 @@ use keepwell_model::Timestamp;
 use keepwell_model::id::to_hex;
 
 use crate::error::EndpointError;
-use crate::store::{Store, StoredObject, Upload};
+use crate::store::{NAMES_LIMIT, Store, StoredObject, Upload};
 
 #[cfg(unix)]
 use super::store_unix as system;
@@ -264,6 +264,13 @@ impl Store for LocalStore {
         let path = if folder.is_empty() { self.inner.root.clone() } else { self.path(folder)? };
         self.list_into(&path, folder, 0, &mut found)?;
         Ok(found)
+    }
+
+    fn names(&self) -> Result<Vec<String>, EndpointError> {
+        let root = &self.inner.root;
+        let failed = |error| self.inner.failed("list", root, error);
+        let entries = fs::read_dir(root).map_err(failed)?.take(NAMES_LIMIT);
+        entries.map(|entry| Ok(entry.map_err(failed)?.file_name().to_string_lossy().into_owned())).collect()
     }
 
     fn size_bytes(&self, key: &str) -> Result<u64, EndpointError> {

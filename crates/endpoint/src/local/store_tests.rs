@@ -82,7 +82,7 @@ fn reading_past_the_end_or_over_the_limit_is_an_error() {
     let (_folder, store) = store();
     store.put("packs/x", b"12345").unwrap();
     assert!(matches!(store.read_range("packs/x", 3, 3), Err(EndpointError::Unexpected { .. })));
-    assert!(matches!(store.read_range("packs/x", u64::MAX, 3), Err(_)));
+    assert!(store.read_range("packs/x", u64::MAX, 3).is_err());
     assert!(matches!(store.read("packs/x", 4), Err(EndpointError::Unexpected { .. })));
     assert_eq!(store.read("packs/x", 5).unwrap(), b"12345");
 }

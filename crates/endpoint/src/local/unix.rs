@@ -105,7 +105,8 @@ impl Folder {
             },
             errno => failed(errno.into()),
         })?;
-        let tree = Tree { root_path, open: AtomicUsize::new(0), limit: limit.max(8), opened: Mutex::default() };
+        let tree =
+            Tree { root_path, open: AtomicUsize::new(0), limit: limit.max(8), opened: Mutex::default() };
         let node = Node::new(Arc::new(tree), None, b"", 0, Some(Arc::new(handle)));
         Ok(Self { node: Arc::new(node) })
     }
@@ -245,8 +246,8 @@ impl Folder {
         let birth = match self.node.birth.get() {
             Some(birth) => *birth,
             None => {
-                let birth = Birth::learn(&file, mode)
-                    .map_err(|errno| self.failed("look at", name, errno.into()))?;
+                let birth =
+                    Birth::learn(&file, mode).map_err(|errno| self.failed("look at", name, errno.into()))?;
                 *self.node.birth.get_or_init(|| birth)
             }
         };
@@ -418,12 +419,12 @@ impl Folder {
             }
         };
         for node in closed.into_iter().rev() {
-            let failed = |errno: Errno| {
-                Self { node: Arc::clone(node) }.failed(action, b"", errno.into())
-            };
+            let failed = |errno: Errno| Self { node: Arc::clone(node) }.failed(action, b"", errno.into());
             let tree = &node.tree;
             let handle = tree
-                .retry_without_handles(|| rustix::fs::openat(&current, &*node.name, OPEN_FOLDER, Mode::empty()))
+                .retry_without_handles(|| {
+                    rustix::fs::openat(&current, &*node.name, OPEN_FOLDER, Mode::empty())
+                })
                 .map_err(failed)?;
             let stat = rustix::fs::fstat(&handle).map_err(failed)?;
             current = Arc::new(handle);
@@ -556,7 +557,7 @@ impl Tree {
     }
 }
 
-#[expect(clippy::unnecessary_cast, clippy::cast_sign_loss, reason = "the types differ by system")]
+#[allow(clippy::unnecessary_cast, clippy::cast_sign_loss, reason = "the types differ by system")]
 fn identity_of(stat: &rustix::fs::Stat) -> (u64, u64) {
     (stat.st_dev as u64, stat.st_ino as u64)
 }
@@ -570,3 +571,7 @@ pub(super) fn to_mode(mode: u32) -> Mode {
 pub(super) fn borrow(handle: &Arc<OwnedFd>) -> std::os::fd::BorrowedFd<'_> {
     handle.as_fd()
 }
+
+#[cfg(test)]
+#[path = "unix_tests.rs"]
+mod tests;

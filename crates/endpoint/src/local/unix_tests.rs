@@ -7,6 +7,7 @@ use keepwell_model::{EntryKind, ExtendedAttribute, Metadata, Timestamp};
 
 use super::*;
 use crate::error::EndpointError;
+use crate::local::{Accounts, MetadataOptions, MetadataPart};
 
 fn tree() -> (tempfile::TempDir, Folder) {
     let folder = tempfile::tempdir().unwrap();
@@ -115,7 +116,9 @@ fn a_symbolic_link_is_never_followed() {
     assert_eq!(tree.stat(b"folder").unwrap().kind, EntryKind::Symlink);
     let mut wanted = metadata(tree.stat(b"file").unwrap());
     wanted.modified = Timestamp::new(1, 0);
-    assert!(tree.apply_metadata(b"file", EntryKind::Symlink, &wanted, &MetadataOptions::default()).is_empty());
+    assert!(
+        tree.apply_metadata(b"file", EntryKind::Symlink, &wanted, &MetadataOptions::default()).is_empty()
+    );
     assert_eq!(tree.stat(b"file").unwrap().modified, Timestamp::new(1, 0));
     assert!(fs::metadata(outside.path().join("file")).unwrap().mtime() > 1_000_000);
     assert_eq!(fs::read(outside.path().join("file")).unwrap(), b"outside");
@@ -239,7 +242,9 @@ fn extended_attributes_and_acls_come_back_and_strangers_go() {
     let (path, tree) = tree();
     // Version 2: owner rw-, user 1234 r--, group r--, mask r--, others ---.
     let mut acl = vec![2, 0, 0, 0];
-    for (tag, bits, id) in [(1, 6, u32::MAX), (2, 4, 1234), (4, 4, u32::MAX), (16, 4, u32::MAX), (32, 0, u32::MAX)] {
+    for (tag, bits, id) in
+        [(1, 6, u32::MAX), (2, 4, 1234), (4, 4, u32::MAX), (16, 4, u32::MAX), (32, 0, u32::MAX)]
+    {
         acl.extend_from_slice(&u16::to_le_bytes(tag));
         acl.extend_from_slice(&u16::to_le_bytes(bits));
         acl.extend_from_slice(&u32::to_le_bytes(id));
@@ -251,15 +256,13 @@ fn extended_attributes_and_acls_come_back_and_strangers_go() {
         attribute("user.note", b"\0binary\xff"),
     ];
     let file = tree.create_file(b"file", 0o600).unwrap();
-    let wanted = Metadata {
-        mode: 0o640,
-        extended_attributes: attributes.clone(),
-        ..metadata(file.stat().unwrap())
-    };
+    let wanted =
+        Metadata { mode: 0o640, extended_attributes: attributes.clone(), ..metadata(file.stat().unwrap()) };
     assert!(file.apply_metadata(&wanted, &MetadataOptions::default()).is_empty());
     assert_eq!(file.extended_attributes().unwrap(), attributes);
     assert_eq!(file.stat().unwrap().mode, 0o640);
-    let shown = std::process::Command::new("getfacl").arg("-n").arg(path.path().join("file")).output().unwrap();
+    let shown =
+        std::process::Command::new("getfacl").arg("-n").arg(path.path().join("file")).output().unwrap();
     assert!(String::from_utf8_lossy(&shown.stdout).contains("user:1234:r--"));
 
     let again = tree.open_file_for_update(b"file").unwrap();
