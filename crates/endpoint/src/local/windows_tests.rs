@@ -98,20 +98,3 @@ fn reading_in_order_is_not_disturbed_by_reading_at_an_offset() {
     assert_eq!(file.read(&mut bytes).unwrap(), 4);
     assert_eq!(&bytes, b"4567");
 }
-
-#[test]
-fn a_link_is_itself_and_never_entered() {
-    let (path, tree) = tree();
-    tree.create_folder(b"folder", 0o700).unwrap();
-    write(&tree, b"file", b"x");
-    tree.create_symlink(b"to-folder", b"folder").unwrap();
-    tree.create_symlink(b"to-file", b"file").unwrap();
-    assert_eq!(tree.read_link(b"to-file").unwrap(), b"file");
-    assert_eq!(tree.stat(b"to-folder").unwrap().kind, EntryKind::Symlink);
-    assert!(is_unexpected(tree.open_child(b"to-folder")));
-    assert!(is_unexpected(tree.open_file(b"to-file")));
-    assert!(is_unexpected(tree.open_file_for_update(b"to-file")));
-    tree.remove_file(b"to-folder").unwrap();
-    tree.remove_file(b"to-file").unwrap();
-    assert!(path.path().join("folder").is_dir() && path.path().join("file").is_file());
-}
