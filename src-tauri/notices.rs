@@ -71,7 +71,7 @@ fn tell(app: &AppHandle, job: &Job) {
             (texts::RUN_HALTED, format!("{}. {halt}", job.title))
         }
         JobState::SucceededWithProblems => {
-            (texts::RUN_WITH_PROBLEMS, format!("{}. {}", job.title, texts::problems(job.problems.get())))
+            (texts::RUN_WITH_PROBLEMS, format!("{}. {}", job.title, texts::problems(job.problems.0)))
         }
         _ => return,
     };

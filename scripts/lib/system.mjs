@@ -6,7 +6,7 @@ import { run, ask, CommandFailed } from "./run.mjs";
 const packages = {
   apt: {
     compiler: ["build-essential", "pkg-config"],
-    build: ["libwebkit2gtk-4.1-dev", "libayatana-appindicator3-1", "librsvg2-2", "fonts-dejavu-core"],
+    build: ["libwebkit2gtk-4.1-dev", "libdbus-1-dev", "libayatana-appindicator3-1", "librsvg2-2", "fonts-dejavu-core"],
     test: [
       "webkit2gtk-driver",
       "xvfb",
@@ -24,7 +24,7 @@ const packages = {
   },
   dnf: {
     compiler: ["gcc", "gcc-c++", "make", "pkgconf-pkg-config"],
-    build: ["webkit2gtk4.1-devel", "libayatana-appindicator-gtk3", "librsvg2"],
+    build: ["webkit2gtk4.1-devel", "dbus-devel", "libayatana-appindicator-gtk3", "librsvg2"],
     test: ["webkit2gtk-driver", "xorg-x11-server-Xvfb", "xorg-x11-xauth", "dbus-daemon", "gnome-keyring", "chromium", "ImageMagick", "python3", "acl", "attr"],
   },
   pacman: {
@@ -34,7 +34,7 @@ const packages = {
   },
   zypper: {
     compiler: ["gcc", "gcc-c++", "make", "pkg-config"],
-    build: ["webkit2gtk3-devel", "libayatana-appindicator3-1", "librsvg-2-2"],
+    build: ["webkit2gtk3-devel", "dbus-1-devel", "libayatana-appindicator3-1", "librsvg-2-2"],
     test: ["webkit2gtk-driver", "xorg-x11-server-Xvfb", "xauth", "dbus-1-daemon", "gnome-keyring", "chromium", "ImageMagick", "python3", "acl", "attr"],
   },
 };
