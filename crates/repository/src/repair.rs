@@ -1,0 +1,167 @@
+//! Mending what a check found: rebuild what can be rebuilt, keep what is left, say what is lost.
+//!
+//! - Damaged packs: groups that still open are packed anew; the damaged pack is set aside.
+//! - Indexes: made anew from the directories of all packs; the old segments are removed after the new one is durable.
+//! - Damaged snapshot records and key files: set aside. - Uploads that never ended: removed once they are a day old.
+//!
+//! Invariants: nothing is removed before what replaces it is durable; whatever is set aside is copied to `damaged/`
+//! first. What a repair could not bring back is found again by the check it ends with, and the next backup of the same
+//! files stores the missing chunks anew.
+//! Repair wants to be alone: the engine's queue sees to that, and the command says so.
+
+use keepwell_endpoint::Store;
+use keepwell_model::{Control, ObjectId, Phase};
+
+use crate::check::{CheckOptions, CheckReport};
+use crate::codec::{Codec, Compressor};
+use crate::envelope::Operation;
+use crate::error::{RepositoryError, Result};
+use crate::group::{self, Group};
+use crate::index::{self, INDEX_FOLDER};
+use crate::pack::{self, GroupSummary, PackReader, PackSummary, PackWriter, pack_key};
+use crate::repository::Repository;
+use crate::sealed::FrameType;
+
+/// Where damaged files are set aside.
+pub const DAMAGED_FOLDER: &str = "damaged";
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+const COPY_PART_BYTES: usize = 4 << 20;
+
+/// What a repair did, and what is left.
+#[derive(Clone, Debug, Default)]
+pub struct RepairReport {
+    /// What was wrong before.
+    pub before: CheckReport,
+    /// What was done, in sentences.
+    pub actions: Vec<String>,
+    /// What is still wrong after.
+    pub after: CheckReport,
+}
+
+impl Repository {
+    /// Checks with all data read, mends, and checks again.
+    ///
+    /// # Errors
+    /// The place refuses; what was mended until then stays mended.
+    pub fn repair(&self, threads: usize, now_ms: i64, control: &Control) -> Result<RepairReport> {
+        self.require(Operation::Delete)?;
+        let options = CheckOptions { read_data: true, threads };
+        let found = self.examine(options, control)?;
+        let mut actions = Vec::new();
+        let store = &*self.0.store;
+        control.set_phase(Phase::Finishing);
+
+        let mut damaged_packs: Vec<ObjectId> = found.bad.groups.iter().map(|(pack, _)| *pack).collect();
+        let present = pack::list(store)?;
+        damaged_packs.extend(found.bad.packs.iter().filter(|bad| present.iter().any(|(id, _)| id == *bad)));
+        damaged_packs.sort();
+        damaged_packs.dedup();
+
+        let mut summaries: Vec<PackSummary> =
+            found.summaries.into_iter().filter(|summary| !damaged_packs.contains(&summary.id)).collect();
+        for id in &damaged_packs {
+            control.checkpoint()?;
+            let size_bytes = present.iter().find(|(pack, _)| pack == id).map_or(0, |(_, size)| *size);
+            let (rescued, groups) = self.rescue_pack(*id, size_bytes)?;
+            actions.push(format!("{}: {groups} groups of chunks saved into a new pack", pack_key(*id)));
+            summaries.extend(rescued);
+        }
+        let index_changes =
+            found.index_damaged || found.report.damage_total > 0 || found.report.findings_total > 0;
+        if index_changes {
+            self.rebuild_index(&summaries, &mut actions)?;
+        }
+        for id in &damaged_packs {
+            set_aside(store, &pack_key(*id))?;
+            actions.push(format!("{}: set aside in {DAMAGED_FOLDER}", pack_key(*id)));
+        }
+        for key in &found.bad_snapshots {
+            set_aside(store, key)?;
+            actions.push(format!("{key}: set aside in {DAMAGED_FOLDER}"));
+        }
+        for object in store.unfinished()? {
+            // A younger one may belong to a backup that is running now.
+            if object.modified_ms.is_some_and(|modified_ms| now_ms.saturating_sub(modified_ms) > DAY_MS) {
+                store.delete(&object.key)?;
+                actions.push(format!("{}: removed, an upload that never ended", object.key));
+            }
+        }
+        self.forget_index();
+        control.restart_counters(Phase::Verifying);
+        let after = self.check(options, control)?;
+        Ok(RepairReport { before: found.report, actions, after })
+    }
+
+    /// Packs the groups that still open anew: those the directory names or, where it is lost, those the walk reaches.
+    fn rescue_pack(&self, id: ObjectId, size_bytes: u64) -> Result<(Option<PackSummary>, u64)> {
+        let store = &*self.0.store;
+        let Ok(reader) = PackReader::open(store, self.ring(), id, size_bytes) else { return Ok((None, 0)) };
+        let mut writer: Option<PackWriter> = None;
+        let mut compressor = Compressor::new()
+            .map_err(|_| RepositoryError::Limit { what: "the memory compression needs".into() })?;
+        let mut packed = Vec::new();
+        let mut groups = 0;
+        let save = |_, opened: std::result::Result<(GroupSummary, Group), String>| {
+            let Ok((summary, opened)) = opened else { return Ok(()) };
+            let mut plain = Vec::new();
+            let mut lengths = Vec::new();
+            for chunk in opened.chunks() {
+                plain.extend_from_slice(chunk);
+                // A chunk is shorter than its group, whose length is 32 bits.
+                lengths.push(chunk.len() as u32);
+            }
+            group::close(&mut plain, &lengths);
+            let codec = compressor.pack(&plain, summary.frame_type == FrameType::Tree, &mut packed);
+            let stored = if codec == Codec::Raw { &plain } else { &packed };
+            let pack = match &mut writer {
+                Some(pack) => pack,
+                None => writer.insert(PackWriter::begin(store, self.ring().current_epoch())?),
+            };
+            groups += 1;
+            pack.add(summary.frame_type, codec, plain.len(), stored, summary.chunks)
+        };
+        match reader.directory() {
+            Ok(directory) => reader.groups_of(&directory, &self.ring().id_key, save)?,
+            Err(_) => reader.walk(&self.ring().id_key, save)?,
+        }
+        Ok((writer.map(PackWriter::finish).transpose()?, groups))
+    }
+
+    fn rebuild_index(&self, summaries: &[PackSummary], actions: &mut Vec<String>) -> Result<()> {
+        let store = &*self.0.store;
+        let old = store.list(INDEX_FOLDER)?;
+        // In parts, so that no segment grows beyond what one should be.
+        for part in summaries.chunks(1024) {
+            index::write_segment(store, self.ring().current_epoch(), part)?;
+        }
+        for object in &old {
+            store.delete(&object.key)?;
+        }
+        actions.push(format!(
+            "index: made anew from {} packs, {} old segments removed",
+            summaries.len(),
+            old.len()
+        ));
+        Ok(())
+    }
+}
+
+/// Copies a file to `damaged/` and then removes it.
+fn set_aside(store: &dyn Store, key: &str) -> Result<()> {
+    let name = key.rsplit('/').next().unwrap_or(key);
+    let size_bytes = store.size_bytes(key)?;
+    let copy_key = format!("{DAMAGED_FOLDER}/{name}");
+    if store.size_bytes(&copy_key).is_ok_and(|copied_bytes| copied_bytes == size_bytes) {
+        return Ok(store.delete(key)?);
+    }
+    let mut upload = store.create(&copy_key)?;
+    let mut offset = 0;
+    while offset < size_bytes {
+        // At most COPY_PART_BYTES, so it fits.
+        let length = (size_bytes - offset).min(COPY_PART_BYTES as u64) as usize;
+        upload.write(&store.read_range(key, offset, length)?)?;
+        offset += length as u64;
+    }
+    upload.finish()?;
+    Ok(store.delete(key)?)
+}
