@@ -2,7 +2,7 @@
 //!
 //! Why so thin: Tauri 3 will come, and everything that is worth testing is below `keepwell_api`, where the command
 //! line and the web host use it too.
-//! Invariants: the page reaches exactly the two commands of [`bridge`]; nothing here decides anything about data;
+//! Invariants: the page reaches exactly the four commands of [`bridge`]; nothing here decides anything about data;
 //! the tray is never needed to use the app or to end it.
 //! Deliberately not here: domain logic, a shell plugin, remote content, an updater.
 
@@ -42,7 +42,12 @@ fn main() -> ExitCode {
     let app = builder
         .plugin(tauri_plugin_dialog::init())
         .plugin(tauri_plugin_notification::init())
-        .invoke_handler(tauri::generate_handler![bridge::call, bridge::choose_folder])
+        .invoke_handler(tauri::generate_handler![
+            bridge::call,
+            bridge::subscribe,
+            bridge::choose_folder,
+            bridge::save_text
+        ])
         .on_window_event(lifecycle::on_window_event)
         .setup(|app| setup(app.handle()))
         .build(tauri::generate_context!());
@@ -64,6 +69,7 @@ fn setup(app: &tauri::AppHandle) -> Result<(), Box<dyn std::error::Error>> {
 
     let api: SharedApi = Arc::new(Api::open(keepwell_api::OpenOptions::from_environment())?);
     app.manage(api.clone());
+    app.manage(bridge::Subscription::default());
     app.manage(Lifecycle::new(tray::create(app)));
     lifecycle::apply_settings(app, &api);
     window::open(app)?;
