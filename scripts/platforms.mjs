@@ -13,6 +13,9 @@ import { spawnSync } from "node:child_process";
 import { join, dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 
+import { duration, say } from "./lib/say.mjs";
+import { nextest } from "./lib/setup.mjs";
+
 const here = dirname(fileURLToPath(import.meta.url));
 const project = dirname(here);
 // Not under the home folder: Wine runs as nobody when root starts it, and nobody may not look into root's home.
@@ -27,13 +30,10 @@ const isRoot = process.getuid?.() === 0;
 const engineCrates = ["model", "endpoint", "repository", "backup", "catalog", "jobs", "api", "testkit"];
 const hostCrates = ["cli", "web"];
 
-function say(text) {
-  process.stdout.write(`${text}\n`);
-}
+let keepGoing = false;
 
-/** Runs a command with its output shown; on failure the whole script ends with its code. */
+/** Runs a command with its output shown; says whether it worked. On failure the script ends, unless it is to go on. */
 function must(command, args, { env = {}, cwd = project, quiet = false } = {}) {
-  const started = Date.now();
   const result = spawnSync(command, args, {
     cwd,
     env: { ...process.env, ...env },
@@ -43,20 +43,20 @@ function must(command, args, { env = {}, cwd = project, quiet = false } = {}) {
   if (result.status !== 0) {
     if (quiet) process.stderr.write(`${result.stdout}${result.stderr}`);
     say(`failed: ${command} ${args.join(" ")}${result.error ? ` (${result.error.message})` : ""}`);
-    process.exit(result.status ?? 1);
+    if (!keepGoing) process.exit(result.status ?? 1);
   }
-  return (Date.now() - started) / 1000;
+  return result.status === 0;
 }
 
 function step(name, work) {
   const started = Date.now();
   say(`\n== ${name}`);
   work();
-  say(`== ${name}: done in ${((Date.now() - started) / 1000).toFixed(0)} s`);
+  say(`== ${name}: done in ${duration(Date.now() - started)}`);
 }
 
 function installPackages() {
-  const wanted = ["rustc-web", "cargo-web", "rust-web-src", "rust-web-clippy", "gcc-mingw-w64-x86-64", "g++-mingw-w64-x86-64", "wine", "wine64"];
+  const wanted = ["rustc-web", "cargo-web", "rust-web-src", "rust-web-clippy", "gcc-mingw-w64-x86-64", "g++-mingw-w64-x86-64", "wine", "wine64", "python3-venv"];
   const missing = wanted.filter((name) => spawnSync("dpkg", ["-s", name], { stdio: "ignore" }).status !== 0);
   if (missing.length === 0) return;
   const line = `apt-get install -y --no-install-recommends ${missing.join(" ")}`;
@@ -134,6 +134,10 @@ function environment(target) {
 }
 
 function prepareWine() {
+  if (isRoot && spawnSync("setpriv", ["--reuid=nobody", "--regid=nogroup", "--clear-groups", "--", "test", "-r", join(project, "Cargo.toml")]).status !== 0) {
+    say(`The tests run as nobody, who may not read ${project}. Put the checkout where everybody may look, for instance under /var/tmp.`);
+    process.exit(1);
+  }
   const wine = join(home, "wine");
   mkdirSync(wine, { recursive: true });
   mkdirSync(join(home, "tmp"), { recursive: true });
@@ -172,7 +176,7 @@ function setupMacos() {
 function cargoFor(target, args) {
   const command = args[0];
   // Cargo finds its subcommands on the PATH, cargo-zigbuild the Python that has zig; Debian's cargo comes before rustup's.
-  const path = `${join(venv(), "bin")}:/usr/bin:${process.env.PATH}`;
+  const path = `${join(venv(), "bin")}:/usr/bin:${cargoTools.PATH ?? process.env.PATH}`;
   if (target === macos) {
     if (command !== "check") {
       say("Only `check` is possible for macOS here: there is neither its linker nor a Mac.");
@@ -187,7 +191,30 @@ function cargoFor(target, args) {
 const [mode, ...rest] = process.argv.slice(2);
 mkdirSync(home, { recursive: true });
 chmodSync(home, 0o755);
-const packages = (names) => names.flatMap((name) => ["-p", `keepwell-${name}`]);
+const cargoTools = await nextest();
+const everyCrate = [...engineCrates, ...hostCrates].flatMap((name) => ["-p", `keepwell-${name}`]);
+
+/** One crate after the other, so that the report says which promise holds; the exit code is that of all together. */
+const results = [];
+function prove(name, work) {
+  step(name, () => {
+    keepGoing = true;
+    results.push([name, work()]);
+    keepGoing = false;
+  });
+}
+
+function proveAll() {
+  setupWindows();
+  prove("Windows: clippy of engine, command line and web host", () => cargoFor(windows, ["clippy", "--all-targets", ...everyCrate, "--", "-D", "warnings"]));
+  prove("Windows: their tests, as Windows programs under Wine", () => cargoFor(windows, ["nextest", "run", "--no-fail-fast", ...everyCrate]));
+  prove("Windows: check of the window", () => cargoFor(windows, ["check", "-p", "keepwell-desktop"]));
+  setupMacos();
+  prove("macOS: check of engine, command line and web host", () => cargoFor(macos, ["check", ...everyCrate]));
+  say();
+  for (const [name, passed] of results) say(`${passed ? "passed" : "FAILED"}  ${name}`);
+  process.exitCode = results.every(([, passed]) => passed) ? 0 : 1;
+}
 
 if (mode === "setup") {
   setupWindows();
@@ -199,13 +226,7 @@ if (mode === "setup") {
   setupMacos();
   cargoFor(macos, rest.length > 0 ? rest : ["check"]);
 } else if (mode === undefined) {
-  setupWindows();
-  step("Windows: clippy of the engine and the command line", () =>
-    cargoFor(windows, ["clippy", "--all-targets", ...packages([...engineCrates, ...hostCrates]), "--", "-D", "warnings"]),
-  );
-  step("Windows: tests of the engine under Wine", () => cargoFor(windows, ["nextest", "run", ...packages([...engineCrates, ...hostCrates])]));
-  setupMacos();
-  step("macOS: check of the engine and the command line", () => cargoFor(macos, ["check", ...packages([...engineCrates, ...hostCrates])]));
+  proveAll();
 } else {
   say("usage: node scripts/platforms.mjs [setup | windows CARGO-COMMAND… | macos check …]");
   process.exit(2);
