@@ -64,6 +64,15 @@ def goals(results, peers):
     return rows
 
 
+def ratio_table(rows):
+    """The same ratios without a verdict: for corpora the goals were not set for."""
+    lines = ["| | keepwell | against | ratio |", "|---|--:|---|--:|"]
+    for label, value, against, base, _, unit in rows:
+        if value is not None and base is not None:
+            lines.append(f"| {label} | {value:.2f} {unit} | {against} ({base:.2f} {unit}) | {value / base:.2f} |")
+    return lines
+
+
 def goal_table(rows):
     """The goals, and a sentence for each that is missed."""
     lines = ["| goal | keepwell | against | ratio | at most | |", "|---|--:|---|--:|--:|---|"]

@@ -139,7 +139,9 @@ def main():
              f"rounds, warm cache, {time.strftime('%Y-%m-%d', time.gmtime())}.",
              f"Machine: {report.machine()}.", "Versions: " + "; ".join(v for v in versions if v) + ".", ""]
     lines += report.table(results, order)
-    if "keepwell" in results and peers:
+    if "keepwell" in results and peers and options.corpus != "linux":
+        lines += ["", *report.ratio_table(report.goals(results, peers))]
+    elif "keepwell" in results and peers:
         goal_lines, short = report.goal_table(report.goals(results, peers))
         lines += ["", *goal_lines, ""]
         lines += ["Where it falls short:", "", *short] if short else ["Every goal is reached."]
