@@ -129,7 +129,7 @@ fn a_missing_pack_is_found_and_what_needs_it_is_named() {
 #[test]
 fn a_missing_or_damaged_index_is_rebuilt_from_the_packs() {
     let room = room();
-    let indexes = room.repository_files("indexes");
+    let indexes = room.repository_files("index");
     assert!(!indexes.is_empty(), "no index files");
     for index in &indexes {
         fs::remove_file(index).unwrap();
@@ -173,7 +173,7 @@ fn a_lost_snapshot_record_harms_no_other() {
 #[test]
 fn leftovers_and_strangers_in_the_folder_harm_nothing() {
     let room = room();
-    for folder in ["packs", "indexes", "snapshots"] {
+    for folder in ["packs", "index", "snapshots"] {
         fs::write(room.repository().join(folder).join(".DS_Store"), b"not ours").unwrap();
     }
     fs::write(room.repository().join("desktop.ini"), b"not ours").unwrap();

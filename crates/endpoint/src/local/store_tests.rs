@@ -1,3 +1,5 @@
+//! The local store keeps its promises: whole objects or none, listings that never lie.
+
 use super::*;
 
 fn store() -> (tempfile::TempDir, LocalStore) {

@@ -1,3 +1,5 @@
+//! Trees on Unix come and go with everything around their content.
+
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::Path;

@@ -1,3 +1,5 @@
+//! Trees on Windows: names, attributes, identities.
+
 use keepwell_model::Timestamp;
 
 use super::*;
