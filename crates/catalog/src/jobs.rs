@@ -218,6 +218,21 @@ impl Catalog {
         })
     }
 
+    /// Writes how far a job is; one that ended meanwhile is left as it is.
+    ///
+    /// # Errors
+    /// The database can not be written.
+    pub fn save_progress(&self, id: JobId, progress: &str, problems_total: u64) -> Result<(), CatalogError> {
+        self.write(|transaction| {
+            transaction
+                .prepare_cached(
+                    "UPDATE jobs SET progress = ?2, problems_total = ?3 WHERE id = ?1 AND finished_ms IS NULL",
+                )?
+                .execute(params![id.to_string(), progress, clamp(problems_total)])
+                .map(drop)
+        })
+    }
+
     /// One job.
     ///
     /// # Errors

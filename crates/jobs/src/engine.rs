@@ -1,0 +1,657 @@
+//! The engine: a small surface (start, pause, resume, cancel, confirm, retry, list, get, changes) over one queue per
+//! destination.
+//!
+//! Numbered invariants:
+//! 1. A job is in the catalog before `start` returns, and its row is never ahead of what is true.
+//! 2. At most one job per destination works at a time, over all processes (a lease).
+//! 3. Jobs of a process that died become `interrupted`; nothing stays "running" without someone who runs it.
+//! 4. What changes gets a new revision; a client that asks for changes misses none.
+//!
+//! Deliberately not here: the work itself ([`crate::Work`]), threads' bodies (`queue`, `watch`).
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+
+use keepwell_catalog::{Catalog, CatalogError, JobFilter, JobRecord, JobState, Presence, Wish};
+use keepwell_model::{Control, JobId, ProblemLog};
+use parking_lot::{Condvar, Mutex};
+
+pub use crate::changes::Changes;
+use crate::clock::Clock;
+use crate::device::DeviceKey;
+use crate::outcome::{Fault, FaultKind};
+use crate::progress::{Meter, Progress};
+use crate::request::JobRequest;
+use crate::run::{Attachment, Work};
+use crate::{changes, queue, watch};
+
+/// The most jobs that may wait at a time in one process.
+const WAITING_LIMIT: usize = 1_000;
+
+/// What an engine needs.
+pub struct EngineOptions {
+    /// The app's memory.
+    pub catalog: Arc<Catalog>,
+    /// This process.
+    pub presence: Arc<Presence>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// What does the work.
+    pub work: Arc<dyn Work>,
+    /// The device's key.
+    pub device: Arc<DeviceKey>,
+    /// This machine's name.
+    pub host: String,
+    /// This program with its version.
+    pub program: String,
+}
+
+/// A job to start.
+#[derive(Debug, Clone)]
+pub struct NewJob {
+    /// What is asked.
+    pub request: JobRequest,
+    /// What it is, in a line.
+    pub title: String,
+    /// What the place is called.
+    pub place_label: String,
+    /// The queue it waits in: the same for everything that writes to one place.
+    pub destination: String,
+    /// What is handed over in memory.
+    pub attachment: Attachment,
+}
+
+/// A job as it is now.
+#[derive(Debug, Clone)]
+pub struct JobView {
+    /// Its row.
+    pub record: JobRecord,
+    /// How far it is.
+    pub progress: Option<Progress>,
+    /// Whether this process runs it.
+    pub here: bool,
+    /// Grows with every change.
+    pub revision: u64,
+}
+
+/// The engine could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The catalog refused.
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+    /// No such job.
+    #[error("there is no job {0}")]
+    Unknown(JobId),
+    /// The job is not in a state for that.
+    #[error("this job is {state}: it can not be {wanted}")]
+    WrongState {
+        /// Where it is.
+        state: &'static str,
+        /// What was wanted.
+        wanted: &'static str,
+    },
+    /// Too much is waiting.
+    #[error("{WAITING_LIMIT} jobs are waiting already; cancel some or wait until they are done")]
+    TooMany,
+    /// The kept request can not be read.
+    #[error("the request of this job can not be read; it may be from a newer Keepwell")]
+    Unreadable,
+    /// The engine is stopping.
+    #[error("Keepwell is closing")]
+    Stopping,
+    /// The system gave no thread.
+    #[error("the system can not start more work now ({0}); close something and try again")]
+    Thread(std::io::Error),
+}
+
+/// A job of this process that is not over.
+pub(crate) struct Active {
+    pub(crate) record: JobRecord,
+    pub(crate) request: JobRequest,
+    pub(crate) attachment: Attachment,
+    pub(crate) control: Arc<Control>,
+    pub(crate) meter: Meter,
+    pub(crate) progress: Option<Progress>,
+    pub(crate) saved_steady_ms: u64,
+    /// Set before the last row is written: from then on nothing else may write it.
+    pub(crate) is_ending: bool,
+}
+
+/// What the threads of an engine share under one lock.
+#[derive(Default)]
+pub(crate) struct State {
+    pub(crate) active: HashMap<JobId, Active>,
+    pub(crate) queues: HashMap<String, VecDeque<JobId>>,
+    /// Destinations with a living worker thread.
+    pub(crate) workers: Vec<String>,
+    pub(crate) leases: Vec<String>,
+    pub(crate) revisions: changes::Revisions,
+}
+
+/// What the threads of an engine share.
+pub(crate) struct Shared {
+    pub(crate) catalog: Arc<Catalog>,
+    pub(crate) presence: Arc<Presence>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) work: Arc<dyn Work>,
+    pub(crate) device: Arc<DeviceKey>,
+    pub(crate) host: String,
+    pub(crate) program: String,
+    pub(crate) state: Mutex<State>,
+    /// Notified at every change of `state` that anyone may wait for.
+    pub(crate) changed: Condvar,
+    pub(crate) stopping: AtomicBool,
+}
+
+/// The one engine of a process.
+pub struct Engine {
+    shared: Arc<Shared>,
+    watcher: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Engine {
+    /// Starts an engine. Jobs that a dead process left are marked as interrupted.
+    ///
+    /// # Errors
+    /// The catalog refused.
+    pub fn start(options: EngineOptions) -> Result<Self, EngineError> {
+        let revisions = changes::Revisions::starting_at(options.clock.now_ms());
+        let shared = Arc::new(Shared {
+            catalog: options.catalog,
+            presence: options.presence,
+            clock: options.clock,
+            work: options.work,
+            device: options.device,
+            host: options.host,
+            program: options.program,
+            state: Mutex::new(State { revisions, ..State::default() }),
+            changed: Condvar::new(),
+            stopping: AtomicBool::new(false),
+        });
+        watch::mark_interrupted(&shared)?;
+        let watcher = std::thread::Builder::new()
+            .name("jobs-watch".to_owned())
+            .spawn({
+                let shared = Arc::clone(&shared);
+                move || watch::watch(&shared)
+            })
+            .map_err(EngineError::Thread)?;
+        Ok(Self { shared, watcher: Mutex::new(Some(watcher)) })
+    }
+
+    /// Puts a job in the queue of its destination.
+    ///
+    /// # Errors
+    /// Too much is waiting, or the catalog refused.
+    pub fn enqueue(&self, job: NewJob) -> Result<JobId, EngineError> {
+        let shared = &self.shared;
+        if shared.stopping.load(Ordering::Acquire) {
+            return Err(EngineError::Stopping);
+        }
+        let id = Catalog::new_job_id().map_err(CatalogError::from)?;
+        let record = JobRecord {
+            id,
+            kind: job.request.kind().to_owned(),
+            title: job.title,
+            state: JobState::Queued,
+            destination: job.destination,
+            place_id: job.request.target().place_id,
+            place_label: job.place_label,
+            plan_id: job.request.plan_id(),
+            owner: shared.presence.id().to_owned(),
+            waiting_for: None,
+            request: serde_json::to_string(&job.request).map_err(|_| EngineError::Unreadable)?,
+            checkpoint: None,
+            progress: None,
+            outcome: None,
+            fault: None,
+            halt: None,
+            has_receipt: false,
+            problems_total: 0,
+            queued_ms: shared.clock.now_ms(),
+            started_ms: None,
+            finished_ms: None,
+        };
+        self.admit(record, job.request, job.attachment)
+    }
+
+    /// Puts a row in its queue: a new one, or one that was halted.
+    fn admit(
+        &self,
+        mut record: JobRecord,
+        request: JobRequest,
+        attachment: Attachment,
+    ) -> Result<JobId, EngineError> {
+        let shared = &self.shared;
+        let id = record.id;
+        {
+            let state = shared.state.lock();
+            if state.queues.values().map(VecDeque::len).sum::<usize>() >= WAITING_LIMIT {
+                return Err(EngineError::TooMany);
+            }
+            if state.workers.contains(&record.destination) {
+                record.waiting_for = Some(format!("the work on {} before it", record.place_label));
+            }
+        }
+        shared.catalog.save_job(&record)?;
+        let destination = record.destination.clone();
+        let needs_worker = {
+            let mut state = shared.state.lock();
+            let active = Active {
+                record,
+                request,
+                attachment,
+                control: Arc::new(Control::new()),
+                meter: Meter::default(),
+                progress: None,
+                saved_steady_ms: 0,
+                is_ending: false,
+            };
+            state.active.insert(id, active);
+            state.queues.entry(destination.clone()).or_default().push_back(id);
+            state.revisions.bump(id);
+            let needs_worker = !state.workers.contains(&destination);
+            if needs_worker {
+                state.workers.push(destination.clone());
+            }
+            needs_worker
+        };
+        shared.changed.notify_all();
+        if needs_worker {
+            let worker_shared = Arc::clone(shared);
+            let name = destination.clone();
+            let started = std::thread::Builder::new()
+                .name("jobs-work".to_owned())
+                .spawn(move || queue::work_through(&worker_shared, &name));
+            if let Err(error) = started {
+                shared.state.lock().workers.retain(|worker| *worker != destination);
+                shared.fail_waiting(&destination, &error);
+                return Err(EngineError::Thread(error));
+            }
+        }
+        Ok(id)
+    }
+
+    /// Stops a job, wherever it runs.
+    ///
+    /// # Errors
+    /// There is no such job, it is over, or the catalog refused.
+    pub fn cancel(&self, id: JobId) -> Result<(), EngineError> {
+        let shared = &self.shared;
+        if shared.cancel_here(id) {
+            return Ok(());
+        }
+        let mut record = shared.catalog.job(id)?.ok_or(EngineError::Unknown(id))?;
+        if record.state.is_finished() {
+            return Err(EngineError::WrongState { state: record.state.word(), wanted: "cancelled" });
+        }
+        if record.state.needs_owner() {
+            if shared.presence.is_alive(&record.owner) {
+                return Ok(shared.catalog.set_wish(id, Wish::Cancel)?);
+            }
+            return Ok(watch::mark_interrupted(shared)?);
+        }
+        record.state = JobState::Cancelled;
+        record.finished_ms = Some(shared.clock.now_ms());
+        shared.catalog.save_job(&record)?;
+        shared.bump(id);
+        Ok(())
+    }
+
+    /// Holds a running job.
+    ///
+    /// # Errors
+    /// There is no such job, it is not running, or the catalog refused.
+    pub fn pause(&self, id: JobId) -> Result<(), EngineError> {
+        self.hold(id, true)
+    }
+
+    /// Lets a held job go on.
+    ///
+    /// # Errors
+    /// There is no such job, it is not held, or the catalog refused.
+    pub fn resume(&self, id: JobId) -> Result<(), EngineError> {
+        self.hold(id, false)
+    }
+
+    fn hold(&self, id: JobId, hold: bool) -> Result<(), EngineError> {
+        let shared = &self.shared;
+        let (from, wanted) = if hold { (JobState::Running, "paused") } else { (JobState::Paused, "resumed") };
+        if let Some(state) = shared.hold_here(id, hold) {
+            return if state == from {
+                Ok(())
+            } else {
+                Err(EngineError::WrongState { state: state.word(), wanted })
+            };
+        }
+        let record = shared.catalog.job(id)?.ok_or(EngineError::Unknown(id))?;
+        if record.state != from {
+            return Err(EngineError::WrongState { state: record.state.word(), wanted });
+        }
+        Ok(shared.catalog.set_wish(id, if hold { Wish::Pause } else { Wish::Resume })?)
+    }
+
+    /// Holds (or lets go on) every job of this process.
+    pub fn hold_all(&self, hold: bool) {
+        let ids: Vec<JobId> = self.shared.state.lock().active.keys().copied().collect();
+        for id in ids {
+            self.shared.hold_here(id, hold);
+        }
+    }
+
+    /// Lets a halted job go on although its brake was pulled.
+    ///
+    /// # Errors
+    /// There is no such job, it is not halted, or the catalog refused.
+    pub fn confirm(&self, id: JobId, attachment: Attachment) -> Result<(), EngineError> {
+        let mut record = self.shared.catalog.job(id)?.ok_or(EngineError::Unknown(id))?;
+        if record.state != JobState::Halted {
+            return Err(EngineError::WrongState { state: record.state.word(), wanted: "continued" });
+        }
+        let request = self.request(&record)?.confirmed();
+        record.request = serde_json::to_string(&request).map_err(|_| EngineError::Unreadable)?;
+        record.state = JobState::Queued;
+        record.halt = None;
+        record.started_ms = None;
+        record.owner = self.shared.presence.id().to_owned();
+        self.admit(record, request, attachment).map(drop)
+    }
+
+    /// Asks for the same work again, as a new job.
+    ///
+    /// # Errors
+    /// There is no such job, it is not over, or the catalog refused.
+    pub fn retry(&self, id: JobId, attachment: Attachment) -> Result<JobId, EngineError> {
+        let record = self.shared.catalog.job(id)?.ok_or(EngineError::Unknown(id))?;
+        if !record.state.is_finished() {
+            return Err(EngineError::WrongState { state: record.state.word(), wanted: "retried" });
+        }
+        self.enqueue(NewJob {
+            request: self.request(&record)?,
+            title: record.title,
+            place_label: record.place_label,
+            destination: record.destination,
+            attachment,
+        })
+    }
+
+    /// What was asked of a job.
+    ///
+    /// # Errors
+    /// It is from a newer Keepwell.
+    pub fn request(&self, record: &JobRecord) -> Result<JobRequest, EngineError> {
+        serde_json::from_str(&record.request).map_err(|_| EngineError::Unreadable)
+    }
+
+    /// One job.
+    ///
+    /// # Errors
+    /// There is no such job, or the catalog refused.
+    pub fn job(&self, id: JobId) -> Result<JobView, EngineError> {
+        self.shared.view(id)?.ok_or(EngineError::Unknown(id))
+    }
+
+    /// A page of jobs, newest first, and how many there are in all.
+    ///
+    /// # Errors
+    /// The catalog refused.
+    pub fn jobs(
+        &self,
+        filter: &JobFilter,
+        offset: u64,
+        limit: u64,
+    ) -> Result<(Vec<JobView>, u64), EngineError> {
+        let (records, total) = self.shared.catalog.jobs(filter, offset, limit)?;
+        Ok((records.into_iter().map(|record| self.shared.view_of(record)).collect(), total))
+    }
+
+    /// Waits for changes after a revision; without one answers the whole picture at once.
+    ///
+    /// # Errors
+    /// The catalog refused.
+    pub fn changes(&self, since: Option<u64>, wait_ms: u64) -> Result<Changes, EngineError> {
+        changes::changes(&self.shared, since, wait_ms)
+    }
+
+    /// Waits until a job is over or halted; the picture then.
+    ///
+    /// # Errors
+    /// There is no such job, or the catalog refused.
+    pub fn wait(&self, id: JobId) -> Result<JobView, EngineError> {
+        let mut since = self.shared.state.lock().revisions.current();
+        loop {
+            let view = self.job(id)?;
+            if view.record.state.is_finished() || view.record.state == JobState::Halted {
+                return Ok(view);
+            }
+            since = changes::wait(&self.shared, since, 1_000);
+        }
+    }
+
+    /// The problems of a job: of a running one as they are now.
+    ///
+    /// # Errors
+    /// The catalog refused.
+    pub fn problems(&self, id: JobId, offset: u64, limit: u64) -> Result<(ProblemLog, u64), EngineError> {
+        let live = self.shared.state.lock().active.get(&id).map(|active| Arc::clone(&active.control));
+        if let Some(control) = live {
+            let log = control.problems();
+            let kept = log.problems.len() as u64;
+            let page = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+            let problems = log.problems.into_iter().skip(page(offset)).take(page(limit)).collect();
+            return Ok((ProblemLog { problems, total: log.total }, kept));
+        }
+        let record = self.shared.catalog.job(id)?.ok_or(EngineError::Unknown(id))?;
+        let (problems, kept) = self.shared.catalog.problems(id, offset, limit)?;
+        Ok((ProblemLog { problems, total: record.problems_total }, kept))
+    }
+
+    /// How many jobs of this process are not over.
+    #[must_use]
+    pub fn active(&self) -> usize {
+        self.shared.state.lock().active.len()
+    }
+
+    /// Stops everything: running jobs are cancelled and waited for, waiting ones are marked as interrupted.
+    pub fn stop(&self) {
+        let shared = &self.shared;
+        if shared.stopping.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let waiting: Vec<JobId> = {
+            let mut state = shared.state.lock();
+            let waiting = state.queues.values_mut().flat_map(|queue| queue.drain(..)).collect();
+            for active in state.active.values() {
+                active.control.cancel();
+            }
+            waiting
+        };
+        for id in waiting {
+            shared.interrupt(id);
+        }
+        shared.changed.notify_all();
+        {
+            let mut state = shared.state.lock();
+            while !state.workers.is_empty() {
+                shared.changed.wait(&mut state);
+            }
+        }
+        if let Some(watcher) = self.watcher.lock().take() {
+            // A watcher that panicked has nothing left to do.
+            let _ = watcher.join();
+        }
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl Shared {
+    /// Writes a row; trouble is logged, because the work itself must go on.
+    pub(crate) fn save(&self, record: &JobRecord) {
+        if let Err(error) = self.catalog.save_job(record) {
+            tracing::error!(%error, job = %record.id, "the state of the job could not be kept");
+        }
+    }
+
+    /// Gives a job a new revision and wakes those who wait for one.
+    pub(crate) fn bump(&self, id: JobId) {
+        self.state.lock().revisions.bump(id);
+        self.changed.notify_all();
+    }
+
+    /// Changes an active job and gives it a new revision.
+    pub(crate) fn change_active<T>(&self, id: JobId, change: impl FnOnce(&mut Active) -> T) -> Option<T> {
+        let mut state = self.state.lock();
+        let value = change(state.active.get_mut(&id)?);
+        state.revisions.bump(id);
+        drop(state);
+        self.changed.notify_all();
+        Some(value)
+    }
+
+    /// The last picture of a job that ends; from now on only its ending writes its row.
+    pub(crate) fn last_progress(&self, id: JobId) -> Option<Progress> {
+        let steady_ms = self.clock.steady_ms();
+        let mut state = self.state.lock();
+        let active = state.active.get_mut(&id)?;
+        active.is_ending = true;
+        Some(active.meter.sample(&active.control.progress(), active.control.is_paused(), steady_ms))
+    }
+
+    /// Takes a job that is over (and written) out of the active ones.
+    pub(crate) fn retire(&self, id: JobId) {
+        let mut state = self.state.lock();
+        state.active.remove(&id);
+        state.revisions.bump(id);
+        drop(state);
+        self.changed.notify_all();
+    }
+
+    /// Cancels a job of this process; `false` where it is not one.
+    pub(crate) fn cancel_here(&self, id: JobId) -> bool {
+        let mut state = self.state.lock();
+        let Some(active) = state.active.get_mut(&id) else { return false };
+        active.control.cancel();
+        let waits = active.record.started_ms.is_none();
+        if !waits {
+            active.record.waiting_for = Some("the last step to end safely".to_owned());
+            state.revisions.bump(id);
+            drop(state);
+            self.changed.notify_all();
+            return true;
+        }
+        for queue in state.queues.values_mut() {
+            queue.retain(|waiting| *waiting != id);
+        }
+        // Taken out under the same lock: a worker that was about to begin it finds nothing.
+        let taken = state.active.remove(&id);
+        drop(state);
+        if let Some(Active { mut record, .. }) = taken {
+            record.state = JobState::Cancelled;
+            record.waiting_for = None;
+            record.finished_ms = Some(self.clock.now_ms());
+            self.save(&record);
+            self.bump(id);
+        }
+        true
+    }
+
+    /// Holds or lets go on a job of this process; the state it was in, nothing where it is not one.
+    pub(crate) fn hold_here(&self, id: JobId, hold: bool) -> Option<JobState> {
+        let mut state = self.state.lock();
+        let active = state.active.get_mut(&id).filter(|active| !active.is_ending)?;
+        let before = active.record.state;
+        match (before, hold) {
+            (JobState::Running, true) => {
+                active.control.pause();
+                active.record.state = JobState::Paused;
+            }
+            (JobState::Paused, false) => {
+                active.control.resume();
+                active.record.state = JobState::Running;
+            }
+            _ => return Some(before),
+        }
+        let record = active.record.clone();
+        // Written under the lock, so that it can not come after the last row.
+        self.save(&record);
+        state.revisions.bump(id);
+        drop(state);
+        self.changed.notify_all();
+        Some(before)
+    }
+
+    /// Marks a waiting job as interrupted: this process closes.
+    pub(crate) fn interrupt(&self, id: JobId) {
+        let taken = self.state.lock().active.remove(&id);
+        if let Some(Active { mut record, .. }) = taken {
+            watch::interrupted(&mut record, self.clock.now_ms());
+            self.save(&record);
+            self.bump(id);
+        }
+    }
+
+    /// Fails everything that waits for a destination: no thread could be had.
+    fn fail_waiting(&self, destination: &str, error: &std::io::Error) {
+        let waiting: Vec<JobId> = self
+            .state
+            .lock()
+            .queues
+            .get_mut(destination)
+            .map(|queue| queue.drain(..).collect())
+            .unwrap_or_default();
+        for id in waiting {
+            let taken = self.state.lock().active.remove(&id);
+            if let Some(Active { mut record, .. }) = taken {
+                let fault = Fault::new(
+                    FaultKind::Failed,
+                    format!("The system can not start more work now ({error})."),
+                    "Close some programs, then retry.",
+                );
+                record.state = JobState::Failed;
+                record.fault = serde_json::to_string(&fault).ok();
+                record.finished_ms = Some(self.clock.now_ms());
+                self.save(&record);
+                self.bump(id);
+            }
+        }
+    }
+
+    /// A job as it is now.
+    pub(crate) fn view(&self, id: JobId) -> Result<Option<JobView>, EngineError> {
+        {
+            let state = self.state.lock();
+            if let Some(active) = state.active.get(&id) {
+                return Ok(Some(active.view(state.revisions.of(id))));
+            }
+        }
+        Ok(self.catalog.job(id)?.map(|record| self.view_of(record)))
+    }
+
+    /// A row with what this process knows besides.
+    pub(crate) fn view_of(&self, record: JobRecord) -> JobView {
+        let state = self.state.lock();
+        let revision = state.revisions.of(record.id);
+        if let Some(active) = state.active.get(&record.id) {
+            return active.view(revision);
+        }
+        drop(state);
+        let progress = record.progress.as_deref().and_then(|text| serde_json::from_str(text).ok());
+        JobView { record, progress, here: false, revision }
+    }
+}
+
+impl Active {
+    fn view(&self, revision: u64) -> JobView {
+        let mut record = self.record.clone();
+        record.problems_total = self.progress.as_ref().map_or(0, |_| self.control.progress().problems_total);
+        JobView { record, progress: self.progress.clone(), here: true, revision }
+    }
+}

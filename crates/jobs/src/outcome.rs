@@ -1,0 +1,145 @@
+//! How work can end: done, cancelled, halted by a safety brake, failed.
+
+use serde::{Deserialize, Serialize};
+
+/// A fact about a run, for people and clients.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fact {
+    /// A word for clients.
+    pub key: String,
+    /// The name, for people.
+    pub label: String,
+    /// The value.
+    pub value: u64,
+    /// Whether the value is bytes.
+    pub is_bytes: bool,
+}
+
+impl Fact {
+    /// A count.
+    #[must_use]
+    pub fn count(key: &str, label: &str, value: u64) -> Self {
+        Self { key: key.to_owned(), label: label.to_owned(), value, is_bytes: false }
+    }
+
+    /// A number of bytes.
+    #[must_use]
+    pub fn bytes(key: &str, label: &str, value: u64) -> Self {
+        Self { key: key.to_owned(), label: label.to_owned(), value, is_bytes: true }
+    }
+}
+
+/// Something that was left out on purpose, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Skip {
+    /// Why.
+    pub reason: String,
+    /// How many items.
+    pub count: u64,
+}
+
+/// What a run did.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// The snapshot made or restored, in full.
+    pub snapshot_id: Option<String>,
+    /// Items looked at.
+    pub items: u64,
+    /// Bytes looked at.
+    pub bytes: u64,
+    /// Bytes written.
+    pub bytes_written: u64,
+    /// The facts.
+    pub facts: Vec<Fact>,
+    /// What was left out, and why.
+    pub skipped: Vec<Skip>,
+    /// BLAKE3 Merkle root over the entries, in hexadecimal.
+    pub merkle_root: String,
+}
+
+/// What a client can branch on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum FaultKind {
+    /// What was named does not exist.
+    NotFound,
+    /// Something is there already.
+    AlreadyExists,
+    /// The password does not open the repository.
+    WrongPassword,
+    /// No password is known.
+    PasswordNeeded,
+    /// Made by a newer Keepwell.
+    Newer,
+    /// Stored data is damaged.
+    Damaged,
+    /// The place can not be reached now.
+    Unreachable,
+    /// The place is full.
+    NoSpace,
+    /// The system does not let us.
+    Permission,
+    /// Another is busy with it.
+    Busy,
+    /// The request itself is wrong.
+    BadRequest,
+    /// Anything else.
+    Failed,
+}
+
+/// Why a run failed: what happened, what to do next, what it is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{message}")]
+pub struct Fault {
+    /// What a client can branch on.
+    pub kind: FaultKind,
+    /// What happened, in a sentence.
+    pub message: String,
+    /// What to do next.
+    pub hint: Option<String>,
+    /// What it is about, for people.
+    pub path: Option<String>,
+}
+
+impl Fault {
+    /// A fault with a sentence and what to do next.
+    #[must_use]
+    pub fn new(kind: FaultKind, message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), hint: Some(hint.into()), path: None }
+    }
+
+    /// With what it is about.
+    #[must_use]
+    pub fn about(mut self, path: impl Into<String>) -> Self {
+        self.path = Some(path.into());
+        self
+    }
+
+    /// Whether it may pass by itself.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        matches!(self.kind, FaultKind::Unreachable | FaultKind::Busy)
+    }
+}
+
+/// A safety brake: a person has to look.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Halt {
+    /// What was found, in a sentence.
+    pub reason: String,
+    /// What going on means.
+    pub if_continued: String,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Ending {
+    /// It is done; whether there were problems is in the run's control.
+    Done(Outcome),
+    /// The person stopped it; what was done until then.
+    Cancelled(Outcome),
+    /// A safety brake was pulled before anything was changed.
+    Halted(Halt),
+    /// It could not be done.
+    Failed(Fault),
+}

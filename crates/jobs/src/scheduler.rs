@@ -1,0 +1,215 @@
+//! Runs plans when they are due. Only one process does, over all that share the state: whoever holds the lease.
+//!
+//! Deliberately not here: when a plan is due (`schedule`, pure), and how a plan becomes a job (the starter).
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use keepwell_catalog::{Catalog, CatalogError, LeaseOutcome, PlanRecord, Presence};
+use keepwell_model::PlanId;
+use parking_lot::{Condvar, Mutex};
+
+use crate::clock::Clock;
+use crate::outcome::Fault;
+use crate::request::PlanDefinition;
+use crate::schedule::{Decision, Times, decide};
+
+/// How often the plans are looked at.
+const TICK: Duration = Duration::from_secs(5);
+/// The lease.
+const LEASE: &str = "scheduler";
+
+/// Turns a due plan into a job.
+pub type Starter = Arc<dyn Fn(PlanId) -> Result<(), Fault> + Send + Sync>;
+
+/// A plan and when it is due.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Upcoming {
+    /// The plan.
+    pub plan_id: PlanId,
+    /// Its name.
+    pub name: String,
+    /// When.
+    pub at_ms: i64,
+}
+
+/// Who runs the schedules.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Holder {
+    /// This process.
+    Here,
+    /// Another, by its label.
+    Other(String),
+    /// Nobody.
+    Nobody,
+}
+
+struct Inner {
+    catalog: Arc<Catalog>,
+    presence: Arc<Presence>,
+    clock: Arc<dyn Clock>,
+    zone: TimeZone,
+    starter: Starter,
+    state: Mutex<bool>,
+    woken: Condvar,
+}
+
+/// The scheduler of a process.
+pub struct Scheduler {
+    inner: Arc<Inner>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Scheduler {
+    /// Starts looking at the plans.
+    ///
+    /// # Errors
+    /// The system gave no thread.
+    pub fn start(
+        catalog: Arc<Catalog>,
+        presence: Arc<Presence>,
+        clock: Arc<dyn Clock>,
+        zone: TimeZone,
+        starter: Starter,
+    ) -> std::io::Result<Self> {
+        let inner = Arc::new(Inner {
+            catalog,
+            presence,
+            clock,
+            zone,
+            starter,
+            state: Mutex::new(false),
+            woken: Condvar::new(),
+        });
+        let thread = std::thread::Builder::new().name("jobs-schedule".to_owned()).spawn({
+            let inner = Arc::clone(&inner);
+            move || inner.run()
+        })?;
+        Ok(Self { inner, thread: Some(thread) })
+    }
+
+    /// Looks at once: a plan was changed.
+    pub fn wake(&self) {
+        self.inner.woken.notify_all();
+    }
+}
+
+impl Drop for Scheduler {
+    fn drop(&mut self) {
+        *self.inner.state.lock() = true;
+        self.inner.woken.notify_all();
+        if let Some(thread) = self.thread.take() {
+            // One that panicked has nothing left to do.
+            let _ = thread.join();
+        }
+        if let Err(error) = self.inner.catalog.release_lease(LEASE, &self.inner.presence) {
+            tracing::warn!(%error, "the schedules' lease could not be given back; it ends with this process");
+        }
+    }
+}
+
+impl Inner {
+    fn run(&self) {
+        loop {
+            {
+                let mut stopping = self.state.lock();
+                if *stopping {
+                    return;
+                }
+                self.woken.wait_for(&mut stopping, TICK);
+                if *stopping {
+                    return;
+                }
+            }
+            if let Err(error) = self.tick() {
+                tracing::warn!(%error, "the schedules can not be looked at");
+            }
+        }
+    }
+
+    fn tick(&self) -> Result<(), CatalogError> {
+        let now_ms = self.clock.now_ms();
+        match self.catalog.take_lease(LEASE, &self.presence, now_ms)? {
+            LeaseOutcome::Taken { .. } => {
+                look(&self.catalog, now_ms, &self.zone, &mut |plan| (self.starter)(plan))
+            }
+            LeaseOutcome::Held(_) => Ok(()),
+        }
+    }
+}
+
+/// Looks at every plan once and starts those that are due.
+///
+/// # Errors
+/// The catalog refused.
+pub fn look(
+    catalog: &Catalog,
+    now_ms: i64,
+    zone: &TimeZone,
+    start: &mut dyn FnMut(PlanId) -> Result<(), Fault>,
+) -> Result<(), CatalogError> {
+    if catalog.setting(PAUSED_SETTING)?.as_deref() == Some("true") {
+        return Ok(());
+    }
+    for plan in catalog.plans()?.into_iter().filter(|plan| plan.enabled) {
+        let Some(decision) = decision(&plan, now_ms, zone) else {
+            tracing::warn!(plan = %plan.name, "this plan can not be read; it may be from a newer Keepwell");
+            continue;
+        };
+        match decision {
+            Decision::Wait(_) => {}
+            Decision::Shift(times) => {
+                tracing::warn!(plan = %plan.name, "the clock was set back: the schedule goes on from now");
+                catalog.set_plan_times(plan.id, times.from_ms, times.retry_ms)?;
+            }
+            Decision::Run(times) => {
+                // First noted, then started: a crash in between skips one run, and can not repeat it for ever.
+                catalog.set_plan_times(plan.id, times.from_ms, times.retry_ms)?;
+                tracing::info!(plan = %plan.name, "this plan is due");
+                if let Err(fault) = start(plan.id) {
+                    tracing::warn!(plan = %plan.name, %fault, "the plan could not be started");
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The setting that says that all schedules wait.
+pub const PAUSED_SETTING: &str = "schedulesPaused";
+
+fn decision(plan: &PlanRecord, now_ms: i64, zone: &TimeZone) -> Option<Decision> {
+    let definition: PlanDefinition = serde_json::from_str(&plan.definition).ok()?;
+    let times = Times { from_ms: plan.schedule_from_ms, retry_ms: plan.retry_ms };
+    Some(decide(definition.schedule, times, now_ms, zone))
+}
+
+/// When a plan runs next: a moment in the past means as soon as schedules are looked at.
+#[must_use]
+pub fn next_run_ms(plan: &PlanRecord, now_ms: i64, zone: &TimeZone) -> Option<i64> {
+    if !plan.enabled {
+        return None;
+    }
+    match decision(plan, now_ms, zone)? {
+        Decision::Wait(due) => due,
+        Decision::Run(_) => Some(now_ms),
+        Decision::Shift(times) => {
+            let definition: PlanDefinition = serde_json::from_str(&plan.definition).ok()?;
+            definition.schedule.next_after(times.from_ms, zone)
+        }
+    }
+}
+
+/// Who runs the schedules now.
+///
+/// # Errors
+/// The catalog refused.
+pub fn holder(catalog: &Catalog, presence: &Presence) -> Result<Holder, CatalogError> {
+    Ok(match catalog.lease(LEASE)? {
+        Some(lease) if lease.holder == presence.id() => Holder::Here,
+        Some(lease) if presence.is_alive(&lease.holder) => Holder::Other(lease.label),
+        _ => Holder::Nobody,
+    })
+}

@@ -1,0 +1,305 @@
+//! The engine, with work that a test steers: queues, leases, states, wishes, death, receipts.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use keepwell_catalog::{Catalog, Credentials, JobFilter, JobState, KeyringChoice, Presence};
+use keepwell_jobs::{
+    Attachment, CheckJob, DeviceKey, Ending, Engine, EngineError, EngineOptions, Fact, Fault, FaultKind,
+    Halt, JobRequest, NewJob, Outcome, Receipt, Running, SystemClock, Target, Work,
+};
+use keepwell_model::{JobId, Phase, Problem};
+
+type Script = dyn Fn(&Running<'_>) -> Ending + Send + Sync;
+
+/// Does what the test says.
+struct Scripted(Box<Script>);
+
+impl Work for Scripted {
+    fn run(&self, running: &Running<'_>) -> Ending {
+        (self.0)(running)
+    }
+}
+
+fn engine(
+    home: &Path,
+    label: &str,
+    script: impl Fn(&Running<'_>) -> Ending + Send + Sync + 'static,
+) -> (Engine, Arc<Catalog>) {
+    let catalog = Arc::new(Catalog::open(home, 1).unwrap().catalog);
+    let credentials = Credentials::open(home, KeyringChoice::File);
+    let device = Arc::new(DeviceKey::load_or_make(&catalog, &credentials).unwrap());
+    let options = EngineOptions {
+        catalog: Arc::clone(&catalog),
+        presence: Arc::new(Presence::announce(home, label).unwrap()),
+        clock: Arc::new(SystemClock::default()),
+        work: Arc::new(Scripted(Box::new(script))),
+        device,
+        host: "host".to_owned(),
+        program: "test".to_owned(),
+    };
+    (Engine::start(options).unwrap(), catalog)
+}
+
+fn job(destination: &str) -> NewJob {
+    NewJob {
+        request: JobRequest::Check(CheckJob {
+            target: Target { path: destination.to_owned(), place_id: None },
+            full: true,
+            repair: false,
+        }),
+        title: format!("Check {destination}"),
+        place_label: destination.to_owned(),
+        destination: destination.to_owned(),
+        attachment: Attachment::default(),
+    }
+}
+
+fn until_cancelled(running: &Running<'_>) -> Ending {
+    loop {
+        if running.control.checkpoint().is_err() {
+            return Ending::Cancelled(Outcome::default());
+        }
+        std::thread::yield_now();
+    }
+}
+
+/// Waits for a state by the engine's own notices.
+fn until(engine: &Engine, id: JobId, wanted: JobState) {
+    let mut since = None;
+    for _ in 0..200 {
+        if engine.job(id).unwrap().record.state == wanted {
+            return;
+        }
+        since = Some(engine.changes(since, 200).unwrap().revision);
+    }
+    panic!("the job is {:?} and never became {wanted:?}", engine.job(id).unwrap().record.state);
+}
+
+#[test]
+fn a_job_ends_with_its_facts_and_a_signed_receipt() {
+    let home = tempfile::tempdir().unwrap();
+    let (engine, catalog) = engine(home.path(), "test", |running| {
+        running.control.problem(Problem::new(
+            "a/b",
+            "could not be read",
+            "no permission",
+            "give yourself access",
+        ));
+        Ending::Done(Outcome {
+            items: 3,
+            facts: vec![Fact::count("packs", "Packs", 3)],
+            merkle_root: "ab".to_owned(),
+            ..Outcome::default()
+        })
+    });
+    let id = engine.enqueue(job("usb")).unwrap();
+    let view = engine.wait(id).unwrap();
+    assert_eq!(view.record.state, JobState::SucceededWithProblems);
+    assert_eq!(view.record.problems_total, 1);
+    assert_eq!(engine.problems(id, 0, 10).unwrap().0.problems[0].path, "a/b");
+    let receipt: Receipt = serde_json::from_str(&catalog.receipt(id).unwrap().unwrap()).unwrap();
+    assert!(receipt.is_valid());
+    let statement = receipt.statement().unwrap();
+    assert_eq!(statement.state, "succeeded with problems");
+    assert_eq!(statement.facts[0].value, 3);
+    assert_eq!(statement.merkle_root, "ab");
+}
+
+#[test]
+fn one_destination_works_on_one_job_at_a_time_and_others_go_on() {
+    let home = tempfile::tempdir().unwrap();
+    static AT_WORK: AtomicUsize = AtomicUsize::new(0);
+    static MOST: AtomicUsize = AtomicUsize::new(0);
+    let (engine, _) = engine(home.path(), "test", |running| {
+        if running.request.target().path == "busy" {
+            return until_cancelled(running);
+        }
+        MOST.fetch_max(AT_WORK.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+        std::thread::yield_now();
+        AT_WORK.fetch_sub(1, Ordering::SeqCst);
+        Ending::Done(Outcome::default())
+    });
+    let busy = engine.enqueue(job("busy")).unwrap();
+    let ids: Vec<JobId> = (0..20).map(|_| engine.enqueue(job("usb")).unwrap()).collect();
+    for id in ids {
+        assert_eq!(engine.wait(id).unwrap().record.state, JobState::Succeeded);
+    }
+    assert_eq!(MOST.load(Ordering::SeqCst), 1);
+    until(&engine, busy, JobState::Running);
+    engine.cancel(busy).unwrap();
+    assert_eq!(engine.wait(busy).unwrap().record.state, JobState::Cancelled);
+}
+
+#[test]
+fn a_panic_fails_that_job_only() {
+    let home = tempfile::tempdir().unwrap();
+    let (engine, _) = engine(home.path(), "test", |running| {
+        assert!(running.request.target().path != "bad", "a fault in the work");
+        Ending::Done(Outcome::default())
+    });
+    let bad = engine.enqueue(job("bad")).unwrap();
+    let good = engine.enqueue(job("good")).unwrap();
+    let view = engine.wait(bad).unwrap();
+    assert_eq!(view.record.state, JobState::Failed);
+    assert!(view.record.fault.unwrap().contains("fault in Keepwell"));
+    assert_eq!(engine.wait(good).unwrap().record.state, JobState::Succeeded);
+    let again = engine.retry(bad, Attachment::default()).unwrap();
+    assert_eq!(engine.wait(again).unwrap().record.state, JobState::Failed);
+}
+
+#[test]
+fn pause_holds_resume_goes_on_and_cancel_ends_a_paused_job() {
+    let home = tempfile::tempdir().unwrap();
+    let (engine, _) = engine(home.path(), "test", until_cancelled);
+    let id = engine.enqueue(job("usb")).unwrap();
+    until(&engine, id, JobState::Running);
+    assert!(matches!(engine.resume(id), Err(EngineError::WrongState { .. })));
+    engine.pause(id).unwrap();
+    assert_eq!(engine.job(id).unwrap().record.state, JobState::Paused);
+    engine.resume(id).unwrap();
+    assert_eq!(engine.job(id).unwrap().record.state, JobState::Running);
+    engine.pause(id).unwrap();
+    engine.cancel(id).unwrap();
+    assert_eq!(engine.wait(id).unwrap().record.state, JobState::Cancelled);
+    assert!(matches!(engine.cancel(id), Err(EngineError::WrongState { .. })));
+}
+
+#[test]
+fn a_waiting_job_is_cancelled_without_ever_running() {
+    let home = tempfile::tempdir().unwrap();
+    static RAN: AtomicUsize = AtomicUsize::new(0);
+    let (engine, _) = engine(home.path(), "test", |running| {
+        RAN.fetch_add(1, Ordering::SeqCst);
+        until_cancelled(running)
+    });
+    let first = engine.enqueue(job("usb")).unwrap();
+    until(&engine, first, JobState::Running);
+    let second = engine.enqueue(job("usb")).unwrap();
+    assert!(engine.job(second).unwrap().record.waiting_for.is_some());
+    engine.cancel(second).unwrap();
+    assert_eq!(engine.job(second).unwrap().record.state, JobState::Cancelled);
+    engine.cancel(first).unwrap();
+    engine.wait(first).unwrap();
+    assert_eq!(RAN.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn a_safety_brake_waits_for_a_person() {
+    let home = tempfile::tempdir().unwrap();
+    let (engine, _) = engine(home.path(), "test", |running| match running.request {
+        JobRequest::Check(_) => {
+            Ending::Halted(Halt { reason: "empty".to_owned(), if_continued: "all gone".to_owned() })
+        }
+        _ => Ending::Failed(Fault::new(FaultKind::Failed, "x", "y")),
+    });
+    let id = engine.enqueue(job("usb")).unwrap();
+    let view = engine.wait(id).unwrap();
+    assert_eq!(view.record.state, JobState::Halted);
+    assert!(view.record.halt.unwrap().contains("all gone"));
+    engine.confirm(id, Attachment::default()).unwrap();
+    // A check has no brake to confirm, so it halts again; then the person gives up.
+    until(&engine, id, JobState::Halted);
+    engine.cancel(id).unwrap();
+    assert_eq!(engine.job(id).unwrap().record.state, JobState::Cancelled);
+}
+
+#[test]
+fn two_processes_share_one_queue_and_wishes_cross_over() {
+    let home = tempfile::tempdir().unwrap();
+    let (app, _) = engine(home.path(), "the app", until_cancelled);
+    let (cli, _) = engine(home.path(), "the command line", |_| Ending::Done(Outcome::default()));
+    let first = app.enqueue(job("usb")).unwrap();
+    until(&app, first, JobState::Running);
+    let second = cli.enqueue(job("usb")).unwrap();
+    let mut since = None;
+    loop {
+        let view = cli.job(second).unwrap();
+        assert_eq!(view.record.state, JobState::Queued);
+        if view.record.waiting_for.is_some_and(|what| what.contains("the app")) {
+            break;
+        }
+        since = Some(cli.changes(since, 100).unwrap().revision);
+    }
+    // The command line sees the app's job, and may ask the app to stop it.
+    assert!(!cli.job(first).unwrap().here);
+    cli.cancel(first).unwrap();
+    assert_eq!(app.wait(first).unwrap().record.state, JobState::Cancelled);
+    assert_eq!(cli.wait(second).unwrap().record.state, JobState::Succeeded);
+}
+
+#[test]
+fn what_a_dead_process_left_is_interrupted_and_can_be_retried() {
+    let home = tempfile::tempdir().unwrap();
+    let id = {
+        let catalog = Catalog::open(home.path(), 1).unwrap().catalog;
+        let (first, _) = engine(home.path(), "test", |_| Ending::Done(Outcome::default()));
+        let id = first.enqueue(job("usb")).unwrap();
+        let mut record = first.wait(id).unwrap().record;
+        drop(first);
+        // As a kill in the middle leaves it.
+        record.state = JobState::Running;
+        record.finished_ms = None;
+        catalog.save_job(&record).unwrap();
+        id
+    };
+    let (second, catalog) = engine(home.path(), "test", |_| Ending::Done(Outcome::default()));
+    assert_eq!(second.job(id).unwrap().record.state, JobState::Interrupted);
+    let again = second.retry(id, Attachment::default()).unwrap();
+    assert_eq!(second.wait(again).unwrap().record.state, JobState::Succeeded);
+    assert_eq!(catalog.jobs(&JobFilter::default(), 0, 10).unwrap().1, 2);
+}
+
+#[test]
+fn closing_cancels_what_runs_and_interrupts_what_waits() {
+    let home = tempfile::tempdir().unwrap();
+    let (engine, catalog) = engine(home.path(), "test", until_cancelled);
+    let first = engine.enqueue(job("usb")).unwrap();
+    until(&engine, first, JobState::Running);
+    let second = engine.enqueue(job("usb")).unwrap();
+    drop(engine);
+    assert_eq!(catalog.job(first).unwrap().unwrap().state, JobState::Cancelled);
+    assert_eq!(catalog.job(second).unwrap().unwrap().state, JobState::Interrupted);
+}
+
+#[test]
+fn a_client_that_follows_changes_sees_progress_and_the_end() {
+    let home = tempfile::tempdir().unwrap();
+    let (engine, _) = engine(home.path(), "test", |running| {
+        running.control.set_phase(Phase::Copying);
+        running.control.add_total(10, 1000);
+        running.control.set_total_known();
+        running.control.add_done(5, 500);
+        running.control.set_current(b"a file");
+        while !running.control.is_cancelled() {
+            std::thread::yield_now();
+        }
+        Ending::Done(Outcome::default())
+    });
+    let full = engine.changes(None, 0).unwrap();
+    assert!(full.full && full.jobs.is_empty());
+    let id = engine.enqueue(job("usb")).unwrap();
+    let mut since = full.revision;
+    let mut last_of_job = 0;
+    let mut saw_progress = false;
+    loop {
+        let changes = engine.changes(Some(since), 5_000).unwrap();
+        assert!(!changes.full && changes.revision > since, "every answer is news");
+        since = changes.revision;
+        let view = changes.jobs.into_iter().find(|view| view.record.id == id).unwrap();
+        assert!(view.revision > last_of_job);
+        last_of_job = view.revision;
+        if let Some(progress) = view.progress.filter(|_| !view.record.state.is_finished()) {
+            if progress.phase == "copying" && !saw_progress {
+                saw_progress = true;
+                assert_eq!((progress.bytes_done, progress.bytes_total), (500, 1000));
+                engine.cancel(id).unwrap();
+            }
+        }
+        if view.record.state == JobState::Succeeded {
+            assert!(saw_progress);
+            break;
+        }
+    }
+}
