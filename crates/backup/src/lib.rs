@@ -1,1 +1,22 @@
-//! (being written)
+//! Backup and restore: from folders to snapshots and back.
+//!
+//! [`backup`] makes a snapshot: it walks the sources with many threads, takes over unchanged files without reading
+//! them, and leaves chunking, packing and order of writes to `repository`. The restore modules bring files back.
+//! Every decision is made by a pure function (`plan`, `restore_plan`), so what is previewed is what is done.
+//! Deliberately not here: when to run (`jobs`), the format (`repository`), other pillars.
+
+pub mod backup;
+mod file_reader;
+pub mod plan;
+pub mod restore;
+mod restore_files;
+mod restore_place;
+pub mod restore_plan;
+mod restore_run;
+mod restore_verify;
+mod restore_walk;
+pub mod rules;
+mod walk;
+
+pub use backup::{BackupError, BackupOutcome, BackupRequest, ParentChoice, Threads, run_backup};
+pub use rules::{RuleError, RuleOptions};
