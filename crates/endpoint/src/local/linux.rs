@@ -5,11 +5,12 @@
 //! kept.
 
 use std::mem::MaybeUninit;
+use std::ops::Range;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::OnceLock;
 
 use keepwell_model::{EntryKind, Timestamp};
-use rustix::fs::{Advice, AtFlags, FileType, Mode, OFlags, RawDir, SeekFrom, Statx, StatxFlags, XattrFlags};
+use rustix::fs::{Advice, AtFlags, FallocateFlags, FileType, Mode, OFlags, RawDir, SeekFrom, Statx, StatxFlags, XattrFlags};
 use rustix::io::Errno;
 
 use super::item::{NamedItem, Stat};
@@ -114,6 +115,12 @@ pub(super) fn create_special(
 pub(super) fn advise_sequential<Handle: AsFd>(handle: &Handle) {
     // Advice only: a file system that does not take it reads just as well.
     let _ = rustix::fs::fadvise(handle, 0, None, Advice::Sequential);
+}
+
+/// Makes a hole; false where the file system can not.
+pub(super) fn punch_hole<Handle: AsFd>(handle: &Handle, range: &Range<u64>) -> bool {
+    let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+    rustix::fs::fallocate(handle, flags, range.start, range.end.saturating_sub(range.start)).is_ok()
 }
 
 /// The bits this process takes from the mode of every new file, where the system tells without changing them.

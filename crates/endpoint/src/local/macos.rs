@@ -4,6 +4,7 @@
 //! devices, which macOS offers no safe call for; both are told as unsupported, never passed over.
 #![expect(unsafe_code, reason = "one call of the system that no safe crate offers")]
 
+use std::ops::Range;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use keepwell_model::{EntryKind, Timestamp};
@@ -94,6 +95,11 @@ pub(super) fn create_special(
 
 /// macOS reads ahead by itself.
 pub(super) fn advise_sequential<Handle: AsFd>(_handle: &Handle) {}
+
+/// No hole is made here: zeros are written instead.
+pub(super) fn punch_hole<Handle: AsFd>(_handle: &Handle, _range: &Range<u64>) -> bool {
+    false
+}
 
 /// macOS tells it only to those who change it.
 pub(super) fn process_umask() -> Option<u32> {

@@ -21,6 +21,9 @@ use super::linux as system;
 #[cfg(target_os = "macos")]
 use super::macos as system;
 
+/// So many zeros are written at once where no hole can be made.
+const CLEAR_BYTES: usize = 64 * 1024;
+
 /// An open file. Dropping it closes it.
 #[derive(Debug)]
 pub struct LocalFile {
@@ -176,6 +179,27 @@ impl LocalFile {
             Err(errno) => return Err(self.failed("read", errno.into())),
         };
         Ok(Some(start..end.max(start)))
+    }
+
+    /// Makes a range read as zeros, as a hole where the file system can.
+    ///
+    /// # Errors
+    /// The place is full or refuses.
+    pub fn clear(&self, range: Range<u64>) -> Result<(), EndpointError> {
+        if range.is_empty() || system::punch_hole(&self.file, &range) {
+            return Ok(());
+        }
+        let zeros = vec![0; CLEAR_BYTES];
+        let mut at = range.start;
+        while let Some(data) = self.next_data(at, range.end)? {
+            at = data.start;
+            while at < data.end {
+                let length = usize::try_from(data.end - at).unwrap_or(CLEAR_BYTES).min(CLEAR_BYTES);
+                self.write_at(&zeros[..length], at)?;
+                at += length as u64;
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn failed(&self, action: &'static str, error: io::Error) -> EndpointError {

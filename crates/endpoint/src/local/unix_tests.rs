@@ -349,6 +349,20 @@ fn holes_are_found_and_made() {
 }
 
 #[test]
+fn a_cleared_range_reads_as_zeros_and_takes_no_room() {
+    const MIB: usize = 1 << 20;
+    let (_path, tree) = tree();
+    let file = tree.create_file(b"file", 0o600).unwrap();
+    file.write_at(&vec![7; 4 * MIB], 0).unwrap();
+    file.clear(MIB as u64..3 * MIB as u64 + 1).unwrap();
+    let mut bytes = vec![1; 4 * MIB];
+    assert_eq!(file.read_at(&mut bytes, 0).unwrap(), 4 * MIB);
+    assert!(bytes[..MIB].iter().all(|byte| *byte == 7));
+    assert!(bytes[MIB..3 * MIB + 1].iter().all(|byte| *byte == 0));
+    assert!(bytes[3 * MIB + 1..].iter().all(|byte| *byte == 7));
+}
+
+#[test]
 fn renaming_replaces_only_when_asked() {
     let (_path, tree) = tree();
     write(&tree, b"one", b"1");

@@ -485,6 +485,21 @@ impl LocalFile {
         Ok((from_bytes < size_bytes).then_some(from_bytes..size_bytes))
     }
 
+    /// Makes a range read as zeros.
+    ///
+    /// # Errors
+    /// The place is full or refuses.
+    pub fn clear(&self, range: Range<u64>) -> Result<(), EndpointError> {
+        const ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
+        let mut at = range.start;
+        while at < range.end {
+            let length = usize::try_from(range.end - at).unwrap_or(ZEROS.len()).min(ZEROS.len());
+            self.write_at(&ZEROS[..length], at)?;
+            at += length as u64;
+        }
+        Ok(())
+    }
+
     /// Windows keeps none that we take along.
     ///
     /// # Errors
