@@ -88,6 +88,23 @@ export class Window {
     });
   }
 
+  /** Makes sure that a checkbox, radio button or switch is on. */
+  choose(role, name) {
+    return this.until(`${role} "${name}" is on`, async () => {
+      const id = await this.find(role, name);
+      const state = `(element) => element.checked === true || element.getAttribute("aria-checked") === "true"`;
+      if (await this.run(state, { [elementKey]: id })) return true;
+      await this.#ask("POST", `${this.#session}/element/${id}/click`, {});
+      return this.run(state, { [elementKey]: id });
+    });
+  }
+
+  /** Opens a row the way the keyboard does. */
+  async open(role, name) {
+    await this.click(role, name);
+    await this.press(keys.enter);
+  }
+
   /** Writes into a field, in place of what was there. */
   async write(role, name, text) {
     const id = await this.find(role, name);
