@@ -20,7 +20,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("web", &["api"]),
     ("desktop", &["api"]),
     ("testkit", &["model", "endpoint"]),
-    ("tests", &["testkit"]),
+    ("tests", &["model", "endpoint", "repository", "backup", "testkit"]),
 ];
 
 /// The root package: the desktop shell.

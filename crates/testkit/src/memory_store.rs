@@ -27,6 +27,14 @@ impl MemoryStore {
         Self::default()
     }
 
+    /// A store of its own with the same content.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        let content = self.0.lock();
+        let copy = Content { objects: content.objects.clone(), folders: content.folders.clone() };
+        Self(Arc::new(Mutex::new(copy)))
+    }
+
     /// All keys, sorted.
     #[must_use]
     pub fn keys(&self) -> Vec<String> {
