@@ -6,7 +6,9 @@
 //! Deliberately not here: when to run (`jobs`), the format (`repository`), other pillars.
 
 pub mod backup;
+pub mod compare;
 mod file_reader;
+pub mod find;
 pub mod plan;
 pub mod restore;
 mod restore_files;
@@ -19,4 +21,6 @@ pub mod rules;
 mod walk;
 
 pub use backup::{BackupError, BackupOutcome, BackupRequest, ParentChoice, Threads, run_backup};
+pub use compare::{Change, Difference, compare};
+pub use find::{Found, PathVersion, Pattern, PatternError, find, versions};
 pub use rules::{RuleError, RuleOptions};
