@@ -10,7 +10,9 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::OnceLock;
 
 use keepwell_model::{EntryKind, Timestamp};
-use rustix::fs::{Advice, AtFlags, FallocateFlags, FileType, Mode, OFlags, RawDir, SeekFrom, Statx, StatxFlags, XattrFlags};
+use rustix::fs::{
+    Advice, AtFlags, FallocateFlags, FileType, Mode, OFlags, RawDir, SeekFrom, Statx, StatxFlags, XattrFlags,
+};
 use rustix::io::Errno;
 
 use super::item::{NamedItem, Stat};

@@ -1,0 +1,573 @@
+//! Carrying out a batch of decisions: folders, content group by group, links, folder times, and the look back.
+//!
+//! Invariants:
+//! 1. Every group of the repository is fetched, opened and unpacked once a batch, and its chunks go from there straight
+//!    to all files that need them: large files are written in pieces, from any worker, in any order.
+//! 2. Memory: a group for each worker, and the batch.
+//! 3. A failure of one item fails that item; a full target, a lost repository or a cancelled run stops all workers at
+//!    their next step.
+//!
+//! Deliberately not here: how one item is written (`restore_files`), what is decided (`restore_plan`).
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+
+use keepwell_endpoint::EndpointError;
+use keepwell_endpoint::local::{MetadataOptions, MetadataPart, MetadataTrouble};
+use keepwell_model::{Control, EntryKind, Phase, Piece, Problem};
+use keepwell_repository::{Repository, RepositoryError};
+use parking_lot::Mutex;
+
+use crate::restore::{RestoreError, RestoreOptions, RestoreReport};
+use crate::restore_files::Part;
+use crate::restore_plan::{Action, Overwrite, Reason, writes_content};
+use crate::restore_walk::{Batch, Item, LinkRole, Place};
+
+/// Items without content are handed to workers so many at a time.
+const SIMPLE_ITEMS_AT_ONCE: usize = 64;
+
+const MOVE_ASIDE: &str = "Move what is there aside and run it again, or restore to another folder.";
+
+/// What all batches of one restore share.
+pub(crate) struct Executor<'a> {
+    pub(crate) repository: &'a Repository,
+    pub(crate) control: &'a Control,
+    pub(crate) metadata: MetadataOptions,
+    /// New files get their name when they are whole: where a later run could not tell a part from a whole file.
+    pub(crate) staged: bool,
+    workers: usize,
+    verify: bool,
+    stop: AtomicBool,
+    fatal: Mutex<Option<RestoreError>>,
+    pub(crate) open_parts: AtomicUsize,
+    pub(crate) written_bytes: AtomicU64,
+    failed: AtomicU64,
+    owners_refused: AtomicU64,
+    pub(crate) verified: AtomicU64,
+    pub(crate) mismatched: AtomicU64,
+}
+
+/// A chunk and where it goes.
+struct Task {
+    group: u32,
+    chunk: u32,
+    item: u32,
+    /// Position among the items that are written in several parts; nothing for files of one chunk.
+    part: Option<u32>,
+    offset_bytes: u64,
+    length_bytes: u32,
+}
+
+/// What a worker takes at once.
+enum Unit {
+    /// Tasks of one group.
+    Group(Range<usize>),
+    /// Items without chunks.
+    Simple(Range<usize>),
+}
+
+/// A batch, laid out for the workers.
+pub(crate) struct Layout {
+    pub(crate) items: Vec<Item>,
+    /// By item: it could not be restored.
+    failed: Vec<AtomicBool>,
+    parts: Vec<Part>,
+    tasks: Vec<Task>,
+    simple: Vec<u32>,
+    links: Vec<u32>,
+    units: Vec<Unit>,
+}
+
+impl<'a> Executor<'a> {
+    pub(crate) fn new(
+        repository: &'a Repository,
+        control: &'a Control,
+        metadata: MetadataOptions,
+        workers: usize,
+        options: &RestoreOptions,
+    ) -> Self {
+        Self {
+            repository,
+            control,
+            metadata,
+            staged: matches!(options.overwrite, Overwrite::Never | Overwrite::IfOlder),
+            workers,
+            verify: options.verify,
+            stop: AtomicBool::new(false),
+            fatal: Mutex::new(None),
+            open_parts: AtomicUsize::new(0),
+            written_bytes: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
+            owners_refused: AtomicU64::new(0),
+            verified: AtomicU64::new(0),
+            mismatched: AtomicU64::new(0),
+        }
+    }
+
+    /// Carries out one batch.
+    pub(crate) fn run(&self, batch: Batch, leftovers: &[(Arc<Place>, Vec<u8>)]) -> Result<(), RestoreError> {
+        for (place, name) in leftovers {
+            // Trouble with it is of no consequence: it stays a leftover.
+            let _ = place.folder().map(|folder| folder.remove_file(name));
+        }
+        let files = batch.items.iter().map(|item| item.entry.size_bytes_to_write());
+        self.control.add_total((batch.items.len() + batch.new_folders.len()) as u64, files.sum());
+        for (place, name, reason) in &batch.refused_folders {
+            self.failed.fetch_add(1, Ordering::Relaxed);
+            let path = place.folder().map(|folder| folder.path_of(name));
+            self.control.problem(Problem::new(
+                path.unwrap_or_else(|| String::from_utf8_lossy(name).into_owned()),
+                "This folder and everything in it was not restored.",
+                reason.words(),
+                MOVE_ASIDE,
+            ));
+        }
+        self.make_folders(&batch)?;
+        let mut layout = Layout::new(batch.items);
+        self.lay_out(&mut layout)?;
+        self.in_parallel(layout.units.len(), |number| match &layout.units[number] {
+            Unit::Group(range) => self.write_group(&layout, &layout.tasks[range.clone()]),
+            Unit::Simple(range) => {
+                for item in &layout.simple[range.clone()] {
+                    self.finish_item(&layout, *item, self.restore_simple(&layout.items[*item as usize]))?;
+                }
+                Ok(())
+            }
+        })?;
+        for number in &layout.links {
+            self.control.checkpoint()?;
+            self.finish_item(&layout, *number, self.restore_link(&layout.items[*number as usize]))?;
+        }
+        if self.verify {
+            self.control.set_phase(Phase::Verifying);
+            self.verify(&layout)?;
+            self.control.set_phase(Phase::Copying);
+        }
+        for (place, metadata) in &batch.finished {
+            self.control.checkpoint()?;
+            if let Some(folder) = place.folder() {
+                let troubles = folder.apply_metadata_self(metadata, &self.metadata);
+                self.note_troubles(troubles, || folder.path());
+            }
+        }
+        Ok(())
+    }
+
+    /// The last words of the whole restore.
+    pub(crate) fn complete(&self, report: &mut RestoreReport) {
+        let owners = self.owners_refused.load(Ordering::Relaxed);
+        if owners > 0 {
+            self.control.problem(Problem::new(
+                "",
+                format!(
+                    "{owners} items belong to you now and not to their former owner; their content is there."
+                ),
+                "only the administrator may give files to others",
+                "Run it again as the administrator if the owners matter.",
+            ));
+        }
+        report.failed = self.failed.load(Ordering::Relaxed);
+        report.written_bytes = self.written_bytes.load(Ordering::Relaxed);
+        report.verified = self.verified.load(Ordering::Relaxed);
+        report.mismatched = self.mismatched.load(Ordering::Relaxed);
+    }
+
+    /// Runs `work` for every number below `count` on all workers. The first error that ends the run comes back.
+    pub(crate) fn in_parallel(
+        &self,
+        count: usize,
+        work: impl Fn(usize) -> Result<(), RestoreError> + Sync,
+    ) -> Result<(), RestoreError> {
+        let next = AtomicUsize::new(0);
+        let worker = || {
+            while !self.stop.load(Ordering::Acquire) {
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                if number >= count {
+                    return;
+                }
+                let result = self.control.checkpoint().map_err(RestoreError::from);
+                if let Err(error) = result.and_then(|()| work(number)) {
+                    self.stop.store(true, Ordering::Release);
+                    self.fatal.lock().get_or_insert(error);
+                }
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 1..self.workers.min(count) {
+                scope.spawn(worker);
+            }
+            worker();
+        });
+        match self.fatal.lock().take() {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+
+    fn make_folders(&self, batch: &Batch) -> Result<(), RestoreError> {
+        for new in &batch.new_folders {
+            self.control.checkpoint()?;
+            // Where the one above could not be made, that was told.
+            if let Some(above) = new.above.folder() {
+                // Only its owner may look into it until it gets its own permissions, last.
+                match above.create_folder(&new.name, 0o700) {
+                    Ok(folder) => new.place.made(folder),
+                    Err(error) => {
+                        self.stop_if_full(&error)?;
+                        self.failed.fetch_add(1, Ordering::Relaxed);
+                        self.control.problem(Problem::new(
+                            error.path(),
+                            "This folder could not be made, and nothing in it was restored.",
+                            error.to_string(),
+                            error.next_step(),
+                        ));
+                    }
+                }
+            }
+            self.control.add_done(1, 0);
+        }
+        Ok(())
+    }
+
+    /// Finds where all chunks are, and sorts the work by group, groups in the order of the first file that needs them.
+    fn lay_out(&self, layout: &mut Layout) -> Result<(), RestoreError> {
+        for number in 0..layout.items.len() {
+            // A batch has far fewer items than a number has room for.
+            let (number, item) = (number as u32, &layout.items[number]);
+            match item.decision.action {
+                Action::Skip => {
+                    self.control.add_done(1, item.entry.size_bytes_to_write());
+                    continue;
+                }
+                Action::Refuse => {
+                    self.refuse(layout, number);
+                    continue;
+                }
+                _ => {}
+            }
+            if matches!(item.link, LinkRole::Further(_)) {
+                layout.links.push(number);
+            } else if item.entry.kind == EntryKind::File && writes_content(item.decision) {
+                let located = self.locate(item, number, layout.parts.len());
+                match located {
+                    Ok(Located::Simple) => layout.simple.push(number),
+                    Ok(Located::Chunks(mut tasks, part)) => {
+                        layout.parts.extend(part);
+                        layout.tasks.append(&mut tasks);
+                    }
+                    Err(error) => self.finish_item(layout, number, Err(error))?,
+                }
+            } else {
+                layout.simple.push(number);
+            }
+        }
+        self.compare_in_place(layout)?;
+        layout.sort_into_units();
+        Ok(())
+    }
+
+    fn locate(&self, item: &Item, number: u32, next_part: usize) -> Result<Located, ItemError> {
+        let Some(content) = &item.entry.content else { return Err(ItemError::NoContent) };
+        let in_place = item.decision.action == Action::UpdateInPlace;
+        if !in_place && content.pieces.iter().all(|piece| matches!(piece, Piece::Hole { .. })) {
+            return Ok(Located::Simple);
+        }
+        let in_parts = in_place || content.pieces.len() > 1;
+        let part = in_parts.then_some(next_part as u32);
+        let mut tasks = Vec::with_capacity(content.pieces.len());
+        let mut offset_bytes = 0_u64;
+        for piece in &content.pieces {
+            match *piece {
+                Piece::Hole { length_bytes } => offset_bytes = offset_bytes.saturating_add(length_bytes),
+                Piece::Chunk { id, length_bytes } => {
+                    let location = self.repository.locate(&id)?;
+                    let (group, chunk) = (location.group, location.chunk);
+                    tasks.push(Task { group, chunk, item: number, part, offset_bytes, length_bytes });
+                    offset_bytes = offset_bytes.saturating_add(u64::from(length_bytes));
+                }
+            }
+        }
+        if offset_bytes != item.entry.size_bytes {
+            return Err(ItemError::NoContent);
+        }
+        let part = in_parts.then(|| Part::new(number, tasks.len()));
+        Ok(Located::Chunks(tasks, part))
+    }
+
+    /// Takes those tasks away whose blocks are in the file already.
+    fn compare_in_place(&self, layout: &mut Layout) -> Result<(), RestoreError> {
+        let in_place: Vec<usize> = (0..layout.parts.len())
+            .filter(|part| {
+                layout.items[layout.parts[*part].item as usize].decision.action == Action::UpdateInPlace
+            })
+            .collect();
+        if in_place.is_empty() {
+            return Ok(());
+        }
+        let same: Mutex<Vec<(u32, Vec<bool>)>> = Mutex::default();
+        let shared = &*layout;
+        self.in_parallel(in_place.len(), |number| {
+            let part = in_place[number];
+            let number = shared.parts[part].item;
+            match self.compare(&shared.items[number as usize]) {
+                Ok(blocks) => same.lock().push((part as u32, blocks)),
+                Err(error) => {
+                    shared.parts[part].give_up();
+                    self.finish_item(shared, number, Err(error))?;
+                }
+            }
+            Ok(())
+        })?;
+        let same: HashMap<u32, Vec<bool>> = same.into_inner().into_iter().collect();
+        let mut seen: HashMap<u32, usize> = HashMap::new();
+        // Files that are nothing but holes have no tasks that could finish them.
+        let mut untouched: Vec<u32> =
+            same.iter().filter(|(_, blocks)| blocks.is_empty()).map(|(part, _)| *part).collect();
+        layout.tasks.retain(|task| {
+            let Some(part) = task.part else { return true };
+            let Some(blocks) = same.get(&part) else { return !in_place.contains(&(part as usize)) };
+            // The tasks of a file are still in the order of its pieces.
+            let number = seen.entry(part).or_insert(0);
+            let is_same = blocks.get(*number).copied().unwrap_or(false);
+            *number += 1;
+            if is_same && layout.parts[part as usize].done_with_one() {
+                untouched.push(part);
+            }
+            !is_same
+        });
+        for part in untouched {
+            let number = layout.parts[part as usize].item;
+            let finished = self.finish_part(&layout.items[number as usize], &layout.parts[part as usize]);
+            self.finish_item(layout, number, finished)?;
+        }
+        Ok(())
+    }
+
+    fn write_group(&self, layout: &Layout, tasks: &[Task]) -> Result<(), RestoreError> {
+        let Some(first) = tasks.first() else { return Ok(()) };
+        self.control.set_current(&layout.items[first.item as usize].entry.name);
+        let group = match self.repository.read_group(first.group) {
+            Ok(group) => group,
+            Err(error) => {
+                RestoreError::stop_if_place_is_gone(self.repository, &error)?;
+                for task in tasks {
+                    self.fail_task(
+                        layout,
+                        task,
+                        ItemError::Unreadable(error.to_string(), error.next_step()),
+                    )?;
+                }
+                return Ok(());
+            }
+        };
+        for task in tasks {
+            if self.stop.load(Ordering::Acquire) {
+                return Ok(());
+            }
+            match group.chunk(task.chunk).filter(|bytes| bytes.len() == task.length_bytes as usize) {
+                Some(bytes) => self.write_task(layout, task, bytes)?,
+                None => self.fail_task(layout, task, ItemError::NoContent)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn write_task(&self, layout: &Layout, task: &Task, bytes: &[u8]) -> Result<(), RestoreError> {
+        let item = &layout.items[task.item as usize];
+        let Some(part) = task.part else {
+            return self.finish_item(layout, task.item, self.restore_small(item, bytes));
+        };
+        let part = &layout.parts[part as usize];
+        if part.is_given_up() {
+            return Ok(());
+        }
+        if let Err(error) = self.write_part(item, part, bytes, task.offset_bytes) {
+            return self.fail_task(layout, task, error);
+        }
+        if part.done_with_one() {
+            return self.finish_item(layout, task.item, self.finish_part(item, part));
+        }
+        Ok(())
+    }
+
+    fn fail_task(&self, layout: &Layout, task: &Task, error: ItemError) -> Result<(), RestoreError> {
+        if let Some(part) = task.part {
+            let part = &layout.parts[part as usize];
+            if !part.give_up() {
+                return Ok(());
+            }
+            self.discard_part(&layout.items[task.item as usize], part);
+        }
+        self.finish_item(layout, task.item, Err(error))
+    }
+
+    /// Counts an item as done, or notes why it failed.
+    pub(crate) fn finish_item(
+        &self,
+        layout: &Layout,
+        number: u32,
+        result: Result<(), ItemError>,
+    ) -> Result<(), RestoreError> {
+        let item = &layout.items[number as usize];
+        self.control.add_done(1, item.entry.size_bytes_to_write());
+        let Err(error) = result else {
+            if let LinkRole::First(first) = &item.link {
+                first.set_whole();
+            }
+            return Ok(());
+        };
+        layout.failed[number as usize].store(true, Ordering::Relaxed);
+        self.failed.fetch_add(1, Ordering::Relaxed);
+        if let ItemError::Target(error) = &error {
+            self.stop_if_full(error)?;
+        }
+        if let Some(problem) = error.into_problem(item) {
+            self.control.problem(problem);
+        }
+        Ok(())
+    }
+
+    fn refuse(&self, layout: &Layout, number: u32) {
+        let item = &layout.items[number as usize];
+        layout.failed[number as usize].store(true, Ordering::Relaxed);
+        self.failed.fetch_add(1, Ordering::Relaxed);
+        self.control.add_done(1, item.entry.size_bytes_to_write());
+        // Told once, for the folder.
+        if item.decision.reason != Reason::FolderRefused {
+            self.control.problem(Problem::new(
+                item.path(),
+                "This was not restored.",
+                item.decision.reason.words(),
+                MOVE_ASIDE,
+            ));
+        }
+    }
+
+    fn stop_if_full(&self, error: &EndpointError) -> Result<(), RestoreError> {
+        match error {
+            EndpointError::NoSpace { action, path } => {
+                Err(EndpointError::NoSpace { action, path: path.clone() }.into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Notes parts of the metadata that could not be set. Owners that only the administrator may set are counted.
+    pub(crate) fn note_troubles(&self, troubles: Vec<MetadataTrouble>, path: impl Fn() -> String) {
+        for trouble in troubles {
+            let denied = trouble.source.kind() == std::io::ErrorKind::PermissionDenied;
+            if denied && trouble.part == MetadataPart::Owner {
+                self.owners_refused.fetch_add(1, Ordering::Relaxed);
+            } else {
+                self.control.problem(trouble.into_problem(path()));
+            }
+        }
+    }
+}
+
+enum Located {
+    Simple,
+    Chunks(Vec<Task>, Option<Part>),
+}
+
+/// Why one item could not be restored.
+#[derive(Debug)]
+pub(crate) enum ItemError {
+    /// The target refuses.
+    Target(EndpointError),
+    /// The repository does not give its content: the words and the next step.
+    Unreadable(String, &'static str),
+    /// The snapshot's entry does not fit together.
+    NoContent,
+    /// What is there is not what was there when it was decided.
+    ChangedMeanwhile,
+    /// The first name of the file it is a further name of could not be restored.
+    FirstNameMissing,
+    /// The folder could not be made, which was told.
+    NoFolder,
+}
+
+impl From<EndpointError> for ItemError {
+    fn from(error: EndpointError) -> Self {
+        Self::Target(error)
+    }
+}
+
+impl From<RepositoryError> for ItemError {
+    fn from(error: RepositoryError) -> Self {
+        Self::Unreadable(error.to_string(), error.next_step())
+    }
+}
+
+impl ItemError {
+    fn into_problem(self, item: &Item) -> Option<Problem> {
+        const WHAT: &str = "This was not restored.";
+        let (why, next) = match self {
+            Self::Target(error) => (error.to_string(), error.next_step()),
+            Self::Unreadable(why, next) => (why, next),
+            Self::NoContent => (
+                "its content in the snapshot does not fit its size".to_owned(),
+                "Run `keepwell repository check`, and restore it from another snapshot.",
+            ),
+            Self::ChangedMeanwhile => (
+                "what is at its place changed while the restore ran, so it was left alone".to_owned(),
+                "Run it again if it should be replaced.",
+            ),
+            Self::FirstNameMissing => (
+                "the file it is a further name of could not be restored".to_owned(),
+                "See the problem of that file, then run it again.",
+            ),
+            Self::NoFolder => return None,
+        };
+        Some(Problem::new(item.path(), WHAT, why, next))
+    }
+}
+
+impl Layout {
+    fn new(items: Vec<Item>) -> Self {
+        let failed = items.iter().map(|_| AtomicBool::new(false)).collect();
+        let (parts, tasks, simple, links, units) = Default::default();
+        Self { items, failed, parts, tasks, simple, links, units }
+    }
+
+    pub(crate) fn has_failed(&self, number: usize) -> bool {
+        self.failed[number].load(Ordering::Relaxed)
+    }
+
+    fn sort_into_units(&mut self) {
+        let mut first_item: HashMap<u32, u32> = HashMap::new();
+        for task in &self.tasks {
+            let first = first_item.entry(task.group).or_insert(task.item);
+            *first = (*first).min(task.item);
+        }
+        // Within a group by file rather than by chunk: files are made in the order of their folders.
+        self.tasks.sort_by_cached_key(|task| {
+            (first_item.get(&task.group).copied(), task.group, task.item, task.offset_bytes)
+        });
+        let mut start = 0;
+        for end in 1..=self.tasks.len() {
+            if end == self.tasks.len() || self.tasks[end].group != self.tasks[start].group {
+                self.units.push(Unit::Group(start..end));
+                start = end;
+            }
+        }
+        for start in (0..self.simple.len()).step_by(SIMPLE_ITEMS_AT_ONCE) {
+            let end = self.simple.len().min(start + SIMPLE_ITEMS_AT_ONCE);
+            self.units.push(Unit::Simple(start..end));
+        }
+    }
+}
+
+/// The bytes an entry counts with in the progress.
+pub(crate) trait SizeToWrite {
+    /// The size of files; links and the rest have none.
+    fn size_bytes_to_write(&self) -> u64;
+}
+
+impl SizeToWrite for keepwell_model::Entry {
+    fn size_bytes_to_write(&self) -> u64 {
+        if self.kind == EntryKind::File { self.size_bytes } else { 0 }
+    }
+}
