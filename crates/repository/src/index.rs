@@ -2,18 +2,19 @@
 //!
 //! On disk: segments, sealed files of fixed-width records sorted by chunk id, in pages that are sealed one by one, with a
 //! directory of packs, groups and pages at the end. A segment is written once per run (and at checkpoints of long ones)
-//! and never changed; a reader merges what it finds. A page can be found by its first id and opened on its own, so a
+//! and never changed; many small ones are merged into one now and then. A reader merges what it finds. A page can be found by its first id and opened on its own, so a
 //! segment can be mapped and searched without being loaded.
 //!
 //! In memory: one sorted array of 40 bytes a chunk, with a table over the leading bits for searching.
 //!
 //! Invariants: a chunk may stand in several segments (two writers at once); any of its places is as good as another.
 //! A segment may name a pack that is gone (then `check` says so); a writer does not trust such places.
-//! Deliberately not here: removing from the index.
+//! Limit: 40 bytes of memory a chunk, so about 160 MB for 4 million chunks (4 TB of large files).
+//! Deliberately not here: removing chunks from the index.
 
 use std::collections::HashMap;
 
-use keepwell_endpoint::Store;
+use keepwell_endpoint::{EndpointError, Store};
 use keepwell_model::{ChunkId, ObjectId};
 
 use crate::codec::{self, Codec};
@@ -30,6 +31,12 @@ pub const INDEX_FOLDER: &str = "index";
 pub const RECORD_LENGTH: usize = 40;
 /// Records in a page.
 pub const PAGE_RECORDS: usize = 1600;
+/// So many small segments are merged into one.
+const SMALL_SEGMENTS_LIMIT: usize = 32;
+/// A segment from this size on is left as it is.
+const SMALL_SEGMENT_BYTES: u64 = 8 << 20;
+/// How often the listing is begun anew because a segment went meanwhile.
+const LISTINGS_LIMIT: usize = 5;
 /// No segment is read that is longer; a writer starts another long before.
 const SEGMENT_LIMIT_BYTES: u64 = 1 << 30;
 
@@ -79,39 +86,51 @@ pub(crate) fn write_segment(
     epoch: &Epoch,
     packs: &[PackSummary],
 ) -> Result<(ObjectId, u64)> {
+    put_segment(store, epoch, Segment::of_packs(packs))
+}
+
+fn put_segment(store: &dyn Store, epoch: &Epoch, segment: Segment) -> Result<(ObjectId, u64)> {
     let id = ObjectId(random::bytes()?);
-    let bytes = encode_segment(id, epoch, packs)?;
+    let bytes = encode_segment(id, epoch, segment)?;
     store.put(&segment_key(id), &bytes)?;
     Ok((id, bytes.len() as u64))
 }
 
-fn encode_segment(id: ObjectId, epoch: &Epoch, packs: &[PackSummary]) -> Result<Vec<u8>> {
-    let mut groups = Vec::new();
-    let mut records = Vec::new();
-    for (pack, summary) in packs.iter().enumerate() {
-        for group in &summary.groups {
-            // Counts fit 32 bits: packs and groups of one segment are far fewer than the bytes they hold.
-            let number = groups.len() as u32;
-            groups.push(GroupEntry {
-                pack: pack as u32,
-                offset: group.offset,
-                sealed_length: group.sealed_length,
-                plain_length: group.plain_length,
-                frame_type: group.frame_type as u32,
-            });
-            let chunks = group.chunks.iter().zip(0_u32..);
-            records.extend(chunks.map(|(id, chunk)| Record { id: *id, group: number, chunk }));
+/// Merges small segments into one where there are many, so that a repository with years of hourly backups opens as
+/// quickly as a young one. The merged segment is durable before the small ones go; a reader that finds one gone lists
+/// again. Segments that can not be read are left alone.
+pub(crate) fn merge_small_segments(store: &dyn Store, ring: &KeyRing) -> Result<()> {
+    let objects = store.list(INDEX_FOLDER)?;
+    let small: Vec<_> = objects.iter().filter(|object| object.size_bytes < SMALL_SEGMENT_BYTES).collect();
+    if small.len() < SMALL_SEGMENTS_LIMIT {
+        return Ok(());
+    }
+    let mut merged = Index::default();
+    let mut known_packs = HashMap::new();
+    let mut replaced = Vec::new();
+    for object in small {
+        if let Ok(segment) = Segment::read(store, ring, &object.key) {
+            merged.merge(segment, &mut known_packs);
+            replaced.push(&object.key);
         }
     }
-    records.sort_unstable_by_key(|record| record.id);
+    let segment = Segment { packs: merged.packs, groups: merged.groups, records: merged.records };
+    put_segment(store, ring.current_epoch(), segment)?;
+    for key in replaced {
+        store.delete(key)?;
+    }
+    Ok(())
+}
 
+fn encode_segment(id: ObjectId, epoch: &Epoch, mut segment: Segment) -> Result<Vec<u8>> {
+    segment.records.sort_unstable_by_key(|record| record.id);
     let header = Header { kind: FileKind::Index, epoch: epoch.number, object: id };
     let cipher = ObjectCipher::new(header, &epoch.key);
     let mut out = header.to_bytes().to_vec();
     let mut pages = Vec::new();
     let mut page_bytes = Vec::with_capacity(PAGE_RECORDS * RECORD_LENGTH);
     let mut frames = 0_u32;
-    for page in records.chunks(PAGE_RECORDS) {
+    for page in segment.records.chunks(PAGE_RECORDS) {
         page_bytes.clear();
         for record in page {
             page_bytes.extend_from_slice(record.id.as_bytes());
@@ -123,7 +142,7 @@ fn encode_segment(id: ObjectId, epoch: &Epoch, packs: &[PackSummary]) -> Result<
         cipher.seal(frames, FrameType::IndexPage, Codec::Raw, page_bytes.len(), &page_bytes, &mut out)?;
         frames += 1;
     }
-    let directory = encode_directory(packs, &groups, &pages);
+    let directory = encode_directory(&segment.packs, &segment.groups, &pages);
     let directory_offset = out.len() as u64;
     let (codec, stored) = codec::pack_small(&directory);
     cipher.seal(frames, FrameType::IndexDirectory, codec, directory.len(), &stored, &mut out)?;
@@ -131,7 +150,7 @@ fn encode_segment(id: ObjectId, epoch: &Epoch, packs: &[PackSummary]) -> Result<
     Ok(out)
 }
 
-fn encode_directory(packs: &[PackSummary], groups: &[GroupEntry], pages: &[(u64, u32, ChunkId)]) -> Vec<u8> {
+fn encode_directory(packs: &[PackEntry], groups: &[GroupEntry], pages: &[(u64, u32, ChunkId)]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for count in [packs.len(), groups.len(), pages.len()] {
         bytes.extend_from_slice(&(count as u32).to_le_bytes());
@@ -184,6 +203,31 @@ struct Segment {
 }
 
 impl Segment {
+    fn of_packs(packs: &[PackSummary]) -> Self {
+        let mut segment = Self::default();
+        for (pack, summary) in packs.iter().enumerate() {
+            segment.packs.push(PackEntry {
+                id: summary.id,
+                size_bytes: summary.size_bytes,
+                epoch: summary.epoch,
+            });
+            for group in &summary.groups {
+                // Counts fit 32 bits: packs and groups of one segment are far fewer than the bytes they hold.
+                let number = segment.groups.len() as u32;
+                segment.groups.push(GroupEntry {
+                    pack: pack as u32,
+                    offset: group.offset,
+                    sealed_length: group.sealed_length,
+                    plain_length: group.plain_length,
+                    frame_type: group.frame_type as u32,
+                });
+                let chunks = group.chunks.iter().zip(0_u32..);
+                segment.records.extend(chunks.map(|(id, chunk)| Record { id: *id, group: number, chunk }));
+            }
+        }
+        segment
+    }
+
     fn read(store: &dyn Store, ring: &KeyRing, key: &str) -> Result<Self> {
         let bytes = store.read(key, SEGMENT_LIMIT_BYTES)?;
         let header = Header::parse(&bytes, FileKind::Index, key)?;
@@ -287,7 +331,27 @@ impl Index {
     /// # Errors
     /// The folder can not be listed, or a segment was made by a newer Keepwell.
     pub(crate) fn load(store: &dyn Store, ring: &KeyRing) -> Result<(Self, Vec<RepositoryError>)> {
+        let mut listings = 0;
+        let (mut index, troubles) = loop {
+            listings += 1;
+            match Self::load_listed(store, ring)? {
+                // A merge by another process: what went is in the merged segment, which the next listing shows.
+                (_, _, true) if listings < LISTINGS_LIMIT => {}
+                (index, troubles, _) => break (index, troubles),
+            }
+        };
+        let present: HashMap<ObjectId, u64> =
+            if index.packs.is_empty() { HashMap::new() } else { pack::list(store)?.into_iter().collect() };
+        index.trusted =
+            index.packs.iter().map(|pack| present.get(&pack.id) == Some(&pack.size_bytes)).collect();
+        index.sort();
+        Ok((index, troubles))
+    }
+
+    /// Everything one listing shows, and whether a segment of it was gone when it was read.
+    fn load_listed(store: &dyn Store, ring: &KeyRing) -> Result<(Self, Vec<RepositoryError>, bool)> {
         let mut troubles = Vec::new();
+        let mut gone = false;
         let mut index = Self::default();
         let mut known_packs: HashMap<ObjectId, u32> = HashMap::new();
         let mut objects = store.list(INDEX_FOLDER)?;
@@ -296,15 +360,13 @@ impl Index {
             match Segment::read(store, ring, &object.key) {
                 Ok(segment) => index.merge(segment, &mut known_packs),
                 Err(error @ RepositoryError::Newer { .. }) => return Err(error),
-                Err(trouble) => troubles.push(trouble),
+                Err(trouble) => {
+                    gone |= matches!(trouble, RepositoryError::Endpoint(EndpointError::NotFound { .. }));
+                    troubles.push(trouble);
+                }
             }
         }
-        let present: HashMap<ObjectId, u64> =
-            if index.packs.is_empty() { HashMap::new() } else { pack::list(store)?.into_iter().collect() };
-        index.trusted =
-            index.packs.iter().map(|pack| present.get(&pack.id) == Some(&pack.size_bytes)).collect();
-        index.sort();
-        Ok((index, troubles))
+        Ok((index, troubles, gone))
     }
 
     fn merge(&mut self, segment: Segment, known_packs: &mut HashMap<ObjectId, u32>) {
@@ -407,7 +469,6 @@ impl Index {
 mod tests {
     use super::*;
     use crate::pack::GroupSummary;
-    use zeroize::Zeroizing;
 
     fn summary(pack: u8, chunks: std::ops::Range<u32>) -> PackSummary {
         let id = |number: u32| ChunkId(*blake3::hash(&number.to_le_bytes()).as_bytes());
@@ -429,22 +490,7 @@ mod tests {
         let mut index = Index::default();
         let mut known = HashMap::new();
         for pack in packs {
-            let epoch = Epoch { number: 1, key: Zeroizing::new([1; 32]) };
-            assert!(encode_segment(ObjectId([9; 32]), &epoch, std::slice::from_ref(pack)).is_ok());
-            let mut segment = Segment::default();
-            segment.packs.push(PackEntry { id: pack.id, size_bytes: pack.size_bytes, epoch: 1 });
-            for (group, number) in pack.groups.iter().zip(0..) {
-                segment.groups.push(GroupEntry {
-                    pack: 0,
-                    offset: group.offset,
-                    sealed_length: group.sealed_length,
-                    plain_length: group.plain_length,
-                    frame_type: 1,
-                });
-                let records =
-                    group.chunks.iter().zip(0..).map(|(id, chunk)| Record { id: *id, group: number, chunk });
-                segment.records.extend(records);
-            }
+            let segment = Segment::of_packs(std::slice::from_ref(pack));
             index.merge(segment, &mut known);
         }
         index.sort();

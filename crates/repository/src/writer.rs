@@ -531,6 +531,8 @@ impl Committed {
         let bytes = sealed::seal_record(FileKind::Snapshot, epoch.number, id, &epoch.key, &content)?;
         self.repository.0.store.put(&snapshot_key(id.into()), &bytes)?;
         self.repository.forget_index();
+        // Tidying: the snapshot is safe already, and what fails here is tried again after the next backup.
+        let _ = index::merge_small_segments(&*self.repository.0.store, self.repository.ring());
         Ok(id.into())
     }
 }

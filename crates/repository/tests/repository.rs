@@ -345,3 +345,20 @@ fn a_sink_that_was_not_finished_can_not_become_a_snapshot() {
     drop(sink);
     assert!(writer.finish().is_err());
 }
+
+#[test]
+fn many_small_index_segments_become_one_and_nothing_is_lost() {
+    let place = tempfile::tempdir().unwrap();
+    let (repository, _) = Repository::init(store(place.path()), &options()).unwrap();
+    let mut ids = Vec::new();
+    for number in 1..=70 {
+        ids.push((back_up(&repository, &[number]), content(0, number)));
+    }
+    let segments = files_below(&place.path().join("index")).len();
+    assert!(segments < 40, "{segments} segments are left");
+    let repository = open(place.path());
+    for (id, expected) in ids {
+        assert_eq!(read_all(&repository, id).unwrap(), [expected]);
+    }
+    assert_eq!(check(&repository, true).findings, []);
+}
