@@ -1,0 +1,45 @@
+import { describe, expect, it } from "vitest";
+
+import type { FolderSuggestions } from "../../api";
+import { destinationOf, firstAnswers, isPasswordReady, NO_PASSWORD, outermost, toStart, withFolder, withTick } from "./answers";
+
+const path = (text: string) => ({ path: text, display: text });
+const suggestions: FolderSuggestions = {
+  sources: [
+    { kind: "documents", path: path("/home/ana/Documents"), exists: true, recommended: true },
+    { kind: "pictures", path: path("/home/ana/Pictures"), exists: false, recommended: true },
+    { kind: "downloads", path: path("/home/ana/Downloads"), exists: true, recommended: false },
+  ],
+  volumes: [{ name: "USB", path: path("/media/usb"), proposed: path("/media/usb/Keepwell"), otherDevice: true, freeBytes: 1, totalBytes: 2 }],
+};
+
+describe("the three questions", () => {
+  it("begin with what is recommended and there", () => {
+    const answers = firstAnswers(suggestions);
+    expect([...answers.ticked]).toEqual(["/home/ana/Documents"]);
+    expect(destinationOf(answers)).toBe("/media/usb/Keepwell");
+  });
+
+  it("make the request", () => {
+    const answers = withFolder(withTick(firstAnswers(suggestions), "/home/ana/Documents", false), path("/srv/work"));
+    expect(toStart({ ...answers, volume: undefined, folder: path("/backup%25"), often: "weekly" })).toEqual({
+      sources: ["/srv/work"],
+      destination: "/backup%25",
+      schedule: { kind: "weekly", weekday: 7, atMinutes: 720 },
+    });
+  });
+
+  it("name a folder once, and not those that lie in another", () => {
+    const answers = withFolder(withFolder(firstAnswers(suggestions), path("/home/ana")), path("/home/ana"));
+    expect(answers.offered.filter((folder) => folder.path === "/home/ana")).toHaveLength(1);
+    expect(toStart(answers).sources).toEqual(["/home/ana"]);
+    expect(outermost(["/a", "/ab", "/a/b"])).toEqual(["/a", "/ab"]);
+  });
+
+  it("take no password, or one that is long enough and typed twice", () => {
+    expect(isPasswordReady(NO_PASSWORD)).toBe(true);
+    expect(isPasswordReady({ wanted: true, password: "short", again: "short" })).toBe(false);
+    expect(isPasswordReady({ wanted: true, password: "long enough", again: "long enouhg" })).toBe(false);
+    expect(isPasswordReady({ wanted: true, password: "long enough", again: "long enough" })).toBe(true);
+  });
+});

@@ -1,0 +1,94 @@
+/** The answers to the three questions, and what they make: pure, so that it can be tested without a page. */
+import type { FirstRunStart, FolderSuggestions, PathText, Schedule } from "../../api";
+
+export type Often = "hours" | "daily" | "weekly" | "manual";
+
+export interface PasswordAnswer {
+  wanted: boolean;
+  password: string;
+  again: string;
+}
+
+export const NO_PASSWORD: PasswordAnswer = { wanted: false, password: "", again: "" };
+export const LEAST_LETTERS = 8;
+
+/** Whether a password of one's own can be used. None is fine too: then a strong one is made. */
+export function isPasswordReady(answer: PasswordAnswer): boolean {
+  return !answer.wanted || (answer.password.length >= LEAST_LETTERS && answer.password === answer.again);
+}
+
+export interface Answers {
+  /** Every folder that can be ticked. */
+  offered: PathText[];
+  ticked: ReadonlySet<string>;
+  /** The escaped path of a suggested place, or nothing: then `folder`. */
+  volume: string | undefined;
+  folder: PathText;
+  often: Often;
+  password: PasswordAnswer;
+}
+
+/** The answers before a person said anything: what is recommended. */
+export function firstAnswers(suggestions: FolderSuggestions): Answers {
+  const there = suggestions.sources.filter((source) => source.exists);
+  return {
+    offered: there.map((source) => source.path),
+    ticked: new Set(there.filter((source) => source.recommended).map((source) => source.path.path)),
+    volume: suggestions.volumes[0]?.proposed.path,
+    folder: { path: "", display: "" },
+    often: "daily",
+    password: NO_PASSWORD,
+  };
+}
+
+/** With a folder ticked or not. */
+export function withTick(answers: Answers, path: string, on: boolean): Answers {
+  const ticked = new Set(answers.ticked);
+  if (on) ticked.add(path);
+  else ticked.delete(path);
+  return { ...answers, ticked };
+}
+
+/** With a folder of the person's own, ticked. */
+export function withFolder(answers: Answers, folder: PathText): Answers {
+  if (folder.path === "") return answers;
+  const offered = answers.offered.some((known) => known.path === folder.path) ? answers.offered : [...answers.offered, folder];
+  return withTick({ ...answers, offered }, folder.path, true);
+}
+
+/** Where copies go, in the engine's form; empty while nothing is chosen. */
+export function destinationOf(answers: Answers): string {
+  return answers.volume ?? answers.folder.path;
+}
+
+const NOON = 12 * 60;
+const SUNDAY = 7;
+
+export function scheduleOf(often: Often): Schedule {
+  switch (often) {
+    case "hours":
+      return { kind: "everyHours", hours: 1 };
+    case "daily":
+      return { kind: "daily", atMinutes: NOON };
+    case "weekly":
+      return { kind: "weekly", weekday: SUNDAY, atMinutes: NOON };
+    case "manual":
+      return { kind: "manual" };
+  }
+}
+
+/** Folders that lie in another ticked one need not be named: they are in it. */
+export function outermost(paths: readonly string[]): string[] {
+  return paths.filter((path) => !paths.some((other) => other !== path && path.startsWith(other.endsWith("/") ? other : `${other}/`)));
+}
+
+/** The request that starts everything. */
+export function toStart(answers: Answers): FirstRunStart {
+  const chosen = answers.offered.map((folder) => folder.path).filter((path) => answers.ticked.has(path));
+  return {
+    sources: outermost(chosen),
+    destination: destinationOf(answers),
+    schedule: scheduleOf(answers.often),
+    ...(answers.password.wanted ? { password: answers.password.password } : {}),
+  };
+}

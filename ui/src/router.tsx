@@ -1,0 +1,72 @@
+/** The pages and their addresses. The address lives behind the #, because the shell serves one file only. */
+import { createHashHistory, createRootRoute, createRoute, createRouter, redirect, type ErrorComponentProps } from "@tanstack/react-router";
+
+import { call } from "./api";
+import { Button } from "./components/Button";
+import { Notice, Page } from "./components/Page";
+import { ActivityPage } from "./features/activity/ActivityPage";
+import { readActivitySearch } from "./features/activity/filters";
+import { RunPage } from "./features/activity/RunPage";
+import { BackupPage } from "./features/backup/BackupPage";
+import { PlanEditor } from "./features/backup/PlanEditor";
+import { PlanPage } from "./features/backup/PlanPage";
+import { readBrowseSearch } from "./features/browse/search";
+import { Frame } from "./features/frame/Frame";
+import { AddPlace } from "./features/places/AddPlace";
+import { PlacePage } from "./features/places/PlacePage";
+import { PlacesPage } from "./features/places/PlacesPage";
+import { readPlaceSearch } from "./features/places/search";
+import { BringBackPage } from "./features/restore/BringBackPage";
+import { readBringBackSearch } from "./features/restore/request";
+import { SettingsPage } from "./features/settings/SettingsPage";
+import { WelcomePage } from "./features/welcome/WelcomePage";
+import { t } from "./text/text";
+
+/** A fault of the window itself, not of the engine. */
+function BrokenPage({ error, reset }: ErrorComponentProps) {
+  return (
+    <Page heading={t("trouble.broken_page")}>
+      <Notice alert tone="bad" heading={error instanceof Error ? error.message : String(error)} actions={<Button onClick={reset}>{t("common.retry")}</Button>}>
+        <p>{t("trouble.broken_page_means")}</p>
+      </Notice>
+    </Page>
+  );
+}
+
+const root = createRootRoute({ component: Frame });
+const page = <Path extends string>(path: Path) => ({ getParentRoute: () => root, path }) as const;
+
+const routes = [
+  createRoute({
+    ...page("/"),
+    beforeLoad: async () => {
+      // Where the engine does not answer, the page says so itself.
+      const due = await call("app.info", {}).then((info) => info.firstRunDue).catch(() => false);
+      throw redirect({ to: due ? "/welcome" : "/backup", replace: true });
+    },
+  }),
+  createRoute({ ...page("/welcome"), component: WelcomePage }),
+  createRoute({ ...page("/backup"), component: BackupPage }),
+  createRoute({ ...page("/backup/new"), component: PlanEditor }),
+  createRoute({ ...page("/backup/$planId"), component: PlanPage, validateSearch: readBrowseSearch }),
+  createRoute({ ...page("/backup/$planId/edit"), component: PlanEditor }),
+  createRoute({ ...page("/bring-back"), component: BringBackPage, validateSearch: readBringBackSearch }),
+  createRoute({ ...page("/activity"), component: ActivityPage, validateSearch: readActivitySearch }),
+  createRoute({ ...page("/activity/$jobId"), component: RunPage }),
+  createRoute({ ...page("/places"), component: PlacesPage }),
+  createRoute({ ...page("/places/add"), component: AddPlace }),
+  createRoute({ ...page("/places/$placeId"), component: PlacePage, validateSearch: readPlaceSearch }),
+  createRoute({ ...page("/settings"), component: SettingsPage }),
+] as const;
+
+export const router = createRouter({
+  routeTree: root.addChildren(routes),
+  history: createHashHistory(),
+  defaultErrorComponent: BrokenPage,
+});
+
+declare module "@tanstack/react-router" {
+  interface Register {
+    router: typeof router;
+  }
+}

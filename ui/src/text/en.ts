@@ -1,0 +1,24 @@
+/** Every text of the window, in English. One file for each part of it; keys begin with the part's name. */
+import { activity } from "./en/activity";
+import { backup } from "./en/backup";
+import { browse } from "./en/browse";
+import { common } from "./en/common";
+import { frame } from "./en/frame";
+import { places } from "./en/places";
+import { restore } from "./en/restore";
+import { settings } from "./en/settings";
+import { welcome } from "./en/welcome";
+import { words } from "./en/words";
+
+export const en = {
+  ...common,
+  ...frame,
+  ...words,
+  ...welcome,
+  ...backup,
+  ...browse,
+  ...restore,
+  ...activity,
+  ...places,
+  ...settings,
+} as const;
