@@ -50,7 +50,7 @@ const routes = [
   createRoute({ ...page("/backup/new"), component: PlanEditor }),
   createRoute({ ...page("/backup/$planId"), component: PlanPage, validateSearch: readBrowseSearch }),
   createRoute({ ...page("/backup/$planId/edit"), component: PlanEditor }),
-  createRoute({ ...page("/bring-back"), component: BringBackPage, validateSearch: readBringBackSearch }),
+  createRoute({ ...page("/backup/bring-back"), component: BringBackPage, validateSearch: readBringBackSearch }),
   createRoute({ ...page("/activity"), component: ActivityPage, validateSearch: readActivitySearch }),
   createRoute({ ...page("/activity/$jobId"), component: RunPage }),
   createRoute({ ...page("/places"), component: PlacesPage }),

@@ -97,7 +97,7 @@ export function RetryButton({ job, onStarted }: { job: Job; onStarted?: (jobId: 
   if (!job.canRetry) return null;
   return (
     <Button icon={RotateCcw} busy={retry.isPending} onClick={() => retry.mutate({ jobId: job.id })}>
-      {t("run.retry")}
+      {job.state === "succeeded" || job.state === "succeededWithProblems" ? t("run.again") : t("run.retry")}
     </Button>
   );
 }

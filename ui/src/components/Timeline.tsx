@@ -2,13 +2,13 @@
  * Snapshots along time: a column for each, as high as what it added.
  *
  * Hand-made SVG. The columns stand in the order of time at even distances, because what a person looks for is "the one
- * before that day", not the distance; the days stand below. Heights are a square root: small runs stay visible beside
- * the first, large one. Keyboard: one stop of the tab key, arrows move.
+ * before that day", not the distance; the days stand below. Heights are a square root with a ceiling: small runs stay
+ * visible beside the first, large one. Keyboard: one stop of the tab key, arrows move.
  */
 import { useEffect, useRef, type KeyboardEvent } from "react";
 
 import { formatBytes, formatDay, formatMoment } from "../lib/format";
-import { dayLabels, heightOf } from "../lib/timeline";
+import { ceilingOf, dayLabels, heightOf } from "../lib/timeline";
 import { t } from "../text/text";
 import styles from "./Timeline.module.css";
 
@@ -21,7 +21,7 @@ export interface TimelinePoint {
 
 const STEP = 18;
 const WIDTH = 10;
-const HEIGHT = 56;
+const HEIGHT = 44;
 const BASE = HEIGHT + 4;
 const TOTAL_HEIGHT = BASE + 22;
 
@@ -35,7 +35,7 @@ interface TimelineProps {
 
 export function Timeline({ points, currentId, onChoose, label }: TimelineProps) {
   const scroller = useRef<HTMLDivElement>(null);
-  const largest = Math.max(1, ...points.map((point) => point.addedBytes));
+  const largest = ceilingOf(points.map((point) => point.addedBytes));
   const current = points.findIndex((point) => point.id === currentId);
   const width = points.length * STEP + STEP;
 

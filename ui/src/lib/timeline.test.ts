@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { dayLabels, heightOf, sparkPoints } from "./timeline";
+import { ceilingOf, dayLabels, heightOf, sparkPoints } from "./timeline";
 
 const DAY = 86_400_000;
 
@@ -10,6 +10,13 @@ describe("the timeline", () => {
     expect(heightOf(1, 1_000_000, 56)).toBe(4);
     expect(heightOf(25, 100, 56)).toBe(28);
     expect(heightOf(200, 100, 56)).toBe(56);
+  });
+
+  it("does not let the first, large run press the others flat", () => {
+    expect(ceilingOf([21e9, 1e6, 2e6, 3e6, 4e6, 5e6, 6e6, 7e6, 8e6, 9e6, 1e7, 1e7])).toBe(2e7);
+    expect(ceilingOf([5, 5])).toBe(5);
+    expect(ceilingOf([0])).toBe(1);
+    expect(ceilingOf([])).toBe(1);
   });
 
   it("dates the first of a day where there is room", () => {

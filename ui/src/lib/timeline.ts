@@ -3,6 +3,13 @@
 const LEAST_HEIGHT = 4;
 const LABEL_ROOM = 88;
 
+/** The value of a full column: few very large runs, as the first one is, must not press all others flat. */
+export function ceilingOf(values: readonly number[]): number {
+  const sorted = [...values].sort((left, right) => left - right);
+  const usual = sorted[Math.floor((sorted.length - 1) * 0.9)] ?? 0;
+  return Math.max(1, Math.min(sorted.at(-1) ?? 0, usual * 2));
+}
+
 /** The height of a column: by the square root, never invisible. */
 export function heightOf(value: number, largest: number, limit: number): number {
   if (value <= 0 || largest <= 0) return LEAST_HEIGHT;

@@ -153,7 +153,7 @@ function ReceiptContent({ receipt }: { receipt: Receipt }) {
         </Button>
       </div>
       <div>
-        <h3>{t("receipt.asked")}</h3>
+        <h2>{t("receipt.asked")}</h2>
         <ul className={styles.lines}>
           {receipt.asked.map((line) => (
             <li key={line}>{line}</li>
@@ -161,12 +161,12 @@ function ReceiptContent({ receipt }: { receipt: Receipt }) {
         </ul>
       </div>
       <div>
-        <h3>{t("receipt.done")}</h3>
+        <h2>{t("receipt.done")}</h2>
         <Facts facts={receipt.facts.map((fact) => ({ name: fact.label, value: <FactValue fact={fact} /> }))} />
       </div>
       {receipt.skipped.length > 0 && (
         <div>
-          <h3>{t("receipt.skipped")}</h3>
+          <h2>{t("receipt.skipped")}</h2>
           <ul className={styles.lines}>
             {receipt.skipped.map((skip) => (
               <li key={skip.reason}>{t("receipt.skip_line", { reason: skip.reason, count: skip.count })}</li>

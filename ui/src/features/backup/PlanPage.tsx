@@ -102,7 +102,7 @@ export function PlanPage() {
         planId={planId}
         search={search}
         onSearch={(next) => void navigate({ to: "/backup/$planId", params: { planId }, search: next, replace: next.q !== search.q })}
-        onBringBack={(what) => void navigate({ to: "/bring-back", ...bringBackSearch(plan.placeId, planId, what) })}
+        onBringBack={(what) => void navigate({ to: "/backup/bring-back", ...bringBackSearch(plan.placeId, planId, what) })}
         runs={<RunsTable filter={{ planId }} />}
       />
       {removing && <RemovePlan plan={plan} place={place} onClose={() => setRemoving(false)} onRemoved={() => void navigate({ to: "/backup" })} />}

@@ -15,6 +15,7 @@ import { CHANGE } from "../../lib/words";
 import { t } from "../../text/text";
 import styles from "./Browse.module.css";
 import { EntryIcon } from "./EntryIcon";
+import { TOP } from "./search";
 import type { BrowseTabProps } from "./shared";
 
 function choices(rows: SnapshotRow[]) {
@@ -49,7 +50,7 @@ export function CompareTab({ placeId, search, change, snapshots, current }: Brow
     change({
       snapshot,
       tab: undefined,
-      ...(row.entryType === "folder" ? { path: row.path.path, file: undefined } : { path: parentPath(row.path.path), file: row.path.path }),
+      ...(row.entryType === "folder" ? { path: row.path.path, file: undefined } : { path: parentPath(row.path.path) || TOP, file: row.path.path }),
     });
   };
   const counts = pages.first?.counts;

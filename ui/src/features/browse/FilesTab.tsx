@@ -16,6 +16,7 @@ import { t } from "../../text/text";
 import styles from "./Browse.module.css";
 import { EntryIcon } from "./EntryIcon";
 import { FilePanel } from "./FilePanel";
+import { startFolder, TOP } from "./search";
 import { choose, isChosen, isPartly, NOTHING, unchoose, type Chosen, type Selection } from "./selection";
 import type { BrowseTabProps } from "./shared";
 
@@ -31,7 +32,7 @@ function Crumbs({ page, onOpen }: { page: EntryPage; onOpen: (path: string) => v
   const steps: PathValue[] = page.parents.filter((step) => step.path !== "");
   const here = page.path.path === "" ? undefined : page.path;
   return (
-    <nav aria-label={t("common.breadcrumbs")} className={styles.crumbs}>
+    <nav aria-label={t("browse.crumbs")} className={styles.crumbs}>
       {here ? <Button kind="quiet" onClick={() => onOpen("")}>{t("browse.top")}</Button> : <span className={styles.here}>{t("browse.top")}</span>}
       {steps.map((step) => (
         <span key={step.path} className={styles.crumb}>
@@ -60,17 +61,17 @@ function toChosen(row: EntryRow): Chosen {
 export function FilesTab({ placeId, search, change, snapshots, current, selection, onSelection, onBringBack, onBringBackFrom }: FilesTabProps) {
   const [filter, setFilter] = useState("");
   const nameFilter = useDeferredValue(filter.trim());
-  const path = search.path ?? "";
+  const path = search.path === TOP ? "" : (search.path ?? startFolder(current.roots.map((root) => root.path)));
   const pages = usePages(
     ["snapshot.files", placeId, current.id, path, nameFilter],
     (offset, limit, signal) =>
-      call("snapshot.files", { repository: repositoryOf(placeId), snapshotId: current.id, path, offset, limit, ...(nameFilter === "" ? {} : { nameFilter }) }, signal),
+      call("snapshot.files", { repository: repositoryOf(placeId), snapshotId: current.id, ...(path === "" ? {} : { path }), offset, limit, ...(nameFilter === "" ? {} : { nameFilter }) }, signal),
     (page) => ({ rows: page.entries, total: page.total }),
     { keep: true },
   );
   const openFolder = (folder: string) => {
     setFilter("");
-    change({ path: folder, file: undefined });
+    change({ path: folder === "" ? TOP : folder, file: undefined });
   };
   if (pages.error) {
     // The folder may not be in this snapshot: the top always is.

@@ -15,6 +15,7 @@ import { repositoryOf, usePages } from "../../lib/queries";
 import { t } from "../../text/text";
 import styles from "./Browse.module.css";
 import { EntryIcon } from "./EntryIcon";
+import { TOP } from "./search";
 import type { BrowseTabProps } from "./shared";
 
 export function SearchTab({ placeId, planId, search, change }: BrowseTabProps) {
@@ -75,7 +76,7 @@ export function SearchTab({ placeId, planId, search, change }: BrowseTabProps) {
               change({
                 snapshot: row.snapshotId,
                 tab: undefined,
-                ...(row.entryType === "folder" ? { path: row.path.path, file: undefined } : { path: parentPath(row.path.path), file: row.path.path }),
+                ...(row.entryType === "folder" ? { path: row.path.path, file: undefined } : { path: parentPath(row.path.path) || TOP, file: row.path.path }),
               })
             }
             empty={<p className={styles.nothing}>{t("search.nothing", { snapshots, text: pattern })}</p>}

@@ -5,7 +5,7 @@ export type BrowseTab = "files" | "search" | "compare" | "snapshots" | "runs";
 export interface BrowseSearch {
   /** The snapshot shown; absent means the newest. */
   snapshot?: string;
-  /** The folder shown, in the engine's form. */
+  /** The folder shown, in the engine's form; `TOP` for the top. */
   path?: string;
   /** The file (or folder) whose panel is open. */
   file?: string;
@@ -33,6 +33,17 @@ export function readBrowseSearch(raw: Record<string, unknown>): BrowseSearch {
   const tab = text(raw.tab);
   if (tab !== undefined && TABS.includes(tab)) read.tab = tab as BrowseTab;
   return read;
+}
+
+/** The path that stands for the top of a snapshot in an address, where the absent path means "where it is best to begin". */
+export const TOP = "/";
+
+/** The folder to begin with: the deepest one that holds everything that was backed up. */
+export function startFolder(roots: readonly string[]): string {
+  const [first, ...others] = roots.map((root) => root.split("/").filter((name) => name !== ""));
+  if (!first) return "";
+  const common = others.reduce((shared, names) => shared.slice(0, shared.findIndex((name, index) => name !== names[index]) >>> 0), first);
+  return common.join("/");
 }
 
 /** What a change makes of it: an empty value takes a name out. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { readBrowseSearch, withSearch } from "./search";
+import { readBrowseSearch, startFolder, withSearch } from "./search";
 import { choose, isChosen, isPartly, NOTHING, unchoose, type Chosen } from "./selection";
 
 function item(path: string): Chosen {
@@ -28,6 +28,16 @@ describe("choosing what to bring back", () => {
     const selection = choose(NOTHING, item("a"));
     expect(unchoose(selection, item("a"), [], "").size).toBe(0);
     expect(unchoose(selection, item("a/b/c"), [item("a/b/c")], "a/b")).toBe(selection);
+  });
+});
+
+describe("where browsing begins", () => {
+  it("is the deepest folder that holds everything", () => {
+    expect(startFolder(["home/ana/Documents"])).toBe("home/ana/Documents");
+    expect(startFolder(["home/ana/Documents", "home/ana/Pictures"])).toBe("home/ana");
+    expect(startFolder(["home/ana", "home/ana/Pictures"])).toBe("home/ana");
+    expect(startFolder(["home/ana", "srv"])).toBe("");
+    expect(startFolder([])).toBe("");
   });
 });
 

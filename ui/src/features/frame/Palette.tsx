@@ -20,6 +20,7 @@ import { parentPath } from "../../lib/path";
 import { renew, repositoryOf, useAsk } from "../../lib/queries";
 import { fits } from "../../lib/search";
 import { t } from "../../text/text";
+import { TOP } from "../browse/search";
 import { useThemeSetting } from "../settings/theme";
 import styles from "./Palette.module.css";
 
@@ -132,7 +133,7 @@ function useFileEntries(text: string, leave: () => void): { entries: Entry[]; se
           params: { placeId: place.id },
           search: {
             snapshot: row.snapshotId,
-            ...(row.entryType === "folder" ? { path: row.path.path } : { path: parentPath(row.path.path), file: row.path.path }),
+            ...(row.entryType === "folder" ? { path: row.path.path } : { path: parentPath(row.path.path) || TOP, file: row.path.path }),
           },
         });
       },

@@ -73,8 +73,9 @@ export function RunsButton() {
     <div className={styles.runs}>
       <PauseAll jobs={active} />
       <Popover.Root open={open} onOpenChange={setOpen}>
-        <Popover.Trigger className={styles.trigger} aria-label={active.length > 0 ? t("frame.running_now", { count: active.length }) : t("frame.nothing_runs")}>
+        <Popover.Trigger className={styles.trigger}>
           <StatusIcon tone={tone} />
+          {active.length > 0 && <span className="only-spoken">{t("frame.running_now", { count: active.length })}</span>}
           <span className={styles.triggerText}>
             {active.length === 0 ? t("frame.nothing_runs") : active.length === 1 ? (active[0]?.title ?? "") : t("count.runs", { count: active.length })}
           </span>

@@ -83,9 +83,12 @@ function PasswordDialog({ place, onClose }: { place: Place; onClose: () => void 
   );
 }
 
+function kindOf(key: RepositoryKey): string {
+  return key.kind === "password" ? t("place.key_password") : t("place.key_recovery");
+}
+
 function nameOf(key: RepositoryKey): string {
-  const kind = key.kind === "password" ? t("place.key_password") : t("place.key_recovery");
-  return key.label === "" ? kind : key.label;
+  return key.label === "" ? kindOf(key) : key.label;
 }
 
 export function Keys({ place }: { place: Place }) {
@@ -128,7 +131,7 @@ export function Keys({ place }: { place: Place }) {
               <li key={key.id} className={styles.key}>
                 <Icon aria-hidden="true" />
                 <span className={styles.keyName}>{nameOf(key)}</span>
-                <span className={styles.quiet}>{key.kind === "password" ? t("place.key_password") : t("place.key_recovery")}</span>
+                {nameOf(key) !== kindOf(key) && <span className={styles.quiet}>{kindOf(key)}</span>}
                 {key.createdMs !== null && <span className={styles.quiet}>{t("place.key_since", { when: formatMoment(key.createdMs) })}</span>}
                 <Button kind="quiet" disabled={keys.length < 2} title={keys.length < 2 ? t("place.key_only") : undefined} onClick={() => setRemoving(key)}>
                   {t("place.key_remove")}

@@ -75,9 +75,10 @@ export function PlacePage() {
       crumbs={crumbs}
       lead={
         place.health && (
-          <>
-            <Status tone={PLACE[place.health.status].tone} word={t(PLACE[place.health.status].text)} /> {place.health.sentence}
-          </>
+          <span className={styles.lead}>
+            <Status tone={PLACE[place.health.status].tone} word={t(PLACE[place.health.status].text)} />
+            <span>{place.health.sentence}</span>
+          </span>
         )
       }
       actions={<PlaceActions place={place} />}
@@ -95,7 +96,7 @@ export function PlacePage() {
                 placeId={placeId}
                 search={search}
                 onSearch={(next) => void navigate({ to: "/places/$placeId", params: { placeId }, search: next, replace: next.q !== search.q })}
-                onBringBack={(what) => void navigate({ to: "/bring-back", ...bringBackSearch(placeId, undefined, what) })}
+                onBringBack={(what) => void navigate({ to: "/backup/bring-back", ...bringBackSearch(placeId, undefined, what) })}
               />
             ),
           },

@@ -18,7 +18,7 @@ import { Status } from "../../components/Status";
 import { Trouble } from "../../components/Trouble";
 import { PathText, Size } from "../../components/Values";
 import { formatBytes, formatMoment, formatCount } from "../../lib/format";
-import { useAct, useAskPlace, usePages } from "../../lib/queries";
+import { useAct, useAsk, useAskPlace, usePages } from "../../lib/queries";
 import { ACTION, OVERWRITE } from "../../lib/words";
 import { rich } from "../../text/rich";
 import { t } from "../../text/text";
@@ -234,14 +234,30 @@ function BringBackForm({ placeId, snapshotId, paths }: Asked) {
   );
 }
 
+/** The way back: the plan or the place this came from. */
+function useCrumbs(planId: string | undefined, placeId: string | undefined) {
+  const plan = useAsk("plan.get", { planId: planId ?? "" }, { enabled: planId !== undefined }).data;
+  const place = useAsk("place.list", { health: false }).data?.places.find((candidate) => candidate.id === placeId);
+  if (planId !== undefined) {
+    return [
+      { text: t("backup.heading"), link: { to: "/backup" as const } },
+      ...(plan ? [{ text: plan.name, link: { to: "/backup/$planId" as const, params: { planId }, search: {} } }] : []),
+    ];
+  }
+  return [
+    { text: t("places.heading"), link: { to: "/places" as const } },
+    ...(place ? [{ text: place.label, link: { to: "/places/$placeId" as const, params: { placeId: place.id }, search: {} } }] : []),
+  ];
+}
+
 export function BringBackPage() {
-  const { place, plan, snapshot, made } = useSearch({ from: "/bring-back" });
+  const { place, plan, snapshot, made } = useSearch({ from: "/backup/bring-back" });
   const state = useRouterState({ select: ({ location }) => location.state.bringBack });
   const paths = state?.paths ?? [];
-  const back = plan === undefined ? { text: t("places.heading"), link: { to: "/places" as const } } : { text: t("backup.heading"), link: { to: "/backup" as const } };
+  const crumbs = useCrumbs(plan, place);
   if (place === undefined || snapshot === undefined || state === undefined) {
     return (
-      <Page heading={t("restore.heading")} crumbs={[back]}>
+      <Page heading={t("restore.heading")} crumbs={crumbs}>
         <Empty icon={History} heading={t("restore.no_snapshot")}>
           {t("restore.no_snapshot_text")}
         </Empty>
@@ -249,7 +265,7 @@ export function BringBackPage() {
     );
   }
   return (
-    <Page heading={t("restore.heading")} crumbs={[back]} lead={<Lead paths={paths} made={made ?? 0} />}>
+    <Page heading={t("restore.heading")} crumbs={crumbs} lead={<Lead paths={paths} made={made ?? 0} />}>
       <BringBackForm placeId={place} snapshotId={snapshot} paths={paths} />
     </Page>
   );

@@ -18,6 +18,7 @@ export const browse = {
   "browse.compare": "Compare",
   "browse.snapshots": "Snapshots",
   "browse.runs": "Runs",
+  "browse.crumbs": "Folder shown",
   "browse.top": "All folders",
   "browse.filter": "Filter this folder",
   "browse.choose": "Choose {name}",

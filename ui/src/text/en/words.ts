@@ -33,6 +33,7 @@ export const words = {
   "run.cancel_check": "Nothing is changed. The check can be started again at any time.",
   "run.cancel_confirm": "Stop the run",
   "run.keep_running": "Let it run",
+  "run.again": "Run again",
   "run.retry": "Try again",
   "run.confirm": "Go on anyway",
   "run.open": "See the run",
