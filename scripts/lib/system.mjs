@@ -19,6 +19,7 @@ const packages = {
       "acl",
       "attr",
       "e2fsprogs",
+      "fonts-inter",
       "fonts-liberation",
     ],
   },

@@ -10,6 +10,15 @@ import { join } from "node:path";
 
 const children = [];
 
+const fonts = `<?xml version="1.0"?>
+<!DOCTYPE fontconfig SYSTEM "urn:fontconfig:fonts.dtd">
+<fontconfig>
+  <alias binding="same"><family>sans-serif</family><prefer><family>Inter</family></prefer></alias>
+  <alias binding="same"><family>sans</family><prefer><family>Inter</family></prefer></alias>
+  <alias binding="same"><family>system-ui</family><prefer><family>Inter</family></prefer></alias>
+</fontconfig>
+`;
+
 /** Starts a program that runs as long as the test. What it says goes to a file in the artifacts. */
 function start(name, command, args, options) {
   const child = spawn(command, args, { stdio: ["pipe", "pipe", "pipe"], ...options });
@@ -87,6 +96,9 @@ export async function openSession() {
   const runtime = join(root, "run");
   mkdirSync(home);
   mkdirSync(runtime, { mode: 0o700 });
+  // The font that GNOME comes with today; without a desktop it would be whatever fontconfig finds first.
+  mkdirSync(join(root, "config", "fontconfig"), { recursive: true });
+  writeFileSync(join(root, "config", "fontconfig", "fonts.conf"), fonts);
   const env = {
     PATH: process.env.PATH,
     LANG: "C.UTF-8",
