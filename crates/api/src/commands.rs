@@ -2,7 +2,7 @@
 //!
 //! The table makes the trait [`Commands`] (so a command that is not implemented does not compile), [`dispatch`] from
 //! name and JSON to JSON, the list of names, and the TypeScript side. Invariant: there is no second list anywhere.
-//! Deliberately not here: what the commands do (`commands/*.rs`), and how a host carries them.
+//! Deliberately not here: what the commands do (`use_cases`), and how a host carries them.
 
 use serde_json::Value;
 
@@ -41,6 +41,14 @@ macro_rules! commands {
                 /// # Errors
                 /// As the command says, in an [`ApiError`].
                 fn $method(&self, request: $request) -> Result<$answer, ApiError>;
+            )*
+        }
+
+        impl Commands for crate::Api {
+            $(
+                fn $method(&self, request: $request) -> Result<$answer, ApiError> {
+                    crate::use_cases::$method(self, request)
+                }
             )*
         }
 

@@ -388,18 +388,23 @@ impl Catalog {
         })
     }
 
-    /// Drops the oldest finished jobs beyond a number; answers how many went.
+    /// Drops the oldest finished jobs beyond a number; answers which went.
     ///
     /// # Errors
     /// The database can not be written.
-    pub fn trim_jobs(&self, keep: u64) -> Result<usize, CatalogError> {
-        self.write(|transaction| {
-            transaction.execute(
-                "DELETE FROM jobs WHERE finished_ms IS NOT NULL AND rowid NOT IN
-                    (SELECT rowid FROM jobs WHERE finished_ms IS NOT NULL ORDER BY queued_ms DESC, rowid DESC LIMIT ?1)",
-                [clamp(keep)],
-            )
-        })
+    pub fn trim_jobs(&self, keep: u64) -> Result<Vec<JobId>, CatalogError> {
+        let gone: Vec<String> = self.write(|transaction| {
+            transaction
+                .prepare_cached(
+                    "DELETE FROM jobs WHERE finished_ms IS NOT NULL AND rowid NOT IN
+                        (SELECT rowid FROM jobs WHERE finished_ms IS NOT NULL
+                         ORDER BY queued_ms DESC, rowid DESC LIMIT ?1)
+                     RETURNING id",
+                )?
+                .query_map([clamp(keep)], |row| row.get(0))?
+                .collect()
+        })?;
+        Ok(gone.iter().filter_map(|id| id.parse().ok()).collect())
     }
 }
 
@@ -497,7 +502,7 @@ mod tests {
         }
         catalog.save_job(&job(0, JobState::Running)).unwrap();
         catalog.set_problems(JobId([1; 16]), &[Problem::new("a", "b", "c", "d")]).unwrap();
-        assert_eq!(catalog.trim_jobs(3).unwrap(), 6);
+        assert_eq!(catalog.trim_jobs(3).unwrap().len(), 6);
         let (rows, total) = catalog.jobs(&JobFilter::default(), 0, 2).unwrap();
         assert_eq!((rows.len(), total), (2, 4));
         assert_eq!(rows[0].id, JobId([9; 16]));

@@ -27,6 +27,8 @@ pub struct Changes {
     pub full: bool,
     /// The jobs, newest first.
     pub jobs: Vec<JobView>,
+    /// Jobs that are gone from the history.
+    pub removed: Vec<JobId>,
 }
 
 /// Which job changed when.
@@ -100,11 +102,14 @@ pub(crate) fn changes(shared: &Shared, since: Option<u64>, wait_ms: u64) -> Resu
         };
         if let Some(changed) = changed {
             let mut jobs = Vec::with_capacity(changed.len());
+            let mut removed = Vec::new();
             for id in changed {
-                // A job that is gone was trimmed from the history: nothing to tell.
-                jobs.extend(shared.view(id)?);
+                match shared.view(id)? {
+                    Some(job) => jobs.push(job),
+                    None => removed.push(id),
+                }
             }
-            return Ok(Changes { revision, full: false, jobs });
+            return Ok(Changes { revision, full: false, jobs, removed });
         }
     }
     let revision = shared.state.lock().revisions.current();
@@ -118,7 +123,7 @@ pub(crate) fn changes(shared: &Shared, since: Option<u64>, wait_ms: u64) -> Resu
     records.extend(newest.into_iter().filter(|record| !known.contains(&record.id)));
     records.sort_by_key(|record| std::cmp::Reverse(record.queued_ms));
     let jobs = records.into_iter().map(|record| shared.view_of(record)).collect();
-    Ok(Changes { revision, full: true, jobs })
+    Ok(Changes { revision, full: true, jobs, removed: Vec::new() })
 }
 
 #[cfg(test)]

@@ -8,14 +8,18 @@
 pub mod clock;
 pub mod device;
 pub mod engine;
+mod fault;
 pub mod merkle;
 pub mod outcome;
 pub mod path_text;
 pub mod progress;
 pub mod receipt;
+pub mod repositories;
 pub mod request;
 pub mod schedule;
 pub mod scheduler;
+pub mod throttle;
+pub mod work;
 
 mod changes;
 mod queue;
@@ -28,9 +32,11 @@ pub use engine::{Changes, Engine, EngineError, EngineOptions, JobView, NewJob};
 pub use outcome::{Ending, Fact, Fault, FaultKind, Halt, Outcome, Skip};
 pub use progress::Progress;
 pub use receipt::{Receipt, ReceiptError};
+pub use repositories::Repositories;
 pub use request::{
     BackupJob, BackupRules, CheckJob, JobRequest, Overwrite, RestoreJob, RestoreTarget, Target,
 };
-pub use run::{Attachment, Running, Work};
+pub use run::{Attachment, HISTORY_JOBS, HISTORY_SETTING, Running, Work};
 pub use schedule::Schedule;
 pub use scheduler::Scheduler;
+pub use work::MachineWork;

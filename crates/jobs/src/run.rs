@@ -15,22 +15,21 @@ use crate::outcome::{Ending, Fault, FaultKind, Outcome};
 use crate::receipt::{self, Receipt};
 use crate::request::JobRequest;
 
+/// Finished jobs kept, unless the settings say otherwise.
+pub const HISTORY_JOBS: u64 = 2_000;
+/// The setting that says how many finished jobs are kept.
+pub const HISTORY_SETTING: &str = "historyJobs";
+
 /// What is handed to a job in memory and never kept: it is gone after a restart.
 #[derive(Clone, Default)]
 pub struct Attachment {
     /// The password a person gave for this run.
     pub password: Option<Zeroizing<String>>,
-    /// The very plan that was shown, for a restore.
-    pub restore_plan: Option<Arc<dyn std::any::Any + Send + Sync>>,
 }
 
 impl std::fmt::Debug for Attachment {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter
-            .debug_struct("Attachment")
-            .field("password", &self.password.is_some())
-            .field("restore_plan", &self.restore_plan.is_some())
-            .finish()
+        formatter.debug_struct("Attachment").field("password", &self.password.is_some()).finish()
     }
 }
 
@@ -44,7 +43,7 @@ pub struct Running<'run> {
     /// What was handed over with it.
     pub attachment: Attachment,
     /// Counters, problems, pause and cancel.
-    pub control: &'run Control,
+    pub control: &'run Arc<Control>,
 }
 
 /// What does the work. One for the whole engine; it must bear being called from many threads.
@@ -85,6 +84,17 @@ pub(crate) fn run(shared: &Shared, job_id: JobId) {
     keep(shared, &record, &request, outcome.as_ref(), &problems);
     shared.work.finished(&record, &request);
     shared.retire(job_id);
+    trim_history(shared);
+}
+
+/// Drops the oldest finished jobs.
+fn trim_history(shared: &Shared) {
+    let setting = shared.catalog.setting(HISTORY_SETTING);
+    let keep = setting.ok().flatten().and_then(|text| text.parse().ok()).unwrap_or(HISTORY_JOBS);
+    match shared.catalog.trim_jobs(keep) {
+        Ok(gone) => gone.into_iter().for_each(|id| shared.bump(id)),
+        Err(error) => tracing::warn!(%error, "the history could not be trimmed"),
+    }
 }
 
 type Begun = (JobRecord, JobRequest, Attachment, Arc<Control>);

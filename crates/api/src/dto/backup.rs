@@ -35,5 +35,7 @@ request! {
         pub rules: Option<BackupRules>,
         /// Words to find the snapshot by.
         pub tags: Option<Vec<String>>,
+        /// Whether to go on where a source that held files is empty now.
+        pub even_if_empty: Option<bool>,
     }
 }

@@ -45,6 +45,8 @@ words! {
         Skip,
         /// It is the same already.
         Same,
+        /// It would not be safe: not done, and a problem.
+        Refuse,
     }
 }
 
@@ -75,6 +77,8 @@ dto! {
         pub skip: Count,
         /// The same already.
         pub same: Count,
+        /// Not done because it would not be safe; each becomes a problem.
+        pub refused: Count,
     }
 
     /// What a restore would do. It is kept for `restore.start` until `expires_ms`.

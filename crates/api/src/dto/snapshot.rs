@@ -109,6 +109,8 @@ dto! {
         pub snapshots: Vec<SnapshotRow>,
         /// How many there are in all.
         pub total: Count,
+        /// Records that can not be read: their snapshots are not in the list.
+        pub problems: Vec<super::job::ProblemRow>,
     }
 
     /// An entry in a folder.

@@ -21,4 +21,8 @@ rules?: BackupRules,
 /**
  * Words to find the snapshot by.
  */
-tags?: Array<string>, };
+tags?: Array<string>, 
+/**
+ * Whether to go on where a source that held files is empty now.
+ */
+evenIfEmpty?: boolean, };

@@ -3,4 +3,4 @@
 /**
  * What a restore does with one entry.
  */
-export type RestoreAction = "create" | "replace" | "metadata" | "skip" | "same";
+export type RestoreAction = "create" | "replace" | "metadata" | "skip" | "same" | "refuse";

@@ -23,4 +23,8 @@ skip: number,
 /**
  * The same already.
  */
-same: number, };
+same: number, 
+/**
+ * Not done because it would not be safe; each becomes a problem.
+ */
+refused: number, };

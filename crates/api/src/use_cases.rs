@@ -1,0 +1,34 @@
+//! What each command does: one function per command, one file per noun.
+//!
+//! Invariants: a request is checked before anything is changed; nothing here knows which host asks. Deliberately not
+//! here: the work of jobs (`jobs`), and looking into trees (`diff`, `find`, `preview`).
+
+pub(crate) mod app;
+pub(crate) mod backup;
+pub(crate) mod folder;
+pub(crate) mod job;
+pub(crate) mod place;
+pub(crate) mod plan;
+pub(crate) mod repository;
+pub(crate) mod restore;
+pub(crate) mod snapshot;
+
+pub(crate) use app::{app_info, settings_get, settings_set};
+pub(crate) use backup::backup_run;
+pub(crate) use folder::{folder_list, folder_suggestions};
+pub(crate) use job::{
+    job_cancel, job_changes, job_confirm, job_get, job_list, job_log, job_pause, job_pause_all, job_problems,
+    job_receipt, job_resume, job_resume_all, job_retry,
+};
+pub(crate) use place::{place_check, place_forget, place_get, place_list, place_rename};
+pub(crate) use plan::{
+    first_run_skip, first_run_start, plan_get, plan_list, plan_remove, plan_run, plan_save, scheduler_status,
+};
+pub(crate) use repository::{
+    repository_add, repository_create, repository_info, repository_key_add, repository_key_remove,
+    repository_keys,
+};
+pub(crate) use restore::{restore_operations, restore_preview, restore_start};
+pub(crate) use snapshot::{
+    file_preview, file_versions, snapshot_diff, snapshot_files, snapshot_find, snapshot_list,
+};

@@ -1,0 +1,377 @@
+//! The three kinds of work, done with the engine crates.
+//!
+//! Invariants: the request decides everything, besides it only a password is handed over; before a backup changes
+//! anything a safety brake looks whether a source that held files is empty now. Deliberately not here: queueing and
+//! receipts (`engine`, `run`).
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use keepwell_backup::restore::{self, RestoreOptions, RestoreReport};
+use keepwell_backup::{BackupRequest, ParentChoice, RuleOptions, Threads, run_backup};
+use keepwell_catalog::{Catalog, JobRecord, JobState};
+use keepwell_model::{EntryKind, Problem, RelativePath, Snapshot, SnapshotId, Timestamp};
+use keepwell_repository::{CheckOptions, CheckReport, Repository, RepositoryError};
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Clock;
+use crate::merkle::MerkleTree;
+use crate::outcome::{Ending, Fact, Fault, FaultKind, Halt, Outcome, Skip};
+use crate::path_text;
+use crate::repositories::Repositories;
+use crate::request::{BackupJob, CheckJob, JobRequest, Overwrite, RestoreJob, RestoreTarget};
+use crate::run::{Running, Work};
+use crate::schedule::RETRY_MS;
+
+/// A source that held at least this many files and is empty now pulls the brake.
+const BRAKE_FILES: u64 = 10;
+/// The newest finished check of a place, as the catalog keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastCheck {
+    /// The job that did it.
+    pub job_id: String,
+    /// When it ended.
+    pub finished_ms: i64,
+    /// Whether all content was read.
+    pub full: bool,
+    /// Problems it found.
+    pub problems: u64,
+}
+
+/// Does the work of this machine.
+pub struct MachineWork {
+    /// The app's memory.
+    pub catalog: Arc<Catalog>,
+    /// Opens repositories.
+    pub repositories: Arc<Repositories>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// This machine's name.
+    pub host: String,
+    /// The account's name.
+    pub user: String,
+    /// This program with its version.
+    pub program: String,
+}
+
+impl Work for MachineWork {
+    fn run(&self, running: &Running<'_>) -> Ending {
+        let password = running.attachment.password.as_deref().map(String::as_str);
+        let repository = match self.repositories.open(running.request.target(), password) {
+            Ok(repository) => repository,
+            Err(fault) => return Ending::Failed(fault),
+        };
+        let ending = match running.request {
+            JobRequest::Backup(job) => self.back_up(running, job, &repository),
+            JobRequest::Restore(job) => bring_back(running, job, &repository),
+            JobRequest::Check(job) => self.check(running, job, &repository),
+        };
+        ending.unwrap_or_else(Ending::Failed)
+    }
+
+    fn finished(&self, job: &JobRecord, request: &JobRequest) {
+        if let Err(error) = self.note(job, request) {
+            tracing::warn!(%error, "what this run means for its plan or place could not be kept");
+        }
+    }
+}
+
+impl MachineWork {
+    fn note(&self, job: &JobRecord, request: &JobRequest) -> Result<(), keepwell_catalog::CatalogError> {
+        let done = matches!(job.state, JobState::Succeeded | JobState::SucceededWithProblems);
+        if let (JobRequest::Check(check), Some(place_id), true) = (request, job.place_id, done) {
+            let last = LastCheck {
+                job_id: job.id.to_string(),
+                finished_ms: job.finished_ms.unwrap_or(job.queued_ms),
+                full: check.full || check.repair,
+                problems: job.problems_total,
+            };
+            if let Ok(text) = serde_json::to_string(&last) {
+                self.catalog.set_last_check(place_id, &text)?;
+            }
+        }
+        if let Some(plan) = job.plan_id.map(|id| self.catalog.plan(id)).transpose()?.flatten() {
+            let may_pass = job
+                .fault
+                .as_deref()
+                .and_then(|text| serde_json::from_str::<Fault>(text).ok())
+                .is_some_and(|fault| fault.may_pass());
+            let retry_ms = may_pass.then(|| self.clock.now_ms().saturating_add(RETRY_MS));
+            self.catalog.set_plan_times(plan.id, plan.schedule_from_ms, retry_ms)?;
+        }
+        Ok(())
+    }
+
+    fn back_up(
+        &self,
+        running: &Running<'_>,
+        job: &BackupJob,
+        repository: &Repository,
+    ) -> Result<Ending, Fault> {
+        let sources = local_paths(&job.sources)?;
+        if !job.confirmed
+            && let Some(halt) = self.brake(repository, &sources)?
+        {
+            return Ok(Ending::Halted(halt));
+        }
+        let cores = std::thread::available_parallelism().map_or(2, usize::from);
+        let request = BackupRequest {
+            sources,
+            rules: RuleOptions {
+                exclude: job.rules.exclude.clone(),
+                exclude_caches: job.rules.exclude_caches,
+                maximum_size_bytes: job.rules.max_file_bytes,
+                one_file_system: job.rules.one_file_system,
+            },
+            avoid: vec![Repositories::path(&job.target)?, self.catalog.state_folder().to_owned()],
+            host: self.host.clone(),
+            user: self.user.clone(),
+            system: std::env::consts::OS.to_owned(),
+            program: self.program.clone(),
+            plan: job.plan_id,
+            tags: job.tags.clone(),
+            parent: ParentChoice::Latest,
+            threads: Threads::for_cores(cores),
+        };
+        let now = || timestamp(self.clock.now_ms());
+        match run_backup(repository, &request, running.control, &now) {
+            Ok(made) => Ok(Ending::Done(backup_outcome(made.id, &made.snapshot))),
+            Err(error) if error.is_cancelled() => Ok(Ending::Cancelled(Outcome {
+                bytes_written: running.control.progress().bytes_written,
+                ..Outcome::default()
+            })),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Whether a source that held files is empty or gone now: then a person has to look first.
+    fn brake(&self, repository: &Repository, sources: &[PathBuf]) -> Result<Option<Halt>, Fault> {
+        let snapshots = repository.snapshots()?.snapshots;
+        for source in sources {
+            let is_empty = match std::fs::read_dir(source) {
+                Ok(mut entries) => entries.next().is_none(),
+                Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+            };
+            if !is_empty {
+                continue;
+            }
+            let bytes = path_text::bytes_of(source);
+            let before = snapshots.iter().rev().find(|(_, snapshot)| {
+                snapshot.host == self.host && snapshot.sources.iter().any(|known| known.path == bytes)
+            });
+            let Some((_, snapshot)) = before else { continue };
+            if snapshot.statistics.files >= BRAKE_FILES && held_files(repository, snapshot, &bytes) {
+                return Ok(Some(Halt {
+                    reason: format!(
+                        "{} held files in the last backup and is empty or gone now. Nothing was changed.",
+                        source.display()
+                    ),
+                    if_continued: "A snapshot without these files is made. Earlier snapshots keep them."
+                        .to_owned(),
+                }));
+            }
+        }
+        Ok(None)
+    }
+
+    fn check(&self, running: &Running<'_>, job: &CheckJob, repository: &Repository) -> Result<Ending, Fault> {
+        let threads = std::thread::available_parallelism().map_or(2, usize::from);
+        let checked = if job.repair {
+            repository
+                .repair(threads, self.clock.now_ms(), running.control)
+                .map(|report| (report.after, report.actions))
+        } else {
+            let options = CheckOptions { read_data: job.full, threads };
+            repository.check(options, running.control).map(|report| (report, Vec::new()))
+        };
+        match checked {
+            Ok((report, actions)) => Ok(Ending::Done(check_outcome(running, &report, &actions))),
+            Err(RepositoryError::Cancelled) => Ok(Ending::Cancelled(Outcome::default())),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// Whether the source's entry in a snapshot holds anything.
+fn held_files(repository: &Repository, snapshot: &Snapshot, source: &[u8]) -> bool {
+    let root = snapshot.sources.iter().find(|known| known.path == source).map(|known| &known.root);
+    let path = root.and_then(|root| RelativePath::parse(root).ok());
+    // Where the old snapshot can not be read there is nothing to compare with: `check` tells of that.
+    path.and_then(|path| repository.entry_at(snapshot, &path).ok())
+        .is_some_and(|entry| entry.kind == EntryKind::Folder && !entry.pages.is_empty())
+}
+
+fn timestamp(now_ms: i64) -> Timestamp {
+    let nanoseconds = u32::try_from(now_ms.rem_euclid(1000)).unwrap_or(0) * 1_000_000;
+    Timestamp::new(now_ms.div_euclid(1000), nanoseconds)
+}
+
+/// Escaped paths as paths of this machine.
+pub(crate) fn local_paths(paths: &[String]) -> Result<Vec<PathBuf>, Fault> {
+    paths
+        .iter()
+        .map(|path| match path_text::decode(path) {
+            Ok(bytes) => Ok(path_text::local_path(&bytes)),
+            Err(error) => Err(Fault::new(FaultKind::BadRequest, error.to_string(), "Correct the path.")),
+        })
+        .collect()
+}
+
+/// What a backup did. The Merkle root is over the sources and the pages of the top folder: pages name the pages and
+/// contents below them by their hashes, so it holds every entry.
+fn backup_outcome(id: SnapshotId, snapshot: &Snapshot) -> Outcome {
+    let counts = &snapshot.statistics;
+    let mut tree = MerkleTree::default();
+    for source in &snapshot.sources {
+        tree.add(&source.path);
+        tree.add(&source.root);
+    }
+    for page in &snapshot.root_pages {
+        tree.add(&page.0);
+    }
+    Outcome {
+        snapshot_id: Some(id.to_string()),
+        items: counts.files + counts.folders + counts.others,
+        bytes: counts.size_bytes,
+        bytes_written: counts.stored_bytes,
+        facts: vec![
+            Fact::count("files", "Files", counts.files),
+            Fact::count("folders", "Folders", counts.folders),
+            Fact::bytes("sizeBytes", "Size", counts.size_bytes),
+            Fact::count("filesNew", "New files", counts.files_new),
+            Fact::count("filesChanged", "Changed files", counts.files_changed),
+            Fact::count("filesUnchanged", "Unchanged files", counts.files_unchanged),
+            Fact::bytes("addedBytes", "New data", counts.added_bytes),
+            Fact::bytes("storedBytes", "Added to the repository", counts.stored_bytes),
+        ],
+        skipped: Vec::new(),
+        merkle_root: tree.root_text(),
+    }
+}
+
+/// What a check saw. The Merkle root is over what was found and counted.
+fn check_outcome(running: &Running<'_>, report: &CheckReport, actions: &[String]) -> Outcome {
+    let mut tree = MerkleTree::default();
+    let mut harmless = 0;
+    for finding in &report.findings {
+        tree.add(format!("{}\n{}", finding.path, finding.what).as_bytes());
+        if !finding.kind.is_damage() {
+            harmless += 1;
+            continue;
+        }
+        let next = "Run a check with repair: it rebuilds what can be rebuilt and says what can not.";
+        running.control.problem(Problem::new(
+            &finding.path,
+            &finding.what,
+            match finding.files_total {
+                0 => String::new(),
+                1 => "One file is affected.".to_owned(),
+                files => format!("{files} files are affected."),
+            },
+            next,
+        ));
+        for file in &finding.files {
+            running.control.problem(Problem::new(
+                file,
+                "This file can not be brought back whole from this snapshot.",
+                &finding.path,
+                "Bring it back from another snapshot, or back it up again while it still exists.",
+            ));
+        }
+    }
+    tree.add(format!("{} {} {}", report.packs, report.snapshots, report.chunks).as_bytes());
+    let mut facts = vec![
+        Fact::count("snapshots", "Snapshots", report.snapshots),
+        Fact::count("packs", "Packs", report.packs),
+        Fact::count("chunks", "Pieces of data", report.chunks),
+        Fact::bytes("readBytes", "Read and proven", report.read_bytes),
+        Fact::count("damage", "Damaged", report.damage_total),
+        Fact::count("harmless", "Leftovers of interrupted runs", harmless),
+    ];
+    facts.extend(actions.iter().map(|action| Fact::count("repair", action, 1)));
+    Outcome {
+        items: report.packs + report.snapshots,
+        bytes: report.read_bytes,
+        facts,
+        merkle_root: tree.root_text(),
+        ..Outcome::default()
+    }
+}
+
+/// The options of a restore, as the engine crate takes them.
+///
+/// # Errors
+/// A path is not in the escaped form, or no path at all.
+pub fn restore_options(job: &RestoreJob) -> Result<RestoreOptions, Fault> {
+    let wrong = |message: String| Fault::new(FaultKind::BadRequest, message, "Correct the path.");
+    let mut paths = Vec::with_capacity(job.paths.len());
+    for path in &job.paths {
+        let bytes = path_text::decode(path).map_err(|error| wrong(error.to_string()))?;
+        paths.push(RelativePath::parse(&bytes).map_err(|error| wrong(error.to_string()))?);
+    }
+    let target = match &job.to {
+        RestoreTarget::Origin => restore::RestoreTarget::Origin,
+        RestoreTarget::Folder(path) => {
+            let mut folders = local_paths(std::slice::from_ref(path))?;
+            let folder = folders.pop().unwrap_or_default();
+            if !folder.is_absolute() {
+                return Err(wrong(format!("{} is not a whole path.", folder.display())));
+            }
+            restore::RestoreTarget::Folder(folder)
+        }
+    };
+    let overwrite = match job.overwrite {
+        Overwrite::Never => keepwell_backup::restore_plan::Overwrite::Never,
+        Overwrite::IfOlder => keepwell_backup::restore_plan::Overwrite::IfOlder,
+        Overwrite::IfDifferent => keepwell_backup::restore_plan::Overwrite::IfDifferent,
+        Overwrite::Always => keepwell_backup::restore_plan::Overwrite::Always,
+    };
+    Ok(RestoreOptions { target, paths, overwrite, verify: job.verify })
+}
+
+fn bring_back(running: &Running<'_>, job: &RestoreJob, repository: &Repository) -> Result<Ending, Fault> {
+    let (id, snapshot) = repository.find_snapshot(&job.snapshot_id)?;
+    let options = restore_options(job)?;
+    let report = restore::run(repository, &snapshot, &options, running.control)?;
+    let mut tree = MerkleTree::default();
+    tree.add(&id.0);
+    snapshot.root_pages.iter().for_each(|page| tree.add(&page.0));
+    options.paths.iter().for_each(|path| tree.add(path.as_bytes()));
+    let outcome = restore_outcome(id, &report, options.verify, tree.root_text());
+    Ok(if report.cancelled { Ending::Cancelled(outcome) } else { Ending::Done(outcome) })
+}
+
+/// What a restore did. The Merkle root is over the snapshot, the pages of its top folder and the chosen paths.
+fn restore_outcome(id: SnapshotId, report: &RestoreReport, verify: bool, merkle_root: String) -> Outcome {
+    let counts = &report.counts;
+    let mut facts = vec![
+        Fact::count("created", "Made", counts.created),
+        Fact::count("replaced", "Replaced", counts.replaced + counts.updated),
+        Fact::count("metadataSet", "Rights or times set", counts.metadata_set),
+        Fact::count("alreadyRight", "The same already", counts.already_right),
+        Fact::bytes("writtenBytes", "Written", report.written_bytes),
+        Fact::count("failed", "Could not be brought back", report.failed),
+    ];
+    if verify {
+        facts.push(Fact::count("verified", "Read back and the same", report.verified));
+        facts.push(Fact::count("mismatched", "Read back and different", report.mismatched));
+    }
+    let mut skipped = Vec::new();
+    if counts.skipped > 0 {
+        let reason = "What was there was kept, as asked".to_owned();
+        skipped.push(Skip { reason, count: counts.skipped });
+    }
+    if counts.refused > 0 {
+        let reason = "Something in the way made it unsafe".to_owned();
+        skipped.push(Skip { reason, count: counts.refused });
+    }
+    Outcome {
+        snapshot_id: Some(id.to_string()),
+        items: counts.items(),
+        bytes: counts.files_bytes,
+        bytes_written: report.written_bytes,
+        facts,
+        skipped,
+        merkle_root,
+    }
+}
