@@ -7,7 +7,7 @@
     npm run bench -- --only keepwell,restic
 
 Every step is done by each tool in turn before the next step begins, so that a slow minute of the machine falls on
-all. The tree is in memory before anything is measured; dirty pages are flushed before each measurement. The first
+all. The tree is in memory before anything is measured, and the disks are quiet before each measurement. The first
 round also compares every restored tree with the source, byte for byte: a tool that restores wrongly is not fast.
 """
 
@@ -27,9 +27,33 @@ import tools
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
+def settle(limit_seconds=30):
+    """Waits until the disks are quiet. What was written is flushed, and deleted files are given back to the disk for
+    many seconds after `rm` returned: whoever is measured meanwhile would pay for it (a factor of ten was seen)."""
+    os.sync()
+    before, quiet = disk_sectors(), 0
+    for _ in range(limit_seconds):
+        time.sleep(1)
+        now = disk_sectors()
+        quiet = quiet + 1 if now - before < 4096 else 0
+        before = now
+        if quiet == 2:
+            return
+
+
+def disk_sectors():
+    """Sectors written and given back so far, over all disks; 0 where the system does not say."""
+    try:
+        with open("/proc/diskstats", encoding="ascii") as file:
+            lines = [line.split() for line in file]
+    except OSError:
+        return 0
+    return sum(int(fields[9]) + int(fields[16]) for fields in lines if len(fields) > 16)
+
+
 def measure(command, environment, folder, log):
     """Runs a command; its seconds, CPU seconds and peak memory (of the largest process in it)."""
-    os.sync()
+    settle()
     started = time.monotonic()
     process = subprocess.Popen(command, env=environment, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     _, status, usage = os.wait4(process.pid, 0)
