@@ -27,7 +27,7 @@ import tools
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
-def settle(limit_seconds=30):
+def settle(limit_seconds):
     """Waits until the disks are quiet. What was written is flushed, and deleted files are given back to the disk for
     many seconds after `rm` returned: whoever is measured meanwhile would pay for it (a factor of ten was seen)."""
     os.sync()
@@ -51,9 +51,9 @@ def disk_sectors():
     return sum(int(fields[9]) + int(fields[16]) for fields in lines if len(fields) > 16)
 
 
-def measure(command, environment, folder, log):
+def measure(command, environment, folder, log, settle_seconds):
     """Runs a command; its seconds, CPU seconds and peak memory (of the largest process in it)."""
-    settle()
+    settle(settle_seconds)
     started = time.monotonic()
     process = subprocess.Popen(command, env=environment, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     _, status, usage = os.wait4(process.pid, 0)
@@ -64,7 +64,7 @@ def measure(command, environment, folder, log):
     return {"seconds": seconds, "cpu_seconds": usage.ru_utime + usage.ru_stime, "peak_bytes": usage.ru_maxrss * 1024}
 
 
-def one_round(number, source, room, chosen, results, compare):
+def one_round(number, source, room, chosen, results, options):
     """All steps, each by every tool; who begins moves on from round to round."""
     tree = os.path.join(room, "tree")
     shutil.rmtree(tree, ignore_errors=True)
@@ -82,16 +82,17 @@ def one_round(number, source, room, chosen, results, compare):
                 command = tool.backup(step)
                 if command is None:
                     continue
-                found = measure(command, tool.environment(), tree, log)
+                found = measure(command, tool.environment(), tree, log, options.settle)
                 found["repository_bytes"] = tool.repository_bytes()
                 keep(results, tool, step, found, number)
         for tool in running:
             target = os.path.join(room, "restored")
             shutil.rmtree(target, ignore_errors=True)
             os.makedirs(target)
-            keep(results, tool, "restore", measure(tool.restore(target), tool.environment(), room, log), number)
+            found = measure(tool.restore(target), tool.environment(), room, log, options.settle)
+            keep(results, tool, "restore", found, number)
             # cp and tar hold the first state only.
-            if compare and (tool.peer or tool.name == "keepwell"):
+            if number == 0 and (tool.peer or tool.name == "keepwell"):
                 for what in corpus.differences(tree, restored_root(target, tree)):
                     print(f"  {tool.name}: RESTORED WRONGLY: {what}", flush=True)
             shutil.rmtree(target)
@@ -131,12 +132,16 @@ def main():
     parser.add_argument("--cache", default=os.path.join(
         os.environ.get("XDG_CACHE_HOME", os.path.expanduser("~/.cache")), "keepwell-bench"),
         help="where the corpora and the repositories under test are kept")
+    parser.add_argument("--settle", type=int, metavar="SECONDS",
+                        help="wait at most so long for quiet disks before each measurement (30; small corpus: 2)")
     parser.add_argument("--no-build", action="store_true", help="measure the release build that is there")
     parser.add_argument("--write", action=argparse.BooleanOptionalAction,
                         help="write the tables into bench/README.md (on for whole runs of linux and large)")
     parser.add_argument("--json", help="also keep every single measurement in this file")
     options = parser.parse_args()
 
+    if options.settle is None:
+        options.settle = 2 if options.corpus == "small" else 30
     names = set(options.only.split(",")) if options.only else set()
     chosen = tools.find(names)
     if not chosen:
@@ -154,7 +159,7 @@ def main():
     results = {}
     versions = [kind(room).version() for kind in chosen]
     for number in range(options.rounds):
-        one_round(number, source, room, chosen, results, compare=number == 0)
+        one_round(number, source, room, chosen, results, options)
     shutil.rmtree(room, ignore_errors=True)
 
     order = [kind.name for kind in chosen]
