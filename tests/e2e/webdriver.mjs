@@ -9,9 +9,6 @@ const elementKey = "element-6066-11e4-a52e-4f735466cecf";
 const patienceMs = 30_000;
 const pollMs = 100;
 
-/** The keys that have no character of their own. */
-export const keys = { tab: "\uE004", enter: "\uE007", escape: "\uE00C", control: "\uE009", null: "\uE000" };
-
 export class Window {
   #base;
   #session;
@@ -99,26 +96,11 @@ export class Window {
     });
   }
 
-  /** Opens a row the way the keyboard does. */
-  async open(role, name) {
-    await this.click(role, name);
-    await this.press(keys.enter);
-  }
-
   /** Writes into a field, in place of what was there. */
   async write(role, name, text) {
     const id = await this.find(role, name);
     await this.#ask("POST", `${this.#session}/element/${id}/clear`, {});
     await this.#ask("POST", `${this.#session}/element/${id}/value`, { text });
-  }
-
-  /** Presses keys as on the keyboard. */
-  press(...sequence) {
-    const actions = sequence.flatMap((key) => [
-      { type: "keyDown", value: key },
-      { type: "keyUp", value: key },
-    ]);
-    return this.#ask("POST", `${this.#session}/actions`, { actions: [{ type: "key", id: "keyboard", actions }] });
   }
 
   /** The text a person sees. */
