@@ -23,7 +23,7 @@ impl Repository {
         for page in pages {
             let path = format!("folder page {} in {}", page.short(), self.describe());
             let mut piece_lists = Vec::new();
-            self.with_chunk(page, |bytes| {
+            self.with_tree_chunk(page, |bytes| {
                 tree::decode_page(bytes, &self.ring().id_key, &path, &mut previous, |decoded| {
                     if entries.len() >= FOLDER_ENTRIES_LIMIT {
                         return Err(RepositoryError::Limit {
@@ -42,7 +42,7 @@ impl Repository {
                     entries.get_mut(at).and_then(|entry: &mut Entry| entry.content.as_mut())
                 {
                     for page in pages {
-                        self.with_chunk(&page, |bytes| {
+                        self.with_tree_chunk(&page, |bytes| {
                             tree::decode_piece_page(bytes, &path, &mut content.pieces)
                         })?;
                     }
@@ -55,7 +55,7 @@ impl Repository {
     /// The chunks beyond an entry's own that hold its list of pieces. For `check`, which has to see that they exist.
     pub(crate) fn piece_pages(&self, page: &ChunkId) -> Result<Vec<ChunkId>> {
         let mut pages = Vec::new();
-        self.with_chunk(page, |bytes| {
+        self.with_tree_chunk(page, |bytes| {
             tree::decode_page(bytes, &self.ring().id_key, "folder page", &mut None, |decoded| {
                 pages.extend(decoded.piece_pages);
                 Ok(())
@@ -114,7 +114,12 @@ impl Repository {
                 let (skip, take) = ((from - start) as usize, (to - from) as usize);
                 match piece {
                     keepwell_model::Piece::Chunk { id, .. } => self.with_chunk(id, |bytes| {
-                        out.extend(bytes.iter().skip(skip).take(take));
+                        // Anything shorter or longer would move all that follows.
+                        let part = bytes.get(skip..skip + take).filter(|_| bytes.len() as u64 == length);
+                        let why = || format!("chunk {} has another length than its file says", id.short());
+                        out.extend_from_slice(
+                            part.ok_or_else(|| RepositoryError::damaged(self.describe(), why()))?,
+                        );
                         Ok(())
                     })?,
                     keepwell_model::Piece::Hole { .. } => out.resize(out.len() + take, 0),
@@ -126,5 +131,50 @@ impl Repository {
             }
         }
         Ok(out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use keepwell_endpoint::Store;
+    use keepwell_model::{Control, EntryKind};
+    use keepwell_testkit::memory_store::MemoryStore;
+
+    use super::*;
+    use crate::pack::{self, PackReader};
+    use crate::secret::{Cost, Secret};
+    use crate::segment::{self, INDEX_FOLDER};
+    use crate::{InitOptions, Writer};
+
+    #[test]
+    fn a_hostile_index_can_not_make_a_tree_run_in_circles() {
+        let store = MemoryStore::new();
+        let cost = Cost { memory_kib: 64, passes: 1, lanes: 1 };
+        let options = InitOptions { password: Secret::new("first"), now_seconds: 1, cost };
+        let (repository, _) = Repository::init(Arc::new(store.clone()), &options).unwrap();
+        let writer = Writer::begin(&repository, 1, &Arc::new(Control::new())).unwrap();
+        let mut folder = Entry::new(b"folder".to_vec(), EntryKind::Folder);
+        let inner = writer.write_folder(std::slice::from_ref(&folder)).unwrap();
+        folder.pages.clone_from(&inner);
+        let outer = writer.write_folder(&[folder]).unwrap();
+        writer.finish().unwrap();
+        repository.forget_index();
+        assert_eq!(repository.read_folder(&outer).unwrap()[0].pages, inner);
+
+        // An index that says: the inner page is where in truth the outer one is. So the folder would hold itself.
+        let (id, size_bytes) = pack::list(&store).unwrap()[0];
+        let mut summary =
+            PackReader::open(&store, repository.ring(), id, size_bytes).unwrap().directory().unwrap();
+        for chunk in &mut summary.groups[0].chunks {
+            *chunk = if *chunk == inner[0] { outer[0] } else { inner[0] };
+        }
+        for object in store.list(INDEX_FOLDER).unwrap() {
+            store.delete(&object.key).unwrap();
+        }
+        segment::write_segments(&store, repository.ring().current_epoch(), &[summary]).unwrap();
+        repository.forget_index();
+        assert!(matches!(repository.read_folder(&inner), Err(RepositoryError::Damaged { .. })));
     }
 }

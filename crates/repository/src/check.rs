@@ -8,22 +8,19 @@ use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use keepwell_endpoint::EndpointError;
-use keepwell_model::{
-    ChunkId, Control, EntryKind, ObjectId, Phase, Piece, RelativePath, Snapshot, SnapshotId,
-};
+use keepwell_model::{ChunkId, Control, ObjectId, Phase};
 use parking_lot::Mutex;
 
+use crate::check_tree::TreeWalk;
 use crate::envelope::Operation;
 use crate::error::{RepositoryError, Result};
 use crate::index::Index;
-use crate::keys;
-use crate::pack::{self, PackReader, PackSummary, pack_key};
+use crate::keys::{self, KEYS_FOLDER, RING_COPIES};
+use crate::pack::{self, GroupFault, OpenedGroup, PackReader, PackSummary, pack_key};
 use crate::repository::{Repository, SNAPSHOTS_FOLDER};
 
 /// How many findings are kept whole; the rest are counted.
 pub const FINDINGS_LIMIT: usize = 1000;
-/// How many damaged files are named for each snapshot.
-const NAMED_FILES_LIMIT: usize = 100;
 
 /// How thoroughly to look.
 #[derive(Clone, Copy, Debug, Default)]
@@ -79,7 +76,7 @@ pub struct Finding {
 }
 
 impl Finding {
-    fn new(kind: FindingKind, path: impl Into<String>, what: impl Into<String>) -> Self {
+    pub(crate) fn new(kind: FindingKind, path: impl Into<String>, what: impl Into<String>) -> Self {
         Self { kind, path: path.into(), what: what.into(), files: Vec::new(), files_total: 0 }
     }
 }
@@ -127,7 +124,7 @@ pub(crate) struct BadPlaces {
 }
 
 impl BadPlaces {
-    fn is_good(&self, index: &Index, id: &ChunkId) -> bool {
+    pub(crate) fn is_good(&self, index: &Index, id: &ChunkId) -> bool {
         index.find(id).and_then(|(group, _)| index.group(group)).is_some_and(|(group, pack)| {
             !self.packs.contains(&pack.id) && !self.groups.contains(&(pack.id, group.offset))
         })
@@ -141,7 +138,14 @@ pub(crate) struct Examination {
     pub(crate) bad: BadPlaces,
     /// What each readable pack holds.
     pub(crate) summaries: Vec<PackSummary>,
-    pub(crate) bad_snapshots: Vec<String>,
+    /// Packs whose bytes are not what was written: what is left of them can be packed anew.
+    pub(crate) damaged_packs: Vec<ObjectId>,
+    /// Whether the place did not let some pack be read at all: what it holds only the old index knows.
+    pub(crate) packs_unknown: bool,
+    /// Snapshots and key files whose bytes are not what was written.
+    pub(crate) damaged_files: Vec<String>,
+    /// How many copies of the key ring are missing.
+    pub(crate) missing_rings: usize,
     pub(crate) index_damaged: bool,
 }
 
@@ -160,9 +164,7 @@ impl Repository {
         control.set_phase(Phase::Preparing);
         let mut found = Examination::default();
         let store = &*self.0.store;
-        for trouble in keys::list(store)?.1 {
-            found.report.push(Finding::new(FindingKind::Key, trouble_path(&trouble), trouble.to_string()));
-        }
+        self.examine_keys(&mut found)?;
         let loaded = self.reload_index()?;
         for trouble in &loaded.troubles {
             found.index_damaged = true;
@@ -175,6 +177,21 @@ impl Repository {
             found.report.push(Finding::new(FindingKind::Leftover, object.key, what));
         }
         Ok(found)
+    }
+
+    fn examine_keys(&self, found: &mut Examination) -> Result<()> {
+        let store = &*self.0.store;
+        let (_, slot_troubles) = keys::list(store)?;
+        let (rings, ring_troubles) = self.0.keys.count_rings(store)?;
+        found.missing_rings = RING_COPIES.saturating_sub(rings);
+        if found.missing_rings > ring_troubles.len() {
+            let what = format!("there should be {RING_COPIES} copies of the key ring, there are {rings}");
+            found.report.push(Finding::new(FindingKind::Key, KEYS_FOLDER, what));
+        }
+        for trouble in slot_troubles.into_iter().chain(ring_troubles) {
+            found.trouble(FindingKind::Key, &trouble);
+        }
+        Ok(())
     }
 
     fn examine_packs(
@@ -224,16 +241,22 @@ impl Repository {
         }
         let mut results = results.into_inner();
         results.sort_by_key(|(id, _)| *id);
-        for (id, (summary, faults)) in results {
+        for (id, ExaminedPack { summary, faults }) in results {
             found.report.packs += 1;
             if options.read_data {
                 found.report.read_bytes += present.get(&id).copied().unwrap_or(0);
             }
             // A shorter pack may still have a readable beginning, but not all that the index says.
             let wrong_size = indexed.get(&id).is_some_and(|size| present.get(&id) != Some(size));
-            if summary.is_none() || wrong_size {
+            if faults.iter().any(|fault| fault.offset.is_none() && fault.hides_content) || wrong_size {
                 found.bad.packs.insert(id);
             }
+            // What the place did not let be read may be whole: no reason to touch the pack.
+            let readable = faults.iter().all(|fault| !fault.is_passing);
+            if readable && (wrong_size || !faults.is_empty()) {
+                found.damaged_packs.push(id);
+            }
+            found.packs_unknown |= !readable && summary.is_none();
             for fault in &faults {
                 if let Some(offset) = fault.offset {
                     found.bad.groups.insert((id, offset));
@@ -253,59 +276,60 @@ impl Repository {
         Ok(())
     }
 
-    fn examine_pack(
-        &self,
-        id: ObjectId,
-        size_bytes: u64,
-        read_data: bool,
-    ) -> (Option<PackSummary>, Vec<Fault>) {
+    fn examine_pack(&self, id: ObjectId, size_bytes: u64, read_data: bool) -> ExaminedPack {
         let mut faults = Vec::new();
         let reader = match PackReader::open(&*self.0.store, self.ring(), id, size_bytes) {
             Ok(reader) => reader,
-            Err(error) => return (None, vec![Fault::whole(&error)]),
+            Err(error) => return ExaminedPack { summary: None, faults: vec![Fault::whole(&error)] },
         };
-        let summary = match reader.directory() {
+        if let Some(fault) = reader.header_fault() {
+            faults.push(Fault { hides_content: false, ..Fault::whole(fault) });
+        }
+        let directory = match reader.directory() {
             Ok(summary) => Some(summary),
             Err(error) => {
                 faults.push(Fault::whole(&error));
                 None
             }
         };
+        let mut opened_groups = Vec::new();
+        let before = faults.len();
         if read_data {
-            let each = |offset, opened: std::result::Result<_, String>| {
-                if let Err(why) = opened {
-                    faults.push(Fault::at(offset, why));
+            let each = |offset, opened: OpenedGroup| {
+                match opened {
+                    Ok((summary, _)) if directory.is_none() => opened_groups.push(summary),
+                    Ok(_) => {}
+                    Err(fault) => faults.push(Fault::at(offset, &fault)),
                 }
                 Ok(())
             };
             let id_key = &self.ring().id_key;
-            let walked = match &summary {
-                Some(summary) => reader.groups_of(summary, id_key, each),
+            let walked = match &directory {
+                Some(directory) => reader.groups_of(directory, id_key, each),
                 None => reader.walk(id_key, each),
             };
             if let Err(error) = walked {
                 faults.push(Fault::whole(&error));
             }
         }
-        (summary, faults)
+        if read_data && faults.len() == before {
+            // All groups are whole, and the index leads to them without the directory.
+            faults.iter_mut().for_each(|fault| fault.hides_content = false);
+        }
+        let summary = directory.or_else(|| {
+            Some(opened_groups).filter(|groups| !groups.is_empty()).map(|groups| reader.summary(groups))
+        });
+        // Under another's name its groups can not be found: it has to be packed anew, like a damaged one.
+        let summary = summary.filter(|summary| summary.id == id);
+        ExaminedPack { summary, faults }
     }
 
     fn examine_snapshots(&self, control: &Control, index: &Index, found: &mut Examination) -> Result<()> {
         let listing = self.snapshots_afresh()?;
         for trouble in listing.troubles {
-            let path = trouble_path(&trouble);
-            found.report.push(Finding::new(FindingKind::Snapshot, path.clone(), trouble.to_string()));
-            if matches!(trouble, RepositoryError::Damaged { .. }) {
-                found.bad_snapshots.push(path);
-            }
+            found.trouble(FindingKind::Snapshot, &trouble);
         }
-        let mut walk = TreeWalk {
-            repository: self,
-            index,
-            bad: &found.bad,
-            good_folders: HashSet::new(),
-            chunks: HashSet::new(),
-        };
+        let mut walk = TreeWalk::new(self, index, &found.bad);
         let mut findings = Vec::new();
         for (id, snapshot) in &listing.snapshots {
             control.checkpoint()?;
@@ -313,7 +337,7 @@ impl Repository {
             findings.extend(walk.examine(*id, snapshot, control)?);
         }
         found.report.snapshots = listing.snapshots.len() as u64;
-        found.report.chunks = walk.chunks.len() as u64;
+        found.report.chunks = walk.chunks();
         for finding in findings {
             found.report.push(finding);
         }
@@ -321,23 +345,58 @@ impl Repository {
     }
 }
 
+struct ExaminedPack {
+    /// Its groups: those the directory names or, where that is lost, those that a walk reached.
+    summary: Option<PackSummary>,
+    faults: Vec<Fault>,
+}
+
 struct Fault {
+    /// Of the group it is about; nothing where it is about the pack.
     offset: Option<u32>,
     what: String,
+    /// Whether it is the place that refused, rather than the bytes that are wrong.
+    is_passing: bool,
+    /// Whether chunks can not be read because of it.
+    hides_content: bool,
 }
 
 impl Fault {
+    fn new(offset: Option<u32>, what: String) -> Self {
+        Self { offset, what, is_passing: false, hides_content: true }
+    }
+
     fn whole(error: &RepositoryError) -> Self {
         let what = match error {
             RepositoryError::Damaged { why, .. } => why.clone(),
             RepositoryError::Endpoint(EndpointError::Unexpected { why, .. }) => why.clone(),
             other => other.to_string(),
         };
-        Self { offset: None, what }
+        let is_passing = match error {
+            RepositoryError::Endpoint(error) => pack::is_passing(error),
+            RepositoryError::Newer { .. } => true,
+            _ => false,
+        };
+        Self { is_passing, ..Self::new(None, what) }
     }
 
-    fn at(offset: u32, what: impl Into<String>) -> Self {
-        Self { offset: Some(offset), what: format!("at byte {offset}: {}", what.into()) }
+    fn at(offset: u32, fault: &GroupFault) -> Self {
+        let (is_passing, why) = match fault {
+            GroupFault::Damaged(why) => (false, why.clone()),
+            GroupFault::Unreadable(error) => (true, error.to_string()),
+        };
+        Self { is_passing, ..Self::new(Some(offset), format!("at byte {offset}: {why}")) }
+    }
+}
+
+impl Examination {
+    /// A finding about a file that could not be read; noted for mending where its bytes are what is wrong.
+    fn trouble(&mut self, kind: FindingKind, trouble: &RepositoryError) {
+        let path = trouble_path(trouble);
+        self.report.push(Finding::new(kind, path.clone(), trouble.to_string()));
+        if matches!(trouble, RepositoryError::Damaged { .. }) {
+            self.damaged_files.push(path);
+        }
     }
 }
 
@@ -346,105 +405,5 @@ pub(crate) fn trouble_path(error: &RepositoryError) -> String {
         RepositoryError::Damaged { path, .. } | RepositoryError::Newer { path, .. } => path.clone(),
         RepositoryError::Endpoint(error) => error.path().to_owned(),
         _ => String::new(),
-    }
-}
-
-/// Walks the trees of snapshots without recursion; a sound folder that several snapshots share is walked once.
-struct TreeWalk<'a> {
-    repository: &'a Repository,
-    index: &'a Index,
-    bad: &'a BadPlaces,
-    good_folders: HashSet<Vec<ChunkId>>,
-    chunks: HashSet<ChunkId>,
-}
-
-impl TreeWalk<'_> {
-    fn examine(&mut self, id: SnapshotId, snapshot: &Snapshot, control: &Control) -> Result<Option<Finding>> {
-        let what = "files can not be brought back whole";
-        let mut finding = Finding::new(FindingKind::Files, format!("snapshot {}", id.short()), what);
-        let mut visited: Vec<Vec<ChunkId>> = Vec::new();
-        let mut open = vec![(RelativePath::root(), snapshot.root_pages.clone())];
-        while let Some((path, pages)) = open.pop() {
-            control.checkpoint()?;
-            if pages.is_empty() || self.good_folders.contains(&pages) {
-                continue;
-            }
-            let before = finding.files_total;
-            self.folder(&path, &pages, &mut open, &mut finding);
-            if finding.files_total == before {
-                visited.push(pages);
-            }
-        }
-        if finding.files_total > 0 {
-            return Ok(Some(finding));
-        }
-        // Only when the whole snapshot is sound: a sound folder may have an unsound one below it.
-        self.good_folders.extend(visited);
-        Ok(None)
-    }
-
-    fn folder(
-        &mut self,
-        path: &RelativePath,
-        pages: &[ChunkId],
-        open: &mut Vec<(RelativePath, Vec<ChunkId>)>,
-        finding: &mut Finding,
-    ) {
-        let mut affected = |path: &RelativePath, what: &str| {
-            finding.files_total += 1;
-            if finding.files.len() < NAMED_FILES_LIMIT {
-                finding.files.push(format!("{path}{what}"));
-            }
-        };
-        if !pages.iter().all(|page| self.is_good(page)) {
-            affected(path, "/ (the folder and all in it)");
-            return;
-        }
-        for page in pages {
-            match self.repository.piece_pages(page) {
-                Ok(lists) if lists.iter().all(|list| self.is_good(list)) => {}
-                _ => {
-                    affected(path, "/ (the folder and all in it)");
-                    return;
-                }
-            }
-        }
-        let entries = match self.repository.read_folder(pages) {
-            Ok(entries) => entries,
-            Err(_) => {
-                affected(path, "/ (the folder and all in it)");
-                return;
-            }
-        };
-        for entry in entries {
-            // Names were checked when the page was decoded.
-            let Ok(child) = path.join(&entry.name) else { continue };
-            if entry.kind == EntryKind::Folder {
-                open.push((child, entry.pages));
-            } else if let Some(content) = &entry.content {
-                let chunks = content.pieces.iter().filter_map(|piece| match piece {
-                    Piece::Chunk { id, .. } => Some(id),
-                    Piece::Hole { .. } => None,
-                });
-                let mut sound = true;
-                for chunk in chunks {
-                    sound &= self.is_good(chunk);
-                }
-                if !sound {
-                    affected(&child, "");
-                }
-            }
-        }
-    }
-
-    fn is_good(&mut self, id: &ChunkId) -> bool {
-        if self.chunks.contains(id) {
-            return true;
-        }
-        let good = self.bad.is_good(self.index, id);
-        if good {
-            self.chunks.insert(*id);
-        }
-        good
     }
 }

@@ -62,13 +62,17 @@ fn check_fixed_part(bytes: &[u8], length: usize, path: &str) -> Result<()> {
     if bytes[..8] != MAGIC {
         return Err(RepositoryError::damaged(path, "it does not begin as a Keepwell file does"));
     }
-    if bytes[8] > ENVELOPE_VERSION {
-        return Err(RepositoryError::Newer { path: path.into(), what: format!("envelope {}", bytes[8]) });
+    // If all else fits a file of this version, the version itself is what was hit; a newer one has a check of its own.
+    let mut fixed = bytes[..length].to_vec();
+    fixed[8] = ENVELOPE_VERSION;
+    let fits = check_bytes(&fixed[..length - 8]) == fixed[length - 8..];
+    match bytes[8] {
+        ENVELOPE_VERSION if fits => Ok(()),
+        version if version > ENVELOPE_VERSION && !fits => {
+            Err(RepositoryError::Newer { path: path.into(), what: format!("envelope {version}") })
+        }
+        _ => Err(RepositoryError::damaged(path, "its first bytes were changed")),
     }
-    if check_bytes(&bytes[..length - 8]) != bytes[length - 8..length] {
-        return Err(RepositoryError::damaged(path, "its first bytes were changed"));
-    }
-    Ok(())
 }
 
 /// The first 64 bytes of every sealed file.
@@ -103,12 +107,17 @@ impl Header {
     /// Damaged, of another kind, or made by a newer Keepwell.
     pub fn parse(bytes: &[u8], kind: FileKind, path: &str) -> Result<Self> {
         check_fixed_part(bytes, HEADER_LENGTH, path)?;
+        // The check fits, so some program wrote these bytes: what is unknown in them is newer, not damaged.
+        let newer = |what: String| RepositoryError::Newer { path: path.into(), what };
         let required = u64_at(bytes, 16);
         if required & !KNOWN_FEATURES != 0 {
-            return Err(RepositoryError::Newer {
-                path: path.into(),
-                what: format!("features {required:#x}"),
-            });
+            return Err(newer(format!("features {required:#x}")));
+        }
+        if bytes[9] > FileKind::Snapshot as u8 {
+            return Err(newer(format!("file kind {}", bytes[9])));
+        }
+        if bytes[10..12] != [0, 0] {
+            return Err(newer("header fields that are not known here".into()));
         }
         if bytes[9] != kind as u8 {
             return Err(RepositoryError::damaged(
@@ -216,27 +225,28 @@ mod tests {
     }
 
     #[test]
-    fn any_flipped_bit_of_a_header_is_noticed_and_never_taken_for_newer_without_reason() {
+    fn any_flipped_bit_of_a_header_is_damage_and_never_taken_for_newer() {
         let bytes = header().to_bytes();
         assert_eq!(Header::parse(&bytes, FileKind::Pack, "p").unwrap(), header());
         for bit in 0..HEADER_LENGTH * 8 {
             let mut flipped = bytes;
             flipped[bit / 8] ^= 1 << (bit % 8);
             let error = Header::parse(&flipped, FileKind::Pack, "p").unwrap_err();
-            // Only a raised envelope version may look newer: that byte is what tells versions apart.
-            if bit / 8 != 8 {
-                assert!(matches!(error, RepositoryError::Damaged { .. }), "bit {bit}: {error}");
-            }
+            assert!(matches!(error, RepositoryError::Damaged { .. }), "bit {bit}: {error}");
         }
     }
 
     #[test]
     fn unknown_features_and_formats_are_newer_not_damaged() {
-        let mut bytes = header().to_bytes();
-        bytes[16] = 1;
-        let check = check_bytes(&bytes[..56]);
-        bytes[56..].copy_from_slice(&check);
-        assert!(matches!(Header::parse(&bytes, FileKind::Pack, "p"), Err(RepositoryError::Newer { .. })));
+        // The version, the kind, a reserved byte, a feature.
+        for (at, value) in [(8, 2), (9, 7), (11, 1), (16, 1)] {
+            let mut bytes = header().to_bytes();
+            bytes[at] = value;
+            let check = check_bytes(&bytes[..56]);
+            bytes[56..].copy_from_slice(&check);
+            let parsed = Header::parse(&bytes, FileKind::Pack, "p");
+            assert!(matches!(parsed, Err(RepositoryError::Newer { .. })), "byte {at}: {parsed:?}");
+        }
 
         let envelope = Envelope {
             format_version: FORMAT_VERSION + 1,

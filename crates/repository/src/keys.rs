@@ -6,7 +6,7 @@
 //! new files be sealed under a new key, while the old ones stay readable: no upload is repeated.
 //!
 //! Invariants: the id key and the chunker's key stay for the repository's life (they decide what is the same data);
-//! an epoch once in a ring stays in all later ones.
+//! an epoch once in a ring stays in all later ones; there are two copies of the ring, because without it all is lost.
 //! Deliberately not here: rotating; the ring is ready for it.
 
 use keepwell_endpoint::{EndpointError, Store};
@@ -26,6 +26,8 @@ use crate::secret::{Cost, RecoveryKey, Secret, stretch};
 pub const KEYS_FOLDER: &str = "keys";
 const SLOT_PREFIX: &str = "keys/slot-";
 const RING_PREFIX: &str = "keys/ring-";
+/// How many copies of the ring there should be: one damaged file must not end a repository.
+pub(crate) const RING_COPIES: usize = 2;
 const KEY_FILE_LIMIT_BYTES: u64 = 1 << 20;
 const SLOT_FIXED_LENGTH: usize = 56;
 const SLOT_CHECK_LENGTH: usize = 8;
@@ -104,6 +106,11 @@ impl KeyRing {
         &self.epochs[self.epochs.len() - 1]
     }
 
+    /// All epochs, the current one last.
+    pub(crate) fn epochs(&self) -> &[Epoch] {
+        &self.epochs
+    }
+
     /// The key of an epoch.
     ///
     /// # Errors
@@ -178,6 +185,9 @@ impl Slot {
         let header = Header { kind: FileKind::KeySlot, epoch: 0, object: info.id };
         let mut label = info.label.into_bytes();
         label.truncate(LABEL_LIMIT_BYTES);
+        // Not in the middle of a letter.
+        let whole = std::str::from_utf8(&label).map_or_else(|error| error.valid_up_to(), str::len);
+        label.truncate(whole);
         let mut out = header.to_bytes().to_vec();
         out.extend_from_slice(&[1, info.kind as u8]);
         // The label's length fits: it is at most LABEL_LIMIT_BYTES.
@@ -214,6 +224,10 @@ impl Slot {
     fn parse(bytes: &[u8], path: &str) -> Result<Self> {
         let header = Header::parse(bytes, FileKind::KeySlot, path)?;
         let damaged = |why: &str| RepositoryError::damaged(path, why);
+        if slot_key(header.object) != path {
+            // Taken for a key, it could not be removed: what is removed is the file of its name.
+            return Err(damaged("it is another key under this name"));
+        }
         let (bytes, check) =
             bytes.split_last_chunk::<SLOT_CHECK_LENGTH>().ok_or_else(|| damaged("it is cut short"))?;
         if Self::check(bytes) != *check {
@@ -275,6 +289,14 @@ pub(crate) struct OpenKeys {
     root_key: Key,
 }
 
+/// What [`create`] made.
+pub(crate) struct NewKeys {
+    pub(crate) keys: OpenKeys,
+    pub(crate) recovery: RecoveryKey,
+    /// The files it wrote.
+    pub(crate) files: Vec<String>,
+}
+
 /// Makes the keys of a new repository: a ring and the slots of a password and a recovery key.
 pub(crate) fn create(
     store: &dyn Store,
@@ -282,20 +304,47 @@ pub(crate) fn create(
     password: &Secret,
     cost: Cost,
     created_seconds: i64,
-) -> Result<(OpenKeys, RecoveryKey)> {
+) -> Result<NewKeys> {
     let keys = OpenKeys { ring: KeyRing::generate(repository)?, root_key: Zeroizing::new(random::bytes()?) };
-    let ring_id = ObjectId(random::bytes()?);
-    let sealed = sealed::seal_record(FileKind::KeyRing, 0, ring_id, &keys.root_key, &keys.ring.encode())?;
-    store.put(&format!("{RING_PREFIX}{ring_id}"), &sealed)?;
+    let mut files = Vec::new();
+    for _ in 0..RING_COPIES {
+        files.push(keys.write_ring(store)?);
+    }
     let recovery = RecoveryKey::generate()?;
     let add =
         |kind, secret: &[u8], label: &str| keys.add_slot(store, kind, secret, label, cost, created_seconds);
-    add(SlotKind::Recovery, recovery.as_bytes(), "Recovery key")?;
-    add(SlotKind::Password, password.as_bytes(), "First password")?;
-    Ok((keys, recovery))
+    files.push(slot_key(add(SlotKind::Recovery, recovery.as_bytes(), "Recovery key")?));
+    files.push(slot_key(add(SlotKind::Password, password.as_bytes(), "First password")?));
+    Ok(NewKeys { keys, recovery, files })
+}
+
+/// Removes the key files that are not among these: the rest of an interrupted making. Only for the one who has just
+/// made the envelope: anybody earlier could remove the keys of another who makes it meanwhile.
+pub(crate) fn remove_others(store: &dyn Store, files: &[String]) -> Result<()> {
+    for object in store.list(KEYS_FOLDER)? {
+        if !files.contains(&object.key) {
+            store.delete(&object.key)?;
+        }
+    }
+    Ok(())
 }
 
 impl OpenKeys {
+    /// Writes one more copy of the ring.
+    pub(crate) fn write_ring(&self, store: &dyn Store) -> Result<String> {
+        let id = ObjectId(random::bytes()?);
+        let key = format!("{RING_PREFIX}{id}");
+        let sealed = sealed::seal_record(FileKind::KeyRing, 0, id, &self.root_key, &self.ring.encode())?;
+        store.put(&key, &sealed)?;
+        Ok(key)
+    }
+
+    /// How many copies of the ring in use there are, and the trouble with those that can not be read.
+    pub(crate) fn count_rings(&self, store: &dyn Store) -> Result<(usize, Vec<RepositoryError>)> {
+        let (rings, troubles) = read_rings(store, &self.root_key, self.ring.repository)?;
+        Ok((rings.iter().filter(|ring| ring.generation == self.ring.generation).count(), troubles))
+    }
+
     pub(crate) fn add_slot(
         &self,
         store: &dyn Store,
@@ -388,9 +437,13 @@ pub(crate) fn open(store: &dyn Store, repository: RepositoryId, secret: &Secret)
     }
 }
 
-fn open_ring(store: &dyn Store, root_key: &Key, repository: RepositoryId) -> Result<KeyRing> {
-    let mut best: Option<KeyRing> = None;
-    let mut trouble = None;
+/// All rings that open with the root key and are of this repository, and the trouble with the others.
+fn read_rings(
+    store: &dyn Store,
+    root_key: &Key,
+    repository: RepositoryId,
+) -> Result<(Vec<KeyRing>, Vec<RepositoryError>)> {
+    let (mut rings, mut troubles) = (Vec::new(), Vec::new());
     for object in store.list(KEYS_FOLDER)? {
         if !object.key.starts_with(RING_PREFIX) {
             continue;
@@ -402,17 +455,25 @@ fn open_ring(store: &dyn Store, root_key: &Key, repository: RepositoryId) -> Res
             KeyRing::decode(&content, &object.key)
         })();
         match ring {
-            Ok(ring) if ring.repository != repository => {
-                trouble = Some(RepositoryError::damaged(object.key, "it belongs to another repository"));
-            }
-            Ok(ring) if best.as_ref().is_none_or(|best| ring.generation > best.generation) => {
-                best = Some(ring)
-            }
-            Ok(_) => {}
-            Err(error) => trouble = Some(error),
+            Ok(ring) if ring.repository == repository => rings.push(ring),
+            Ok(_) => troubles.push(RepositoryError::damaged(object.key, "it belongs to another repository")),
+            Err(error) => troubles.push(error),
         }
     }
-    match (best, trouble) {
+    Ok((rings, troubles))
+}
+
+fn open_ring(store: &dyn Store, root_key: &Key, repository: RepositoryId) -> Result<KeyRing> {
+    let (rings, troubles) = read_rings(store, root_key, repository)?;
+    let mut trouble = None;
+    for error in troubles {
+        // It may hold epochs that the others do not.
+        if matches!(error, RepositoryError::Newer { .. }) {
+            return Err(error);
+        }
+        trouble = Some(error);
+    }
+    match (rings.into_iter().max_by_key(|ring| ring.generation), trouble) {
         (Some(ring), _) => Ok(ring),
         (None, Some(trouble)) => Err(trouble),
         (None, None) => {

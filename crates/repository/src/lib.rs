@@ -5,7 +5,8 @@
 //! in which things become durable), [`index`] (how a chunk is found).
 //!
 //! Invariants:
-//! 1. A file of a repository is written once, whole, and never changed; only `check --repair` removes any.
+//! 1. A file of a repository is written once, whole, and never changed. `check --repair` removes what it has replaced,
+//!    and index segments give way to one into which they were merged; nothing else is ever removed.
 //! 2. Order of writes: packs, then the index that names them, then the snapshot that needs them. Each is durable before
 //!    the next begins, so a crash at any point leaves every earlier snapshot whole and at most some unused packs.
 //! 3. Writers need no locks: every file has a random name, and nothing a snapshot needs is ever removed here.
@@ -16,6 +17,7 @@
 
 pub mod browse;
 pub mod check;
+mod check_tree;
 pub mod chunker;
 pub mod codec;
 pub mod envelope;
@@ -31,6 +33,7 @@ pub mod repair;
 pub mod repository;
 pub mod sealed;
 pub mod secret;
+pub mod segment;
 pub mod tree;
 pub mod writer;
 

@@ -13,10 +13,10 @@ use parking_lot::Mutex;
 
 use crate::envelope::{FileKind, Header};
 use crate::error::{RepositoryError, Result};
-use crate::index::PackEntry;
 use crate::pack::pack_key;
 use crate::repository::Repository;
 use crate::sealed::{FRAME_HEADER_LENGTH, ObjectCipher};
+use crate::segment::PackEntry;
 use crate::tree;
 
 pub use crate::group::Group;
@@ -170,6 +170,22 @@ impl Repository {
             RepositoryError::damaged(self.describe(), "a group holds fewer chunks than the index says")
         })?;
         use_bytes(bytes)
+    }
+
+    /// Hands a chunk of a tree to `use_bytes`, after its id was seen to be that of its content: only so can no tree,
+    /// however hostile its maker, run in circles.
+    pub(crate) fn with_tree_chunk<T>(
+        &self,
+        id: &ChunkId,
+        use_bytes: impl FnOnce(&[u8]) -> Result<T>,
+    ) -> Result<T> {
+        self.with_chunk(id, |bytes| {
+            if self.chunk_id(&ContentHash(*blake3::hash(bytes).as_bytes())) != *id {
+                let why = format!("chunk {} holds something else", id.short());
+                return Err(RepositoryError::damaged(self.describe(), why));
+            }
+            use_bytes(bytes)
+        })
     }
 
     /// A copy of a chunk, through the cache.

@@ -2,25 +2,26 @@
 //!
 //! - Damaged packs: groups that still open are packed anew; the damaged pack is set aside.
 //! - Indexes: made anew from the directories of all packs; the old segments are removed after the new one is durable.
-//! - Damaged snapshot records and key files: set aside. - Uploads that never ended: removed once they are a day old.
+//! - Damaged snapshot records and key files: set aside; missing copies of the key ring: written.
+//! - Uploads that never ended: removed once they are a day old.
 //!
 //! Invariants: nothing is removed before what replaces it is durable; whatever is set aside is copied to `damaged/`
-//! first. What a repair could not bring back is found again by the check it ends with, and the next backup of the same
+//! first. A file that the place does not let be read is left as it is: it may be whole, and be read another day. What a repair could not bring back is found again by the check it ends with, and the next backup of the same
 //! files stores the missing chunks anew.
 //! Repair wants to be alone: the engine's queue sees to that, and the command says so.
 
-use keepwell_endpoint::Store;
+use keepwell_endpoint::{Store, StoredObject};
 use keepwell_model::{Control, ObjectId, Phase};
 
 use crate::check::{CheckOptions, CheckReport};
 use crate::codec::{Codec, Compressor};
 use crate::envelope::Operation;
 use crate::error::{RepositoryError, Result};
-use crate::group::{self, Group};
-use crate::index::{self, INDEX_FOLDER};
-use crate::pack::{self, GroupSummary, PackReader, PackSummary, PackWriter, pack_key};
+use crate::group;
+use crate::pack::{self, GroupFault, OpenedGroup, PackReader, PackSummary, PackWriter, pack_key};
 use crate::repository::Repository;
 use crate::sealed::FrameType;
+use crate::segment::{self, INDEX_FOLDER};
 
 /// Where damaged files are set aside.
 pub const DAMAGED_FOLDER: &str = "damaged";
@@ -46,17 +47,16 @@ impl Repository {
     pub fn repair(&self, threads: usize, now_ms: i64, control: &Control) -> Result<RepairReport> {
         self.require(Operation::Delete)?;
         let options = CheckOptions { read_data: true, threads };
-        let found = self.examine(options, control)?;
         let mut actions = Vec::new();
         let store = &*self.0.store;
+        // Listed before the packs are looked at: all that these name is among those packs. What comes later stays.
+        let old_segments = store.list(INDEX_FOLDER)?;
+        let found = self.examine(options, control)?;
         control.set_phase(Phase::Finishing);
+        self.mend_keys(found.missing_rings, &mut actions)?;
 
-        let mut damaged_packs: Vec<ObjectId> = found.bad.groups.iter().map(|(pack, _)| *pack).collect();
         let present = pack::list(store)?;
-        damaged_packs.extend(found.bad.packs.iter().filter(|bad| present.iter().any(|(id, _)| id == *bad)));
-        damaged_packs.sort();
-        damaged_packs.dedup();
-
+        let damaged_packs = found.damaged_packs;
         let mut summaries: Vec<PackSummary> =
             found.summaries.into_iter().filter(|summary| !damaged_packs.contains(&summary.id)).collect();
         for id in &damaged_packs {
@@ -69,13 +69,14 @@ impl Repository {
         let index_changes =
             found.index_damaged || found.report.damage_total > 0 || found.report.findings_total > 0;
         if index_changes {
-            self.rebuild_index(&summaries, &mut actions)?;
+            let replaced = if found.packs_unknown { Vec::new() } else { old_segments };
+            self.rebuild_index(&summaries, &replaced, &mut actions)?;
         }
         for id in &damaged_packs {
             set_aside(store, &pack_key(*id))?;
             actions.push(format!("{}: set aside in {DAMAGED_FOLDER}", pack_key(*id)));
         }
-        for key in &found.bad_snapshots {
+        for key in &found.damaged_files {
             set_aside(store, key)?;
             actions.push(format!("{key}: set aside in {DAMAGED_FOLDER}"));
         }
@@ -95,13 +96,21 @@ impl Repository {
     /// Packs the groups that still open anew: those the directory names or, where it is lost, those the walk reaches.
     fn rescue_pack(&self, id: ObjectId, size_bytes: u64) -> Result<(Option<PackSummary>, u64)> {
         let store = &*self.0.store;
-        let Ok(reader) = PackReader::open(store, self.ring(), id, size_bytes) else { return Ok((None, 0)) };
+        let reader = match PackReader::open(store, self.ring(), id, size_bytes) {
+            Ok(reader) => reader,
+            Err(RepositoryError::Damaged { .. }) => return Ok((None, 0)),
+            Err(error) => return Err(error),
+        };
         let mut writer: Option<PackWriter> = None;
         let mut compressor = Compressor::new()
             .map_err(|_| RepositoryError::Limit { what: "the memory compression needs".into() })?;
         let mut packed = Vec::new();
         let mut groups = 0;
-        let save = |_, opened: std::result::Result<(GroupSummary, Group), String>| {
+        let save = |_, opened: OpenedGroup| {
+            if let Err(GroupFault::Unreadable(error)) = opened {
+                // Before anything was removed: it could be read a moment ago.
+                return Err(error.into());
+            }
             let Ok((summary, opened)) = opened else { return Ok(()) };
             let mut plain = Vec::new();
             let mut lengths = Vec::new();
@@ -122,19 +131,30 @@ impl Repository {
         };
         match reader.directory() {
             Ok(directory) => reader.groups_of(&directory, &self.ring().id_key, save)?,
+            Err(RepositoryError::Endpoint(error)) if pack::is_passing(&error) => return Err(error.into()),
             Err(_) => reader.walk(&self.ring().id_key, save)?,
         }
         Ok((writer.map(PackWriter::finish).transpose()?, groups))
     }
 
-    fn rebuild_index(&self, summaries: &[PackSummary], actions: &mut Vec<String>) -> Result<()> {
-        let store = &*self.0.store;
-        let old = store.list(INDEX_FOLDER)?;
-        // In parts, so that no segment grows beyond what one should be.
-        for part in summaries.chunks(1024) {
-            index::write_segment(store, self.ring().current_epoch(), part)?;
+    /// Writes the copies of the key ring that are missing, before the damaged ones go.
+    fn mend_keys(&self, missing_rings: usize, actions: &mut Vec<String>) -> Result<()> {
+        for _ in 0..missing_rings {
+            let key = self.0.keys.write_ring(&*self.0.store)?;
+            actions.push(format!("{key}: a new copy of the key ring"));
         }
-        for object in &old {
+        Ok(())
+    }
+
+    fn rebuild_index(
+        &self,
+        summaries: &[PackSummary],
+        old: &[StoredObject],
+        actions: &mut Vec<String>,
+    ) -> Result<()> {
+        let store = &*self.0.store;
+        segment::write_segments(store, self.ring().current_epoch(), summaries)?;
+        for object in old {
             store.delete(&object.key)?;
         }
         actions.push(format!(

@@ -14,11 +14,12 @@ use parking_lot::{Mutex, RwLock};
 use crate::chunker::Chunker;
 use crate::envelope::{ENVELOPE_KEY, ENVELOPE_LENGTH, Envelope, FORMAT_VERSION, FileKind, Header, Operation};
 use crate::error::{RepositoryError, Result};
-use crate::index::{INDEX_FOLDER, Index};
+use crate::index::{Index, Numbering};
 use crate::keys::{self, KEYS_FOLDER, KeyRing, OpenKeys, SlotInfo, SlotKind};
 use crate::pack::PACKS_FOLDER;
 use crate::reader::Cache;
 use crate::secret::{Cost, RecoveryKey, Secret};
+use crate::segment::INDEX_FOLDER;
 use crate::{random, record, sealed};
 
 /// The folder of the snapshots.
@@ -93,6 +94,7 @@ pub(crate) struct Inner {
     pub(crate) chunker: Chunker,
     pub(crate) cache: Cache,
     index: RwLock<Option<Arc<LoadedIndex>>>,
+    numbering: Mutex<Numbering>,
     snapshots: Mutex<HashMap<SnapshotId, Arc<Snapshot>>>,
 }
 
@@ -119,18 +121,29 @@ impl Repository {
             created_seconds: options.now_seconds,
             required_features: [0; 4],
         };
-        let (keys, recovery) =
+        let made =
             keys::create(&*store, envelope.repository, &options.password, options.cost, options.now_seconds)?;
-        if !store.names()?.iter().any(|name| name == README_KEY) {
-            store.put(README_KEY, README.as_bytes())?;
+        match store.put(README_KEY, README.as_bytes()) {
+            Ok(()) | Err(EndpointError::AlreadyExists { .. }) => {}
+            Err(error) => return Err(error.into()),
         }
         // Last: from here on it is a repository. Two makers at once: one wins, the other is told.
         match store.put(ENVELOPE_KEY, &envelope.to_bytes()) {
             Err(EndpointError::AlreadyExists { .. }) => {
+                for key in &made.files {
+                    // They open nothing; it is only for order.
+                    let _ = store.delete(key);
+                }
                 Err(RepositoryError::AlreadyARepository { path: store.describe() })
             }
             Err(error) => Err(error.into()),
-            Ok(()) => Ok((Self::assemble(store, envelope, keys), recovery)),
+            Ok(()) => {
+                // The rest of an interrupted making. What can not be removed opens nothing, and is no reason to fail now.
+                if let Err(error) = keys::remove_others(&*store, &made.files) {
+                    tracing::warn!(%error, "keys of an interrupted making are left");
+                }
+                Ok((Self::assemble(store, envelope, made.keys), made.recovery))
+            }
         }
     }
 
@@ -154,6 +167,7 @@ impl Repository {
             chunker,
             cache: Cache::default(),
             index: RwLock::new(None),
+            numbering: Mutex::default(),
             snapshots: Mutex::default(),
         }))
     }
@@ -201,14 +215,15 @@ impl Repository {
     /// Reads the index again: others may have added to it.
     pub(crate) fn reload_index(&self) -> Result<Arc<LoadedIndex>> {
         let mut slot = self.0.index.write();
-        let (index, troubles) = Index::load(&*self.0.store, self.ring())?;
-        self.0.cache.clear();
+        let mut numbering = self.0.numbering.lock();
+        let (index, troubles) = Index::load(&*self.0.store, self.ring(), &numbering)?;
+        numbering.clone_from(index.numbering());
         let loaded = Arc::new(LoadedIndex { index, troubles });
         *slot = Some(Arc::clone(&loaded));
         Ok(loaded)
     }
 
-    /// Lets go of the index and all caches; they are read again when needed.
+    /// Lets go of the index and all caches; they are read again when needed. Numbers of groups stay what they are.
     pub fn forget_index(&self) {
         *self.0.index.write() = None;
         self.0.cache.clear();
@@ -402,10 +417,5 @@ fn prepare_place(store: &dyn Store) -> Result<()> {
             return Err(RepositoryError::NotEmpty { path: store.describe() });
         }
     }
-    store.create_folders(&[KEYS_FOLDER, PACKS_FOLDER, INDEX_FOLDER, SNAPSHOTS_FOLDER])?;
-    // Keys of an interrupted making open nothing.
-    for object in store.list(KEYS_FOLDER)? {
-        store.delete(&object.key)?;
-    }
-    Ok(())
+    Ok(store.create_folders(&[KEYS_FOLDER, PACKS_FOLDER, INDEX_FOLDER, SNAPSHOTS_FOLDER])?)
 }

@@ -59,6 +59,12 @@ impl FrameType {
     }
 }
 
+/// Whether a frame can have these lengths: asked before memory is taken for one.
+pub(crate) fn lengths_are_possible(sealed_length: u32, plain_length: u32) -> bool {
+    plain_length as usize <= FRAME_LIMIT_BYTES
+        && (TAG_LENGTH..=codec::bound(FRAME_LIMIT_BYTES) + TAG_LENGTH).contains(&(sealed_length as usize))
+}
+
 /// The plain header before each ciphertext.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FrameHeader {
@@ -98,10 +104,7 @@ impl FrameHeader {
             frame_type: FrameType::from_number(bytes[12]).ok_or("a frame has an unknown type")?,
             codec: codec::Codec::from_number(bytes[13]).ok_or("a frame has an unknown codec")?,
         };
-        let sealed = header.sealed_length as usize;
-        if header.plain_length as usize > FRAME_LIMIT_BYTES
-            || !(TAG_LENGTH..=codec::bound(FRAME_LIMIT_BYTES) + TAG_LENGTH).contains(&sealed)
-        {
+        if !lengths_are_possible(header.sealed_length, header.plain_length) {
             return Err("a frame claims an impossible length");
         }
         if bytes[14..] != [0, 0] {

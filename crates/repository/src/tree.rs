@@ -11,7 +11,7 @@ use keepwell_model::{
 };
 use minicbor::{Decoder, Encoder};
 
-use crate::error::Result;
+use crate::error::{RepositoryError, Result};
 use crate::record::{Encoded, Unpack, encode_ids, encode_time};
 
 /// A page may end once it is this long.
@@ -22,6 +22,8 @@ const PAGE_MAXIMUM_BYTES: usize = 1 << 20;
 const PAGE_END_ONE_IN: u8 = 64;
 /// A file with more pieces than this keeps their list in tree chunks of its own.
 pub const INLINE_PIECES_LIMIT: usize = 1024;
+/// No file has more pieces: a list can name one page many times, so what is there does not limit it.
+const PIECES_LIMIT: usize = 1 << 26;
 
 /// The keyed identity of a chunk, from its plain hash: BLAKE3 keyed with the repository's id key over the hash.
 #[must_use]
@@ -80,6 +82,9 @@ fn encode_pieces(encoder: &mut Encoder<Vec<u8>>, pieces: &[Piece]) -> Encoded {
 fn decode_pieces(unpack: &Unpack<'_>, decoder: &mut Decoder<'_>, pieces: &mut Vec<Piece>) -> Result<()> {
     for _ in 0..unpack.array(decoder)? {
         unpack.exactly(decoder, 2)?;
+        if pieces.len() >= PIECES_LIMIT {
+            return Err(RepositoryError::Limit { what: format!("a file of over {PIECES_LIMIT} pieces") });
+        }
         pieces.push(if unpack.is_null(decoder)? {
             unpack.value(decoder.null())?;
             Piece::Hole { length_bytes: unpack.value(decoder.u64())? }
@@ -100,6 +105,35 @@ pub(crate) fn is_implied(content: &Content, size_bytes: u64, id_key: &[u8; 32]) 
         }
         _ => false,
     }
+}
+
+/// What would make a reader refuse the page an entry is in, or the file: better no snapshot than one that can not be
+/// read. `previous` is the name of the entry before.
+pub(crate) fn entry_trouble(entry: &Entry, previous: Option<&Vec<u8>>) -> Option<String> {
+    let shown = String::from_utf8_lossy(&entry.name);
+    if let Err(error) = keepwell_model::path::check_name(&entry.name) {
+        return Some(error.to_string());
+    }
+    if previous.is_some_and(|previous| *previous >= entry.name) {
+        return Some(format!("the entries of a folder came out of order at {shown}"));
+    }
+    match &entry.content {
+        Some(content) if total_bytes(&content.pieces) != Some(entry.size_bytes) => {
+            Some(format!("the pieces of {shown} do not add up to its size"))
+        }
+        None if entry.kind == EntryKind::File => Some(format!("the file {shown} came without content")),
+        _ => None,
+    }
+}
+
+/// The length of a file with these pieces, if there can be one.
+pub(crate) fn total_bytes(pieces: &[Piece]) -> Option<u64> {
+    pieces.iter().try_fold(0_u64, |total, piece| {
+        total.checked_add(match piece {
+            Piece::Chunk { length_bytes, .. } => u64::from(*length_bytes),
+            Piece::Hole { length_bytes } => *length_bytes,
+        })
+    })
 }
 
 fn encode_entry(encoder: &mut Encoder<Vec<u8>>, entry: &Entry, pieces: &PieceList) -> Encoded {

@@ -28,11 +28,11 @@ use crate::codec::{Codec, Compressor, looks_incompressible};
 use crate::envelope::{FileKind, Operation};
 use crate::error::{RepositoryError, Result};
 use crate::group::{self, CHUNKS_LIMIT, TARGET_BYTES, TREE_TARGET_BYTES};
-use crate::pack::{self, PackSummary, PackWriter};
+use crate::pack::{PackSummary, PackWriter};
 use crate::repository::{LoadedIndex, Repository, snapshot_key};
 use crate::sealed::FrameType;
 use crate::tree::{self, PageBuilder, PieceList};
-use crate::{index, random, record, sealed};
+use crate::{index, random, record, sealed, segment};
 
 /// After so many bytes of new packs an index is written in between.
 const CHECKPOINT_BYTES: u64 = 1 << 30;
@@ -337,7 +337,12 @@ impl Writer {
         let id_key = &self.shared.repository.ring().id_key;
         let mut pages = Vec::new();
         let mut builder = PageBuilder::new();
+        let mut previous = None;
         for entry in entries {
+            if let Some(why) = tree::entry_trouble(entry, previous) {
+                return Err(RepositoryError::Stopped { why });
+            }
+            previous = Some(&entry.name);
             let pieces = match &entry.content {
                 Some(content) if entry.kind == EntryKind::File => {
                     if tree::is_implied(content, entry.size_bytes, id_key) {
@@ -430,7 +435,7 @@ fn compress_groups(shared: &Shared, groups: &Receiver<GroupJob>, packs: &Sender<
             shared.fail(error);
             continue;
         }
-        if open.as_ref().is_some_and(|pack| pack.size_bytes() >= pack::TARGET_BYTES)
+        if open.as_ref().is_some_and(PackWriter::is_full)
             && let Some(full) = open.take()
         {
             // The publisher outlives all senders, unless it broke off: then `join` tells.
@@ -489,7 +494,12 @@ fn publish_packs(shared: &Shared, packs: &Receiver<PackWriter>) {
             shared.stored_bytes.fetch_add(summary.size_bytes, Ordering::Relaxed);
             pending.push(summary);
             let size_bytes: u64 = pending.iter().map(|summary| summary.size_bytes).sum();
-            if size_bytes >= CHECKPOINT_BYTES { write_index(shared, &mut pending) } else { Ok(()) }
+            let chunks: usize = pending.iter().map(PackSummary::chunks).sum();
+            if size_bytes >= CHECKPOINT_BYTES || chunks >= segment::TARGET_RECORDS {
+                write_index(shared, &mut pending)
+            } else {
+                Ok(())
+            }
         });
         if let Err(error) = published {
             shared.fail(error);
@@ -505,8 +515,8 @@ fn write_index(shared: &Shared, pending: &mut Vec<PackSummary>) -> Result<()> {
         return Ok(());
     }
     let repository = &shared.repository;
-    let (_, size_bytes) =
-        index::write_segment(&*repository.0.store, repository.ring().current_epoch(), pending)?;
+    let size_bytes =
+        segment::write_segments(&*repository.0.store, repository.ring().current_epoch(), pending)?;
     shared.stored_bytes.fetch_add(size_bytes, Ordering::Relaxed);
     pending.clear();
     Ok(())
@@ -532,7 +542,9 @@ impl Committed {
         self.repository.0.store.put(&snapshot_key(id.into()), &bytes)?;
         self.repository.forget_index();
         // Tidying: the snapshot is safe already, and what fails here is tried again after the next backup.
-        let _ = index::merge_small_segments(&*self.repository.0.store, self.repository.ring());
+        if self.repository.require(Operation::Delete).is_ok() {
+            let _ = index::merge_small_segments(&*self.repository.0.store, self.repository.ring());
+        }
         Ok(id.into())
     }
 }

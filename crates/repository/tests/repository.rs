@@ -1,5 +1,7 @@
 //! A repository from the outside: what goes in comes out, damage is found and told, and what can be mended is.
 
+#![allow(clippy::unwrap_used, reason = "these are tests, helpers included")]
+
 use std::path::Path;
 use std::sync::Arc;
 
