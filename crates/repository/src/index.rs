@@ -19,7 +19,9 @@ use keepwell_model::{ChunkId, ObjectId};
 use crate::error::{RepositoryError, Result};
 use crate::keys::KeyRing;
 use crate::pack;
-use crate::segment::{GroupEntry, INDEX_FOLDER, PackEntry, Record, Segment, put_segment};
+use crate::segment::{GroupEntry, PackEntry, Record, Segment, put_segment};
+
+pub use crate::segment::INDEX_FOLDER;
 
 /// So many small segments are merged into one.
 const SMALL_SEGMENTS_LIMIT: usize = 32;
