@@ -64,12 +64,13 @@ export const FOLDER: Record<FolderKind, TextKey & `folder_kind.${string}`> = {
   downloads: "folder_kind.downloads",
 };
 
-export const ACTION: Record<RestoreAction, { tone: Tone; text: "restore.create" | "restore.replace" | "restore.metadata" | "restore.skip" | "restore.same" }> = {
+export const ACTION: Record<RestoreAction, { tone: Tone; text: "restore.create" | "restore.replace" | "restore.metadata" | "restore.skip" | "restore.same" | "restore.refuse" }> = {
   create: { tone: "ok", text: "restore.create" },
   replace: { tone: "warn", text: "restore.replace" },
   metadata: { tone: "idle", text: "restore.metadata" },
   skip: { tone: "idle", text: "restore.skip" },
   same: { tone: "idle", text: "restore.same" },
+  refuse: { tone: "bad", text: "restore.refuse" },
 };
 
 export const OVERWRITE: OverwriteMode[] = ["ifDifferent", "ifOlder", "never", "always"];

@@ -50,7 +50,7 @@ function Sources({ state, change, faults }: PartProps) {
       )}
       {faults.has("sources") && <p className={styles.error}>{t("editor.sources_missing")}</p>}
       <details>
-        <summary>{t("common.path")}</summary>
+        <summary>{t("editor.type_path")}</summary>
         <div className={styles.group}>
           <Field label={t("common.path")}>
             <FolderField value={typed} onValue={setTyped} />

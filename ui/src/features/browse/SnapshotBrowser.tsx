@@ -7,9 +7,9 @@
 import { ChevronLeft, ChevronRight, History } from "lucide-react";
 import { useState, type ReactNode } from "react";
 
-import { call, type SnapshotRow } from "../../api";
+import { call, type SnapshotPage, type SnapshotRow } from "../../api";
 import { Button, IconButton } from "../../components/Button";
-import { Empty, Loading } from "../../components/Page";
+import { Empty, Loading, Notice } from "../../components/Page";
 import { TabBar } from "../../components/TabBar";
 import { Timeline } from "../../components/Timeline";
 import { Trouble } from "../../components/Trouble";
@@ -43,8 +43,9 @@ interface SnapshotBrowserProps {
 }
 
 const TIMELINE_ROWS = 1000;
+const PROBLEMS_SHOWN = 3;
 
-function useSnapshots(placeId: string, planId: string | undefined): Pages<SnapshotRow> {
+function useSnapshots(placeId: string, planId: string | undefined): Pages<SnapshotRow, SnapshotPage> {
   return usePages(
     ["snapshot.list", placeId, planId ?? null],
     (offset, _limit, signal) =>
@@ -89,9 +90,21 @@ export function SnapshotBrowser({ placeId, planId, search, onSearch, onBringBack
   if (list.error) return <Trouble error={list.error.details} placeId={placeId} onRetry={list.again} />;
   if (list.isPending) return <Loading />;
   const newest = list.rows[0];
+  const unreadable = list.first?.problems ?? [];
+  const damage = unreadable.length > 0 && (
+    <Notice tone="bad" heading={t("browse.unreadable", { count: unreadable.length })}>
+      <p>{t("browse.unreadable_means")}</p>
+      {unreadable.slice(0, PROBLEMS_SHOWN).map((problem) => (
+        <p key={problem.path}>
+          {problem.what} {problem.why} {problem.next}
+        </p>
+      ))}
+    </Notice>
+  );
   if (!newest) {
     return (
       <>
+        {damage}
         <Empty icon={History} heading={t("plan.no_snapshots")}>
           {t("plan.no_snapshots_text")}
         </Empty>
@@ -109,6 +122,7 @@ export function SnapshotBrowser({ placeId, planId, search, onSearch, onBringBack
 
   return (
     <div className={styles.browser}>
+      {damage}
       <div className={styles.timeline}>
         <Timeline
           label={t("timeline.label")}

@@ -47,6 +47,14 @@ function Counts({ preview }: { preview: RestorePreview }) {
             <td>{formatCount(counts[action])}</td>
           </tr>
         ))}
+        {counts.refused > 0 && (
+          <tr>
+            <th scope="row">
+              <Status quiet tone={ACTION.refuse.tone} word={t(ACTION.refuse.text)} />
+            </th>
+            <td>{formatCount(counts.refused)}</td>
+          </tr>
+        )}
         <tr className={styles.sum}>
           <th scope="row">{t("restore.write")}</th>
           <td>

@@ -170,7 +170,7 @@ function Questions({ suggestions, onStarted }: { suggestions: FolderSuggestions;
             {t("common.back")}
           </Button>
         )}
-        <Button type="submit" kind="primary" icon={step < STEPS - 1 ? ArrowRight : Play} busy={start.isPending}>
+        <Button type="submit" kind="primary" {...(step < STEPS - 1 ? {} : { icon: Play })} busy={start.isPending}>
           {step < STEPS - 1 ? t("common.continue") : t("welcome.start")}
         </Button>
         <span className={styles.push}>

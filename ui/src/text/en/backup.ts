@@ -52,6 +52,7 @@ export const backup = {
   "editor.sources": "Folders to back up",
   "editor.sources_hint": "Everything in them, however deep.",
   "editor.add_source": "Add folder",
+  "editor.type_path": "Type a path instead",
   "editor.remove_source": "Remove {path}",
   "editor.sources_missing": "Add at least one folder.",
   "editor.place": "Place for the copies",

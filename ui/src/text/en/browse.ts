@@ -12,6 +12,8 @@ export const browse = {
   "timeline.newer": "Newer",
   "timeline.more_exist": "The newest {shown} of {total} snapshots are shown.",
 
+  "browse.unreadable": { one: "{count} snapshot can not be read", other: "{count} snapshots can not be read" },
+  "browse.unreadable_means": "The other snapshots are listed and can be used. Check the place to see what is damaged.",
   "browse.tabs": "Ways to look",
   "browse.files": "Files",
   "browse.search": "Search",

@@ -30,6 +30,7 @@ export const restore = {
   "restore.replace": "Replaced",
   "restore.metadata": "Rights and times set",
   "restore.skip": "Left as it is",
+  "restore.refuse": "Not done: unsafe",
   "restore.same": "The same already",
   "restore.write": "To write",
   "restore.free": "Free there",
