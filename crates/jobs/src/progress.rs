@@ -86,9 +86,10 @@ impl Meter {
         Progress {
             phase: phase_word(counters.phase).to_owned(),
             items_done: counters.items_done,
-            items_total: counters.items_total,
+            // What is done was there to do, whichever counter was read first.
+            items_total: counters.items_total.max(counters.items_done),
             bytes_done: counters.bytes_done,
-            bytes_total: counters.bytes_total,
+            bytes_total: counters.bytes_total.max(counters.bytes_done),
             total_known: counters.total_known,
             bytes_written: counters.bytes_written,
             bytes_per_second: bytes_rate,

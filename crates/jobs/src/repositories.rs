@@ -201,7 +201,7 @@ fn needed(path: &Path) -> Fault {
 fn index_mark(repository: &Repository) -> Result<[u8; 32], Fault> {
     let mut keys: Vec<String> = repository
         .store()
-        .list(keepwell_repository::index::INDEX_FOLDER)?
+        .list(keepwell_repository::segment::INDEX_FOLDER)?
         .into_iter()
         .map(|object| object.key)
         .collect();
