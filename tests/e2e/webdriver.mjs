@@ -113,8 +113,14 @@ export class Window {
     return this.until(`the page says ${pattern}`, async () => pattern.exec(await this.text()), limitMs);
   }
 
-  /** Keeps a picture of the page. */
+  /** Keeps a picture of the page, after it has painted what it shows and nothing moves any more. */
   async picture(file) {
+    const settled = `
+      const done = arguments[0];
+      const ending = document.getAnimations().filter((animation) => Number.isFinite(animation.effect?.getComputedTiming().endTime));
+      Promise.allSettled(ending.map((animation) => animation.finished))
+        .then(() => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 50))));`;
+    await this.#ask("POST", `${this.#session}/execute/async`, { script: settled, args: [] });
     writeFileSync(file, Buffer.from(await this.#ask("GET", `${this.#session}/screenshot`), "base64"));
   }
 }

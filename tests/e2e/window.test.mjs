@@ -5,7 +5,7 @@
 // in artifacts/screenshots. Deliberately not here: what one page does in detail (tests/ui does that in Chromium).
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -15,7 +15,7 @@ import { Window } from "./webdriver.mjs";
 
 const project = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const artifacts = join(project, "artifacts");
-const pictures = join(artifacts, "screenshots");
+const pictures = join(artifacts, "screenshots", "window");
 
 const letter = "Dear Ada,\nthe roof is mended and the well is full.\n";
 /** Enough that the first backup can be seen running, and that nothing shrinks it. */
@@ -28,6 +28,7 @@ let documents;
 let copies;
 
 before(async () => {
+  rmSync(pictures, { recursive: true, force: true });
   mkdirSync(pictures, { recursive: true });
   session = await openSession();
   documents = join(session.home, "Documents");
@@ -88,12 +89,12 @@ part("the first start asks three questions", async () => {
 part("the first backup is seen running, and ends", async () => {
   await window.click("button", "Start the first backup");
   await window.see(/Your first backup is (running|done)/);
-  const shares = new Set();
-  await window.until("the progress moves while it runs", async () => {
-    const share = await window.run(`() => document.querySelector("[role=progressbar]")?.getAttribute("aria-valuenow") ?? null`);
-    if (share !== null) shares.add(share);
-    if (shares.size === 2) await picture("04-running");
-    return shares.size > 2;
+  const seen = new Set();
+  await window.until("its numbers grow while it runs", async () => {
+    const numbers = await window.run(`() => document.querySelector("section[aria-label^='Progress of']")?.innerText ?? null`);
+    if (numbers !== null && /\d+ of \d+/.test(numbers)) seen.add(numbers);
+    if (seen.size === 2) await picture("04-running");
+    return seen.size > 2;
   });
   await window.see(/Your first backup is done/, 120_000);
   await window.choose("checkbox", /^I have put the recovery key in a safe place/);
@@ -138,7 +139,8 @@ part("a broken file is brought back as it was", async () => {
 
 part("both runs are in the history, with a receipt", async () => {
   await window.click("link", "Activity");
-  await window.see(/Back up/);
+  await window.find("row", /Done.*Bring back/);
+  await window.find("row", /Done.*Backup/);
   await picture("09-activity");
 });
 
@@ -179,7 +181,7 @@ function watchPolicy() {
 /** From the rail into the folder of the letters, as the newest snapshot has it. */
 async function openLetters() {
   await window.click("link", "Backup");
-  await window.click("link", /Documents/);
+  await window.click("link", "My files");
   await window.click("row", /letters/);
   await window.find("checkbox", /to-ada\.txt/);
 }
