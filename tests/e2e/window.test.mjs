@@ -156,6 +156,10 @@ part("light and dark, and every page of the rail", async () => {
       await window.find("heading", page);
       await picture(`${page.toLowerCase()}-${theme.toLowerCase()}`);
     }
+    await openLetters();
+    await window.click("row", /to-ada\.txt/);
+    await window.see(/Every version of this file/);
+    await picture(`file-${theme.toLowerCase()}`);
   }
   screenPicture(session.env, join(pictures, "screen.png"));
   assert.deepEqual(await window.run("() => globalThis.policyViolations"), [], "nothing ran against the security policy");
