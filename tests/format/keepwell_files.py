@@ -215,11 +215,20 @@ def field(record, key, kind, default=None, length=None):
     return value
 
 
+def rows(record, key, *kinds):
+    """A list of lists of values of these types; an absent one is empty."""
+    found = field(record, key, list, [])
+    for row in found:
+        if type(row) is not list or tuple(map(type, row)) != kinds:
+            raise Damaged(f"the value of key {key} is not as it must be")
+    return found
+
+
 def ids(record, key):
     """A list of chunk ids."""
     found = field(record, key, list, [])
     if any(type(chunk) is not bytes or len(chunk) != 32 for chunk in found):
-        raise Damaged(f"key {key} is not a list of chunk ids")
+        raise Damaged(f"the value of key {key} is not a list of chunk ids")
     return found
 
 
@@ -229,7 +238,7 @@ def time_ns(record, key):
     if value is None:
         return None
     if any(type(part) is not int for part in value) or not 0 <= value[1] < 10**9:
-        raise Damaged(f"key {key} is no time")
+        raise Damaged(f"the value of key {key} is no time")
     return value[0] * 10**9 + value[1]
 
 

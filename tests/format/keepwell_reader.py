@@ -23,7 +23,7 @@ from datetime import datetime, timedelta, timezone
 
 from blake3 import blake3
 
-from keepwell_files import Damaged, Refused, field, ids, shown, time_ns, warn
+from keepwell_files import Damaged, Refused, field, ids, rows, shown, time_ns, warn
 from keepwell_repository import CHARACTER_DEVICE, FILE, FOLDER, SYMLINK, Repository
 
 WINDOWS_REFUSES = re.compile(
@@ -131,11 +131,13 @@ class Restore:
         """Owner, extended attributes, mode, times, as far as this system and account allow; what fails is told."""
         name, mode = local_name(entry.name), entry.mode
         steps = []
-        if hasattr(os, "lchown") and entry.user is not None and entry.group is not None:
-            if os.geteuid() == 0:
-                steps.append(("owner", lambda: os.lchown(name, entry.user, entry.group)))
-            elif (os.geteuid(), os.getegid()) != (entry.user, entry.group) and mode is not None:
-                mode &= 0o1777  # Another owner now: programs that run as their owner must not run as this one.
+        if hasattr(os, "lchown") and None not in (entry.user, entry.group, mode):
+            try:
+                os.lchown(name, entry.user, entry.group)
+            except (OSError, OverflowError) as error:
+                mode &= 0o1777  # Another owner now: what runs with its owner's rights must not run with these.
+                if os.geteuid() == 0:  # Others are not allowed to, and know it.
+                    warn(f"{shown(path)}: restored, but its owner could not be set: {error}")
         if hasattr(os, "setxattr"):
             for key, value in entry.attributes:
                 steps.append((f"attribute {shown(key)}",
@@ -183,10 +185,14 @@ def shown_time(ns):
 
 def list_snapshots(repository):
     for name, record in repository.snapshots():
-        counts = field(record, 11, list, []) + [0] * 4
-        origin = f"{field(record, 3, str, '')}@{field(record, 2, str, '')}"
-        sources = " ".join(shown(source[0]) for source in field(record, 6, list, []))
-        print(f"{name}  {shown_time(time_ns(record, 0))}  {origin}  {counts[0]} files, {counts[3]} bytes  {sources}")
+        try:
+            counts = [*field(record, 11, list, []), 0, 0, 0, 0]
+            origin = f"{field(record, 3, str, '')}@{field(record, 2, str, '')}"
+            sources = " ".join(shown(path) for path, _ in rows(record, 6, bytes, bytes))
+        except Damaged as error:
+            counts, origin, sources = [0] * 4, "?", f"({error})"
+        when = shown_time(time_ns(record, 0))
+        print(f"{name}  {when}  {shown(origin.encode())}  {counts[0]} files, {counts[3]} bytes  {sources}")
 
 
 def list_files(repository, pages):

@@ -16,7 +16,7 @@ from blake3 import blake3
 from keepwell_files import (
     DATA_GROUP, INDEX_DIRECTORY, INDEX_PAGE, PACK, PACK_DIRECTORY, RECORD, RING, SEALED_MAX, SEGMENT, SNAPSHOT, TREE_GROUP,
     Damaged, Newer, Refused, Sealed, WrongSecret, cbor_value, cbor_values, field, ids, make_header, mapped, open_frame,
-    open_slot, parse_recovery_key, read_envelope, read_header, shown, time_ns, warn)
+    open_slot, parse_recovery_key, read_envelope, read_header, rows, shown, time_ns, warn)
 
 FILE, FOLDER, SYMLINK, PIPE, SOCKET, CHARACTER_DEVICE, BLOCK_DEVICE = range(1, 8)  # kinds of entries, section 10.2
 CHUNKS_MAX, FOLDER_MAX = 65_536, 1 << 24  # section 13
@@ -39,7 +39,9 @@ class Entry:
         self.modified, self.hard_link = time_ns(record, 8), field(record, 12, int)
         self.hash, self.target = field(record, 13, bytes, length=32), field(record, 16, bytes)
         self.piece_pages, self.pages = ids(record, 15), ids(record, 18)
-        self.device, self.attributes = field(record, 17, list, length=2), field(record, 19, list, [])
+        self.device, self.attributes = field(record, 17, list, length=2), rows(record, 19, bytes, bytes)
+        if self.device and any(type(part) is not int or not 0 <= part < 1 << 32 for part in self.device):
+            raise Damaged("a device's numbers are not as they must be")
 
     def filemode(self):
         kinds = [0, stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK, stat.S_IFIFO, stat.S_IFSOCK, stat.S_IFCHR, stat.S_IFBLK]
@@ -85,7 +87,7 @@ class Repository:
         self.places, self.opened, self.opened_bytes = {}, OrderedDict(), 0
         try:
             self.id = read_envelope((self.folder / "repository").read_bytes()[:128])
-        except FileNotFoundError:
+        except (FileNotFoundError, IsADirectoryError):
             if not (self.folder / "keys").is_dir():
                 raise Refused(f"{folder} is not a Keepwell repository") from None
             warn("the file `repository` is missing; going on without it")
@@ -134,10 +136,12 @@ class Repository:
             try:
                 ring = cbor_value(Sealed(what, path, RING, {0: root_key}, RECORD).directory, what)
                 generation, id_key = field(ring, 0, int), field(ring, 2, bytes, length=32)
-                epochs = {number: key for number, key in field(ring, 4, list)}
+                epochs = dict(rows(ring, 4, int, bytes))
+                if generation is None or id_key is None or {len(key) for key in epochs.values()} != {32}:
+                    raise Damaged(f"{what} is damaged: something in it is missing")
                 if field(ring, 1, bytes) == self.id and (best is None or generation > best):
                     best, self.id_key, self.epochs = generation, id_key, epochs
-            except (Damaged, TypeError, ValueError) as error:
+            except Damaged as error:
                 troubles.append(error)
         for error in troubles:
             warn(error)
@@ -152,7 +156,7 @@ class Repository:
         for path in self.files("index"):
             try:
                 known |= self.read_segment(path, present)
-            except (Damaged, struct.error, IndexError) as error:
+            except (Damaged, struct.error, IndexError, FileNotFoundError) as error:  # Gone: merged meanwhile.
                 warn(f"{error}; its packs are read instead")
         for pack, path in present.items():
             if pack not in known:  # Packs describe themselves: so the index can be lost, and runs be interrupted.

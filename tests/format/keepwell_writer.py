@@ -56,8 +56,9 @@ class HandMade:
         for name in ("keys", "packs", "index", "snapshots"):
             (self.folder / name).mkdir(parents=True)
         self.slot(b"by hand", 1)
-        self.sealed(3, "keys/ring-", [(6, cbor2.dumps({
-            0: 1, 1: self.id, 2: self.id_key, 3: os.urandom(32), 4: [list(pair) for pair in self.epochs.items()]}))])
+        ring = {0: 1, 1: self.id, 2: self.id_key, 3: os.urandom(32), 4: [list(pair) for pair in self.epochs.items()]}
+        for _ in range(2):
+            self.sealed(3, "keys/ring-", [(6, cbor2.dumps(ring))])
         (self.folder / "repository").write_bytes(envelope(self.id))
 
     def slot(self, secret, kind, derivation=1):
