@@ -28,7 +28,6 @@ const programs = () => ({
   KEEPWELL_BIN: built("keepwell"),
   KEEPWELL_WEB_BIN: built("keepwell-web"),
   KEEPWELL_DESKTOP_BIN: built("keepwell-desktop"),
-  KEEPWELL_PYTHON: interpreter,
 });
 
 // name, what it is, what it needs, the work
@@ -50,8 +49,20 @@ const stages = [
   [
     "rust",
     "Rust tests, acceptance, generated TypeScript",
-    ["build", "nextest", "python"],
+    ["build", "nextest"],
     () => cargo("rust-tests", ["nextest", "run", "--workspace", "--no-fail-fast"], programs()),
+  ],
+  [
+    "format-reader",
+    "the repository format, by a reader made from its document alone",
+    ["build", "python"],
+    () => run("format-reader", interpreter, ["-m", "unittest", "discover", "-s", "tests/format"], { env: programs() }),
+  ],
+  [
+    "reader",
+    "the format's independent reader in Python",
+    ["build", "python"],
+    () => run("format-reader", interpreter, ["-m", "unittest", "discover", "-s", "tests/format"], { env: programs() }),
   ],
   ["browser", "UI in Chromium over the web host", ["build", "packages"], () => npmRun("test:ui:browser", { env: programs() })],
   ["window", "end to end in the real window", ["build"], () => node("window", [join(project, "tests/e2e/run.mjs")], programs())],

@@ -74,11 +74,12 @@ export async function nextest() {
 export async function python() {
   const folder = join(tools, "python");
   const interpreter = join(folder, process.platform === "win32" ? "Scripts/python.exe" : "bin/python");
-  const wanted = ["argon2-cffi", "blake3", "cbor2", "cryptography", "zstandard"];
+  const list = join(project, "tests", "format", "requirements.txt");
+  const wanted = readFileSync(list, "utf8");
   const stamp = join(folder, "installed");
-  if (existsSync(stamp) && readFileSync(stamp, "utf8") === wanted.join(" ")) return interpreter;
-  await run("python-venv", "python3", ["-m", "venv", folder]);
-  await run("python-packages", interpreter, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", ...wanted]);
-  writeFileSync(stamp, wanted.join(" "));
+  if (existsSync(stamp) && readFileSync(stamp, "utf8") === wanted) return interpreter;
+  await run("python-venv", "python3", ["-m", "venv", "--clear", folder]);
+  await run("python-packages", interpreter, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", list]);
+  writeFileSync(stamp, wanted);
   return interpreter;
 }
