@@ -10,7 +10,7 @@
 //! Deliberately not here: looking at disks (`restore_walk`), doing it (`restore_run`).
 
 use keepwell_endpoint::local::Stat;
-use keepwell_model::{Entry, EntryKind, Timestamp};
+use keepwell_model::{Entry, EntryKind, Piece, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// Existing files from this size on are changed in place, block by block; smaller ones are replaced at once.
@@ -256,7 +256,7 @@ pub struct RestoreCounts {
     pub skipped: u64,
     /// Items refused.
     pub refused: u64,
-    /// Bytes of files to be written at most; less where blocks in place are the same.
+    /// Bytes of files to be written at most, holes left out; less where blocks in place are the same.
     pub bytes: u64,
     /// Regular files among all of these.
     pub files: u64,
@@ -282,7 +282,7 @@ impl RestoreCounts {
             self.files += 1;
             self.files_bytes = self.files_bytes.saturating_add(entry.size_bytes);
             if writes_content(decision) {
-                self.bytes = self.bytes.saturating_add(entry.size_bytes);
+                self.bytes = self.bytes.saturating_add(chunk_bytes(entry));
             }
         }
     }
@@ -299,6 +299,15 @@ impl RestoreCounts {
             + self.skipped
             + self.refused
     }
+}
+
+/// The bytes of a file that are not holes.
+fn chunk_bytes(entry: &Entry) -> u64 {
+    let Some(content) = &entry.content else { return 0 };
+    content.pieces.iter().fold(0, |sum, piece| match piece {
+        Piece::Chunk { length_bytes, .. } => sum.saturating_add(u64::from(*length_bytes)),
+        Piece::Hole { .. } => sum,
+    })
 }
 
 /// Whether a file's bytes are written for this decision.

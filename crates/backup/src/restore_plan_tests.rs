@@ -1,5 +1,5 @@
 use super::*;
-use keepwell_model::{Identity, Metadata};
+use keepwell_model::{ChunkId, Content, ContentHash, Identity, Metadata};
 
 const OPTIONS: DecisionOptions =
     DecisionOptions { overwrite: Overwrite::IfDifferent, has_modes: true, may_set_owner: true };
@@ -136,7 +136,12 @@ fn a_time_kept_less_exactly_is_the_same_time() {
 fn counts_add_up() {
     let mut counts = RestoreCounts::default();
     let decision = |action, reason| Decision { action, reason };
-    let file = entry(EntryKind::File, 10, 0);
+    let pieces = vec![
+        Piece::Chunk { id: ChunkId([1; 32]), length_bytes: 7 },
+        Piece::Hole { length_bytes: 3 },
+    ];
+    let content = Some(Content { hash: ContentHash([2; 32]), pieces });
+    let file = Entry { content, ..entry(EntryKind::File, 10, 0) };
     counts.add(&file, decision(Action::Create, Reason::Absent));
     counts.add(&file, decision(Action::Create, Reason::HardLink));
     counts.add(&file, decision(Action::Skip, Reason::AlreadyRight));
@@ -147,7 +152,7 @@ fn counts_add_up() {
         already_right: 1,
         skipped: 1,
         merged: 1,
-        bytes: 10,
+        bytes: 7,
         files: 4,
         files_bytes: 40,
         ..RestoreCounts::default()

@@ -420,8 +420,6 @@ fn walk_files(folder: &Path) -> Vec<PathBuf> {
 fn a_snapshot_that_lies_about_content_is_refused_file_by_file() {
     let bench = Bench::new();
     let snapshot = bench.write_snapshot(|writer| {
-        let mut too_long = file_entry(writer, "a", b"four");
-        too_long.size_bytes = 1 << 40;
         let mut missing = file_entry(writer, "b", b"else");
         let id = keepwell_model::ChunkId([9; 32]);
         missing.content =
@@ -433,20 +431,35 @@ fn a_snapshot_that_lies_about_content_is_refused_file_by_file() {
             *length_bytes = 4;
         }
         wrong_length.size_bytes = 4;
-        vec![too_long, missing, wrong_length, file_entry(writer, "d", b"fine")]
+        vec![missing, wrong_length, file_entry(writer, "d", b"fine")]
     });
-    let mut options = bench.to("target");
-    options.verify = false;
-    // So large a file does not fit; that is told before anything is written.
-    if let Err(error) = run(&bench.repository, &snapshot, &options, &Control::new()) {
-        assert!(matches!(error, RestoreError::NotEnoughSpace { .. }), "{error}");
-        options.paths = ["b", "c", "d"].map(|path| RelativePath::parse(path.as_bytes()).unwrap()).to_vec();
-        let (report, control) = bench.run(&snapshot, &options);
-        assert_eq!((report.failed, control.problems().total), (2, 2));
-    }
+    let (report, control) = bench.run(&snapshot, &bench.to("target"));
+    assert_eq!((report.failed, report.verified, control.problems().total), (2, 1, 2));
     let left: Vec<_> =
         fs::read_dir(bench.path("target")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left, ["d"]);
+}
+
+#[test]
+fn what_does_not_fit_is_told_before_anything_is_written_and_holes_need_no_room() {
+    let bench = Bench::new();
+    let huge = |piece: fn(keepwell_model::ChunkId) -> Piece| {
+        bench.write_snapshot(|writer| {
+            let mut entry = file_entry(writer, "huge", b"x");
+            let Some(content) = &mut entry.content else { panic!("a file has content") };
+            let Piece::Chunk { id, .. } = content.pieces[0] else { panic!("a chunk") };
+            content.pieces.extend(std::iter::repeat_n(piece(id), 20_000));
+            entry.size_bytes += 20_000 * u64::from(u32::MAX);
+            vec![entry]
+        })
+    };
+    let full = huge(|id| Piece::Chunk { id, length_bytes: u32::MAX });
+    let result = run(&bench.repository, &full, &bench.to("target"), &Control::new());
+    assert!(matches!(result, Err(RestoreError::NotEnoughSpace { .. })), "{result:?}");
+    assert_eq!(fs::read_dir(bench.path("target")).unwrap().count(), 0);
+    let holes = huge(|_| Piece::Hole { length_bytes: u64::from(u32::MAX) });
+    let counts = preview(&bench.repository, &holes, &bench.to("target"), 0, 0, &Control::new()).unwrap().counts;
+    assert_eq!((counts.bytes, counts.files_bytes), (1, 1 + 20_000 * u64::from(u32::MAX)));
 }
 
 #[test]

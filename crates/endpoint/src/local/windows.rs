@@ -490,7 +490,7 @@ impl LocalFile {
     /// # Errors
     /// The place is full or refuses.
     pub fn clear(&self, range: Range<u64>) -> Result<(), EndpointError> {
-        const ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
+        static ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
         let mut at = range.start;
         while at < range.end {
             let length = usize::try_from(range.end - at).unwrap_or(ZEROS.len()).min(ZEROS.len());
