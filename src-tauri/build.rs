@@ -13,7 +13,12 @@ fn main() {
         "the window's page is not built yet: run `npm ci && npm run build:ui` in the project's folder first"
     );
     let attributes = tauri_build::Attributes::new()
-        .app_manifest(tauri_build::AppManifest::new().commands(&["call", "subscribe", "choose_folder", "save_text"]))
+        .app_manifest(tauri_build::AppManifest::new().commands(&[
+            "call",
+            "subscribe",
+            "choose_folder",
+            "save_text",
+        ]))
         .capabilities_path_pattern("src-tauri/capabilities/*.json");
     if let Err(error) = tauri_build::try_build(attributes) {
         // The alternate form shows the whole chain of causes.
