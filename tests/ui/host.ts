@@ -110,9 +110,11 @@ export async function openHost(): Promise<Host> {
     }
   };
   const stop = async () => {
-    const ended = new Promise((resolve) => child.once("exit", resolve));
-    child.kill();
-    await ended;
+    if (child.exitCode === null) {
+      const ended = new Promise((resolve) => child.once("exit", resolve));
+      child.kill();
+      await ended;
+    }
     rmSync(root, { recursive: true, force: true });
   };
   return { address, home, documents: join(home, "Documents"), copies: join(root, "drive", "keepwell"), call, finished, stop };

@@ -79,11 +79,15 @@ function Version({ version, shown, newest, onShow, onBringBack }: VersionProps) 
       </div>
       <div className={styles.versionActions}>
         {!shown && (
-          <Button kind="quiet" onClick={onShow} aria-label={t("file.show_version", { when })}>
-            {t("file.preview")}
+          <Button kind="quiet" onClick={onShow}>
+            {t("file.show")}
+            <span className="only-spoken">{t("file.version_from", { when })}</span>
           </Button>
         )}
-        <Button onClick={onBringBack}>{t("browse.bring_back")}</Button>
+        <Button onClick={onBringBack}>
+          {t("browse.bring_back")}
+          <span className="only-spoken">{t("file.version_from", { when })}</span>
+        </Button>
       </div>
     </li>
   );
