@@ -12,6 +12,7 @@ pub mod find;
 pub mod plan;
 pub mod restore;
 mod restore_files;
+mod restore_layout;
 mod restore_place;
 pub mod restore_plan;
 mod restore_run;

@@ -14,12 +14,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use keepwell_endpoint::EndpointError;
 use keepwell_endpoint::local::{Folder, LocalFile};
 use keepwell_model::id::to_hex;
-use keepwell_model::{EntryKind, Piece};
+use keepwell_model::{EntryKind, Piece, Problem};
 use keepwell_repository::RepositoryError;
 use parking_lot::Mutex;
 
 use crate::restore_plan::Action;
-use crate::restore_run::{Executor, ItemError};
+use crate::restore_run::Executor;
 use crate::restore_walk::{Item, LinkRole, TEMPORARY_PREFIX};
 
 /// So many files that are written in parts are kept open; others are opened again for each part.
@@ -84,6 +84,59 @@ impl Item {
     /// Whether it is made under another name first.
     fn is_staged(&self, executor: &Executor<'_>) -> bool {
         self.decision.action == Action::Replace || executor.staged
+    }
+}
+
+/// Why one item could not be restored.
+#[derive(Debug)]
+pub(crate) enum ItemError {
+    /// The target refuses.
+    Target(EndpointError),
+    /// The repository does not give its content: the words and the next step.
+    Unreadable(String, &'static str),
+    /// The snapshot's entry does not fit together.
+    NoContent,
+    /// What is there is not what was there when it was decided.
+    ChangedMeanwhile,
+    /// The first name of the file it is a further name of could not be restored.
+    FirstNameMissing,
+    /// The folder could not be made, which was told.
+    NoFolder,
+}
+
+impl From<EndpointError> for ItemError {
+    fn from(error: EndpointError) -> Self {
+        Self::Target(error)
+    }
+}
+
+impl From<RepositoryError> for ItemError {
+    fn from(error: RepositoryError) -> Self {
+        Self::Unreadable(error.to_string(), error.next_step())
+    }
+}
+
+impl ItemError {
+    pub(crate) fn into_problem(self, item: &Item) -> Option<Problem> {
+        const WHAT: &str = "This was not restored.";
+        let (why, next) = match self {
+            Self::Target(error) => (error.to_string(), error.next_step()),
+            Self::Unreadable(why, next) => (why, next),
+            Self::NoContent => (
+                "its content in the snapshot does not fit its size".to_owned(),
+                "Run `keepwell repository check`, and restore it from another snapshot.",
+            ),
+            Self::ChangedMeanwhile => (
+                "what is at its place changed while the restore ran, so it was left alone".to_owned(),
+                "Run it again if it should be replaced.",
+            ),
+            Self::FirstNameMissing => (
+                "the file it is a further name of could not be restored".to_owned(),
+                "See the problem of that file, then run it again.",
+            ),
+            Self::NoFolder => return None,
+        };
+        Some(Problem::new(item.path(), WHAT, why, next))
     }
 }
 

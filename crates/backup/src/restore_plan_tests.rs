@@ -136,10 +136,8 @@ fn a_time_kept_less_exactly_is_the_same_time() {
 fn counts_add_up() {
     let mut counts = RestoreCounts::default();
     let decision = |action, reason| Decision { action, reason };
-    let pieces = vec![
-        Piece::Chunk { id: ChunkId([1; 32]), length_bytes: 7 },
-        Piece::Hole { length_bytes: 3 },
-    ];
+    let pieces =
+        vec![Piece::Chunk { id: ChunkId([1; 32]), length_bytes: 7 }, Piece::Hole { length_bytes: 3 }];
     let content = Some(Content { hash: ContentHash([2; 32]), pieces });
     let file = Entry { content, ..entry(EntryKind::File, 10, 0) };
     counts.add(&file, decision(Action::Create, Reason::Absent));

@@ -9,24 +9,20 @@
 //!
 //! Deliberately not here: how one item is written (`restore_files`), what is decided (`restore_plan`).
 
-use std::collections::HashMap;
-use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use keepwell_endpoint::EndpointError;
 use keepwell_endpoint::local::{MetadataOptions, MetadataPart, MetadataTrouble};
-use keepwell_model::{Control, EntryKind, Phase, Piece, Problem};
-use keepwell_repository::{Repository, RepositoryError};
+use keepwell_model::{Control, Phase, Problem};
+use keepwell_repository::Repository;
 use parking_lot::Mutex;
 
 use crate::restore::{RestoreError, RestoreOptions, RestoreReport};
-use crate::restore_files::Part;
-use crate::restore_plan::{Action, Overwrite, Reason, writes_content};
-use crate::restore_walk::{Batch, Item, LinkRole, Place};
-
-/// Items without content are handed to workers so many at a time.
-const SIMPLE_ITEMS_AT_ONCE: usize = 64;
+use crate::restore_files::ItemError;
+use crate::restore_layout::{Layout, SizeToWrite, Task, Unit};
+use crate::restore_plan::{Overwrite, Reason};
+use crate::restore_walk::{Batch, LinkRole, Place};
 
 const MOVE_ASIDE: &str = "Move what is there aside and run it again, or restore to another folder.";
 
@@ -47,37 +43,6 @@ pub(crate) struct Executor<'a> {
     owners_refused: AtomicU64,
     pub(crate) verified: AtomicU64,
     pub(crate) mismatched: AtomicU64,
-}
-
-/// A chunk and where it goes.
-struct Task {
-    group: u32,
-    chunk: u32,
-    item: u32,
-    /// Position among the items that are written in several parts; nothing for files of one chunk.
-    part: Option<u32>,
-    offset_bytes: u64,
-    length_bytes: u32,
-}
-
-/// What a worker takes at once.
-enum Unit {
-    /// Tasks of one group.
-    Group(Range<usize>),
-    /// Items without chunks.
-    Simple(Range<usize>),
-}
-
-/// A batch, laid out for the workers.
-pub(crate) struct Layout {
-    pub(crate) items: Vec<Item>,
-    /// By item: it could not be restored.
-    failed: Vec<AtomicBool>,
-    parts: Vec<Part>,
-    tasks: Vec<Task>,
-    simple: Vec<u32>,
-    links: Vec<u32>,
-    units: Vec<Unit>,
 }
 
 impl<'a> Executor<'a> {
@@ -231,120 +196,6 @@ impl<'a> Executor<'a> {
         Ok(())
     }
 
-    /// Finds where all chunks are, and sorts the work by group, groups in the order of the first file that needs them.
-    fn lay_out(&self, layout: &mut Layout) -> Result<(), RestoreError> {
-        for number in 0..layout.items.len() {
-            // A batch has far fewer items than a number has room for.
-            let (number, item) = (number as u32, &layout.items[number]);
-            match item.decision.action {
-                Action::Skip => {
-                    self.control.add_done(1, item.entry.size_bytes_to_write());
-                    continue;
-                }
-                Action::Refuse => {
-                    self.refuse(layout, number);
-                    continue;
-                }
-                _ => {}
-            }
-            if matches!(item.link, LinkRole::Further(_)) {
-                layout.links.push(number);
-            } else if item.entry.kind == EntryKind::File && writes_content(item.decision) {
-                let located = self.locate(item, number, layout.parts.len());
-                match located {
-                    Ok(Located::Simple) => layout.simple.push(number),
-                    Ok(Located::Chunks(mut tasks, part)) => {
-                        layout.parts.extend(part);
-                        layout.tasks.append(&mut tasks);
-                    }
-                    Err(error) => self.finish_item(layout, number, Err(error))?,
-                }
-            } else {
-                layout.simple.push(number);
-            }
-        }
-        self.compare_in_place(layout)?;
-        layout.sort_into_units();
-        Ok(())
-    }
-
-    fn locate(&self, item: &Item, number: u32, next_part: usize) -> Result<Located, ItemError> {
-        let Some(content) = &item.entry.content else { return Err(ItemError::NoContent) };
-        let in_place = item.decision.action == Action::UpdateInPlace;
-        if !in_place && content.pieces.iter().all(|piece| matches!(piece, Piece::Hole { .. })) {
-            return Ok(Located::Simple);
-        }
-        let in_parts = in_place || content.pieces.len() > 1;
-        let part = in_parts.then_some(next_part as u32);
-        let mut tasks = Vec::with_capacity(content.pieces.len());
-        let mut offset_bytes = 0_u64;
-        for piece in &content.pieces {
-            match *piece {
-                Piece::Hole { length_bytes } => offset_bytes = offset_bytes.saturating_add(length_bytes),
-                Piece::Chunk { id, length_bytes } => {
-                    let location = self.repository.locate(&id)?;
-                    let (group, chunk) = (location.group, location.chunk);
-                    tasks.push(Task { group, chunk, item: number, part, offset_bytes, length_bytes });
-                    offset_bytes = offset_bytes.saturating_add(u64::from(length_bytes));
-                }
-            }
-        }
-        if offset_bytes != item.entry.size_bytes {
-            return Err(ItemError::NoContent);
-        }
-        let part = in_parts.then(|| Part::new(number, tasks.len()));
-        Ok(Located::Chunks(tasks, part))
-    }
-
-    /// Takes those tasks away whose blocks are in the file already.
-    fn compare_in_place(&self, layout: &mut Layout) -> Result<(), RestoreError> {
-        let in_place: Vec<usize> = (0..layout.parts.len())
-            .filter(|part| {
-                layout.items[layout.parts[*part].item as usize].decision.action == Action::UpdateInPlace
-            })
-            .collect();
-        if in_place.is_empty() {
-            return Ok(());
-        }
-        let same: Mutex<Vec<(u32, Vec<bool>)>> = Mutex::default();
-        let shared = &*layout;
-        self.in_parallel(in_place.len(), |number| {
-            let part = in_place[number];
-            let number = shared.parts[part].item;
-            match self.compare(&shared.items[number as usize]) {
-                Ok(blocks) => same.lock().push((part as u32, blocks)),
-                Err(error) => {
-                    shared.parts[part].give_up();
-                    self.finish_item(shared, number, Err(error))?;
-                }
-            }
-            Ok(())
-        })?;
-        let same: HashMap<u32, Vec<bool>> = same.into_inner().into_iter().collect();
-        let mut seen: HashMap<u32, usize> = HashMap::new();
-        // Files that are nothing but holes have no tasks that could finish them.
-        let mut untouched: Vec<u32> =
-            same.iter().filter(|(_, blocks)| blocks.is_empty()).map(|(part, _)| *part).collect();
-        layout.tasks.retain(|task| {
-            let Some(part) = task.part else { return true };
-            let Some(blocks) = same.get(&part) else { return !in_place.contains(&(part as usize)) };
-            // The tasks of a file are still in the order of its pieces.
-            let number = seen.entry(part).or_insert(0);
-            let is_same = blocks.get(*number).copied().unwrap_or(false);
-            *number += 1;
-            if is_same && layout.parts[part as usize].done_with_one() {
-                untouched.push(part);
-            }
-            !is_same
-        });
-        for part in untouched {
-            let number = layout.parts[part as usize].item;
-            let finished = self.finish_part(&layout.items[number as usize], &layout.parts[part as usize]);
-            self.finish_item(layout, number, finished)?;
-        }
-        Ok(())
-    }
-
     fn write_group(&self, layout: &Layout, tasks: &[Task]) -> Result<(), RestoreError> {
         let Some(first) = tasks.first() else { return Ok(()) };
         self.control.set_current(&layout.items[first.item as usize].entry.name);
@@ -429,7 +280,7 @@ impl<'a> Executor<'a> {
         Ok(())
     }
 
-    fn refuse(&self, layout: &Layout, number: u32) {
+    pub(crate) fn refuse(&self, layout: &Layout, number: u32) {
         let item = &layout.items[number as usize];
         layout.failed[number as usize].store(true, Ordering::Relaxed);
         self.failed.fetch_add(1, Ordering::Relaxed);
@@ -464,110 +315,5 @@ impl<'a> Executor<'a> {
                 self.control.problem(trouble.into_problem(path()));
             }
         }
-    }
-}
-
-enum Located {
-    Simple,
-    Chunks(Vec<Task>, Option<Part>),
-}
-
-/// Why one item could not be restored.
-#[derive(Debug)]
-pub(crate) enum ItemError {
-    /// The target refuses.
-    Target(EndpointError),
-    /// The repository does not give its content: the words and the next step.
-    Unreadable(String, &'static str),
-    /// The snapshot's entry does not fit together.
-    NoContent,
-    /// What is there is not what was there when it was decided.
-    ChangedMeanwhile,
-    /// The first name of the file it is a further name of could not be restored.
-    FirstNameMissing,
-    /// The folder could not be made, which was told.
-    NoFolder,
-}
-
-impl From<EndpointError> for ItemError {
-    fn from(error: EndpointError) -> Self {
-        Self::Target(error)
-    }
-}
-
-impl From<RepositoryError> for ItemError {
-    fn from(error: RepositoryError) -> Self {
-        Self::Unreadable(error.to_string(), error.next_step())
-    }
-}
-
-impl ItemError {
-    fn into_problem(self, item: &Item) -> Option<Problem> {
-        const WHAT: &str = "This was not restored.";
-        let (why, next) = match self {
-            Self::Target(error) => (error.to_string(), error.next_step()),
-            Self::Unreadable(why, next) => (why, next),
-            Self::NoContent => (
-                "its content in the snapshot does not fit its size".to_owned(),
-                "Run `keepwell repository check`, and restore it from another snapshot.",
-            ),
-            Self::ChangedMeanwhile => (
-                "what is at its place changed while the restore ran, so it was left alone".to_owned(),
-                "Run it again if it should be replaced.",
-            ),
-            Self::FirstNameMissing => (
-                "the file it is a further name of could not be restored".to_owned(),
-                "See the problem of that file, then run it again.",
-            ),
-            Self::NoFolder => return None,
-        };
-        Some(Problem::new(item.path(), WHAT, why, next))
-    }
-}
-
-impl Layout {
-    fn new(items: Vec<Item>) -> Self {
-        let failed = items.iter().map(|_| AtomicBool::new(false)).collect();
-        let (parts, tasks, simple, links, units) = Default::default();
-        Self { items, failed, parts, tasks, simple, links, units }
-    }
-
-    pub(crate) fn has_failed(&self, number: usize) -> bool {
-        self.failed[number].load(Ordering::Relaxed)
-    }
-
-    fn sort_into_units(&mut self) {
-        let mut first_item: HashMap<u32, u32> = HashMap::new();
-        for task in &self.tasks {
-            let first = first_item.entry(task.group).or_insert(task.item);
-            *first = (*first).min(task.item);
-        }
-        // Within a group by file rather than by chunk: files are made in the order of their folders.
-        self.tasks.sort_by_cached_key(|task| {
-            (first_item.get(&task.group).copied(), task.group, task.item, task.offset_bytes)
-        });
-        let mut start = 0;
-        for end in 1..=self.tasks.len() {
-            if end == self.tasks.len() || self.tasks[end].group != self.tasks[start].group {
-                self.units.push(Unit::Group(start..end));
-                start = end;
-            }
-        }
-        for start in (0..self.simple.len()).step_by(SIMPLE_ITEMS_AT_ONCE) {
-            let end = self.simple.len().min(start + SIMPLE_ITEMS_AT_ONCE);
-            self.units.push(Unit::Simple(start..end));
-        }
-    }
-}
-
-/// The bytes an entry counts with in the progress.
-pub(crate) trait SizeToWrite {
-    /// The size of files; links and the rest have none.
-    fn size_bytes_to_write(&self) -> u64;
-}
-
-impl SizeToWrite for keepwell_model::Entry {
-    fn size_bytes_to_write(&self) -> u64 {
-        if self.kind == EntryKind::File { self.size_bytes } else { 0 }
     }
 }

@@ -458,7 +458,8 @@ fn what_does_not_fit_is_told_before_anything_is_written_and_holes_need_no_room()
     assert!(matches!(result, Err(RestoreError::NotEnoughSpace { .. })), "{result:?}");
     assert_eq!(fs::read_dir(bench.path("target")).unwrap().count(), 0);
     let holes = huge(|_| Piece::Hole { length_bytes: u64::from(u32::MAX) });
-    let counts = preview(&bench.repository, &holes, &bench.to("target"), 0, 0, &Control::new()).unwrap().counts;
+    let counts =
+        preview(&bench.repository, &holes, &bench.to("target"), 0, 0, &Control::new()).unwrap().counts;
     assert_eq!((counts.bytes, counts.files_bytes), (1, 1 + 20_000 * u64::from(u32::MAX)));
 }
 

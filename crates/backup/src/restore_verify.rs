@@ -8,8 +8,9 @@ use std::sync::atomic::Ordering;
 use keepwell_model::{ContentHash, EntryKind, Problem};
 
 use crate::restore::RestoreError;
+use crate::restore_layout::Layout;
 use crate::restore_plan::{Action, Reason};
-use crate::restore_run::{Executor, Layout};
+use crate::restore_run::Executor;
 use crate::restore_walk::Item;
 
 const BUFFER_BYTES: usize = 256 * 1024;

@@ -20,6 +20,8 @@ mod unix;
 #[cfg(unix)]
 mod unix_file;
 #[cfg(unix)]
+mod unix_handles;
+#[cfg(unix)]
 mod unix_metadata;
 
 #[cfg(windows)]
@@ -28,6 +30,8 @@ mod accounts_windows;
 mod store_windows;
 #[cfg(windows)]
 mod windows;
+#[cfg(windows)]
+mod windows_file;
 #[cfg(windows)]
 mod windows_path;
 #[cfg(windows)]
@@ -38,13 +42,17 @@ pub use accounts_unix::Accounts;
 pub use item::{MetadataOptions, MetadataPart, MetadataTrouble, NamedItem, Stat};
 pub use store::LocalStore;
 #[cfg(unix)]
-pub use unix::{Folder, OPEN_FOLDERS_LIMIT};
+pub use unix::Folder;
 #[cfg(unix)]
 pub use unix_file::LocalFile;
+#[cfg(unix)]
+pub use unix_handles::OPEN_FOLDERS_LIMIT;
 #[cfg(unix)]
 pub use unix_metadata::ATTRIBUTE_LIMIT_BYTES;
 
 #[cfg(windows)]
 pub use accounts_windows::Accounts;
 #[cfg(windows)]
-pub use windows::{ATTRIBUTE_LIMIT_BYTES, Folder, LocalFile, OPEN_FOLDERS_LIMIT};
+pub use windows::{ATTRIBUTE_LIMIT_BYTES, Folder, OPEN_FOLDERS_LIMIT};
+#[cfg(windows)]
+pub use windows_file::LocalFile;

@@ -7,16 +7,15 @@
 //! 2. All folders of one tree together keep at most [`OPEN_FOLDERS_LIMIT`] handles. Older ones are closed by
 //!    themselves and opened again when needed, and it is checked then that it is still the same folder.
 //!
-//! Deliberately not here: files (`unix_file`), metadata (`unix_metadata`), what one system does alone (`linux`,
+//! Deliberately not here: files (`unix_file`), metadata (`unix_metadata`), their handles (`unix_handles`), what one system does alone (`linux`,
 //! `macos`), and which items to take.
 
-use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use keepwell_model::EntryKind;
 use keepwell_model::path::check_name;
@@ -25,6 +24,7 @@ use rustix::io::Errno;
 
 use super::item::{NamedItem, Stat};
 use super::unix_file::{Birth, LocalFile};
+use super::unix_handles::{Node, OPEN_FOLDER, OPEN_FOLDERS_LIMIT, Tree, lock};
 use crate::error::EndpointError;
 
 #[cfg(target_os = "linux")]
@@ -32,53 +32,10 @@ use super::linux as system;
 #[cfg(target_os = "macos")]
 use super::macos as system;
 
-/// How many folders of one tree are kept open at once.
-pub const OPEN_FOLDERS_LIMIT: usize = 512;
-
-const OPEN_FOLDER: OFlags =
-    OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
-
 /// A folder of a local tree. Cheap to clone; a child keeps its parents alive.
 #[derive(Clone)]
 pub struct Folder {
     node: Arc<Node>,
-}
-
-struct Node {
-    tree: Arc<Tree>,
-    /// Nothing for the root.
-    parent: Option<Arc<Node>>,
-    name: Box<[u8]>,
-    /// Levels below the root.
-    depth: usize,
-    state: Mutex<NodeState>,
-    /// Used since the tree last looked for handles to close.
-    used: AtomicBool,
-    /// A listing moves the handle's one position: one at a time.
-    listing: Mutex<()>,
-    /// What a new file here is born with, learned from the first one.
-    birth: OnceLock<Birth>,
-}
-
-#[derive(Default)]
-struct NodeState {
-    handle: Option<Arc<OwnedFd>>,
-    /// File system and inode, noted when the handle was closed to save handles.
-    seen: Option<(u64, u64)>,
-}
-
-/// What the folders of one tree share.
-struct Tree {
-    root_path: PathBuf,
-    open: AtomicUsize,
-    limit: usize,
-    /// Folders with a handle, oldest first; the root is not among them and always open.
-    opened: Mutex<VecDeque<Weak<Node>>>,
-}
-
-/// A panic elsewhere never leaves these states half changed.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Folder {
@@ -388,6 +345,14 @@ impl Folder {
         Ok(statistics.f_bavail.saturating_mul(statistics.f_frsize))
     }
 
+    pub(super) fn of(node: Arc<Node>) -> Self {
+        Self { node }
+    }
+
+    pub(super) fn node(&self) -> &Arc<Node> {
+        &self.node
+    }
+
     /// Its handle, opened again where it was closed to save handles.
     pub(super) fn handle(&self, action: &'static str) -> Result<Arc<OwnedFd>, EndpointError> {
         self.node.used.store(true, Ordering::Relaxed);
@@ -401,44 +366,6 @@ impl Folder {
     pub(super) fn at(&self, action: &'static str, name: &[u8]) -> Result<Arc<OwnedFd>, EndpointError> {
         check_name(name).map_err(|error| self.unexpected(name, error.why))?;
         self.handle(action)
-    }
-
-    /// Opens the folders from the nearest open one down to this one.
-    fn reopen(&self, action: &'static str) -> Result<Arc<OwnedFd>, EndpointError> {
-        let mut closed = Vec::new();
-        let mut node = &self.node;
-        let mut current = loop {
-            if let Some(handle) = &lock(&node.state).handle {
-                break Arc::clone(handle);
-            }
-            closed.push(node);
-            match &node.parent {
-                Some(parent) => node = parent,
-                // The root is never closed.
-                None => return Err(self.unexpected(b"", "its root was closed")),
-            }
-        };
-        for node in closed.into_iter().rev() {
-            let failed = |errno: Errno| Self { node: Arc::clone(node) }.failed(action, b"", errno.into());
-            let tree = &node.tree;
-            let handle = tree
-                .retry_without_handles(|| {
-                    rustix::fs::openat(&current, &*node.name, OPEN_FOLDER, Mode::empty())
-                })
-                .map_err(failed)?;
-            let stat = rustix::fs::fstat(&handle).map_err(failed)?;
-            current = Arc::new(handle);
-            let mut state = lock(&node.state);
-            if state.seen.is_some_and(|seen| seen != identity_of(&stat)) {
-                return Err(self.unexpected(b"", "another folder took its place meanwhile"));
-            }
-            if state.handle.is_none() {
-                state.handle = Some(Arc::clone(&current));
-                drop(state);
-                tree.register(node);
-            }
-        }
-        Ok(current)
     }
 
     /// The error for a system call on a name in this folder (empty: the folder itself).
@@ -459,107 +386,6 @@ impl std::fmt::Debug for Folder {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_tuple("Folder").field(&self.path()).finish()
     }
-}
-
-impl Node {
-    fn new(
-        tree: Arc<Tree>,
-        parent: Option<Arc<Node>>,
-        name: &[u8],
-        depth: usize,
-        handle: Option<Arc<OwnedFd>>,
-    ) -> Self {
-        Self {
-            tree,
-            parent,
-            name: name.into(),
-            depth,
-            state: Mutex::new(NodeState { handle, seen: None }),
-            used: AtomicBool::new(true),
-            listing: Mutex::default(),
-            birth: OnceLock::new(),
-        }
-    }
-
-    /// Closes the handle; false where someone is at it just now.
-    fn release(&self) -> bool {
-        if self.parent.is_none() {
-            return false;
-        }
-        let Ok(mut state) = self.state.try_lock() else { return false };
-        let Some(handle) = &state.handle else { return true };
-        if Arc::strong_count(handle) > 1 {
-            return false;
-        }
-        let Ok(stat) = rustix::fs::fstat(handle) else { return false };
-        state.seen = Some(identity_of(&stat));
-        state.handle = None;
-        self.tree.open.fetch_sub(1, Ordering::Relaxed);
-        true
-    }
-}
-
-impl Drop for Node {
-    fn drop(&mut self) {
-        if self.parent.is_some() && lock(&self.state).handle.is_some() {
-            self.tree.open.fetch_sub(1, Ordering::Relaxed);
-        }
-        // One after the other: a chain of thousands of parents must not be dropped by recursion.
-        let mut parent = self.parent.take();
-        while let Some(node) = parent {
-            parent = Arc::into_inner(node).and_then(|mut node| {
-                if node.parent.is_some() && lock(&node.state).handle.take().is_some() {
-                    node.tree.open.fetch_sub(1, Ordering::Relaxed);
-                }
-                node.parent.take()
-            });
-        }
-    }
-}
-
-impl Tree {
-    /// Counts a folder that was just opened, and closes older ones where there are too many.
-    fn register(&self, node: &Arc<Node>) {
-        let open = self.open.fetch_add(1, Ordering::Relaxed) + 1;
-        let mut opened = lock(&self.opened);
-        opened.push_back(Arc::downgrade(node));
-        if open > self.limit {
-            self.close_some(&mut opened, self.limit);
-        } else if opened.len() > self.limit * 2 {
-            opened.retain(|node| node.strong_count() > 0);
-        }
-    }
-
-    /// Closes the oldest handles that nobody used lately, down to a number. Bounded: each is looked at twice at most.
-    fn close_some(&self, opened: &mut VecDeque<Weak<Node>>, down_to: usize) {
-        for _ in 0..opened.len() * 2 {
-            if self.open.load(Ordering::Relaxed) <= down_to {
-                return;
-            }
-            let Some(weak) = opened.pop_front() else { return };
-            let Some(node) = weak.upgrade() else { continue };
-            let closed = !node.used.swap(false, Ordering::Relaxed) && node.release();
-            if !closed && lock(&node.state).handle.is_some() {
-                opened.push_back(weak);
-            }
-        }
-    }
-
-    /// Tries again with this tree's spare handles closed where the process has none left.
-    fn retry_without_handles<T>(&self, mut open: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {
-        match open() {
-            Err(Errno::MFILE | Errno::NFILE) => {
-                self.close_some(&mut lock(&self.opened), 0);
-                open()
-            }
-            result => result,
-        }
-    }
-}
-
-#[allow(clippy::unnecessary_cast, clippy::cast_sign_loss, reason = "the types differ by system")]
-fn identity_of(stat: &rustix::fs::Stat) -> (u64, u64) {
-    (stat.st_dev as u64, stat.st_ino as u64)
 }
 
 /// Permission bits for a system call; what is not among the lower twelve is dropped.
