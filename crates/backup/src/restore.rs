@@ -324,10 +324,17 @@ fn find_roots(
             }])
         }
         RestoreTarget::Origin => {
-            let sources = snapshot.sources.iter();
+            let sources = snapshot.sources.iter().filter(|source| is_asked_for(source, &options.paths));
             sources.map(|source| find_origin(repository, snapshot, source, make)).collect()
         }
     }
+}
+
+/// Whether anything of a source was chosen; the place of one that was not is none of our business.
+fn is_asked_for(source: &SnapshotSource, chosen: &[RelativePath]) -> bool {
+    // A root that is no path is refused where it is looked for.
+    let Ok(root) = RelativePath::parse(&source.root) else { return true };
+    chosen.is_empty() || chosen.iter().any(|path| path.starts_with(&root) || root.starts_with(path))
 }
 
 fn find_origin(

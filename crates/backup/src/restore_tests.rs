@@ -251,6 +251,15 @@ fn back_to_where_it_came_from() {
     assert_eq!(fs::read(bench.path("c/note")).unwrap(), b"another");
     assert_eq!(fs::read_dir(bench.path("c")).unwrap().count(), 1);
 
+    // One of them alone: the places of the others are left alone, even where they are gone.
+    for folder in ["a", "b", "c"] {
+        fs::rename(bench.path(folder), bench.path(&format!("{folder} restored"))).unwrap();
+    }
+    let paths = vec![RelativePath::parse(b"note").unwrap()];
+    bench.run_well(&snapshot, &RestoreOptions { paths, ..options.clone() });
+    assert_eq!(fs::read(bench.path("b/note")).unwrap(), b"a note");
+    assert!(!bench.path("a").exists() && !bench.path("c").exists());
+
     let foreign = Snapshot { system: "another".into(), ..snapshot };
     let result = run(&bench.repository, &foreign, &options, &Control::new());
     assert!(matches!(result, Err(RestoreError::NoOrigin { .. })));
