@@ -93,7 +93,8 @@ class WorkedExample(unittest.TestCase):
                     blake3(chunk).digest(), page)
 
     def test_a_file_of_one_chunk(self):
-        content_hash, chunk = re.search(r"has the hash `([0-9a-f]{64})`.*one chunk `([0-9a-f]{64})`", EXAMPLE, re.DOTALL).groups()
+        pattern = r"has the hash `([0-9a-f]{64})`.*one chunk `([0-9a-f]{64})`"
+        content_hash, chunk = re.search(pattern, EXAMPLE, re.DOTALL).groups()
         content = self.repository.chunk(bytes.fromhex(chunk))
         self.assertEqual(blake3(content).hexdigest(), content_hash)
         self.assertEqual(blake3(bytes.fromhex(content_hash), key=self.repository.id_key).hexdigest(), chunk)
