@@ -231,7 +231,13 @@ impl Repository {
                         control.set_current(pack_key(*id).as_bytes());
                         let examined = self.examine_pack(*id, *size_bytes, options.read_data);
                         control.add_done(1, *size_bytes);
-                        results.lock().push((*id, examined));
+                        match examined {
+                            Ok(examined) => results.lock().push((*id, examined)),
+                            Err(error) => {
+                                failure.lock().get_or_insert(error);
+                                return;
+                            }
+                        }
                     }
                 });
             }
@@ -276,11 +282,13 @@ impl Repository {
         Ok(())
     }
 
-    fn examine_pack(&self, id: ObjectId, size_bytes: u64, read_data: bool) -> ExaminedPack {
+    /// Looks at one pack. The only error is one that a newer Keepwell made: nothing can be said of it.
+    fn examine_pack(&self, id: ObjectId, size_bytes: u64, read_data: bool) -> Result<ExaminedPack> {
         let mut faults = Vec::new();
         let reader = match PackReader::open(&*self.0.store, self.ring(), id, size_bytes) {
             Ok(reader) => reader,
-            Err(error) => return ExaminedPack { summary: None, faults: vec![Fault::whole(&error)] },
+            Err(error @ RepositoryError::Newer { .. }) => return Err(error),
+            Err(error) => return Ok(ExaminedPack { summary: None, faults: vec![Fault::whole(&error)] }),
         };
         if let Some(fault) = reader.header_fault() {
             faults.push(Fault { hides_content: false, ..Fault::whole(fault) });
@@ -321,7 +329,7 @@ impl Repository {
         });
         // Under another's name its groups can not be found: it has to be packed anew, like a damaged one.
         let summary = summary.filter(|summary| summary.id == id);
-        ExaminedPack { summary, faults }
+        Ok(ExaminedPack { summary, faults })
     }
 
     fn examine_snapshots(&self, control: &Control, index: &Index, found: &mut Examination) -> Result<()> {
@@ -374,7 +382,6 @@ impl Fault {
         };
         let is_passing = match error {
             RepositoryError::Endpoint(error) => pack::is_passing(error),
-            RepositoryError::Newer { .. } => true,
             _ => false,
         };
         Self { is_passing, ..Self::new(None, what) }

@@ -154,4 +154,14 @@ mod tests {
         assert!(!looks_incompressible(&b"int main(void) { return 0; }\n".repeat(1000)));
         assert!(!looks_incompressible(&noise(100)));
     }
+
+    #[test]
+    fn no_bytes_break_decompression_and_none_give_more_than_announced() {
+        let (codec, packed) = pack_small(&b"over and over, ".repeat(100));
+        assert_eq!(codec, Codec::Zstd);
+        crate::mutate::each_mutation(&packed, |bytes| {
+            let unpacked = unpack(Codec::Zstd, bytes.to_vec(), 1500);
+            assert!(unpacked.is_err() || unpacked.unwrap().len() == 1500);
+        });
+    }
 }

@@ -271,4 +271,18 @@ mod tests {
         assert!(envelope.require(Operation::Read, "r").is_ok());
         assert!(matches!(envelope.require(Operation::Write, "r"), Err(RepositoryError::Newer { .. })));
     }
+
+    #[test]
+    fn no_bytes_break_the_parsers() {
+        let envelope = Envelope {
+            format_version: FORMAT_VERSION,
+            repository: RepositoryId([1; 16]),
+            created_seconds: 5,
+            required_features: [0; 4],
+        };
+        crate::mutate::each_mutation(&envelope.to_bytes(), |bytes| drop(Envelope::parse(bytes, "e")));
+        crate::mutate::each_mutation(&header().to_bytes(), |bytes| {
+            drop(Header::parse(bytes, FileKind::Pack, "p"))
+        });
+    }
 }

@@ -114,4 +114,17 @@ mod tests {
             assert!(Group::parse(bytes.to_vec()).is_err(), "{bytes:?}");
         }
     }
+
+    #[test]
+    fn no_bytes_break_the_table() {
+        let mut payload = b"one two three".to_vec();
+        close(&mut payload, &[4, 4, 0, 5]);
+        crate::mutate::each_mutation(&payload, |bytes| {
+            if let Ok(group) = Group::parse(bytes.to_vec()) {
+                let total: usize = group.chunks().map(<[u8]>::len).sum();
+                assert_eq!(total + 4 * group.len() + 4, bytes.len());
+                assert!(group.chunk(group.len() as u32).is_none());
+            }
+        });
+    }
 }

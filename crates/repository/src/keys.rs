@@ -481,3 +481,42 @@ fn open_ring(store: &dyn Store, root_key: &Key, repository: RepositoryId) -> Res
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CHEAP: Cost = Cost { memory_kib: 8, passes: 1, lanes: 1 };
+
+    #[test]
+    fn no_bytes_break_slots_and_rings() {
+        let repository = RepositoryId([1; 16]);
+        let id = ObjectId([2; 32]);
+        let info = SlotInfo { id, kind: SlotKind::Password, label: "Laptop".into(), created_seconds: 5 };
+        let (root_key, path) = (Zeroizing::new([3; 32]), slot_key(id));
+        let slot = Slot::seal(info, b"secret", CHEAP, &root_key, repository, &path).unwrap();
+        crate::mutate::each_mutation(&slot, |bytes| {
+            // Also with a check that fits, as somebody would make it who wants to be taken seriously.
+            for fitting in [false, true] {
+                let mut bytes = bytes.to_vec();
+                if let (true, Some(at)) = (fitting, bytes.len().checked_sub(SLOT_CHECK_LENGTH)) {
+                    let check = Slot::check(&bytes[..at]);
+                    bytes[at..].copy_from_slice(&check);
+                }
+                if let Ok(slot) = Slot::parse(&bytes, &path) {
+                    let is_cheap = slot.cost.memory_kib <= 64 && slot.cost.passes <= 4;
+                    let opened =
+                        if is_cheap { slot.open(b"secret", repository).ok().flatten() } else { None };
+                    assert!(opened.is_none_or(|opened| opened == root_key));
+                }
+            }
+        });
+        let ring = KeyRing::generate(repository).unwrap().encode();
+        assert!(KeyRing::decode(&ring, "ring").is_ok());
+        crate::mutate::each_mutation(&ring, |bytes| {
+            if let Ok(ring) = KeyRing::decode(bytes, "ring") {
+                let _ = ring.current_epoch();
+            }
+        });
+    }
+}

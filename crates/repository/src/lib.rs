@@ -25,6 +25,8 @@ pub mod error;
 pub mod group;
 pub mod index;
 pub mod keys;
+#[cfg(test)]
+mod mutate;
 pub mod pack;
 pub mod random;
 pub mod reader;

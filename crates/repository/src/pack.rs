@@ -442,4 +442,19 @@ mod tests {
         let summary = pack.finish().unwrap();
         assert_eq!(summary.chunks(), groups * CHUNKS_LIMIT);
     }
+
+    #[test]
+    fn no_bytes_break_the_directory() {
+        let group = |offset, chunks: u8| GroupSummary {
+            offset,
+            sealed_length: 100,
+            plain_length: 200,
+            frame_type: FrameType::Data,
+            chunks: (0..chunks).map(|chunk| ChunkId([chunk; 32])).collect(),
+        };
+        let groups = vec![group(64, 2), group(180, 0), group(300, 3)];
+        let bytes = encode_directory(&groups);
+        assert_eq!(decode_directory(&bytes, "p").unwrap(), groups);
+        crate::mutate::each_mutation(&bytes, |bytes| drop(decode_directory(bytes, "p")));
+    }
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use keepwell_model::{ChunkId, ContentHash, ObjectId};
 use parking_lot::Mutex;
 
-use crate::envelope::{FileKind, Header};
+use crate::envelope::{FileKind, HEADER_LENGTH, Header};
 use crate::error::{RepositoryError, Result};
 use crate::pack::pack_key;
 use crate::repository::Repository;
@@ -131,7 +131,17 @@ impl Repository {
         let length = FRAME_HEADER_LENGTH + entry.sealed_length as usize;
         let frame = self.0.store.read_range(&key, u64::from(entry.offset), length)?;
         let damaged = |why: &str| RepositoryError::damaged(format!("{}/{key}", self.describe()), why);
-        let (header, plain) = self.cipher(pack, &key)?.open(&frame).map_err(damaged)?;
+        let (header, plain) = match self.cipher(pack, &key)?.open(&frame) {
+            Ok(opened) => opened,
+            Err(why) => {
+                // The cipher goes by what a header of this version would be; the real one may say more.
+                let real = self.0.store.read_range(&key, 0, HEADER_LENGTH)?;
+                return Err(match Header::parse(&real, FileKind::Pack, &key) {
+                    Err(newer @ RepositoryError::Newer { .. }) => newer,
+                    _ => damaged(why),
+                });
+            }
+        };
         if header.frame_type as u32 != entry.frame_type || header.plain_length != entry.plain_length {
             return Err(damaged("a group is not what the index says"));
         }

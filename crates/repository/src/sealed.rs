@@ -303,4 +303,22 @@ mod tests {
         let header = Header::parse(&mixed, FileKind::Snapshot, "s").unwrap();
         assert!(open_record(&mixed, header, &key, "s").is_err());
     }
+
+    #[test]
+    fn no_bytes_break_the_parsers_and_none_but_the_right_ones_open() {
+        let object = ObjectId([5; 32]);
+        let content = b"what was written, and written, and written again".repeat(3);
+        let sealed = seal_record(FileKind::Snapshot, 1, object, &[9; 32], &content).unwrap();
+        crate::mutate::each_mutation(&sealed, |bytes| {
+            let opened = Header::parse(bytes, FileKind::Snapshot, "s")
+                .and_then(|header| open_record(bytes, header, &[9; 32], "s"));
+            assert!(opened.is_err() || bytes == sealed);
+        });
+        crate::mutate::each_mutation(&footer(64, 1), |bytes| {
+            let _ = parse_footer(bytes);
+        });
+        crate::mutate::each_mutation(&sealed[HEADER_LENGTH..], |bytes| {
+            let _ = FrameHeader::parse(bytes);
+        });
+    }
 }

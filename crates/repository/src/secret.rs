@@ -197,4 +197,12 @@ mod tests {
     fn secrets_do_not_show_in_debug_output() {
         assert!(!format!("{:?}", Secret::new("hunter2")).contains("hunter2"));
     }
+
+    #[test]
+    fn no_text_breaks_the_reading_of_recovery_keys() {
+        let text = RecoveryKey([0xc3; KEY_BYTES]).to_text();
+        crate::mutate::each_mutation(text.as_bytes(), |bytes| {
+            drop(RecoveryKey::parse(&String::from_utf8_lossy(bytes)));
+        });
+    }
 }

@@ -342,4 +342,22 @@ mod tests {
             assert!(segment(&packs).is_none(), "{sealed} {plain}");
         }
     }
+
+    #[test]
+    fn no_bytes_break_directory_and_pages() {
+        let Segment { packs, groups, .. } = Segment::of_packs(&[summary(1, 0..3), summary(2, 3..9)]);
+        let pages = [(64, 2, ChunkId([1; 32])), (200, 1, ChunkId([2; 32]))];
+        let directory = encode_directory(&packs, &groups, &pages);
+        crate::mutate::each_mutation(&directory, |bytes| {
+            if let Some((segment, _)) = Segment::decode_directory(bytes) {
+                assert!(segment.groups.iter().all(|group| (group.pack as usize) < segment.packs.len()));
+            }
+        });
+        let page = [[1; RECORD_LENGTH], [0; RECORD_LENGTH]].concat();
+        crate::mutate::each_mutation(&page, |bytes| {
+            let mut segment = Segment { groups: groups.clone(), ..Segment::default() };
+            let _ = segment.add_page(bytes);
+            assert!(segment.records.iter().all(|record| (record.group as usize) < groups.len()));
+        });
+    }
 }

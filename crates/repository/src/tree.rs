@@ -462,4 +462,29 @@ mod tests {
         let new = after.iter().filter(|page| !before.contains(page)).count();
         assert!(new <= 2, "{new} pages changed");
     }
+
+    #[test]
+    fn no_bytes_break_pages_and_no_name_leads_astray() {
+        let mut builder = PageBuilder::new();
+        builder.add(&full_entry(), &PieceList::Inline);
+        let link = Entry { target: Some(b"there".to_vec()), ..Entry::new(b"d".to_vec(), EntryKind::Symlink) };
+        builder.add(&link, &PieceList::Implied);
+        crate::mutate::each_mutation(&builder.finish().unwrap(), |bytes| {
+            let mut last: Option<Vec<u8>> = None;
+            let decoded = decode_page(bytes, &ID_KEY, "page", &mut None, |decoded| {
+                let name = decoded.entry.name;
+                assert!(!name.is_empty() && name != b"." && name != b".." && !name.contains(&b'/'));
+                assert!(last.as_ref().is_none_or(|last| *last < name));
+                last = Some(name);
+                Ok(())
+            });
+            drop(decoded);
+        });
+        let pieces = full_entry().content.unwrap().pieces;
+        for page in encode_piece_pages(&pieces) {
+            crate::mutate::each_mutation(&page, |bytes| {
+                drop(decode_piece_page(bytes, "page", &mut Vec::new()))
+            });
+        }
+    }
 }

@@ -304,3 +304,41 @@ fn a_piece_of_another_length_than_its_chunk_is_no_part_of_a_file() {
         assert!(matches!(read, Err(RepositoryError::Damaged { .. })), "{length_bytes}");
     }
 }
+
+/// As a newer Keepwell would write it: a feature that is not known here, under a check that fits.
+fn make_newer(bytes: &mut [u8]) {
+    bytes[16] = 1;
+    let check = blake3::hash(&bytes[..56]);
+    bytes[56..64].copy_from_slice(&check.as_bytes()[..8]);
+}
+
+#[test]
+fn what_a_newer_program_made_is_told_as_that_and_never_touched() {
+    for prefix in ["keys/ring-", "packs/", "index/", "snapshots/"] {
+        let store = MemoryStore::new();
+        let id = back_up(&init(&store, "first").unwrap());
+        let key = if prefix == "packs/" { largest_pack(&store) } else { key(&store, prefix) };
+        store.alter(&key, |bytes| {
+            make_newer(bytes);
+            // Its frames are sealed to another header than this program would make.
+            bytes[64..].fill(0x5a);
+        });
+        let before = store.keys();
+        let is_newer = |error: RepositoryError| matches!(error, RepositoryError::Newer { .. });
+        match open(&store) {
+            Ok(repository) => {
+                let read = entries(&repository, id).and_then(|entries| {
+                    entries.iter().try_for_each(|entry| repository.read_file_range(entry, 0, 9).map(drop))
+                });
+                assert!(is_newer(read.unwrap_err()), "{prefix}");
+                match repository.repair(1, 0, &Control::new()) {
+                    Ok(_) => assert_eq!(prefix, "snapshots/", "the others stay usable"),
+                    Err(error) => assert!(is_newer(error), "{prefix}"),
+                }
+            }
+            Err(error) => assert!(is_newer(error), "{prefix}"),
+        }
+        assert_eq!(store.get(&key).unwrap()[16], 1);
+        assert!(before.iter().all(|key| key.starts_with("index/") || store.get(key).is_some()), "{prefix}");
+    }
+}
