@@ -6,7 +6,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use keepwell_catalog::{Catalog, Credentials, KeyringChoice, Presence};
+pub use keepwell_catalog::KeyringChoice;
+use keepwell_catalog::{Catalog, Credentials, Presence};
 use keepwell_jobs::{
     Clock, DeviceKey, Engine, EngineOptions, Fault, FaultKind, MachineWork, Repositories, Scheduler,
     SystemClock,

@@ -479,6 +479,7 @@ impl Engine {
                 shared.changed.wait(&mut state);
             }
         }
+        shared.changed.notify_all();
         if let Some(watcher) = self.watcher.lock().take() {
             // A watcher that panicked has nothing left to do.
             let _ = watcher.join();

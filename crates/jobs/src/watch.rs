@@ -33,7 +33,7 @@ pub(crate) fn watch(shared: &Shared) {
                 return;
             }
         }
-        std::thread::sleep(SAMPLE);
+        rest(shared);
         round += 1;
         sample(shared);
         if round.is_multiple_of(FOREIGN_EVERY) {
@@ -54,6 +54,17 @@ pub(crate) fn watch(shared: &Shared) {
             if let Err(error) = mark_interrupted(shared) {
                 tracing::warn!(%error, "jobs of processes that ended can not be looked for");
             }
+        }
+    }
+}
+
+/// Waits for the next round, or for the end.
+fn rest(shared: &Shared) {
+    let until = std::time::Instant::now() + SAMPLE;
+    let mut state = shared.state.lock();
+    while !(shared.stopping.load(Ordering::Acquire) && state.workers.is_empty()) {
+        if shared.changed.wait_until(&mut state, until).timed_out() {
+            break;
         }
     }
 }

@@ -12,6 +12,7 @@ use keepwell_catalog::random_bytes;
 use keepwell_jobs::work::restore_options;
 use keepwell_jobs::{JobRequest, NewJob, Overwrite, RestoreJob, RestoreTarget as EngineTarget};
 use keepwell_model::{Control, RelativePath, Snapshot};
+use keepwell_repository::Repository;
 
 use super::repository::{self, Meant};
 use crate::convert;
@@ -65,7 +66,15 @@ fn counts(counts: &Counts) -> RestoreCounts {
     }
 }
 
-pub(crate) fn restore_preview(api: &Api, request: RestorePreviewGet) -> Result<RestorePreview, ApiError> {
+/// A request, with the snapshot it means.
+struct Asked {
+    meant: Meant,
+    repository: Repository,
+    snapshot: Arc<Snapshot>,
+    job: RestoreJob,
+}
+
+fn ask(api: &Api, request: RestorePreviewGet, verify: bool) -> Result<Asked, ApiError> {
     if request.paths.len() > PATHS_LIMIT {
         return Err(ApiError::bad_request(format!(
             "Choose at most {PATHS_LIMIT} files and folders at once."
@@ -92,8 +101,25 @@ pub(crate) fn restore_preview(api: &Api, request: RestorePreviewGet) -> Result<R
         paths: request.paths,
         to,
         overwrite,
-        verify: false,
+        verify,
     };
+    Ok(Asked { meant, repository, snapshot, job })
+}
+
+impl Api {
+    /// Starts a restore that nobody looked at before: for the command line, where a look is `--dry-run`.
+    ///
+    /// # Errors
+    /// The snapshot or a path can not be found, or too much is waiting.
+    pub fn restore_run(&self, request: RestorePreviewGet, verify: bool) -> Result<JobStarted, ApiError> {
+        let asked = ask(self, request, verify)?;
+        restore_options(&asked.job)?;
+        start(self, &asked.meant, asked.job)
+    }
+}
+
+pub(crate) fn restore_preview(api: &Api, request: RestorePreviewGet) -> Result<RestorePreview, ApiError> {
+    let Asked { meant, repository, snapshot, job } = ask(api, request, false)?;
     let options = restore_options(&job)?;
     let found = restore::preview(&repository, &snapshot, &options, 0, FIRST_OPERATIONS, &Control::new())
         .map_err(keepwell_jobs::Fault::from)?;
@@ -227,8 +253,12 @@ pub(crate) fn restore_operations(
 
 pub(crate) fn restore_start(api: &Api, request: RestoreStart) -> Result<JobStarted, ApiError> {
     let kept = find(api, &request.preview_id)?;
-    let label = kept.meant.label();
-    let what = match kept.job.paths.as_slice() {
+    start(api, &kept.meant, RestoreJob { verify: request.verify, ..kept.job.clone() })
+}
+
+fn start(api: &Api, meant: &Meant, job: RestoreJob) -> Result<JobStarted, ApiError> {
+    let label = meant.label();
+    let what = match job.paths.as_slice() {
         [] => "everything".to_owned(),
         [one] => {
             let bytes = path_text::decode(one)?;
@@ -237,11 +267,11 @@ pub(crate) fn restore_start(api: &Api, request: RestoreStart) -> Result<JobStart
         many => format!("{} items", many.len()),
     };
     let job_id = api.engine.enqueue(NewJob {
-        request: JobRequest::Restore(RestoreJob { verify: request.verify, ..kept.job.clone() }),
+        request: JobRequest::Restore(job),
         title: format!("Bring back {what} from {label}"),
         place_label: label,
-        destination: kept.meant.destination(),
-        attachment: kept.meant.attachment(),
+        destination: meant.destination(),
+        attachment: meant.attachment(),
     })?;
     Ok(JobStarted { job_id: job_id.to_string() })
 }

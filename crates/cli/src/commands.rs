@@ -1,0 +1,71 @@
+//! One file per command. Each takes its arguments, asks the border, prints, and says how it ended.
+
+mod backup_run;
+mod job_cancel;
+mod job_list;
+mod job_show;
+mod plan_add;
+mod plan_list;
+mod plan_remove;
+mod plan_run;
+mod repository_check;
+mod repository_info;
+mod repository_init;
+mod repository_key;
+mod restore_run;
+mod snapshot_diff;
+mod snapshot_files;
+mod snapshot_find;
+mod snapshot_list;
+mod tour;
+mod tour_sample;
+
+use keepwell_api::ApiError;
+
+use crate::arguments::{
+    Arguments, BackupVerb, JobVerb, Noun, PlanVerb, RepositoryVerb, RestoreVerb, SnapshotVerb,
+};
+use crate::context::Context;
+use crate::ending::Ending;
+
+/// Runs what was typed.
+///
+/// # Errors
+/// As the command says.
+pub fn run(arguments: Arguments) -> Result<Ending, ApiError> {
+    // The tour has a state of its own.
+    if let Noun::Tour(tour) = arguments.noun {
+        return tour::run(&tour, arguments.json, arguments.verbose);
+    }
+    let context = Context::open(arguments.json, arguments.verbose)?;
+    let ending = match arguments.noun {
+        Noun::Repository(verb) => match verb {
+            RepositoryVerb::Init(arguments) => repository_init::run(&context, &arguments),
+            RepositoryVerb::Info(arguments) => repository_info::run(&context, &arguments),
+            RepositoryVerb::Check(arguments) => repository_check::run(&context, &arguments),
+            RepositoryVerb::Key(arguments) => repository_key::run(&context, arguments),
+        },
+        Noun::Backup(BackupVerb::Run(arguments)) => backup_run::run(&context, arguments),
+        Noun::Snapshot(verb) => match verb {
+            SnapshotVerb::List(arguments) => snapshot_list::run(&context, &arguments),
+            SnapshotVerb::Files(arguments) => snapshot_files::run(&context, arguments),
+            SnapshotVerb::Diff(arguments) => snapshot_diff::run(&context, arguments),
+            SnapshotVerb::Find(arguments) => snapshot_find::run(&context, arguments),
+        },
+        Noun::Restore(RestoreVerb::Run(arguments)) => restore_run::run(&context, arguments),
+        Noun::Plan(verb) => match verb {
+            PlanVerb::Add(arguments) => plan_add::run(&context, arguments),
+            PlanVerb::List => plan_list::run(&context),
+            PlanVerb::Run(arguments) => plan_run::run(&context, &arguments),
+            PlanVerb::Remove(arguments) => plan_remove::run(&context, &arguments),
+        },
+        Noun::Job(verb) => match verb {
+            JobVerb::List(page) => job_list::run(&context, &page),
+            JobVerb::Show(arguments) => job_show::run(&context, &arguments),
+            JobVerb::Cancel(arguments) => job_cancel::run(&context, &arguments),
+        },
+        Noun::Tour(_) => Ok(Ending::Done),
+    };
+    context.api.stop();
+    ending
+}
