@@ -22,6 +22,8 @@ export default defineConfig({
     target: ["es2022", "safari16.4"],
     modulePreload: { polyfill: false },
     sourcemap: false,
+    // One file from the disk: there is no network to save.
+    chunkSizeWarningLimit: 1500,
   },
   server: {
     port: 5173,

@@ -76,14 +76,19 @@ test("from the palette to a file brought back", async ({ page }) => {
 test("the focus is always to be seen, and a dialog gives it back", async ({ page }) => {
   await page.goto(host.address);
   await expect(page.getByRole("heading", { level: 1, name: "Backup" })).toBeVisible();
+  const outlines: string[] = [];
   for (let presses = 0; presses < 12; presses += 1) {
     await page.keyboard.press("Tab");
     const outline = await page.evaluate(() => {
       const focused = document.activeElement;
-      return focused === null || focused === document.body ? "none" : `${getComputedStyle(focused).outlineStyle} ${getComputedStyle(focused).outlineWidth}`;
+      // After the last stop the focus leaves the page once, for the browser's own frame.
+      if (focused === null || focused === document.body) return undefined;
+      return `${getComputedStyle(focused).outlineStyle} ${getComputedStyle(focused).outlineWidth}`;
     });
-    expect(outline).toBe("solid 2px");
+    if (outline !== undefined) outlines.push(outline);
   }
+  expect(outlines.length).toBeGreaterThan(8);
+  expect([...new Set(outlines)]).toEqual(["solid 2px"]);
   await tabTo(page, /^Search files/);
   await page.keyboard.press("Enter");
   await expect(page.getByRole("dialog")).toBeVisible();

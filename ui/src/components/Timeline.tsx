@@ -23,6 +23,7 @@ const STEP = 18;
 const WIDTH = 10;
 const HEIGHT = 44;
 const BASE = HEIGHT + 4;
+const LABEL_ROOM = 76;
 const TOTAL_HEIGHT = BASE + 22;
 
 interface TimelineProps {
@@ -37,7 +38,8 @@ export function Timeline({ points, currentId, onChoose, label }: TimelineProps) 
   const scroller = useRef<HTMLDivElement>(null);
   const largest = ceilingOf(points.map((point) => point.addedBytes));
   const current = points.findIndex((point) => point.id === currentId);
-  const width = points.length * STEP + STEP;
+  // Room behind the last column for its date.
+  const width = points.length * STEP + LABEL_ROOM;
 
   useEffect(() => {
     const box = scroller.current;
@@ -56,40 +58,43 @@ export function Timeline({ points, currentId, onChoose, label }: TimelineProps) 
   };
   const chosen = points[current];
   return (
-    <div
-      ref={scroller}
-      role="slider"
-      tabIndex={0}
-      aria-label={label}
-      aria-valuemin={1}
-      aria-valuemax={Math.max(1, points.length)}
-      aria-valuenow={Math.max(1, current + 1)}
-      aria-valuetext={chosen ? t("timeline.point", { when: formatMoment(chosen.at), size: formatBytes(chosen.addedBytes) }) : undefined}
-      onKeyDown={onKeyDown}
-      className={styles.scroller}
-    >
-      <svg width={width} height={TOTAL_HEIGHT} aria-hidden="true" className={styles.picture}>
-        <line x1={0} x2={width} y1={BASE} y2={BASE} className={styles.ground} />
-        {dayLabels(points.map((point) => point.at), STEP).map(({ index, at }) => (
-          <g key={index} transform={`translate(${index * STEP + STEP / 2}, 0)`}>
-            <line x1={WIDTH / 2} x2={WIDTH / 2} y1={BASE} y2={BASE + 4} className={styles.ground} />
-            <text x={WIDTH / 2 - 1} y={BASE + 17} className={styles.day}>
-              {formatDay(at)}
-            </text>
-          </g>
-        ))}
-        {points.map((point, index) => {
-          const height = heightOf(point.addedBytes, largest, HEIGHT);
-          return (
-            <g key={point.id} transform={`translate(${index * STEP + STEP / 2}, 0)`} onClick={() => onChoose(point.id)} className={styles.point} data-current={point.id === currentId || undefined}>
-              <title>{t("timeline.point", { when: formatMoment(point.at), size: formatBytes(point.addedBytes) })}</title>
-              <rect x={-(STEP - WIDTH) / 2} y={0} width={STEP} height={TOTAL_HEIGHT - 20} className={styles.target} />
-              <rect x={0} y={BASE - height} width={WIDTH} height={height} rx={2} className={styles.column} />
-              {point.problems > 0 && <path d={`M ${WIDTH / 2 - 4} ${BASE - height - 4} l 4 -7 l 4 7 z`} className={styles.problem} />}
+    <div className={styles.frame}>
+      <p className={styles.legend}>{t("timeline.legend")}</p>
+      <div
+        ref={scroller}
+        role="slider"
+        tabIndex={0}
+        aria-label={label}
+        aria-valuemin={1}
+        aria-valuemax={Math.max(1, points.length)}
+        aria-valuenow={Math.max(1, current + 1)}
+        aria-valuetext={chosen ? t("timeline.point", { when: formatMoment(chosen.at), size: formatBytes(chosen.addedBytes) }) : undefined}
+        onKeyDown={onKeyDown}
+        className={styles.scroller}
+      >
+        <svg width={width} height={TOTAL_HEIGHT} aria-hidden="true" className={styles.picture}>
+          <line x1={0} x2="100%" y1={BASE} y2={BASE} className={styles.ground} />
+          {dayLabels(points.map((point) => point.at), STEP).map(({ index, at }) => (
+            <g key={index} transform={`translate(${index * STEP + STEP / 2}, 0)`}>
+              <line x1={WIDTH / 2} x2={WIDTH / 2} y1={BASE} y2={BASE + 4} className={styles.ground} />
+              <text x={WIDTH / 2 - 1} y={BASE + 17} className={styles.day}>
+                {formatDay(at)}
+              </text>
             </g>
-          );
-        })}
-      </svg>
+          ))}
+          {points.map((point, index) => {
+            const height = heightOf(point.addedBytes, largest, HEIGHT);
+            return (
+              <g key={point.id} transform={`translate(${index * STEP + STEP / 2}, 0)`} onClick={() => onChoose(point.id)} className={styles.point} data-current={point.id === currentId || undefined}>
+                <title>{t("timeline.point", { when: formatMoment(point.at), size: formatBytes(point.addedBytes) })}</title>
+                <rect x={-(STEP - WIDTH) / 2} y={0} width={STEP} height={TOTAL_HEIGHT - 20} className={styles.target} />
+                <rect x={0} y={BASE - height} width={WIDTH} height={height} rx={2} className={styles.column} />
+                {point.problems > 0 && <path d={`M ${WIDTH / 2 - 4} ${BASE - height - 4} l 4 -7 l 4 7 z`} className={styles.problem} />}
+              </g>
+            );
+          })}
+        </svg>
+      </div>
     </div>
   );
 }

@@ -44,7 +44,7 @@ describe("lengths of time", () => {
 describe("moments", () => {
   const now = Date.UTC(2026, 10, 22, 12, 0, 0);
   it.each([
-    [now - 10_000, "now"],
+    [now - 10_000, "just now"],
     [now - 5 * 60_000, "5 minutes ago"],
     [now - 3 * 3_600_000, "3 hours ago"],
     [now - 24 * 3_600_000, "yesterday"],

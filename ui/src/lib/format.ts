@@ -4,7 +4,7 @@
  * Sizes are decimal (1 kB = 1,000 bytes), as drives are sold and as file managers of today show them. Everything goes
  * through `Intl`, so units follow the language. Deliberately not here: sentences (text/en).
  */
-import { LANGUAGE } from "../text/text";
+import { LANGUAGE, t } from "../text/text";
 
 const SIZE_UNITS = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte", "petabyte"] as const;
 const STEP = 1000;
@@ -74,11 +74,11 @@ const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
 
-/** A moment as seen from now: "now", "5 minutes ago", "yesterday", and the date once it is older than a month. */
+/** A moment as seen from now: "just now", "5 minutes ago", "yesterday", and the date once it is older than a month. */
 export function formatRelative(moment: number, now: number): string {
   const difference = moment - now;
   const size = Math.abs(difference);
-  if (size < 45_000) return relative.format(0, "second");
+  if (size < 45_000) return t("time.just_now");
   if (size < HOUR_MS - 30_000) return relative.format(Math.round(difference / MINUTE_MS), "minute");
   if (size < DAY_MS - HOUR_MS / 2) return relative.format(Math.round(difference / HOUR_MS), "hour");
   if (size < 30 * DAY_MS) return relative.format(Math.round(difference / DAY_MS), "day");

@@ -3,6 +3,7 @@ import type { Catalogue } from "../catalogue";
 
 export const browse = {
   "timeline.label": "Snapshots along time",
+  "timeline.legend": "Each column is a snapshot, as high as what it added",
   "timeline.point": "{when}, {size} added",
   "timeline.shown": "Shown: {when}",
   "timeline.added": "{size} added",

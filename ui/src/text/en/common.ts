@@ -31,6 +31,8 @@ export const common = {
   "common.optional": "optional",
   "common.progress": "Progress",
 
+  "time.just_now": "just now",
+
   "count.bytes": { one: "{count} byte", other: "{count} bytes" },
   "count.files": { one: "{count} file", other: "{count} files" },
   "count.folders": { one: "{count} folder", other: "{count} folders" },
