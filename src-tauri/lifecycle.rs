@@ -4,7 +4,7 @@
 //! 2. Otherwise, while work runs, closing hides it too, and the program ends when the work is done: a backup is never
 //!    cut off because somebody tidied the screen.
 //! 3. Otherwise closing ends the program.
-//! 4. "Quit" ends it always; the engine's leases and checkpoints make that safe.
+//! 4. "Quit" ends it always: what runs is stopped in order, and what it had done is kept.
 //!
 //! Deliberately not here: what work is (`notices` counts it).
 
@@ -88,11 +88,17 @@ pub fn on_window_event(window: &Window, event: &WindowEvent) {
     }
 }
 
-/// The dock icon on macOS brings the window back.
-pub fn on_run_event(_app: &AppHandle, _event: RunEvent) {
-    #[cfg(target_os = "macos")]
-    if let RunEvent::Reopen { .. } = _event {
-        window::show(_app);
+/// The end of the program stops the work in order; the dock icon on macOS brings the window back.
+pub fn on_run_event(app: &AppHandle, event: RunEvent) {
+    match event {
+        RunEvent::Exit => {
+            if let Some(api) = app.try_state::<SharedApi>() {
+                api.stop();
+            }
+        }
+        #[cfg(target_os = "macos")]
+        RunEvent::Reopen { .. } => window::show(app),
+        _ => {}
     }
 }
 

@@ -20,7 +20,9 @@ mod window;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use keepwell_api::Api;
+use keepwell_api::{Api, ApiError};
+use tauri::Manager;
+use tauri_plugin_dialog::{DialogExt, MessageDialogKind};
 
 use crate::lifecycle::Lifecycle;
 
@@ -63,11 +65,15 @@ fn main() -> ExitCode {
     }
 }
 
-/// Opens the state, then the window. The page shows itself only when there is something behind it to ask.
+/// Opens the state, then the window. Where the state can not be opened there is nothing to show but the reason.
 fn setup(app: &tauri::AppHandle) -> Result<(), Box<dyn std::error::Error>> {
-    use tauri::Manager;
-
-    let api: SharedApi = Arc::new(Api::open(keepwell_api::OpenOptions::from_environment())?);
+    let api: SharedApi = match Api::open(keepwell_api::OpenOptions::from_environment()) {
+        Ok(api) => Arc::new(api),
+        Err(error) => {
+            cannot_start(app, &error);
+            return Ok(());
+        }
+    };
     app.manage(api.clone());
     app.manage(bridge::Subscription::default());
     app.manage(Lifecycle::new(tray::create(app)));
@@ -75,4 +81,19 @@ fn setup(app: &tauri::AppHandle) -> Result<(), Box<dyn std::error::Error>> {
     window::open(app)?;
     notices::watch(app.clone(), api);
     Ok(())
+}
+
+/// Says why, in a dialog and where the program was started from, and ends when the person has read it.
+fn cannot_start(app: &tauri::AppHandle, error: &ApiError) {
+    let reason = match &error.hint {
+        Some(hint) => format!("{}\n\n{hint}", error.message),
+        None => error.message.clone(),
+    };
+    eprintln!("{}: {reason}", texts::CANNOT_START);
+    let ends = app.clone();
+    app.dialog()
+        .message(reason)
+        .title(texts::CANNOT_START)
+        .kind(MessageDialogKind::Error)
+        .show(move |_read| ends.exit(1));
 }
