@@ -47,7 +47,7 @@ def entry(name, kind, **more):
 
 
 class HandMade:
-    """A repository with the password "by hand" and a new pack for every group."""
+    """A repository with the password "made by hand" and a new pack for every group."""
 
     def __init__(self, folder):
         self.folder, self.id = Path(folder), os.urandom(16)
@@ -55,7 +55,7 @@ class HandMade:
         self.packs, self.segment_of_all = [], []
         for name in ("keys", "packs", "index", "snapshots"):
             (self.folder / name).mkdir(parents=True)
-        self.slot(b"by hand", 1)
+        self.slot(b"made by hand", 1)
         ring = {0: 1, 1: self.id, 2: self.id_key, 3: os.urandom(32), 4: [list(pair) for pair in self.epochs.items()]}
         for _ in range(2):
             self.sealed(3, "keys/ring-", [(6, cbor2.dumps(ring))])

@@ -34,7 +34,7 @@ def run(command, password, home=None):
     return subprocess.run(list(map(str, command)), env=environment, capture_output=True, text=True)
 
 
-def reader(*arguments, password="by hand"):
+def reader(*arguments, password="made by hand"):
     return run([sys.executable, HERE / "keepwell_reader.py", *arguments], password)
 
 
@@ -103,6 +103,16 @@ def make_odd_things(root):
             pass  # Not on every file system; `scan` sees what is there.
 
 
+def program(home, *arguments):
+    """Runs Keepwell itself; what it printed."""
+    if not Path(PROGRAM).exists():
+        raise AssertionError(f"{PROGRAM} is not there: build Keepwell, or set KEEPWELL_BIN")
+    done = run([PROGRAM, *arguments], "made by hand", home)
+    if done.returncode != 0:
+        raise AssertionError(f"{arguments} ended with {done.returncode}: {done.stdout}{done.stderr}")
+    return done.stdout
+
+
 class Case(unittest.TestCase):
     maxDiff = None
 
@@ -110,23 +120,20 @@ class Case(unittest.TestCase):
         self.temporary = Path(tempfile.mkdtemp(prefix="keepwell-format-"))
         self.addCleanup(shutil.rmtree, self.temporary, ignore_errors=True)
 
-    def restored(self, repository, snapshot="latest", password="by hand", code=0):
+    def restored(self, repository, snapshot="latest", password="made by hand", code=0):
         """Restores; the folder, and what the reader said."""
         target = Path(tempfile.mkdtemp(dir=self.temporary)) / "target"
         done = reader("restore", repository, snapshot, target, password=password)
         self.assertEqual(done.returncode, code, done.stderr)
         return target, done.stderr
 
-    def refused(self, words, *arguments, password="by hand"):
+    def refused(self, words, *arguments, password="made by hand"):
         done = reader(*arguments, password=password)
         self.assertEqual((done.returncode, done.stdout), (2, ""), done.stderr)
         self.assertIn(words, done.stderr)
 
-    def program(self, *arguments, password="by hand"):
-        self.assertTrue(Path(PROGRAM).exists(), f"{PROGRAM} is not there: build Keepwell, or set KEEPWELL_BIN")
-        done = run([PROGRAM, *arguments], password, home=self.temporary / "home")
-        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
-        return done.stdout
+    def program(self, *arguments):
+        return program(self.temporary / "home", *arguments)
 
     def snapshots_by_keepwell(self):
         """Their ids, as Keepwell itself lists them."""
@@ -135,11 +142,19 @@ class Case(unittest.TestCase):
 
 
 class WhatKeepwellWrote(Case):
+    @classmethod
+    def setUpClass(cls):
+        """One repository for all: to make it takes the most time. Tests have copies."""
+        cls.made = Path(tempfile.mkdtemp(prefix="keepwell-format-"))
+        cls.addClassCleanup(shutil.rmtree, cls.made, ignore_errors=True)
+        make_tree(cls.made / "source")
+        program(cls.made / "home", "repository", "init", cls.made / "repository")
+        program(cls.made / "home", "backup", "run", "--repository", cls.made / "repository", cls.made / "source")
+
     def setUp(self):
         super().setUp()
-        self.source, self.repository = make_tree(self.temporary / "source"), self.temporary / "repository"
-        self.program("repository", "init", self.repository)
-        self.program("backup", "run", "--repository", self.repository, self.source)
+        self.source, self.repository = self.made / "source", self.temporary / "repository"
+        shutil.copytree(self.made / "repository", self.repository)
 
     def test_comes_back_byte_for_byte_also_without_the_index(self):
         first, _ = self.restored(self.repository)
@@ -156,17 +171,18 @@ class WhatKeepwellWrote(Case):
             self.assertLess((target / "source/sparse").stat().st_blocks * 512, 2 << 20)
 
     def test_each_snapshot_is_restored_as_it_was(self):
-        before = scan(self.source)
-        (self.source / "folder/new").write_text("new")
-        (self.source / "letter.txt").write_text("changed")
-        self.program("backup", "run", "--repository", self.repository, self.source)
+        changed = self.temporary / "source"
+        (changed / "folder").mkdir(parents=True)
+        (changed / "folder/new").write_text("new")
+        (changed / "letter.txt").write_text("changed")
+        self.program("backup", "run", "--repository", self.repository, changed)
         listed = [line.split()[0] for line in reader("list", self.repository).stdout.splitlines()]
         self.assertCountEqual(listed, self.snapshots_by_keepwell())
-        self.assertEqual(scan(self.restored(self.repository, listed[0])[0] / "source"), before)
-        self.assertEqual(scan(self.restored(self.repository, listed[1][:12])[0] / "source"), scan(self.source))
+        self.assertEqual(scan(self.restored(self.repository, listed[0])[0] / "source"), scan(self.source))
+        self.assertEqual(scan(self.restored(self.repository, listed[1][:12])[0] / "source"), scan(changed))
 
     def test_wrong_password_is_told(self):
-        self.refused("wrong password", "list", self.repository, password="By hand")
+        self.refused("wrong password", "list", self.repository, password="Made by hand")
 
     def test_a_changed_bit_is_found_wherever_it_is(self):
         for path in sorted((self.repository / "packs").glob("*/*")):
@@ -233,7 +249,7 @@ class WhatIsMadeByHand(Case):
         names = self.all_shapes()
         snapshot, = self.snapshots_by_keepwell()
         target = self.temporary / "by keepwell"
-        self.program("restore", "run", "--repository", self.repository, "--snapshot", snapshot, "--target", target)
+        self.program("restore", "run", "--repository", self.repository, "--target", target, snapshot)
         self.see_all_shapes(target, names)
 
     def test_names_that_lead_out_are_refused(self):
@@ -321,7 +337,7 @@ class WhatIsMadeByHand(Case):
     def test_newer_and_damaged_slots_do_not_stand_in_the_way(self):
         self.finish(self.made.file(b"a", b"a"))
         slot, = (self.repository / "keys").glob("slot-*")
-        self.made.slot(b"by hand", 1, derivation=9)
+        self.made.slot(b"made by hand", 1, derivation=9)
         (self.repository / f"keys/slot-{'0' * 64}").write_bytes(slot.read_bytes())
         self.restored(self.repository)
         slot.unlink()
