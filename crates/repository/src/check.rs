@@ -12,7 +12,7 @@ use keepwell_model::{ChunkId, Control, ObjectId, Phase};
 use parking_lot::Mutex;
 
 use crate::check_tree::TreeWalk;
-use crate::envelope::Operation;
+use crate::envelope::{ENVELOPE_KEY, Operation};
 use crate::error::{RepositoryError, Result};
 use crate::index::Index;
 use crate::keys::{self, KEYS_FOLDER, RING_COPIES};
@@ -34,6 +34,8 @@ pub struct CheckOptions {
 /// What a finding is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FindingKind {
+    /// The envelope, the repository's first file, can not be read.
+    Envelope,
     /// A key slot or ring can not be read.
     Key,
     /// An index segment can not be read.
@@ -144,6 +146,8 @@ pub(crate) struct Examination {
     pub(crate) packs_unknown: bool,
     /// Snapshots and key files whose bytes are not what was written.
     pub(crate) damaged_files: Vec<String>,
+    /// Whether the envelope's bytes are not what was written, or are not there.
+    pub(crate) envelope_damaged: bool,
     /// How many copies of the key ring are missing.
     pub(crate) missing_rings: usize,
     pub(crate) index_damaged: bool,
@@ -164,6 +168,7 @@ impl Repository {
         control.set_phase(Phase::Preparing);
         let mut found = Examination::default();
         let store = &*self.0.store;
+        self.examine_envelope(&mut found)?;
         self.examine_keys(&mut found)?;
         let loaded = self.reload_index()?;
         for trouble in &loaded.troubles {
@@ -177,6 +182,19 @@ impl Repository {
             found.report.push(Finding::new(FindingKind::Leftover, object.key, what));
         }
         Ok(found)
+    }
+
+    fn examine_envelope(&self, found: &mut Examination) -> Result<()> {
+        let fault = match self.read_envelope_afresh() {
+            Ok(envelope) if envelope == self.0.envelope => return Ok(()),
+            Ok(_) => RepositoryError::damaged(ENVELOPE_KEY, "it is of another repository"),
+            Err(RepositoryError::Damaged { why, .. }) => RepositoryError::damaged(ENVELOPE_KEY, why),
+            Err(error @ RepositoryError::Endpoint(_)) => error,
+            Err(error) => return Err(error),
+        };
+        found.envelope_damaged = matches!(fault, RepositoryError::Damaged { .. });
+        found.report.push(Finding::new(FindingKind::Envelope, trouble_path(&fault), fault.to_string()));
+        Ok(())
     }
 
     fn examine_keys(&self, found: &mut Examination) -> Result<()> {

@@ -106,6 +106,11 @@ impl KeyRing {
         &self.epochs[self.epochs.len() - 1]
     }
 
+    /// The repository it is of.
+    pub(crate) fn repository(&self) -> RepositoryId {
+        self.repository
+    }
+
     /// All epochs, the current one last.
     pub(crate) fn epochs(&self) -> &[Epoch] {
         &self.epochs
@@ -266,20 +271,21 @@ impl Slot {
         })
     }
 
-    /// The root key, if the secret is this slot's.
-    fn open(&self, secret: &[u8], repository: RepositoryId) -> Result<Option<Key>> {
+    /// The root key and the repository it is of, if the secret is this slot's.
+    fn open(&self, secret: &[u8], repository: Option<RepositoryId>) -> Result<Option<(Key, RepositoryId)>> {
         let header = Header { kind: FileKind::KeySlot, epoch: 0, object: self.info.id };
         let stretched = stretch(secret, &self.salt, self.cost, &self.path)?;
         let Ok((_, content)) = Self::cipher(header, &self.plain_part, &stretched).open(&self.frame) else {
             return Ok(None);
         };
         let content = Zeroizing::new(content);
-        if content.len() != 48 || content[32..] != *repository.as_bytes() {
-            return Err(RepositoryError::damaged(&self.path, "it belongs to another repository"));
+        let damaged = |why: &str| RepositoryError::damaged(&self.path, why);
+        let (root_key, id) = content.split_first_chunk::<32>().ok_or_else(|| damaged("it is cut short"))?;
+        let id = RepositoryId(id.try_into().map_err(|_| damaged("it does not hold what a slot holds"))?);
+        if repository.is_some_and(|repository| repository != id) {
+            return Err(damaged("it belongs to another repository"));
         }
-        let mut key = Key::default();
-        key.copy_from_slice(&content[..32]);
-        Ok(Some(key))
+        Ok(Some((Zeroizing::new(*root_key), id)))
     }
 }
 
@@ -406,8 +412,8 @@ pub(crate) fn remove(store: &dyn Store, id: ObjectId) -> Result<()> {
     Ok(store.delete(&slot_key(id))?)
 }
 
-/// Opens the keys with a password or recovery key.
-pub(crate) fn open(store: &dyn Store, repository: RepositoryId, secret: &Secret) -> Result<OpenKeys> {
+/// Opens the keys with a password or recovery key; without a repository, those of whichever the slot is of.
+pub(crate) fn open(store: &dyn Store, repository: Option<RepositoryId>, secret: &Secret) -> Result<OpenKeys> {
     let (slots, mut troubles) = read_slots(store)?;
     let recovery = secret.as_recovery_key();
     let tries = |slot: &Slot| -> Option<Zeroizing<Vec<u8>>> {
@@ -423,7 +429,7 @@ pub(crate) fn open(store: &dyn Store, repository: RepositoryId, secret: &Secret)
     for slot in order {
         let Some(bytes) = tries(slot) else { continue };
         match slot.open(&bytes, repository) {
-            Ok(Some(root_key)) => {
+            Ok(Some((root_key, repository))) => {
                 return Ok(OpenKeys { ring: open_ring(store, &root_key, repository)?, root_key });
             }
             Ok(None) => {}
@@ -505,9 +511,8 @@ mod tests {
                 }
                 if let Ok(slot) = Slot::parse(&bytes, &path) {
                     let is_cheap = slot.cost.memory_kib <= 64 && slot.cost.passes <= 4;
-                    let opened =
-                        if is_cheap { slot.open(b"secret", repository).ok().flatten() } else { None };
-                    assert!(opened.is_none_or(|opened| opened == root_key));
+                    let opened = if is_cheap { slot.open(b"secret", None).ok().flatten() } else { None };
+                    assert!(opened.is_none_or(|opened| opened == (root_key.clone(), repository)));
                 }
             }
         });

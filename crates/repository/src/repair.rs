@@ -1,5 +1,6 @@
 //! Mending what a check found: rebuild what can be rebuilt, keep what is left, say what is lost.
 //!
+//! - A damaged envelope: made anew from what the keys hold; the damaged one is set aside.
 //! - Damaged packs: groups that still open are packed anew; the damaged pack is set aside.
 //! - Indexes: made anew from the directories of all packs; the old segments are removed after the new one is durable.
 //! - Damaged snapshot records and key files: set aside; missing copies of the key ring: written.
@@ -10,12 +11,12 @@
 //! files stores the missing chunks anew.
 //! Repair wants to be alone: the engine's queue sees to that, and the command says so.
 
-use keepwell_endpoint::{Store, StoredObject};
+use keepwell_endpoint::{EndpointError, Store, StoredObject};
 use keepwell_model::{Control, ObjectId, Phase};
 
 use crate::check::{CheckOptions, CheckReport};
 use crate::codec::{Codec, Compressor};
-use crate::envelope::Operation;
+use crate::envelope::{ENVELOPE_KEY, Operation};
 use crate::error::{RepositoryError, Result};
 use crate::group;
 use crate::pack::{self, GroupFault, OpenedGroup, PackReader, PackSummary, PackWriter, pack_key};
@@ -54,6 +55,9 @@ impl Repository {
         let found = self.examine(options, control)?;
         control.set_phase(Phase::Finishing);
         self.mend_keys(found.missing_rings, &mut actions)?;
+        if found.envelope_damaged {
+            self.mend_envelope(&mut actions)?;
+        }
 
         let present = pack::list(store)?;
         let damaged_packs = found.damaged_packs;
@@ -135,6 +139,18 @@ impl Repository {
             Err(_) => reader.walk(&self.ring().id_key, save)?,
         }
         Ok((writer.map(PackWriter::finish).transpose()?, groups))
+    }
+
+    /// Makes the envelope anew; should the power fail in between, it is missing, which is mended like damage.
+    fn mend_envelope(&self, actions: &mut Vec<String>) -> Result<()> {
+        let store = &*self.0.store;
+        match set_aside(store, ENVELOPE_KEY) {
+            Ok(()) | Err(RepositoryError::Endpoint(EndpointError::NotFound { .. })) => {}
+            Err(error) => return Err(error),
+        }
+        self.restore_envelope()?;
+        actions.push(format!("{ENVELOPE_KEY}: made anew from the keys"));
+        Ok(())
     }
 
     /// Writes the copies of the key ring that are missing, before the damaged ones go.

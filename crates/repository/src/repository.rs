@@ -90,6 +90,8 @@ pub struct SnapshotListing {
 pub(crate) struct Inner {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) envelope: Envelope,
+    /// What is wrong with the envelope's file, if it had to be made up from the keys.
+    envelope_fault: Mutex<Option<String>>,
     pub(crate) keys: OpenKeys,
     pub(crate) chunker: Chunker,
     pub(crate) cache: Cache,
@@ -147,15 +149,42 @@ impl Repository {
         }
     }
 
-    /// Opens a repository with a password or the recovery key.
+    /// Opens a repository with a password or the recovery key. Without a readable envelope it can be read and repaired,
+    /// but not written to: all that is in the envelope is known from the keys.
     ///
     /// # Errors
-    /// No repository there, a newer one, the wrong password, or damage to the envelope or all keys.
+    /// No repository there, a newer one, the wrong password, or damage to all keys.
     pub fn open(store: Arc<dyn Store>, secret: &Secret) -> Result<Self> {
-        let envelope = read_envelope(&*store)?;
-        envelope.require(Operation::Read, &format!("{}/{ENVELOPE_KEY}", store.describe()))?;
-        let keys = keys::open(&*store, envelope.repository, secret)?;
-        Ok(Self::assemble(store, envelope, keys))
+        match read_envelope(&*store) {
+            Ok(envelope) => {
+                envelope.require(Operation::Read, &format!("{}/{ENVELOPE_KEY}", store.describe()))?;
+                let keys = keys::open(&*store, Some(envelope.repository), secret)?;
+                Ok(Self::assemble(store, envelope, keys))
+            }
+            Err(fault @ RepositoryError::Damaged { .. }) => Self::open_without_envelope(store, secret, fault),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn open_without_envelope(store: Arc<dyn Store>, secret: &Secret, fault: RepositoryError) -> Result<Self> {
+        let slots = keys::list(&*store).map_or_else(|_| Vec::new(), |(slots, _)| slots);
+        let keys = match keys::open(&*store, None, secret) {
+            Ok(keys) => keys,
+            Err(error @ RepositoryError::WrongPassword { .. }) if !slots.is_empty() => return Err(error),
+            // Nothing there says that it ever was a repository.
+            Err(_) => return Err(fault),
+        };
+        let envelope = Envelope {
+            format_version: FORMAT_VERSION,
+            repository: keys.ring.repository(),
+            created_seconds: slots.first().map_or(0, |slot| slot.created_seconds),
+            required_features: [0; 4],
+        };
+        let repository = Self::assemble(store, envelope, keys);
+        if let RepositoryError::Damaged { why, .. } = fault {
+            *repository.0.envelope_fault.lock() = Some(why);
+        }
+        Ok(repository)
     }
 
     fn assemble(store: Arc<dyn Store>, envelope: Envelope, keys: OpenKeys) -> Self {
@@ -163,6 +192,7 @@ impl Repository {
         Self(Arc::new(Inner {
             store,
             envelope,
+            envelope_fault: Mutex::default(),
             keys,
             chunker,
             cache: Cache::default(),
@@ -201,7 +231,24 @@ impl Repository {
     }
 
     pub(crate) fn require(&self, operation: Operation) -> Result<()> {
-        self.0.envelope.require(operation, &format!("{}/{ENVELOPE_KEY}", self.describe()))
+        let path = format!("{}/{ENVELOPE_KEY}", self.describe());
+        match &*self.0.envelope_fault.lock() {
+            // It may have said that writers have to know more.
+            Some(why) if operation == Operation::Write => Err(RepositoryError::damaged(path, why)),
+            _ => self.0.envelope.require(operation, &path),
+        }
+    }
+
+    /// The envelope as it stands at the place now.
+    pub(crate) fn read_envelope_afresh(&self) -> Result<Envelope> {
+        read_envelope(&*self.0.store)
+    }
+
+    /// Writes the envelope, whose place has to be free.
+    pub(crate) fn restore_envelope(&self) -> Result<()> {
+        self.0.store.put(ENVELOPE_KEY, &self.0.envelope.to_bytes())?;
+        *self.0.envelope_fault.lock() = None;
+        Ok(())
     }
 
     /// The index, read when it is first needed.

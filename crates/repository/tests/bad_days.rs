@@ -342,3 +342,37 @@ fn what_a_newer_program_made_is_told_as_that_and_never_touched() {
         assert!(before.iter().all(|key| key.starts_with("index/") || store.get(key).is_some()), "{prefix}");
     }
 }
+
+#[test]
+fn without_its_envelope_a_repository_is_read_and_mended_but_not_written_to() {
+    for lost in [false, true] {
+        let store = MemoryStore::new();
+        let first = init(&store, "first").unwrap();
+        let id = back_up(&first);
+        let before = store.get("repository").unwrap();
+        if lost {
+            store.remove("repository");
+        } else {
+            store.alter("repository", |bytes| bytes[5..60].fill(7));
+        }
+        let wrong = Repository::open(Arc::new(store.clone()), &Secret::new("wrong"));
+        assert!(matches!(wrong, Err(RepositoryError::WrongPassword { .. })));
+        let repository = open(&store).unwrap();
+        assert!(is_whole(&repository, id));
+        let writer = Writer::begin(&repository, 1, &Arc::new(Control::new()));
+        assert!(matches!(writer, Err(RepositoryError::Damaged { .. })));
+        let kinds: Vec<_> = check(&repository, false).findings.iter().map(|finding| finding.kind).collect();
+        assert_eq!(kinds, [FindingKind::Envelope]);
+        assert_eq!(repair(&repository).findings, []);
+        assert_eq!(store.get("repository").unwrap(), before);
+        back_up(&repository);
+        assert!(is_whole(&open(&store).unwrap(), id));
+    }
+}
+
+#[test]
+fn a_folder_that_only_looks_like_a_repository_is_told_as_what_it_is() {
+    let store = MemoryStore::new();
+    store.insert("repository", b"a note of mine".to_vec());
+    assert!(matches!(open(&store), Err(RepositoryError::Damaged { .. })));
+}
