@@ -15,6 +15,9 @@ mod system;
 /// Drives that are looked at.
 const VOLUMES_LIMIT: usize = 64;
 
+/// Less room than this is no place for copies; what systems mount for themselves is often just some kilobytes.
+const ROOM_LEAST_BYTES: u64 = 1 << 30;
+
 /// Free and whole size of the file system a path is on, where the system tells.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Space {
@@ -37,6 +40,7 @@ pub(crate) fn removable() -> Vec<PathBuf> {
     let mut volumes = system::removable();
     volumes.sort();
     volumes.dedup();
+    volumes.retain(|path| system::space(path).free_bytes.is_none_or(|free| free >= ROOM_LEAST_BYTES));
     volumes.truncate(VOLUMES_LIMIT);
     volumes
 }
