@@ -19,6 +19,7 @@ use keepwell_repository::{Repository, RepositoryError, Writer};
 
 use crate::rules::{RuleError, RuleOptions, Rules};
 use crate::walk::Walk;
+use crate::walk_source::Avoid;
 
 /// How many sources one backup may have.
 pub const SOURCES_LIMIT: usize = 1000;
@@ -149,8 +150,10 @@ pub fn run_backup(
     control.set_phase(Phase::Scanning);
     let walk =
         Walk::new(repository, &writer, &rules, control, parent.as_ref().map(|(_, snapshot)| &**snapshot));
-    let avoid = walk.identities(&request.avoid);
-    let (root_pages, counts) = walk.run(&sources, avoid, request.threads.readers)?;
+    let walked = match walk.run(sources, Avoid::new(&request.avoid), request.threads.readers) {
+        Ok(walked) => walked,
+        Err(error) => return Err(first_cause(error, writer)),
+    };
 
     control.set_phase(Phase::Finishing);
     let committed = writer.finish()?;
@@ -158,7 +161,7 @@ pub fn run_backup(
         added_bytes: committed.statistics.added_bytes,
         stored_bytes: committed.statistics.stored_bytes,
         problems: control.problems().total,
-        ..counts
+        ..walked.counts
     };
     let snapshot = Snapshot {
         started,
@@ -167,8 +170,8 @@ pub fn run_backup(
         user: request.user.clone(),
         system: request.system.clone(),
         program: request.program.clone(),
-        sources: sources.into_iter().map(|(_, source)| source).collect(),
-        root_pages,
+        sources: walked.sources,
+        root_pages: walked.root_pages,
         parent: parent.map(|(id, _)| id),
         plan: request.plan,
         tags: request.tags.clone(),
@@ -177,6 +180,17 @@ pub fn run_backup(
     control.checkpoint().map_err(RepositoryError::from)?;
     let id = committed.write_snapshot(&snapshot)?;
     Ok(BackupOutcome { id, snapshot })
+}
+
+/// A reading thread only sees that the run was stopped; why is known to the writer (a full disk, a drive that is gone).
+fn first_cause(error: BackupError, writer: Writer) -> BackupError {
+    if !matches!(error, BackupError::Repository(RepositoryError::Stopped { .. })) {
+        return error;
+    }
+    match writer.finish() {
+        Err(cause) if !matches!(cause, RepositoryError::Stopped { .. }) => cause.into(),
+        _ => error,
+    }
 }
 
 fn report_index(writer: &Writer, control: &Control) {

@@ -14,6 +14,8 @@ use keepwell_repository::{ChunkSink, Repository, RepositoryError};
 const BUFFER_BYTES: usize = 2 * MAXIMUM_BYTES;
 /// Holes are worth keeping from this size on: below, zeros compress to nothing.
 const HOLE_MINIMUM_BYTES: u64 = 64 << 10;
+/// How much more than a file was said to hold is read of it.
+const GROWTH_LIMIT_BYTES: u64 = 64 << 20;
 static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
 
 /// Why a file was not read to its end.
@@ -80,7 +82,8 @@ impl FileReader {
                 run.add_hole(size_bytes - run.position, control)?;
             }
         } else {
-            self.read_data(file, 0..u64::MAX, &mut run, control)?;
+            // Not to the end of a file that grows as fast as it is read: there is none.
+            self.read_data(file, 0..size_bytes.saturating_add(GROWTH_LIMIT_BYTES), &mut run, control)?;
         }
         let hash = ContentHash(*run.hasher.finalize().as_bytes());
         Ok((Content { hash, pieces: run.pieces }, run.position))

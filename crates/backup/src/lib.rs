@@ -20,6 +20,8 @@ mod restore_verify;
 mod restore_walk;
 pub mod rules;
 mod walk;
+mod walk_item;
+mod walk_source;
 
 pub use backup::{BackupError, BackupOutcome, BackupRequest, ParentChoice, Threads, run_backup};
 pub use compare::{Change, Difference, compare};

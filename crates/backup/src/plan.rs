@@ -37,7 +37,7 @@ pub fn is_unchanged(seen: &Seen, old: &Entry, parent_started: Timestamp) -> bool
 }
 
 /// Whether a time is too close to the parent's beginning, or after it, to tell later changes from earlier ones.
-fn is_racy(time: Timestamp, parent_started: Timestamp) -> bool {
+pub(crate) fn is_racy(time: Timestamp, parent_started: Timestamp) -> bool {
     let latest = if time.nanoseconds == 0 {
         Timestamp { seconds: time.seconds.saturating_add(COARSE_SECONDS), nanoseconds: 0 }
     } else {

@@ -5,7 +5,6 @@
 //! Invariant: pure; what the rules need to know of a file is handed in.
 
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
-use keepwell_model::RelativePath;
 
 /// The file that marks a folder as a cache (<https://bford.info/cachedir/>).
 pub const CACHE_TAG_NAME: &[u8] = b"CACHEDIR.TAG";
@@ -73,9 +72,9 @@ impl Rules {
 
     /// Whether a pattern leaves this path out. What lies in a folder that is left out is never asked for.
     #[must_use]
-    pub fn excludes(&self, path: &RelativePath, is_folder: bool) -> bool {
+    pub fn excludes(&self, path: &[u8], is_folder: bool) -> bool {
         let Some(patterns) = &self.patterns else { return false };
-        let text = String::from_utf8_lossy(path.as_bytes());
+        let text = String::from_utf8_lossy(path);
         patterns.matched(&*text, is_folder).is_ignore()
     }
 
@@ -102,7 +101,7 @@ mod tests {
     }
 
     fn excludes(rules: &Rules, path: &str, is_folder: bool) -> bool {
-        rules.excludes(&RelativePath::parse(path.as_bytes()).unwrap(), is_folder)
+        rules.excludes(path.as_bytes(), is_folder)
     }
 
     #[test]
@@ -120,13 +119,12 @@ mod tests {
 
     #[test]
     fn a_pattern_that_can_not_be_read_is_told() {
-        let options = RuleOptions { exclude: vec!["a[".into()], ..Default::default() };
-        assert_eq!(Rules::new(&options).unwrap_err().pattern, "a[");
+        let options = RuleOptions { exclude: vec!["[z-a]".into()], ..Default::default() };
+        assert_eq!(Rules::new(&options).unwrap_err().pattern, "[z-a]");
     }
 
     #[test]
     fn names_that_are_not_text_match_by_their_text_part() {
-        let path = RelativePath::parse(b"caf\xe9.tmp").unwrap();
-        assert!(rules(&["*.tmp"]).excludes(&path, false));
+        assert!(rules(&["*.tmp"]).excludes(b"caf\xe9.tmp", false));
     }
 }

@@ -9,54 +9,50 @@
 //! 2. What can not be read is a problem and is left out; the rest goes on.
 //! 3. A file is taken over only if all its chunks are stored where they can be read.
 //!
-//! Deliberately not here: the decision itself (`plan`), chunks (`file_reader`).
+//! Deliberately not here: the decision itself (`plan`), sources and what is
+//! never one (`walk_source`), single files and links (`walk_item`), chunks (`file_reader`).
 
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use keepwell_endpoint::EndpointError;
-use keepwell_endpoint::local::{Accounts, Folder, Stat};
+use keepwell_endpoint::local::{Accounts, Folder, NamedItem, Stat};
 use keepwell_model::{
-    ChunkId, Content, Control, Entry, EntryKind, Metadata, Piece, Problem, RelativePath, Snapshot,
-    SnapshotSource, SnapshotStatistics, Timestamp,
+    ChunkId, Control, Entry, EntryKind, Problem, Snapshot, SnapshotSource, SnapshotStatistics, Timestamp,
 };
 use keepwell_repository::{Repository, RepositoryError, Writer};
 use parking_lot::{Condvar, Mutex};
 
 use crate::backup::BackupError;
-use crate::file_reader::{FileReader, ReadError};
-use crate::plan::{self, Seen};
+use crate::file_reader::FileReader;
+use crate::plan;
 use crate::rules::{CACHE_TAG_NAME, CACHE_TAG_SIGNATURE, Rules};
+use crate::walk_item::Linked;
+use crate::walk_source::Avoid;
 
 /// Deeper trees are told as a problem.
 const DEPTH_LIMIT: usize = 16_384;
 /// A folder's files are read in batches, so that several threads can share a large folder.
 const BATCH_FILES: usize = 256;
 const BATCH_BYTES: u64 = 32 << 20;
-/// Reading a file again because it changed meanwhile: as often as this, and only up to this size.
-const READ_ATTEMPTS: usize = 3;
-const READ_AGAIN_LIMIT_BYTES: u64 = 64 << 20;
 const STACK_BYTES: usize = 8 << 20;
 
 /// A folder whose entries are being gathered.
-struct Node {
+pub(crate) struct Node {
     parent: Option<Arc<Node>>,
-    folder: Folder,
-    /// Relative to the source; kept only where rules ask for it.
-    path: RelativePath,
+    pub(crate) folder: Folder,
     file_system: u64,
     entry: Mutex<Entry>,
-    entries: Mutex<Vec<Entry>>,
+    pub(crate) entries: Mutex<Vec<Entry>>,
     /// Parts still open: itself, its folders, its batches of files.
     open_parts: AtomicUsize,
 }
 
-struct FileTask {
-    entry: Entry,
-    stat: Stat,
-    old: Option<Entry>,
+pub(crate) struct FileTask {
+    pub(crate) entry: Entry,
+    pub(crate) stat: Stat,
+    pub(crate) old: Option<Entry>,
 }
 
 enum Task {
@@ -73,37 +69,58 @@ struct Queue {
 }
 
 #[derive(Default)]
-struct Counts {
-    files: AtomicU64,
-    folders: AtomicU64,
-    others: AtomicU64,
-    size_bytes: AtomicU64,
-    new: AtomicU64,
-    changed: AtomicU64,
-    unchanged: AtomicU64,
+pub(crate) struct Counts {
+    pub(crate) files: AtomicU64,
+    pub(crate) folders: AtomicU64,
+    pub(crate) others: AtomicU64,
+    pub(crate) size_bytes: AtomicU64,
+    pub(crate) new: AtomicU64,
+    pub(crate) changed: AtomicU64,
+    pub(crate) unchanged: AtomicU64,
+}
+
+/// What a walk found.
+pub(crate) struct Walked {
+    /// The pages of the top folder.
+    pub(crate) root_pages: Vec<ChunkId>,
+    /// The sources that could be read.
+    pub(crate) sources: Vec<SnapshotSource>,
+    /// The counts.
+    pub(crate) counts: SnapshotStatistics,
 }
 
 /// One walk over all sources.
 pub(crate) struct Walk<'a> {
     repository: &'a Repository,
-    writer: &'a Writer,
+    pub(crate) writer: &'a Writer,
     rules: &'a Rules,
-    control: &'a Control,
-    parent: Option<&'a Snapshot>,
-    parent_started: Timestamp,
+    pub(crate) control: &'a Control,
+    pub(crate) parent: Option<&'a Snapshot>,
+    pub(crate) parent_started: Timestamp,
     queue: Mutex<Queue>,
     changed: Condvar,
     failure: Mutex<Option<BackupError>>,
-    roots: Mutex<Vec<Entry>>,
-    /// Content of files with several names, by file system and inode.
-    links: Mutex<HashMap<(u64, u64), Content>>,
-    file_systems: Mutex<Vec<u64>>,
-    accounts: Accounts,
-    avoid: Vec<(u64, u64)>,
-    counts: Counts,
+    pub(crate) roots: Mutex<Vec<Entry>>,
+    /// What was read of files with several names, by file system and inode.
+    pub(crate) links: Mutex<HashMap<(u64, u64), Linked>>,
+    pub(crate) file_systems: Mutex<Vec<u64>>,
+    pub(crate) accounts: Accounts,
+    pub(crate) avoid: Avoid,
+    pub(crate) counts: Counts,
 }
 
-fn bump(counter: &AtomicU64) {
+/// Stops the walk if the thread it lives in breaks off: the others would wait for its part for ever.
+struct StopOnPanic<'walk, 'a>(&'walk Walk<'a>);
+
+impl Drop for StopOnPanic<'_, '_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.stop(RepositoryError::Stopped { why: "a reading thread broke off".into() }.into());
+        }
+    }
+}
+
+pub(crate) fn bump(counter: &AtomicU64) {
     counter.fetch_add(1, Ordering::Relaxed);
 }
 
@@ -129,29 +146,23 @@ impl<'a> Walk<'a> {
             links: Mutex::default(),
             file_systems: Mutex::default(),
             accounts: Accounts::new(),
-            avoid: Vec::new(),
+            avoid: Avoid::default(),
             counts: Counts::default(),
         }
     }
 
-    /// File system and inode of folders, by which they are known again wherever they turn up.
-    pub(crate) fn identities(&self, folders: &[PathBuf]) -> Vec<(u64, u64)> {
-        let stats = folders.iter().filter_map(|path| Folder::open(path).ok()?.stat_self().ok());
-        stats.filter(|stat| stat.inode != 0).map(|stat| (stat.file_system, stat.inode)).collect()
-    }
-
-    /// Walks the sources. Gives the pages of the top folder and the counts.
+    /// Walks the sources. Gives the pages of the top folder, those sources that are in it, and the counts.
     pub(crate) fn run(
         mut self,
-        sources: &[(PathBuf, SnapshotSource)],
-        avoid: Vec<(u64, u64)>,
+        mut sources: Vec<(PathBuf, SnapshotSource)>,
+        avoid: Avoid,
         readers: usize,
-    ) -> Result<(Vec<ChunkId>, SnapshotStatistics), BackupError> {
+    ) -> Result<Walked, BackupError> {
         self.avoid = avoid;
         let old_roots = self.old_roots();
         let mut reader = FileReader::new(self.repository, self.writer.sink()?);
         let mut trouble = None;
-        for (path, source) in sources {
+        for (path, source) in &sources {
             // The parent's entry of the same path, under whatever name it hangs there.
             let old = self
                 .parent
@@ -167,6 +178,7 @@ impl<'a> Walk<'a> {
         std::thread::scope(|scope| {
             for _ in 0..readers.max(1) {
                 let work = || {
+                    let _guard = StopOnPanic(&self);
                     if let Err(error) = self.work() {
                         self.stop(error);
                     }
@@ -187,7 +199,8 @@ impl<'a> Walk<'a> {
         }
         self.control.set_total_known();
         roots.sort_by(|a, b| a.name.cmp(&b.name));
-        let pages = self.writer.write_folder(&roots)?;
+        sources.retain(|(_, source)| roots.iter().any(|entry| entry.name == source.root));
+        let root_pages = self.writer.write_folder(&roots)?;
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let counts = SnapshotStatistics {
             files: count(&self.counts.files),
@@ -199,7 +212,7 @@ impl<'a> Walk<'a> {
             files_unchanged: count(&self.counts.unchanged),
             ..SnapshotStatistics::default()
         };
-        Ok((pages, counts))
+        Ok(Walked { root_pages, sources: sources.into_iter().map(|(_, source)| source).collect(), counts })
     }
 
     fn old_roots(&self) -> Vec<Entry> {
@@ -209,58 +222,6 @@ impl<'a> Walk<'a> {
     /// A folder of the parent snapshot; where it can not be read, everything in it is simply read anew.
     fn old_entries(&self, pages: &[ChunkId]) -> Vec<Entry> {
         self.repository.read_folder(pages).unwrap_or_default()
-    }
-
-    /// Puts a source on the stack, or reads it at once if it is a file.
-    fn start_source(
-        &self,
-        path: &std::path::Path,
-        root: &[u8],
-        old: Option<Entry>,
-        reader: &mut FileReader,
-    ) -> Result<Result<(), EndpointError>, BackupError> {
-        match Folder::open(path) {
-            Ok(folder) => {
-                let stat = match folder.stat_self() {
-                    Ok(stat) => stat,
-                    Err(error) => return Ok(Err(error)),
-                };
-                let entry = self.entry(root.to_vec(), &stat);
-                let node = self.node(None, folder, entry, &stat, old.as_ref());
-                self.list(&node, old, reader)?;
-                Ok(Ok(()))
-            }
-            Err(folder_error) => {
-                let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
-                    return Ok(Err(folder_error));
-                };
-                let name = name.as_encoded_bytes();
-                let folder = match Folder::open(parent) {
-                    Ok(folder) => folder,
-                    Err(_) => return Ok(Err(folder_error)),
-                };
-                match folder.stat(name) {
-                    Ok(stat) if stat.kind != EntryKind::Folder => {
-                        let mut entry = self.entry(name.to_vec(), &stat);
-                        self.control.add_total(1, entry.size_bytes);
-                        if stat.kind == EntryKind::File {
-                            let file = FileTask { entry, stat, old };
-                            let Some(read) = self.file(&folder, file, reader)? else {
-                                return Ok(Err(folder_error));
-                            };
-                            entry = read;
-                        } else {
-                            entry = self.other(&folder, entry);
-                        }
-                        entry.name = root.to_vec();
-                        self.roots.lock().push(entry);
-                        Ok(Ok(()))
-                    }
-                    Ok(_) => Ok(Err(folder_error)),
-                    Err(error) => Ok(Err(error)),
-                }
-            }
-        }
     }
 
     fn stop(&self, error: BackupError) {
@@ -322,7 +283,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn node(
+    pub(crate) fn node(
         &self,
         parent: Option<Arc<Node>>,
         folder: Folder,
@@ -330,7 +291,12 @@ impl<'a> Walk<'a> {
         stat: &Stat,
         old: Option<&Entry>,
     ) -> Arc<Node> {
-        match old.filter(|old| old.kind == EntryKind::Folder && old.identity == entry.identity) {
+        let is_known = |old: &&Entry| {
+            old.kind == EntryKind::Folder
+                && old.identity == entry.identity
+                && !plan::is_racy(old.identity.changed, self.parent_started)
+        };
+        match old.filter(is_known) {
             Some(old) => entry.metadata.extended_attributes.clone_from(&old.metadata.extended_attributes),
             None => match folder.extended_attributes_self() {
                 Ok(attributes) => entry.metadata.extended_attributes = attributes,
@@ -339,14 +305,9 @@ impl<'a> Walk<'a> {
                 }
             },
         }
-        let path = match &parent {
-            Some(parent) if self.rules.has_patterns() => parent.path.join(&entry.name).unwrap_or_default(),
-            _ => RelativePath::root(),
-        };
         Arc::new(Node {
             parent,
             folder,
-            path,
             file_system: stat.file_system,
             entry: Mutex::new(entry),
             entries: Mutex::default(),
@@ -380,10 +341,15 @@ impl<'a> Walk<'a> {
 
     /// Lists a folder, takes over what is unchanged, reads the first batch of the rest, and leaves the others and the
     /// folders in it as tasks.
-    fn list(&self, node: &Arc<Node>, old: Option<Entry>, reader: &mut FileReader) -> Result<(), BackupError> {
+    pub(crate) fn list(
+        &self,
+        node: &Arc<Node>,
+        old: Option<Entry>,
+        reader: &mut FileReader,
+    ) -> Result<(), BackupError> {
         bump(&self.counts.folders);
         self.control.set_current(node.folder.path().as_bytes());
-        let mut names = match node.folder.names() {
+        let names = match node.folder.names() {
             Ok(names) => names,
             Err(error) => {
                 self.problem(
@@ -393,12 +359,13 @@ impl<'a> Walk<'a> {
                 Vec::new()
             }
         };
-        names.sort();
+        let names = in_order(names);
         let is_cache = self.rules.exclude_caches && self.is_cache(&node.folder, &names);
         let mut old = old.map(|old| self.old_entries(&old.pages)).unwrap_or_default().into_iter().peekable();
         let mut folders = Vec::new();
         let mut files = Vec::new();
-        let mut total_bytes = 0;
+        let mut total_bytes = 0_u64;
+        let mut prefix = if self.rules.has_patterns() { prefix(node) } else { Vec::new() };
         for item in names {
             if is_cache && item.name != CACHE_TAG_NAME {
                 continue;
@@ -412,18 +379,20 @@ impl<'a> Walk<'a> {
                     continue;
                 }
             };
-            if self.is_left_out(node, &item.name, &stat) {
+            if self.is_left_out(node, &mut prefix, &item.name, &stat) {
                 continue;
             }
             let entry = self.entry(item.name, &stat);
-            total_bytes += entry.size_bytes;
             match stat.kind {
                 EntryKind::Folder => {
                     let (entry, old) = (Box::new(entry), old.map(Box::new));
                     folders.push(Task::Folder { parent: Arc::clone(node), entry, old });
                 }
-                EntryKind::File => files.push(FileTask { entry, stat, old }),
-                _ => node.entries.lock().push(self.other(&node.folder, entry)),
+                EntryKind::File => {
+                    total_bytes = total_bytes.saturating_add(entry.size_bytes);
+                    files.push(FileTask { entry, stat, old });
+                }
+                _ => node.entries.lock().extend(self.other(&node.folder, entry)),
             }
         }
         self.control.add_total((folders.len() + files.len()) as u64, total_bytes);
@@ -451,7 +420,7 @@ impl<'a> Walk<'a> {
         self.part_done(Arc::clone(node))
     }
 
-    fn is_cache(&self, folder: &Folder, names: &[keepwell_endpoint::local::NamedItem]) -> bool {
+    fn is_cache(&self, folder: &Folder, names: &[NamedItem]) -> bool {
         if names.binary_search_by(|item| item.name.as_slice().cmp(CACHE_TAG_NAME)).is_err() {
             return false;
         }
@@ -462,9 +431,10 @@ impl<'a> Walk<'a> {
             .is_ok_and(|_| signature == *CACHE_TAG_SIGNATURE)
     }
 
-    fn is_left_out(&self, node: &Node, name: &[u8], stat: &Stat) -> bool {
+    /// `prefix` is the folder's path below its source with a slash at the end, and so again afterwards.
+    fn is_left_out(&self, node: &Node, prefix: &mut Vec<u8>, name: &[u8], stat: &Stat) -> bool {
         let is_folder = stat.kind == EntryKind::Folder;
-        if is_folder && self.avoid.contains(&(stat.file_system, stat.inode)) {
+        if is_folder && self.avoid.is(stat) {
             return true;
         }
         if self.rules.one_file_system && is_folder && stat.file_system != node.file_system {
@@ -473,219 +443,14 @@ impl<'a> Walk<'a> {
         if stat.kind == EntryKind::File && self.rules.excludes_size(stat.size_bytes) {
             return true;
         }
-        self.rules.has_patterns()
-            && node.path.join(name).is_ok_and(|path| self.rules.excludes(&path, is_folder))
-    }
-
-    fn entry(&self, name: Vec<u8>, stat: &Stat) -> Entry {
-        let mut entry = Entry::new(name, stat.kind);
-        let size_bytes =
-            if matches!(stat.kind, EntryKind::File | EntryKind::Symlink) { stat.size_bytes } else { 0 };
-        entry.size_bytes = size_bytes;
-        entry.metadata = Metadata {
-            user_name: self.accounts.user_name(stat.user_id),
-            group_name: self.accounts.group_name(stat.group_id),
-            ..stat.metadata()
-        };
-        entry.identity = stat.identity();
-        if stat.kind == EntryKind::File && stat.link_count > 1 && stat.inode != 0 {
-            entry.link_group = Some(self.link_group(stat));
-        }
-        entry.device = stat.device;
-        entry
-    }
-
-    /// A number that files with several names share: their inode, kept apart by file system where there are several.
-    fn link_group(&self, stat: &Stat) -> u64 {
-        let mut known = self.file_systems.lock();
-        let ordinal = known.iter().position(|known| *known == stat.file_system).unwrap_or_else(|| {
-            known.push(stat.file_system);
-            known.len() - 1
-        });
-        stat.inode ^ (ordinal as u64) << 48
-    }
-
-    /// Whether an unchanged file could be taken over from the parent snapshot; if so, that is done.
-    fn take_over(&self, node: &Node, file: &mut FileTask) -> bool {
-        let Some(old) = &mut file.old else { return false };
-        let stat = &file.stat;
-        let seen = Seen { size_bytes: stat.size_bytes, modified: stat.modified, identity: stat.identity() };
-        if self.parent.is_none() || !plan::is_unchanged(&seen, old, self.parent_started) {
+        if !self.rules.has_patterns() {
             return false;
         }
-        let Some(content) = old.content.take() else { return false };
-        let stored = content.pieces.iter().all(|piece| match piece {
-            Piece::Chunk { id, .. } => self.writer.is_stored(id),
-            Piece::Hole { .. } => true,
-        });
-        if !stored {
-            return false;
-        }
-        let mut entry = std::mem::replace(&mut file.entry, Entry::new(Vec::new(), EntryKind::File));
-        entry.metadata.extended_attributes = std::mem::take(&mut old.metadata.extended_attributes);
-        entry.content = Some(content);
-        self.control.add_done(1, entry.size_bytes);
-        bump(&self.counts.unchanged);
-        self.count_file(&entry);
-        node.entries.lock().push(entry);
-        true
-    }
-
-    fn count_file(&self, entry: &Entry) {
-        bump(&self.counts.files);
-        self.counts.size_bytes.fetch_add(entry.size_bytes, Ordering::Relaxed);
-    }
-
-    fn other(&self, folder: &Folder, mut entry: Entry) -> Entry {
-        bump(&self.counts.others);
-        if entry.kind == EntryKind::Symlink {
-            match folder.read_link(&entry.name) {
-                Ok(target) => {
-                    entry.size_bytes = target.len() as u64;
-                    entry.target = Some(target);
-                }
-                Err(error) => self.problem(&error, "Where the link points is missing from this snapshot."),
-            }
-        }
-        match folder.extended_attributes(&entry.name) {
-            Ok(attributes) => entry.metadata.extended_attributes = attributes,
-            Err(error) => self.problem(&error, "Its extended attributes are missing from this snapshot."),
-        }
-        entry
-    }
-
-    fn files(&self, node: &Node, files: Vec<FileTask>, reader: &mut FileReader) -> Result<(), BackupError> {
-        let mut entries = Vec::with_capacity(files.len());
-        for file in files {
-            self.control.checkpoint().map_err(RepositoryError::from)?;
-            entries.extend(self.file(&node.folder, file, reader)?);
-        }
-        node.entries.lock().append(&mut entries);
-        Ok(())
-    }
-
-    /// Reads one file; nothing where it can not be read.
-    fn file(
-        &self,
-        folder: &Folder,
-        file: FileTask,
-        reader: &mut FileReader,
-    ) -> Result<Option<Entry>, BackupError> {
-        let FileTask { mut entry, mut stat, old } = file;
-        let was_there = old.is_some();
-        let link = entry.link_group.map(|_| (stat.file_system, stat.inode));
-        if stat.size_bytes > READ_AGAIN_LIMIT_BYTES {
-            self.control.set_current(folder.path_of(&entry.name).as_bytes());
-        }
-        let linked = link.and_then(|link| self.links.lock().get(&link).cloned());
-        if let Some(content) = linked {
-            self.control.add_done(0, entry.size_bytes);
-            entry.content = Some(content);
-            // The first name read the attributes; they belong to the file, so this one has the same.
-            match folder.extended_attributes(&entry.name) {
-                Ok(attributes) => entry.metadata.extended_attributes = attributes,
-                Err(error) => self.problem(&error, "Its extended attributes are missing from this snapshot."),
-            }
-        } else {
-            let read = self.read_standing_still(folder, &mut entry, &mut stat, reader)?;
-            let Some(content) = read else {
-                self.control.add_done(1, 0);
-                return Ok(None);
-            };
-            if let Some(link) = link {
-                self.links.lock().insert(link, content.clone());
-            }
-            entry.content = Some(content);
-        }
-        self.control.add_done(1, 0);
-        bump(if was_there { &self.counts.changed } else { &self.counts.new });
-        self.count_file(&entry);
-        Ok(Some(entry))
-    }
-
-    /// Reads a file, again if it changed meanwhile. The entry then describes what was read.
-    fn read_standing_still(
-        &self,
-        folder: &Folder,
-        entry: &mut Entry,
-        stat: &mut Stat,
-        reader: &mut FileReader,
-    ) -> Result<Option<Content>, BackupError> {
-        for attempt in 1..=READ_ATTEMPTS {
-            let opened = folder.open_file(&entry.name);
-            let mut file = match opened {
-                Ok(file) => file,
-                Err(error) => {
-                    self.vanished_or_unreadable(&error);
-                    return Ok(None);
-                }
-            };
-            let read = reader.read(&mut file, stat.size_bytes, stat.allocated_bytes, self.control);
-            let (content, size_bytes) = match read {
-                Ok(read) => read,
-                Err(ReadError::File(error)) => {
-                    self.problem(&error, "The file could not be read, and is missing from this snapshot.");
-                    return Ok(None);
-                }
-                Err(ReadError::Repository(error)) => return Err(error.into()),
-            };
-            match file.extended_attributes() {
-                Ok(attributes) => entry.metadata.extended_attributes = attributes,
-                Err(error) => self.problem(&error, "Its extended attributes are missing from this snapshot."),
-            }
-            entry.size_bytes = size_bytes;
-            let after = match file.stat() {
-                Ok(after) => after,
-                Err(error) => {
-                    self.problem(&error, "It could not be seen whether the file changed while it was read.");
-                    return Ok(Some(content));
-                }
-            };
-            if after.kind != EntryKind::File {
-                let error = EndpointError::Unexpected {
-                    path: folder.path_of(&entry.name),
-                    why: "it is no longer a file".into(),
-                };
-                self.problem(&error, "It was replaced while it was read, and is missing from this snapshot.");
-                return Ok(None);
-            }
-            let stood_still = after.size_bytes == stat.size_bytes
-                && after.modified == stat.modified
-                && after.identity() == stat.identity()
-                && size_bytes == stat.size_bytes;
-            if stood_still {
-                return Ok(Some(content));
-            }
-            if attempt == READ_ATTEMPTS || after.size_bytes > READ_AGAIN_LIMIT_BYTES {
-                self.control.problem(Problem::new(
-                    folder.path_of(&entry.name),
-                    "The file changed while it was read. This snapshot holds it as it was read, which may be a mixture.",
-                    "another program was writing to it",
-                    "Back it up again when nothing writes to it.",
-                ));
-                return Ok(Some(content));
-            }
-            *stat = after;
-            let name = std::mem::take(&mut entry.name);
-            let link_group = entry.link_group;
-            *entry = self.entry(name, stat);
-            entry.link_group = link_group;
-        }
-        Ok(None)
-    }
-
-    fn vanished_or_unreadable(&self, error: &EndpointError) {
-        let what = if matches!(error, EndpointError::NotFound { .. }) {
-            "It vanished while the backup ran, and is missing from this snapshot."
-        } else {
-            "It could not be read, and is missing from this snapshot."
-        };
-        self.problem(error, what);
-    }
-
-    fn problem(&self, error: &EndpointError, what: &str) {
-        let why = error.to_string();
-        self.control.problem(Problem::new(error.path(), what, why, error.next_step()));
+        let length = prefix.len();
+        prefix.extend_from_slice(name);
+        let excluded = self.rules.excludes(prefix, is_folder);
+        prefix.truncate(length);
+        excluded
     }
 
     /// A part of a folder is done. Whoever was the last writes the folder, and so on upwards.
@@ -713,20 +478,56 @@ impl<'a> Walk<'a> {
     }
 }
 
+/// The names of a folder, sorted, each once: one that is changed while it is listed may be shown twice.
+fn in_order(mut names: Vec<NamedItem>) -> Vec<NamedItem> {
+    names.sort();
+    names.dedup_by(|one, other| one.name == other.name);
+    names
+}
+
+/// The path of a folder below its source, with a slash at the end; nothing for the source itself. Put together when it
+/// is needed: kept in every folder of a deep tree, it would take more memory than the tree.
+fn prefix(node: &Node) -> Vec<u8> {
+    let mut names = Vec::new();
+    let mut at = node;
+    while let Some(parent) = &at.parent {
+        names.push(at.entry.lock().name.clone());
+        at = parent;
+    }
+    let mut prefix = Vec::new();
+    for name in names.into_iter().rev() {
+        prefix.extend_from_slice(&name);
+        prefix.push(b'/');
+    }
+    prefix
+}
+
 /// Parts of a folder's files that several threads can share.
 fn into_batches(files: Vec<FileTask>) -> Vec<Vec<FileTask>> {
     let mut batches: Vec<Vec<FileTask>> = Vec::new();
-    let mut bytes = 0;
+    let mut bytes = 0_u64;
     for file in files {
         let full = batches.last().is_none_or(|batch| batch.len() >= BATCH_FILES || bytes >= BATCH_BYTES);
         if full {
             batches.push(Vec::new());
             bytes = 0;
         }
-        bytes += file.entry.size_bytes;
+        bytes = bytes.saturating_add(file.entry.size_bytes);
         if let Some(batch) = batches.last_mut() {
             batch.push(file);
         }
     }
     batches
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_was_listed_twice_is_there_once() {
+        let item = |name: &[u8], inode| NamedItem { name: name.to_vec(), kind: None, inode };
+        let names = in_order(vec![item(b"b", 1), item(b"a", 2), item(b"b", 3)]);
+        assert_eq!(names.iter().map(|item| &item.name[..]).collect::<Vec<_>>(), [b"a", b"b"]);
+    }
 }

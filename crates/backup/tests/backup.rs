@@ -1,6 +1,7 @@
 //! Backup runs on real folders: what is in a snapshot, what is taken over, what is told.
 
 #![cfg(unix)]
+#![allow(clippy::unwrap_used, reason = "a test that can not go on has failed")]
 
 use std::ffi::OsStr;
 use std::fs;
@@ -257,6 +258,61 @@ fn a_missing_source_is_told_and_the_others_go_on() {
     let (failed, _) = bench.run_at(&request, far_future());
     assert!(matches!(failed, Err(BackupError::Source(_))), "no empty snapshot of a source that is gone");
     assert_eq!(bench.repository.snapshots().unwrap().snapshots.len(), 1);
+}
+
+#[test]
+fn a_source_may_be_reached_through_a_link_whatever_it_is() {
+    let bench = Bench::new();
+    let place = |name: &str| bench.folder.path().join(name);
+    fs::write(bench.docs().join("a"), b"a").unwrap();
+    fs::write(place("single"), b"one file").unwrap();
+    symlink("docs", place("to docs")).unwrap();
+    symlink("single", place("to single")).unwrap();
+    symlink("nowhere", place("to nowhere")).unwrap();
+    let mut request = bench.request();
+    request.sources = ["to docs", "to single", "to nowhere"].map(place).to_vec();
+    let (outcome, control) = bench.run(&request);
+    assert_eq!(bench.content(&outcome, b"to docs/a"), b"a");
+    assert_eq!(bench.content(&outcome, b"to single"), b"one file");
+    assert!(bench.entry(&outcome, b"to nowhere").is_none());
+    assert_eq!(control.problems().total, 1);
+    // Only what is in the snapshot can be brought back to where it came from.
+    let roots: Vec<_> = outcome.snapshot.sources.iter().map(|source| source.root.clone()).collect();
+    assert_eq!(roots, [b"to docs".to_vec(), b"to single".to_vec()]);
+}
+
+#[test]
+fn the_repository_is_no_source() {
+    let bench = Bench::new();
+    symlink("repository", bench.folder.path().join("alias")).unwrap();
+    fs::write(bench.docs().join("a"), b"a").unwrap();
+    for name in ["repository", "repository/packs", "alias", "alias/packs"] {
+        let mut request = bench.request();
+        request.sources = vec![bench.folder.path().join(name)];
+        let (failed, _) = bench.run_at(&request, far_future());
+        assert!(matches!(failed, Err(BackupError::Source(_))), "{name}");
+        request.sources.push(bench.docs());
+        let (outcome, control) = bench.run(&request);
+        assert_eq!((outcome.snapshot.statistics.files, control.problems().total), (1, 1), "{name}");
+    }
+}
+
+#[test]
+fn patterns_are_matched_at_any_depth_and_progress_ends_where_it_should() {
+    let bench = Bench::new();
+    fs::create_dir_all(bench.docs().join("a/b/c")).unwrap();
+    for path in ["a/b/c/drop", "a/b/drop", "a/b/c/keep", "keep"] {
+        fs::write(bench.docs().join(path), b"x").unwrap();
+    }
+    symlink("elsewhere", bench.docs().join("a/link")).unwrap();
+    let mut request = bench.request();
+    request.rules.exclude = vec!["/a/b/c/drop".into()];
+    let (outcome, control) = bench.run(&request);
+    assert!(bench.entry(&outcome, b"docs/a/b/c/drop").is_none());
+    assert!(bench.entry(&outcome, b"docs/a/b/drop").is_some());
+    let progress = control.progress();
+    assert_eq!((progress.items_done, progress.bytes_done), (progress.items_total, progress.bytes_total));
+    assert_eq!(progress.items_total, 7);
 }
 
 #[test]
