@@ -27,6 +27,7 @@ use crate::restore_walk::{Root, Walk};
 const WORKERS_LIMIT: usize = 8;
 /// Left free on the target besides what is restored: folders, links and the file system's own needs.
 const SPARE_BYTES: u64 = 16 << 20;
+const HALF_BLOCK_BYTES: u64 = 2048;
 
 /// A restore could not begin, or had to end.
 #[derive(Debug, thiserror::Error)]
@@ -258,13 +259,17 @@ fn execute(
     if let Some(target) = target {
         // Known exactly where one batch holds it all; otherwise the snapshot's size is the most it can be, and only
         // where that is too much a look through everything is worth its time.
-        let bytes = if is_all { walk.counts.bytes } else { snapshot.statistics.size_bytes };
-        let check = |bytes| check_space(&target, bytes);
-        if let Err(error) = check(bytes) {
-            if is_all {
-                return Err(error);
+        let check = |counts: &RestoreCounts| check_space(&target, counts);
+        let most = RestoreCounts {
+            bytes: snapshot.statistics.size_bytes,
+            created: snapshot.statistics.files + snapshot.statistics.folders,
+            ..RestoreCounts::default()
+        };
+        match check(if is_all { &walk.counts } else { &most }) {
+            Err(RestoreError::NotEnoughSpace { .. }) if !is_all => {
+                check(&look_through(repository, snapshot, options, 0, 0, control, true)?.counts)?;
             }
-            check(look_through(repository, snapshot, options, 0, 0, control, true)?.counts.bytes)?;
+            result => result?,
         }
     }
     control.set_phase(Phase::Copying);
@@ -277,9 +282,14 @@ fn execute(
     refuse_unknown_paths(&walk)
 }
 
-fn check_space(target: &Folder, bytes: u64) -> Result<(), RestoreError> {
+fn check_space(target: &Folder, counts: &RestoreCounts) -> Result<(), RestoreError> {
+    if counts.bytes == 0 {
+        return Ok(());
+    }
     let free_bytes = target.free_bytes()?;
-    let needed_bytes = if bytes == 0 { 0 } else { bytes.saturating_add(SPARE_BYTES) };
+    // The last block of a file is half empty on average.
+    let blocks_bytes = counts.created.saturating_add(counts.replaced).saturating_mul(HALF_BLOCK_BYTES);
+    let needed_bytes = counts.bytes.saturating_add(blocks_bytes).saturating_add(SPARE_BYTES);
     if needed_bytes <= free_bytes {
         return Ok(());
     }

@@ -176,8 +176,7 @@ impl<'a> Executor<'a> {
             self.control.checkpoint()?;
             // Where the one above could not be made, that was told.
             if let Some(above) = new.above.folder() {
-                // Only its owner may look into it until it gets its own permissions, last.
-                match above.create_folder(&new.name, 0o700) {
+                match above.create_folder(&new.name, new.mode) {
                     Ok(folder) => new.place.made(folder),
                     Err(error) => {
                         self.stop_if_full(&error)?;

@@ -90,6 +90,8 @@ pub(crate) struct NewFolder {
     pub(crate) above: Arc<Place>,
     pub(crate) place: Arc<Place>,
     pub(crate) name: Vec<u8>,
+    /// The permissions it will have, with all rights for its owner, who has to fill it.
+    pub(crate) mode: u32,
 }
 
 /// A part of the work, in the order it has to be done in.
@@ -337,7 +339,7 @@ impl<'a> Walk<'a> {
         let keeps = decision.action == Action::Merge
             && self.options.overwrite == crate::restore_plan::Overwrite::Never;
         if chosen && !keeps {
-            frame.metadata = Some(entry.metadata);
+            frame.metadata = Some(entry.metadata.clone());
         }
         match decision.action {
             Action::Merge => match above.folder().map(|above| above.open_child(&entry.name)) {
@@ -353,7 +355,8 @@ impl<'a> Walk<'a> {
             },
             Action::Create => {
                 let place = Arc::clone(&frame.place);
-                batch.new_folders.push(NewFolder { above, place, name: entry.name });
+                let mode = entry.metadata.mode & 0o777 | 0o700;
+                batch.new_folders.push(NewFolder { above, place, name: entry.name, mode });
             }
             _ => {
                 frame.refused = true;
