@@ -6,7 +6,7 @@
  */
 import { createColumnHelper, tableFeatures, useTable, type ColumnDef } from "@tanstack/react-table";
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { useId, useRef, useState, type KeyboardEvent, type ReactNode } from "react";
+import { useEffect, useId, useRef, useState, type KeyboardEvent, type ReactNode } from "react";
 
 import { classes } from "../lib/classes";
 import { t } from "../text/text";
@@ -78,7 +78,10 @@ export function DataGrid<Row extends object>(props: DataGridProps<Row>) {
   });
   const items = virtualizer.getVirtualItems();
   const lastShown = items.at(-1)?.index ?? 0;
-  if (rows.length < total && lastShown >= rows.length - NEAR_ROWS && onMore) queueMicrotask(onMore);
+  const wantsMore = rows.length < total && lastShown >= rows.length - NEAR_ROWS;
+  useEffect(() => {
+    if (wantsMore) onMore?.();
+  }, [wantsMore, onMore, rows.length]);
 
   const activeIndex = Math.min(active, Math.max(0, modelRows.length - 1));
   const tracks = `${choosing ? "36px " : ""}${columns.map((column) => column.width).join(" ")}`;

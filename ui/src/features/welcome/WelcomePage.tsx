@@ -205,6 +205,9 @@ function FirstBackup({ started, manual }: { started: FirstRunStarted; manual: bo
   }
   return (
     <Notice tone={job.problems > 0 ? "warn" : "ok"} heading={t("welcome.done")}>
+      {job.result !== null && (
+        <p>{t("welcome.done_counts", { items: t("count.items", { count: job.result.items }), size: formatBytes(job.result.bytes), stored: formatBytes(job.result.bytesWritten) })}</p>
+      )}
       <p>{manual ? t("welcome.done_lead_manual") : t("welcome.done_lead")}</p>
       {job.problems > 0 && <p>{t("count.problems", { count: job.problems })}</p>}
     </Notice>

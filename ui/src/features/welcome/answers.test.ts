@@ -10,7 +10,7 @@ const suggestions: FolderSuggestions = {
     { kind: "pictures", path: path("/home/ana/Pictures"), exists: false, recommended: true },
     { kind: "downloads", path: path("/home/ana/Downloads"), exists: true, recommended: false },
   ],
-  volumes: [{ name: "USB", path: path("/media/usb"), proposed: path("/media/usb/Keepwell"), otherDevice: true, freeBytes: 1, totalBytes: 2 }],
+  volumes: [{ name: "USB", path: path("/media/usb"), proposed: path("/media/usb/Keepwell"), otherDevice: true, freeBytes: 4e9, totalBytes: 8e9 }],
 };
 
 describe("the three questions", () => {
@@ -18,6 +18,11 @@ describe("the three questions", () => {
     const answers = firstAnswers(suggestions);
     expect([...answers.ticked]).toEqual(["/home/ana/Documents"]);
     expect(destinationOf(answers)).toBe("/media/usb/Keepwell");
+  });
+
+  it("do not propose a place without room", () => {
+    const full = { ...suggestions, volumes: suggestions.volumes.map((volume) => ({ ...volume, freeBytes: 4096 })) };
+    expect(destinationOf(firstAnswers(full))).toBe("");
   });
 
   it("make the request", () => {

@@ -28,13 +28,16 @@ export interface Answers {
   password: PasswordAnswer;
 }
 
+/** Less free space than this is no place to propose. */
+const LEAST_FREE_BYTES = 1_000_000_000;
+
 /** The answers before a person said anything: what is recommended. */
 export function firstAnswers(suggestions: FolderSuggestions): Answers {
   const there = suggestions.sources.filter((source) => source.exists);
   return {
     offered: there.map((source) => source.path),
     ticked: new Set(there.filter((source) => source.recommended).map((source) => source.path.path)),
-    volume: suggestions.volumes[0]?.proposed.path,
+    volume: suggestions.volumes.find((volume) => (volume.freeBytes ?? 0) >= LEAST_FREE_BYTES)?.proposed.path,
     folder: { path: "", display: "" },
     often: "daily",
     password: NO_PASSWORD,

@@ -49,6 +49,7 @@ export const welcome = {
   "welcome.started": "Your first backup is running",
   "welcome.started_lead": "It goes on in the background, also when you leave this page.",
   "welcome.done": "Your first backup is done",
+  "welcome.done_counts": "{items}, {size}, take {stored} at their new place.",
   "welcome.done_lead": "From now on Keepwell does this by itself.",
   "welcome.done_lead_manual": "Run it again whenever you like.",
   "welcome.go": "Go to my backup",
