@@ -262,7 +262,7 @@ fn execute(
         let check = |counts: &RestoreCounts| check_space(&target, counts);
         let most = RestoreCounts {
             bytes: snapshot.statistics.size_bytes,
-            created: snapshot.statistics.files + snapshot.statistics.folders,
+            created: snapshot.statistics.files.saturating_add(snapshot.statistics.folders),
             ..RestoreCounts::default()
         };
         match check(if is_all { &walk.counts } else { &most }) {

@@ -22,8 +22,8 @@ use crate::restore_plan::{
     Action, Decision, DecisionOptions, Existing, Operation, Reason, RestoreCounts, decide, decide_link,
 };
 
-/// The most items of a batch.
-pub(crate) const BATCH_ITEMS_LIMIT: usize = 100_000;
+/// The most items of a batch. Small in tests, so that a tree of a few hundred files goes through several.
+pub(crate) const BATCH_ITEMS_LIMIT: usize = if cfg!(test) { 20 } else { 100_000 };
 /// The most pieces of files of a batch: a single file may still have more.
 const BATCH_PIECES_LIMIT: usize = 1_000_000;
 /// Names of files in the making begin so; what an interrupted restore left is recognised by it.
