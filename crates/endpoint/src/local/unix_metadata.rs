@@ -1,7 +1,9 @@
 //! Extended attributes, and setting what surrounds the content, on Unix.
 //!
 //! Invariants:
-//! 1. The order is owner, mode, attributes with ACLs, flags, times: each could be undone by one that came after it.
+//! 1. The order is owner, attributes with ACLs, mode, flags, times: each could be undone, or made impossible (attributes
+//!    of a read-only file), by one that came before its turn. Who may not give a file away never makes it run as them:
+//!    without the owner, the set-user-id and set-group-id bits are left away.
 //! 2. What is right already is not set again: on 80,000 files each call counts.
 //! 3. A part that can not be set never keeps the others from being set; it is handed back as data.
 //! 4. Nothing is set through a symbolic link.
@@ -155,6 +157,8 @@ impl Folder {
     }
 }
 
+const OWNER_MAY_WRITE: u32 = 0o200;
+
 fn current<Handle: AsFd>(handle: &Handle) -> Result<Current, Errno> {
     let stat = system::stat_handle(handle)?;
     Ok(Current {
@@ -187,21 +191,33 @@ fn apply(
             troubles.push(MetadataTrouble { part, source: errno.into() });
         }
     };
-    if options.owner {
-        let user = (current.user_id != metadata.user_id).then(|| Uid::from_raw(metadata.user_id));
-        let group = (current.group_id != metadata.group_id).then(|| Gid::from_raw(metadata.group_id));
-        if user.is_some() || group.is_some() {
-            note(MetadataPart::Owner, set_owner(target, user, group));
-            // A change of owner takes the set-user-id and set-group-id bits away.
+    let user = (current.user_id != metadata.user_id).then(|| Uid::from_raw(metadata.user_id));
+    let group = (current.group_id != metadata.group_id).then(|| Gid::from_raw(metadata.group_id));
+    let mut owner_is_right = user.is_none() && group.is_none();
+    if options.owner && !owner_is_right {
+        let result = set_owner(target, user, group);
+        owner_is_right = result.is_ok();
+        note(MetadataPart::Owner, result);
+        // A change of owner takes the set-user-id and set-group-id bits away.
+        current.mode = None;
+    }
+    if options.attributes && (current.may_have_attributes || !metadata.extended_attributes.is_empty()) {
+        let is_read_only = current.mode.is_some_and(|mode| mode & OWNER_MAY_WRITE == 0);
+        if is_read_only && kind != EntryKind::Symlink && !metadata.extended_attributes.is_empty() {
+            // The system wants the right to write even from the owner. What fails here fails again below, and is told.
+            let _ = system::set_mode(target, to_mode(metadata.mode & 0o777 | OWNER_MAY_WRITE));
+            current.mode = None;
+        }
+        apply_attributes(target, current.may_have_attributes, metadata, &mut note);
+        if !metadata.extended_attributes.is_empty() {
+            // An ACL changes the permission bits.
             current.mode = None;
         }
     }
+    let mode = if owner_is_right { metadata.mode & 0o7777 } else { metadata.mode & 0o1777 };
     // Permission bits of a symbolic link mean nothing.
-    if options.mode && kind != EntryKind::Symlink && current.mode != Some(metadata.mode & 0o7777) {
-        note(MetadataPart::Mode, system::set_mode(target, to_mode(metadata.mode)));
-    }
-    if options.attributes && (current.may_have_attributes || !metadata.extended_attributes.is_empty()) {
-        apply_attributes(target, current.may_have_attributes, metadata, &mut note);
+    if options.mode && kind != EntryKind::Symlink && current.mode != Some(mode) {
+        note(MetadataPart::Mode, system::set_mode(target, to_mode(mode)));
     }
     if options.flags
         && let Some(flags) = metadata.bsd_flags

@@ -428,12 +428,38 @@ fn owners_are_set_or_their_refusal_is_told() {
         Metadata { user_id: 12_345, group_id: 54_321, mode: 0o4755, ..metadata(file.stat().unwrap()) };
     let troubles = file.apply_metadata(&wanted, &MetadataOptions::default());
     let stat = file.stat().unwrap();
-    assert_eq!(stat.mode, 0o4755);
     if Accounts::new().own_user_id() == Some(0) {
         assert!(troubles.is_empty());
+        assert_eq!(stat.mode, 0o4755);
         assert_eq!((stat.user_id, stat.group_id), (12_345, 54_321));
     } else {
         assert_eq!(troubles[0].part, MetadataPart::Owner);
         assert_eq!(troubles[0].source.kind(), std::io::ErrorKind::PermissionDenied);
+        assert_eq!(stat.mode, 0o755, "a program must not run as whoever brought it back");
     }
+}
+
+#[test]
+fn without_its_owner_a_program_does_not_run_as_somebody_else() {
+    let (_path, tree) = tree();
+    let file = tree.create_file(b"file", 0o755).unwrap();
+    let wanted = Metadata { user_id: 12_345, mode: 0o6755, ..metadata(file.stat().unwrap()) };
+    let options = MetadataOptions { owner: false, ..MetadataOptions::default() };
+    assert!(file.apply_metadata(&wanted, &options).is_empty());
+    assert_eq!(file.stat().unwrap().mode, 0o755);
+}
+
+#[test]
+fn a_read_only_file_gets_its_attributes_and_stays_read_only() {
+    let (_path, tree) = tree();
+    let file = tree.create_file(b"file", 0o444).unwrap();
+    let attribute = ExtendedAttribute { name: b"user.note".to_vec(), value: b"kept".to_vec() };
+    let wanted = Metadata {
+        mode: 0o444,
+        extended_attributes: vec![attribute.clone()],
+        ..metadata(file.stat().unwrap())
+    };
+    assert!(file.apply_metadata(&wanted, &MetadataOptions::default()).is_empty());
+    assert_eq!(file.stat().unwrap().mode, 0o444);
+    assert!(file.extended_attributes().unwrap().contains(&attribute));
 }
