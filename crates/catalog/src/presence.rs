@@ -32,11 +32,17 @@ impl Presence {
         crate::private_file::create_private_folder(&folder).map_err(io("make", &folder))?;
         let id = random_bytes::<8>()?.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
         let path = folder.join(&id);
-        // Locked under another name first: under its own it is never seen unlocked while we live.
-        let starting = folder.join(format!("{id}.starting"));
-        let lock = File::create_new(&starting).map_err(io("make", &starting))?;
-        lock.lock().map_err(io("lock", &starting))?;
-        fs::rename(&starting, &path).map_err(io("rename", &starting))?;
+        // One process announces itself (and sweeps) at a time: nobody sees a file between its making and its lock.
+        let gate_path = state_folder.join("run.lock");
+        let gate = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&gate_path)
+            .map_err(io("open", &gate_path))?;
+        gate.lock().map_err(io("lock", &gate_path))?;
+        let lock = File::create_new(&path).map_err(io("make", &path))?;
+        lock.lock().map_err(io("lock", &path))?;
         let presence = Self { id, label: label.to_owned(), folder, path, _lock: lock };
         presence.sweep();
         Ok(presence)
@@ -111,6 +117,18 @@ mod tests {
         drop(two);
         assert!(!one.is_alive(&gone));
         assert!(!one.is_alive("../../etc/passwd") && !one.is_alive(""));
+    }
+
+    #[test]
+    fn many_that_start_at_once_are_all_alive() {
+        let home = tempfile::tempdir().unwrap();
+        let started: Vec<Presence> = std::thread::scope(|scope| {
+            let starts: Vec<_> = (0..16)
+                .map(|_| scope.spawn(|| Presence::announce(home.path(), "one of many").unwrap()))
+                .collect();
+            starts.into_iter().map(|start| start.join().unwrap()).collect()
+        });
+        assert!(started.iter().all(|one| started.iter().all(|other| one.is_alive(other.id()))));
     }
 
     #[test]
