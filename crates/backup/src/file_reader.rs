@@ -69,16 +69,19 @@ impl FileReader {
         file.advise_sequential();
         let mut run = LargeFile { hasher: blake3::Hasher::new(), pieces: Vec::new(), position: 0 };
         if allocated_bytes < size_bytes {
+            let mut ended_early = false;
             while let Some(data) = file.next_data(run.position, size_bytes)? {
                 if data.start - run.position >= HOLE_MINIMUM_BYTES {
                     run.add_hole(data.start - run.position, control)?;
                 }
                 let data = run.position..data.end;
                 if self.read_data(file, data.clone(), &mut run, control)? < data.end {
+                    ended_early = true;
                     break;
                 }
             }
-            if run.position < size_bytes {
+            // Not where the file ended early: those zeros nobody has read.
+            if run.position < size_bytes && !ended_early {
                 run.add_hole(size_bytes - run.position, control)?;
             }
         } else {
