@@ -170,24 +170,29 @@ pub fn decide(entry: &Entry, existing: Option<&Existing>, options: &DecisionOpti
         Overwrite::IfOlder => Reason::Older,
         Overwrite::IfDifferent | Overwrite::Never => Reason::Different,
     };
-    let action =
-        if can_be_updated_in_place(entry, &existing.stat) { Action::UpdateInPlace } else { Action::Replace };
-    decision(action, reason)
+    // Interrupted, a file changed in place is younger than the snapshot's: it would be left alone for ever, half changed.
+    let in_place = options.overwrite != Overwrite::IfOlder && can_be_updated_in_place(entry, &existing.stat);
+    decision(if in_place { Action::UpdateInPlace } else { Action::Replace }, reason)
 }
 
 /// Decides about a further name of a file whose first name is restored by this run. `same_file` says whether the two
 /// names already are one file.
 #[must_use]
-pub fn decide_link(existing: Option<&Existing>, same_file: bool, options: &DecisionOptions) -> Decision {
+pub fn decide_link(
+    entry: &Entry,
+    existing: Option<&Existing>,
+    same_file: bool,
+    options: &DecisionOptions,
+) -> Decision {
     let decision = |action, reason| Decision { action, reason };
-    match existing {
-        None => decision(Action::Create, Reason::HardLink),
-        Some(existing) if existing.stat.kind == EntryKind::Folder => {
-            decision(Action::Refuse, Reason::FolderInTheWay)
-        }
-        Some(_) if options.overwrite == Overwrite::Never => decision(Action::Skip, Reason::Kept),
-        Some(_) if same_file => decision(Action::Skip, Reason::AlreadyRight),
-        Some(_) => decision(Action::Replace, Reason::HardLink),
+    let Some(existing) = existing else { return decision(Action::Create, Reason::HardLink) };
+    let is_older = existing.stat.modified < entry.metadata.modified;
+    match options.overwrite {
+        _ if existing.stat.kind == EntryKind::Folder => decision(Action::Refuse, Reason::FolderInTheWay),
+        Overwrite::Never => decision(Action::Skip, Reason::Kept),
+        _ if same_file => decision(Action::Skip, Reason::AlreadyRight),
+        Overwrite::IfOlder if !is_older => decision(Action::Skip, Reason::NotOlder),
+        _ => decision(Action::Replace, Reason::HardLink),
     }
 }
 

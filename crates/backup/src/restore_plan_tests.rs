@@ -76,7 +76,8 @@ fn folders_are_never_removed_and_links_never_entered() {
         assert_eq!(decided(&wanted, &link, overwrite), (Action::Refuse, Reason::LinkInTheWay));
         let file = existing(EntryKind::File, 4, 0);
         assert_eq!(decided(&wanted, &file, overwrite), (Action::Refuse, Reason::NotAFolder));
-        let further = decide_link(Some(&folder), false, &DecisionOptions { overwrite, ..OPTIONS });
+        let options = DecisionOptions { overwrite, ..OPTIONS };
+        let further = decide_link(&entry(EntryKind::File, 1, 1), Some(&folder), false, &options);
         assert_eq!(further.action, Action::Refuse);
     }
 }
@@ -87,6 +88,8 @@ fn only_large_files_of_one_name_are_changed_in_place() {
     let (large, there) = (entry(EntryKind::File, size, 5), existing(EntryKind::File, 3, 1));
     assert_eq!(decided(&large, &there, Overwrite::IfDifferent).0, Action::UpdateInPlace);
     assert_eq!(decided(&large, &there, Overwrite::Always).0, Action::UpdateInPlace);
+    // Half changed it would be the younger one when the interrupted restore is run again.
+    assert_eq!(decided(&large, &there, Overwrite::IfOlder).0, Action::Replace);
     let replaced =
         |entry: &Entry, there: &Existing| decided(entry, there, Overwrite::Always).0 == Action::Replace;
     assert!(replaced(&entry(EntryKind::File, size - 1, 5), &there));
@@ -96,6 +99,23 @@ fn only_large_files_of_one_name_are_changed_in_place() {
     assert!(replaced(&Entry { link_group: Some(1), ..large.clone() }, &there));
     assert!(replaced(&large, &existing(EntryKind::Symlink, 3, 1)));
     assert!(replaced(&large, &existing(EntryKind::File, 0, 1)));
+}
+
+#[test]
+fn a_further_name_takes_the_place_only_of_what_may_be_replaced() {
+    let file = entry(EntryKind::File, 10, 1000);
+    let (older, younger) = (existing(EntryKind::File, 5, 999), existing(EntryKind::File, 5, 2000));
+    let decided = |there: &Existing, same_file, overwrite| {
+        let decision = decide_link(&file, Some(there), same_file, &DecisionOptions { overwrite, ..OPTIONS });
+        (decision.action, decision.reason)
+    };
+    for overwrite in [Overwrite::IfOlder, Overwrite::IfDifferent, Overwrite::Always] {
+        assert_eq!(decided(&older, false, overwrite), (Action::Replace, Reason::HardLink));
+        assert_eq!(decided(&older, true, overwrite), (Action::Skip, Reason::AlreadyRight));
+    }
+    assert_eq!(decided(&younger, false, Overwrite::IfDifferent), (Action::Replace, Reason::HardLink));
+    assert_eq!(decided(&younger, false, Overwrite::IfOlder), (Action::Skip, Reason::NotOlder));
+    assert_eq!(decided(&older, false, Overwrite::Never), (Action::Skip, Reason::Kept));
 }
 
 #[test]

@@ -380,7 +380,7 @@ impl<'a> Walk<'a> {
             let same_file = existing
                 .as_ref()
                 .is_some_and(|existing| first.kept == Some((existing.stat.file_system, existing.stat.inode)));
-            (decide_link(existing.as_ref(), same_file, &self.options), LinkRole::Further(first))
+            (decide_link(&entry, existing.as_ref(), same_file, &self.options), LinkRole::Further(first))
         } else {
             let decision = decide(&entry, existing.as_ref(), &self.options);
             let link = self.first_name(&entry, &place, existing.as_ref(), decision);
