@@ -10,6 +10,7 @@ import "./styles/tokens.css";
 import "./styles/base.css";
 
 import { startJobs } from "./api";
+import { startEndings } from "./features/frame/endings";
 import { Toasts } from "./components/Toasts";
 import { useThemeOfEngine } from "./features/settings/theme";
 import { queryClient, startRenewing } from "./lib/queries";
@@ -29,6 +30,7 @@ function Window() {
 
 startTheme();
 startRenewing();
+startEndings();
 startJobs();
 
 const place = document.getElementById("root");

@@ -5,8 +5,8 @@ import type { EntryRow, FilePreview, FileVersion, SnapshotRow } from "../../api"
 import { Button, IconButton } from "../../components/Button";
 import { Loading } from "../../components/Page";
 import { Trouble } from "../../components/Trouble";
-import { Facts, PathText, Size } from "../../components/Values";
-import { formatBytes, formatExact, formatMoment } from "../../lib/format";
+import { PathText, Size } from "../../components/Values";
+import { formatExact, formatMoment } from "../../lib/format";
 import { baseName } from "../../lib/path";
 import { useAskPlace } from "../../lib/queries";
 import { modeText } from "../../lib/mode";
@@ -133,13 +133,15 @@ export function FilePanel(props: FilePanelProps) {
         <IconButton icon={X} label={t("common.close")} small onClick={onClose} />
       </div>
       {entry && (
-        <Facts
-          facts={[
-            { name: t("common.path"), value: <PathText path={entry.path.display} copyable /> },
-            { name: t(TYPE[entry.entryType]), value: entry.sizeBytes === null ? (entry.linkTarget ?? "") : formatBytes(entry.sizeBytes) },
-            { name: t("file.rights"), value: <code>{modeText(entry.mode)}</code> },
-          ]}
-        />
+        <div className={styles.facts}>
+          <PathText path={entry.path.display} copyable />
+          <p className={styles.line}>
+            <span>{t(TYPE[entry.entryType])}</span>
+            {entry.sizeBytes !== null && <Size bytes={entry.sizeBytes} />}
+            {entry.linkTarget !== null && <span>{t("browse.link_to", { target: entry.linkTarget })}</span>}
+            <code title={t("file.rights")}>{modeText(entry.mode)}</code>
+          </p>
+        </div>
       )}
       {entry?.entryType === "file" && <Preview placeId={placeId} snapshotId={snapshotId} path={path} name={name} />}
       <h3>{t("file.versions")}</h3>

@@ -20,6 +20,10 @@ export const frame = {
   "frame.see_all": "See all activity",
   "frame.schedules_paused": "Schedules are paused",
 
+  "ended.failed": "Failed: {title}",
+  "ended.problems": { one: "{count} problem: {title}", other: "{count} problems: {title}" },
+  "ended.see": "See what happened",
+
   "palette.heading": "Search and commands",
   "palette.prompt": "A file, a plan, or what you want to do",
   "palette.actions": "Actions",
