@@ -186,3 +186,16 @@ fn leftovers_and_strangers_in_the_folder_harm_nothing() {
     room.backup().expect(0);
     assert_same(&room.source(), &room.restore("latest", "target"));
 }
+
+#[test]
+fn an_older_snapshot_is_never_taken_for_the_latest_in_silence() {
+    let room = room();
+    let newest = room.snapshot_ids()[0].clone();
+    let record = room.repository_files("snapshots").into_iter().find(|path| path.ends_with(&newest)).unwrap();
+    fs::write(record, b"rubbish").unwrap();
+    room.restore_with("latest", &room.path("target"), &[]).expect(1).says(&newest);
+    // Once the damage is known and set aside, what is left is the latest.
+    room.check_with(&["--repair"]);
+    assert_eq!(room.snapshots().len(), 1);
+    room.restore_with("latest", &room.path("target"), &[]).expect(0);
+}

@@ -13,6 +13,7 @@ mod concurrency;
 mod damage;
 mod excluding;
 mod restoring;
+mod working;
 
 #[cfg(target_os = "linux")]
 mod clock;

@@ -326,14 +326,15 @@ impl Repository {
     /// The snapshot a person means: `latest`, or the first digits of its id.
     ///
     /// # Errors
-    /// None or several fit.
+    /// None or several fit, or a record that may be the latest can not be read.
     pub fn find_snapshot(&self, text: &str) -> Result<(SnapshotId, Arc<Snapshot>)> {
         let no_such = |what: String| RepositoryError::NoSuch { path: self.describe(), what };
         let listing = self.snapshots()?;
         if text == "latest" {
-            return match (listing.snapshots.last(), listing.troubles.into_iter().next()) {
-                (Some((id, snapshot)), _) => Ok((*id, Arc::clone(snapshot))),
-                (None, Some(trouble)) => Err(trouble),
+            // A record that can not be read may be the latest: an older state must not be taken for it in silence.
+            return match (listing.troubles.into_iter().next(), listing.snapshots.last()) {
+                (Some(trouble), _) => Err(trouble),
+                (None, Some((id, snapshot))) => Ok((*id, Arc::clone(snapshot))),
                 (None, None) => Err(no_such("there is no snapshot yet".into())),
             };
         }
