@@ -12,7 +12,7 @@ use keepwell_jobs::{
     Clock, DeviceKey, Engine, EngineOptions, Fault, FaultKind, MachineWork, Repositories, Scheduler,
     SystemClock,
 };
-use keepwell_repository::secret::Cost;
+pub use keepwell_repository::secret::Cost;
 use parking_lot::Mutex;
 use zeroize::Zeroizing;
 

@@ -29,6 +29,8 @@ struct Open {
     /// Keyed hash of the password it was opened with: told apart without keeping it.
     password_mark: [u8; 32],
     repository: Repository,
+    /// The envelope it was opened by: another one is another repository.
+    envelope_mark: [u8; 32],
     /// What the index consisted of.
     index_mark: [u8; 32],
 }
@@ -88,6 +90,7 @@ impl Repositories {
             (Some(password), _) => password,
             (None, Some(place)) => {
                 if let Some(repository) = self.find_open(&path, None)? {
+                    refuse_another(place, &repository, &path)?;
                     return Ok(repository);
                 }
                 kept = self.credentials.get(&password_name(place.id))?;
@@ -96,23 +99,18 @@ impl Repositories {
             (None, None) => return Err(needed(&path)),
         };
         let mark = *blake3::keyed_hash(&self.mark_key, password.as_bytes()).as_bytes();
-        if let Some(repository) = self.find_open(&path, Some(mark))? {
-            return Ok(repository);
+        let found = self.find_open(&path, Some(mark))?;
+        let is_new = found.is_none();
+        let repository = match found {
+            Some(repository) => repository,
+            None => Repository::open(self.throttled(LocalStore::open(&path)?), &Secret::new(password))?,
+        };
+        if let Some(place) = &place {
+            refuse_another(place, &repository, &path)?;
         }
-        let store = self.throttled(LocalStore::open(&path)?);
-        let repository = Repository::open(store, &Secret::new(password))?;
-        if let Some(place) = place.filter(|place| place.repository_id != repository.id().to_string()) {
-            return Err(Fault::new(
-                FaultKind::NotFound,
-                format!(
-                    "Another repository than that of \"{}\" is at this place now. Nothing was written.",
-                    place.label
-                ),
-                "Connect the right drive. If the new one is meant, add it as a place of its own.",
-            )
-            .about(path.display().to_string()));
+        if is_new {
+            self.keep_open(path, mark, &repository)?;
         }
-        self.keep_open(path, mark, &repository)?;
         Ok(repository)
     }
 
@@ -161,6 +159,9 @@ impl Repositories {
         let mut open = all.remove(at);
         drop(all);
         // Also the moment a place that went away is noticed.
+        if envelope_mark(&open.repository)? != open.envelope_mark {
+            return Ok(None);
+        }
         let index_mark = index_mark(&open.repository)?;
         if index_mark != open.index_mark {
             open.repository.forget_index();
@@ -177,10 +178,10 @@ impl Repositories {
         password_mark: [u8; 32],
         repository: &Repository,
     ) -> Result<(), Fault> {
-        let index_mark = index_mark(repository)?;
+        let (envelope_mark, index_mark) = (envelope_mark(repository)?, index_mark(repository)?);
         let mut all = self.open.lock();
         all.retain(|open| open.path != path);
-        all.push(Open { path, password_mark, repository: repository.clone(), index_mark });
+        all.push(Open { path, password_mark, repository: repository.clone(), envelope_mark, index_mark });
         if all.len() > OPEN_LIMIT {
             all.remove(0);
         }
@@ -195,6 +196,28 @@ fn needed(path: &Path) -> Fault {
         "Give its password or its recovery key.",
     )
     .about(path.display().to_string())
+}
+
+/// A place opens only the repository it was made for.
+fn refuse_another(place: &PlaceRecord, repository: &Repository, path: &Path) -> Result<(), Fault> {
+    if place.repository_id == repository.id().to_string() {
+        return Ok(());
+    }
+    Err(Fault::new(
+        FaultKind::NotFound,
+        format!(
+            "Another repository than that of \"{}\" is at this place now. Nothing was written.",
+            place.label
+        ),
+        "Connect the right drive. If the new one is meant, add it as a place of its own.",
+    )
+    .about(path.display().to_string()))
+}
+
+/// The envelope as it is now. It never changes while a repository lives.
+fn envelope_mark(repository: &Repository) -> Result<[u8; 32], Fault> {
+    let bytes = repository.store().read(keepwell_repository::envelope::ENVELOPE_KEY, 1 << 16)?;
+    Ok(*blake3::hash(&bytes).as_bytes())
 }
 
 /// What the index consists of now.

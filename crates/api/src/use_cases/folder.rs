@@ -15,8 +15,6 @@ use crate::volumes;
 
 /// Folders in one listing.
 const FOLDERS_LIMIT: usize = 2_000;
-/// What is smaller is no drive for copies: firmware, installers, the inside of containers.
-const SMALLEST_DRIVE_BYTES: u64 = 256 << 20;
 /// The folder proposed for a repository on a drive.
 const PROPOSED: &str = "Keepwell backup";
 
@@ -55,7 +53,6 @@ pub(crate) fn folder_suggestions(api: &Api, _: Nothing) -> Result<FolderSuggesti
 fn suggest_volumes(home: Option<&Path>) -> Vec<VolumeSuggestion> {
     let mut suggested: Vec<VolumeSuggestion> = volumes::removable()
         .into_iter()
-        .filter(|path| volumes::space(path).total_bytes.is_none_or(|total| total >= SMALLEST_DRIVE_BYTES))
         .map(|path| {
             let name = path.file_name().unwrap_or(path.as_os_str()).to_os_string();
             let other = home.is_none_or(|home| volumes::is_other_device(home, &path));
