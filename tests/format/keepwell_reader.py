@@ -19,6 +19,7 @@ import os
 import re
 import stat
 import sys
+import unicodedata
 from datetime import datetime, timedelta, timezone
 
 from blake3 import blake3
@@ -221,7 +222,7 @@ def main(arguments):
     secret = os.environ.get("KEEPWELL_PASSWORD")
     if secret is None:
         raise Refused("set KEEPWELL_PASSWORD to the password or the recovery key")
-    repository = Repository(arguments[1], os.fsencode(secret))
+    repository = Repository(arguments[1], unicodedata.normalize("NFC", secret).encode(errors="surrogateescape"))
     if arguments[0] == "list":
         list_snapshots(repository)
         return 0

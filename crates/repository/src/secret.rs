@@ -6,6 +6,7 @@
 use std::fmt;
 
 use argon2::{Algorithm, Argon2, Params, Version};
+use unicode_normalization::UnicodeNormalization;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::error::{RepositoryError, Result};
@@ -24,9 +25,15 @@ const GROUP_LENGTH: usize = 5;
 pub struct Secret(String);
 
 impl Secret {
-    /// A password, or a recovery key as it was printed.
+    /// A password, or a recovery key as it was printed. The same letters are the same password however a keyboard put
+    /// them together: the text is brought into normalization form C.
     pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
+        let text = Zeroizing::new(text.into());
+        // With room from the start, so that no half-written copy is left in memory: a letter takes at most three times
+        // its bytes in this form (UAX #15, section 12).
+        let mut normal = String::with_capacity(text.len() * 3);
+        normal.extend(text.nfc());
+        Self(normal)
     }
 
     /// The recovery key, if that is what this is: spelling slips (case, dashes, O for 0, I and L for 1) are mended.
@@ -191,6 +198,13 @@ mod tests {
     fn a_hostile_slot_can_not_demand_all_memory() {
         let cost = Cost { memory_kib: u32::MAX, passes: 1, lanes: 1 };
         assert!(matches!(stretch(b"x", &[0; 32], cost, "slot"), Err(RepositoryError::Limit { .. })));
+    }
+
+    #[test]
+    fn the_same_letters_are_the_same_password_however_they_were_typed() {
+        assert_eq!(Secret::new("caf\u{e9}").as_bytes(), Secret::new("cafe\u{301}").as_bytes());
+        assert_ne!(Secret::new("cafe").as_bytes(), Secret::new("caf\u{e9}").as_bytes());
+        assert_ne!(Secret::new(" spaces ").as_bytes(), Secret::new("spaces").as_bytes());
     }
 
     #[test]
