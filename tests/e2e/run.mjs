@@ -19,7 +19,7 @@ if (!existsSync(binary)) {
 }
 const result = spawnSync(
   "dbus-run-session",
-  [`--config-file=${join(here, "bus.conf")}`, "--", process.execPath, "--test", "--test-reporter=spec", join(here, "window.test.mjs")],
+  [`--config-file=${join(here, "bus.conf")}`, "--", process.execPath, "--test", "--test-timeout=600000", "--test-reporter=spec", join(here, "window.test.mjs")],
   { cwd: project, stdio: ["ignore", "inherit", "inherit"], env: { ...process.env, KEEPWELL_DESKTOP_BIN: binary } },
 );
 if (result.error) console.error(`dbus-run-session can not be started: ${result.error.message}`);
