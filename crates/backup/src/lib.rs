@@ -16,6 +16,7 @@ mod restore_layout;
 mod restore_place;
 pub mod restore_plan;
 mod restore_run;
+mod restore_troubles;
 mod restore_verify;
 mod restore_walk;
 pub mod rules;

@@ -226,6 +226,7 @@ pub fn run(
 ) -> Result<RestoreReport, RestoreError> {
     control.set_phase(Phase::Preparing);
     let roots = find_roots(repository, snapshot, options, true)?;
+    let place = roots.iter().find_map(|root| root.folder.as_ref()).map(Folder::path).unwrap_or_default();
     let same_system = snapshot.system == std::env::consts::OS;
     let metadata =
         MetadataOptions { attributes: same_system, flags: same_system, ..MetadataOptions::default() };
@@ -236,7 +237,7 @@ pub fn run(
         Err(RestoreError::Cancelled) => report.cancelled = true,
         Err(error) => return Err(error),
     }
-    executor.complete(&mut report);
+    executor.complete(&place, &mut report);
     Ok(report)
 }
 

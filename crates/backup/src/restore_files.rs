@@ -96,12 +96,16 @@ pub(crate) enum ItemError {
     Unreadable(String, &'static str),
     /// The snapshot's entry does not fit together.
     NoContent,
+    /// A chunk is not what its id says.
+    OtherContent,
     /// What is there is not what was there when it was decided.
     ChangedMeanwhile,
     /// The first name of the file it is a further name of could not be restored.
     FirstNameMissing,
     /// The folder could not be made, which was told.
     NoFolder,
+    /// The person asked to stop.
+    Cancelled,
 }
 
 impl From<EndpointError> for ItemError {
@@ -126,6 +130,10 @@ impl ItemError {
                 "its content in the snapshot does not fit its size".to_owned(),
                 "Run `keepwell repository check`, and restore it from another snapshot.",
             ),
+            Self::OtherContent => (
+                "its stored content is not what was read from the file when it was backed up".to_owned(),
+                "Restore it from another snapshot, and test the memory of the computer that made this one.",
+            ),
             Self::ChangedMeanwhile => (
                 "what is at its place changed while the restore ran, so it was left alone".to_owned(),
                 "Run it again if it should be replaced.",
@@ -134,7 +142,7 @@ impl ItemError {
                 "the file it is a further name of could not be restored".to_owned(),
                 "See the problem of that file, then run it again.",
             ),
-            Self::NoFolder => return None,
+            Self::NoFolder | Self::Cancelled => return None,
         };
         Some(Problem::new(item.path(), WHAT, why, next))
     }
@@ -273,6 +281,9 @@ impl Executor<'_> {
                         if bytes.len() != *length_bytes as usize {
                             return Err(ItemError::NoContent);
                         }
+                        if !self.is_chunk(id, &bytes) {
+                            return Err(ItemError::OtherContent);
+                        }
                         file.write_at(&bytes, offset_bytes)?;
                         self.count_written(bytes.len());
                         offset_bytes += u64::from(*length_bytes);
@@ -380,7 +391,7 @@ impl Executor<'_> {
         let mut buffer = vec![0; COMPARE_BUFFER_BYTES];
         let mut offset_bytes = 0_u64;
         for piece in &content.pieces {
-            self.control.checkpoint().map_err(|_| RepositoryError::Cancelled)?;
+            self.control.checkpoint().map_err(|_| ItemError::Cancelled)?;
             match *piece {
                 Piece::Hole { length_bytes } => {
                     file.clear(offset_bytes..offset_bytes.saturating_add(length_bytes).min(size_bytes))?;

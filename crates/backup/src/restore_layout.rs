@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use keepwell_model::{EntryKind, Piece};
+use keepwell_model::{ChunkId, EntryKind, Piece};
 use parking_lot::Mutex;
 
 use crate::restore::RestoreError;
@@ -22,6 +22,7 @@ const SIMPLE_ITEMS_AT_ONCE: usize = 64;
 
 /// A chunk and where it goes.
 pub(crate) struct Task {
+    pub(crate) id: ChunkId,
     pub(crate) group: u32,
     pub(crate) chunk: u32,
     pub(crate) item: u32,
@@ -110,7 +111,7 @@ impl Executor<'_> {
                 Piece::Chunk { id, length_bytes } => {
                     let location = self.repository.locate(&id)?;
                     let (group, chunk) = (location.group, location.chunk);
-                    tasks.push(Task { group, chunk, item: number, part, offset_bytes, length_bytes });
+                    tasks.push(Task { id, group, chunk, item: number, part, offset_bytes, length_bytes });
                     offset_bytes = offset_bytes.saturating_add(u64::from(length_bytes));
                 }
             }

@@ -13,8 +13,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use keepwell_endpoint::EndpointError;
-use keepwell_endpoint::local::{MetadataOptions, MetadataPart, MetadataTrouble};
-use keepwell_model::{Control, Phase, Problem};
+use keepwell_endpoint::local::{MetadataOptions, MetadataTrouble};
+use keepwell_model::{ChunkId, ContentHash, Control, Phase, Problem};
 use keepwell_repository::Repository;
 use parking_lot::Mutex;
 
@@ -22,6 +22,7 @@ use crate::restore::{RestoreError, RestoreOptions, RestoreReport};
 use crate::restore_files::ItemError;
 use crate::restore_layout::{Layout, SizeToWrite, Task, Unit};
 use crate::restore_plan::{Overwrite, Reason};
+use crate::restore_troubles::MetadataTroubles;
 use crate::restore_walk::{Batch, LinkRole, Place};
 
 const MOVE_ASIDE: &str = "Move what is there aside and run it again, or restore to another folder.";
@@ -40,7 +41,7 @@ pub(crate) struct Executor<'a> {
     pub(crate) open_parts: AtomicUsize,
     pub(crate) written_bytes: AtomicU64,
     failed: AtomicU64,
-    owners_refused: AtomicU64,
+    pub(crate) troubles: MetadataTroubles,
     pub(crate) verified: AtomicU64,
     pub(crate) mismatched: AtomicU64,
 }
@@ -65,7 +66,7 @@ impl<'a> Executor<'a> {
             open_parts: AtomicUsize::new(0),
             written_bytes: AtomicU64::new(0),
             failed: AtomicU64::new(0),
-            owners_refused: AtomicU64::new(0),
+            troubles: MetadataTroubles::default(),
             verified: AtomicU64::new(0),
             mismatched: AtomicU64::new(0),
         }
@@ -121,18 +122,8 @@ impl<'a> Executor<'a> {
     }
 
     /// The last words of the whole restore.
-    pub(crate) fn complete(&self, report: &mut RestoreReport) {
-        let owners = self.owners_refused.load(Ordering::Relaxed);
-        if owners > 0 {
-            self.control.problem(Problem::new(
-                "",
-                format!(
-                    "{owners} items belong to you now and not to their former owner; their content is there."
-                ),
-                "only the administrator may give files to others",
-                "Run it again as the administrator if the owners matter.",
-            ));
-        }
+    pub(crate) fn complete(&self, target: &str, report: &mut RestoreReport) {
+        self.troubles.tell_rest(self.control, target);
         report.failed = self.failed.load(Ordering::Relaxed);
         report.written_bytes = self.written_bytes.load(Ordering::Relaxed);
         report.verified = self.verified.load(Ordering::Relaxed);
@@ -217,11 +208,18 @@ impl<'a> Executor<'a> {
                 return Ok(());
             }
             match group.chunk(task.chunk).filter(|bytes| bytes.len() == task.length_bytes as usize) {
-                Some(bytes) => self.write_task(layout, task, bytes)?,
+                Some(bytes) if self.is_chunk(&task.id, bytes) => self.write_task(layout, task, bytes)?,
+                Some(_) => self.fail_task(layout, task, ItemError::OtherContent)?,
                 None => self.fail_task(layout, task, ItemError::NoContent)?,
             }
         }
         Ok(())
+    }
+
+    /// Whether the bytes are the chunk of this id. They were authenticated, so they are what was sealed; this shows that
+    /// what was sealed is what was read from the file then: a machine with bad memory is found here.
+    pub(crate) fn is_chunk(&self, id: &ChunkId, bytes: &[u8]) -> bool {
+        self.repository.chunk_id(&ContentHash(*blake3::hash(bytes).as_bytes())) == *id
     }
 
     fn write_task(&self, layout: &Layout, task: &Task, bytes: &[u8]) -> Result<(), RestoreError> {
@@ -260,6 +258,9 @@ impl<'a> Executor<'a> {
         number: u32,
         result: Result<(), ItemError>,
     ) -> Result<(), RestoreError> {
+        if matches!(result, Err(ItemError::Cancelled)) {
+            return Err(RestoreError::Cancelled);
+        }
         let item = &layout.items[number as usize];
         self.control.add_done(1, item.entry.size_bytes_to_write());
         let Err(error) = result else {
@@ -304,15 +305,10 @@ impl<'a> Executor<'a> {
         }
     }
 
-    /// Notes parts of the metadata that could not be set. Owners that only the administrator may set are counted.
+    /// Notes parts of the metadata that could not be set.
     pub(crate) fn note_troubles(&self, troubles: Vec<MetadataTrouble>, path: impl Fn() -> String) {
-        for trouble in troubles {
-            let denied = trouble.source.kind() == std::io::ErrorKind::PermissionDenied;
-            if denied && trouble.part == MetadataPart::Owner {
-                self.owners_refused.fetch_add(1, Ordering::Relaxed);
-            } else {
-                self.control.problem(trouble.into_problem(path()));
-            }
+        if !troubles.is_empty() {
+            self.troubles.note(self.control, troubles, path);
         }
     }
 }

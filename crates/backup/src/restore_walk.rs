@@ -14,7 +14,7 @@ use std::sync::{Arc, OnceLock};
 
 use keepwell_endpoint::EndpointError;
 use keepwell_endpoint::local::Folder;
-use keepwell_model::{ChunkId, Control, Entry, EntryKind, Metadata, Problem, RelativePath};
+use keepwell_model::{ChunkId, ContentHash, Control, Entry, EntryKind, Metadata, Problem, RelativePath};
 use keepwell_repository::Repository;
 
 use crate::restore::RestoreError;
@@ -138,6 +138,15 @@ struct Frame {
     refused: bool,
 }
 
+/// What entries have to share to be names of one file. The number alone is not enough: a file may have changed between
+/// the reading of its names, and numbers of several file systems may meet.
+type LinkKey = (u64, EntryKind, Option<ContentHash>);
+
+fn link_key(entry: &Entry) -> Option<LinkKey> {
+    let group = entry.link_group.filter(|_| entry.kind != EntryKind::Folder)?;
+    Some((group, entry.kind, entry.content.as_ref().map(|content| content.hash)))
+}
+
 /// The walk through all that is restored.
 pub(crate) struct Walk<'a> {
     repository: &'a Repository,
@@ -146,7 +155,7 @@ pub(crate) struct Walk<'a> {
     chosen: &'a [RelativePath],
     roots: std::vec::IntoIter<Root>,
     stack: Vec<Frame>,
-    first_names: HashMap<u64, Arc<FirstName>>,
+    first_names: HashMap<LinkKey, Arc<FirstName>>,
     /// Which of the chosen paths were met.
     met: Vec<bool>,
     /// Files in the making that an interrupted restore left.
@@ -373,7 +382,7 @@ impl<'a> Walk<'a> {
         // Not needed any more, and there may be very many.
         entry.metadata.user_name = None;
         entry.metadata.group_name = None;
-        let first = entry.link_group.and_then(|group| self.first_names.get(&group).cloned());
+        let first = link_key(&entry).and_then(|key| self.first_names.get(&key).cloned());
         let (decision, link) = if refused {
             (Decision { action: Action::Refuse, reason: Reason::FolderRefused }, LinkRole::None)
         } else if let Some(first) = first {
@@ -399,9 +408,7 @@ impl<'a> Walk<'a> {
         existing: Option<&Existing>,
         decision: Decision,
     ) -> LinkRole {
-        let Some(group) = entry.link_group.filter(|_| entry.kind != EntryKind::Folder) else {
-            return LinkRole::None;
-        };
+        let Some(key) = link_key(entry) else { return LinkRole::None };
         let stays = decision.reason == Reason::AlreadyRight
             || matches!(decision.action, Action::SetMetadata | Action::UpdateInPlace);
         if !stays && !matches!(decision.action, Action::Create | Action::Replace) {
@@ -414,7 +421,7 @@ impl<'a> Walk<'a> {
             kept,
             whole: AtomicBool::new(decision.reason == Reason::AlreadyRight),
         });
-        self.first_names.insert(group, Arc::clone(&first));
+        self.first_names.insert(key, Arc::clone(&first));
         LinkRole::First(first)
     }
 

@@ -290,11 +290,8 @@ impl Folder {
             rustix::fs::renameat(&handle, name, &handle, to_name)
         } else {
             match rustix::fs::renameat_with(&handle, name, &handle, to_name, RenameFlags::NOREPLACE) {
-                // The file system does not know the flag. A link can not replace either, but folders have none.
-                Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {
-                    rustix::fs::linkat(&handle, name, &handle, to_name, AtFlags::empty())
-                        .and_then(|()| rustix::fs::unlinkat(&handle, name, AtFlags::empty()))
-                }
+                // The file system does not know the flag.
+                Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => rename_by_link(&handle, name, to_name),
                 result => result,
             }
         };
@@ -385,6 +382,22 @@ impl Folder {
 impl std::fmt::Debug for Folder {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_tuple("Folder").field(&self.path()).finish()
+    }
+}
+
+/// Renames without replacing where the file system can not do both at once: a link can not replace either.
+fn rename_by_link(folder: &OwnedFd, name: &[u8], to_name: &[u8]) -> Result<(), Errno> {
+    match rustix::fs::linkat(folder, name, folder, to_name, AtFlags::empty()) {
+        Ok(()) => rustix::fs::unlinkat(folder, name, AtFlags::empty()),
+        // No links either (FAT, some network drives), or a folder: look, then rename, with a moment between the two.
+        Err(Errno::PERM | Errno::NOTSUP | Errno::NOSYS | Errno::MLINK) => {
+            match rustix::fs::statat(folder, to_name, AtFlags::SYMLINK_NOFOLLOW) {
+                Ok(_) => Err(Errno::EXIST),
+                Err(Errno::NOENT) => rustix::fs::renameat(folder, name, folder, to_name),
+                Err(errno) => Err(errno),
+            }
+        }
+        Err(errno) => Err(errno),
     }
 }
 
