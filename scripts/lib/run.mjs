@@ -53,7 +53,8 @@ export async function run(name, command, args, { env = {}, cwd = project, live =
 }
 
 function showOutput(output) {
-  const lines = output.trimEnd().split("\n");
+  // What cargo compiled on the way there only hides what went wrong.
+  const lines = output.trimEnd().split("\n").filter((line) => !/^\s+(Checking|Compiling|Downloaded|Locking|Adding) /.test(line));
   if (lines.length > shownOnFailure) say(dim(`    (the last ${shownOnFailure} of ${lines.length} lines; all are in artifacts/logs)`));
   for (const line of lines.slice(-shownOnFailure)) say(`    ${red("|")} ${line}`);
 }
