@@ -185,7 +185,7 @@ function watchPolicy() {
 /** From the rail into the folder of the letters, as the newest snapshot has it. */
 async function openLetters() {
   await window.click("link", "Backup");
-  await window.click("link", "My files");
+  await window.click("link", "Documents");
   await window.click("row", /letters/);
   await window.find("checkbox", /to-ada\.txt/);
 }

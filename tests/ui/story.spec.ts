@@ -53,6 +53,9 @@ test("the first start asks three questions and then a backup runs", async () => 
   await expect(page.getByTestId("recovery-key")).not.toBeEmpty();
   await expectAccessible(page, "the recovery key");
   await expect(page.getByRole("button", { name: "Go to my backup" })).toBeDisabled();
+  await page.getByRole("link", { name: "Activity" }).first().click();
+  await page.getByRole("alertdialog").getByRole("button", { name: "Cancel" }).click();
+  await expect(page.getByTestId("recovery-key")).not.toBeEmpty();
   await page.getByRole("checkbox", { name: /safe place/ }).click();
   await page.getByRole("button", { name: "Go to my backup" }).click();
   await expect(page.getByRole("grid", { name: "Files in this folder" })).toBeVisible();

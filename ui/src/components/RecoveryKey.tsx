@@ -1,4 +1,5 @@
 /** The recovery key: shown once, to be copied, printed or saved, and confirmed. Never kept by the window. */
+import { useBlocker } from "@tanstack/react-router";
 import { Copy, Printer, Save } from "lucide-react";
 import { useState } from "react";
 
@@ -7,6 +8,7 @@ import { copyText } from "../lib/clipboard";
 import { formatExact } from "../lib/format";
 import { t } from "../text/text";
 import { Button } from "./Button";
+import { Confirm } from "./Dialog";
 import { Checkbox } from "./Form";
 import { tellDone, tellFailed } from "./news";
 import styles from "./RecoveryKey.module.css";
@@ -21,6 +23,8 @@ interface RecoveryKeyProps {
 
 export function RecoveryKey({ recoveryKey, place, path, confirmed, onConfirmed }: RecoveryKeyProps) {
   const [made] = useState(Date.now);
+  // Leaving the page would lose the key: asked once more.
+  const leaving = useBlocker({ shouldBlockFn: () => !confirmed, withResolver: true, enableBeforeUnload: false });
   const sheet = t("key.sheet", { place, path, when: formatExact(made), key: recoveryKey });
   const copy = () => {
     void copyText(recoveryKey).then((worked) =>
@@ -50,6 +54,16 @@ export function RecoveryKey({ recoveryKey, place, path, confirmed, onConfirmed }
         </Button>
       </div>
       <Checkbox checked={confirmed} onChecked={onConfirmed} text={t("key.confirm")} />
+      <Confirm
+        open={leaving.status === "blocked"}
+        danger
+        onClose={() => leaving.reset?.()}
+        onConfirm={() => leaving.proceed?.()}
+        heading={t("key.leave_heading")}
+        confirm={t("key.leave")}
+      >
+        {t("key.leave_text")}
+      </Confirm>
       <pre aria-hidden="true" className={styles.sheet}>
         {sheet}
       </pre>

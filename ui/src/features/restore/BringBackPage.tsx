@@ -99,7 +99,7 @@ function Operations({ preview }: { preview: RestorePreview }) {
           ),
         },
         { id: "size", heading: t("common.size"), width: "92px", end: true, cell: (row) => (row.entryType === "file" ? <Size bytes={row.sizeBytes} /> : "") },
-        { id: "reason", heading: t("restore.reason"), width: "minmax(0, 0.5fr)", cell: (row) => <span title={row.reason ?? undefined}>{row.reason}</span> },
+        { id: "reason", heading: t("restore.reason"), width: "minmax(0, 0.8fr)", cell: (row) => <span title={row.reason ?? undefined}>{row.reason}</span> },
       ]}
       rows={rows}
       total={preview.operationsTotal}

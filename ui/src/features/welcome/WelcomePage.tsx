@@ -134,7 +134,7 @@ function Questions({ suggestions, onStarted }: { suggestions: FolderSuggestions;
   const goOn = () => {
     if (!mayGoOn(step, answers)) setAsked(true);
     else if (step < STEPS - 1) go(step + 1);
-    else start.mutate(toStart(answers));
+    else start.mutate(toStart(answers, suggestions.volumes));
   };
   const titles = [t("welcome.what"), t("welcome.where"), t("welcome.often")];
   const leads = [t("welcome.what_lead"), t("welcome.where_lead"), t("welcome.often_lead")];

@@ -27,17 +27,25 @@ describe("the three questions", () => {
 
   it("make the request", () => {
     const answers = withFolder(withTick(firstAnswers(suggestions), "/home/ana/Documents", false), path("/srv/work"));
-    expect(toStart({ ...answers, volume: undefined, folder: path("/backup%25"), often: "weekly" })).toEqual({
+    expect(toStart({ ...answers, volume: undefined, folder: path("/backup%25"), often: "weekly" }, suggestions.volumes)).toEqual({
       sources: ["/srv/work"],
+      planName: "work",
       destination: "/backup%25",
       schedule: { kind: "weekly", weekday: 7, atMinutes: 720 },
     });
   });
 
+  it("name the place after its drive, and the plan only where one folder is its subject", () => {
+    const start = toStart(withFolder(firstAnswers(suggestions), path("/srv/work")), suggestions.volumes);
+    expect(start.placeLabel).toBe("USB");
+    expect(start.planName).toBeUndefined();
+    expect(start.sources).toHaveLength(2);
+  });
+
   it("name a folder once, and not those that lie in another", () => {
     const answers = withFolder(withFolder(firstAnswers(suggestions), path("/home/ana")), path("/home/ana"));
     expect(answers.offered.filter((folder) => folder.path === "/home/ana")).toHaveLength(1);
-    expect(toStart(answers).sources).toEqual(["/home/ana"]);
+    expect(toStart(answers, []).sources).toEqual(["/home/ana"]);
     expect(outermost(["/a", "/ab", "/a/b"])).toEqual(["/a", "/ab"]);
   });
 

@@ -1,5 +1,6 @@
 /** The answers to the three questions, and what they make: pure, so that it can be tested without a page. */
-import type { FirstRunStart, FolderSuggestions, PathText, Schedule } from "../../api";
+import type { FirstRunStart, FolderSuggestions, PathText, Schedule, VolumeSuggestion } from "../../api";
+import { baseName } from "../../lib/path";
 
 export type Often = "hours" | "daily" | "weekly" | "manual";
 
@@ -85,11 +86,16 @@ export function outermost(paths: readonly string[]): string[] {
   return paths.filter((path) => !paths.some((other) => other !== path && path.startsWith(other.endsWith("/") ? other : `${other}/`)));
 }
 
-/** The request that starts everything. */
-export function toStart(answers: Answers): FirstRunStart {
+/** The request that starts everything. One folder gives the plan its name, a suggested drive gives the place its own. */
+export function toStart(answers: Answers, volumes: readonly VolumeSuggestion[]): FirstRunStart {
   const chosen = answers.offered.map((folder) => folder.path).filter((path) => answers.ticked.has(path));
+  const sources = outermost(chosen);
+  const only = sources.length === 1 ? answers.offered.find((folder) => folder.path === sources[0]) : undefined;
+  const volume = volumes.find((candidate) => candidate.proposed.path === answers.volume);
   return {
-    sources: outermost(chosen),
+    sources,
+    ...(only ? { planName: baseName(only.display) } : {}),
+    ...(volume ? { placeLabel: volume.name } : {}),
     destination: destinationOf(answers),
     schedule: scheduleOf(answers.often),
     ...(answers.password.wanted ? { password: answers.password.password } : {}),
