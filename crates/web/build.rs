@@ -14,14 +14,18 @@ fn main() -> io::Result<()> {
         collect(&page, "", &mut files)?;
     }
     files.sort();
+    let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
     let mut code =
         String::from("/// The files of the page, by their path.\npub const FILES: &[(&str, &[u8])] = &[\n");
-    for (name, path) in &files {
-        writeln!(code, "    ({name:?}, include_bytes!({:?})),", path.display().to_string())
+    for (number, (name, path)) in files.iter().enumerate() {
+        // A copy: the page may be built anew while the compiler reads it.
+        let copy = out.join(format!("page-{number}"));
+        fs::copy(path, &copy)?;
+        writeln!(code, "    ({name:?}, include_bytes!({:?})),", copy.display().to_string())
             .map_err(io::Error::other)?;
     }
     code.push_str("];\n");
-    fs::write(PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default()).join("page.rs"), code)
+    fs::write(out.join("page.rs"), code)
 }
 
 fn collect(folder: &Path, prefix: &str, files: &mut Vec<(String, PathBuf)>) -> io::Result<()> {
@@ -31,7 +35,7 @@ fn collect(folder: &Path, prefix: &str, files: &mut Vec<(String, PathBuf)>) -> i
         if entry.file_type()?.is_dir() {
             collect(&entry.path(), &format!("{name}/"), files)?;
         } else {
-            files.push((name, entry.path().canonicalize()?));
+            files.push((name, entry.path()));
         }
     }
     Ok(())

@@ -1,5 +1,7 @@
 //! Logs, in a process of their own: a process logs once.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
 use std::fs;
 
 use keepwell_api::logs::LogsOptions;

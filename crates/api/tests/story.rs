@@ -1,5 +1,7 @@
 //! The border as a host uses it: names and JSON in, JSON out, on a real folder with a real repository.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -24,7 +26,6 @@ fn options(folder: &Path, label: &str) -> OpenOptions {
         host: "desk".to_owned(),
         user: "ana".to_owned(),
         cost: Cost { memory_kib: 1024, passes: 1, lanes: 1 },
-        ..OpenOptions::from_environment()
     }
 }
 

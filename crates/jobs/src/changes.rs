@@ -9,7 +9,8 @@ use std::time::Duration;
 use keepwell_catalog::JobFilter;
 use keepwell_model::JobId;
 
-use crate::engine::{EngineError, JobView, Shared};
+use crate::engine::{EngineError, JobView};
+use crate::shared::Shared;
 
 /// The longest wait for a change.
 pub const WAIT_LIMIT_MS: u64 = 30_000;

@@ -24,6 +24,7 @@ pub mod work;
 mod changes;
 mod queue;
 mod run;
+mod shared;
 mod watch;
 
 pub use clock::{Clock, SystemClock};

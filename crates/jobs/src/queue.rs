@@ -6,8 +6,8 @@ use std::time::Duration;
 use keepwell_catalog::LeaseOutcome;
 use keepwell_model::JobId;
 
-use crate::engine::Shared;
 use crate::run;
+use crate::shared::Shared;
 
 /// How often a lease that another process holds is tried.
 const LEASE_RETRY: Duration = Duration::from_millis(250);

@@ -10,10 +10,10 @@ use keepwell_catalog::{JobRecord, JobState};
 use keepwell_model::{Control, JobId, ProblemLog};
 use zeroize::Zeroizing;
 
-use crate::engine::Shared;
 use crate::outcome::{Ending, Fault, FaultKind, Outcome};
 use crate::receipt::{self, Receipt};
 use crate::request::JobRequest;
+use crate::shared::Shared;
 
 /// Finished jobs kept, unless the settings say otherwise.
 pub const HISTORY_JOBS: u64 = 2_000;

@@ -7,8 +7,8 @@ use std::time::Duration;
 use keepwell_catalog::{CatalogError, JobFilter, JobRecord, JobState, Wish};
 use keepwell_model::JobId;
 
-use crate::engine::Shared;
 use crate::outcome::{Fault, FaultKind};
+use crate::shared::Shared;
 
 /// The sampler's pace: ten pictures a second at most.
 const SAMPLE: Duration = Duration::from_millis(100);

@@ -1,5 +1,7 @@
 //! The engine, with work that a test steers: queues, leases, states, wishes, death, receipts.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -290,12 +292,11 @@ fn a_client_that_follows_changes_sees_progress_and_the_end() {
         let view = changes.jobs.into_iter().find(|view| view.record.id == id).unwrap();
         assert!(view.revision > last_of_job);
         last_of_job = view.revision;
-        if let Some(progress) = view.progress.filter(|_| !view.record.state.is_finished()) {
-            if progress.phase == "copying" && !saw_progress {
-                saw_progress = true;
-                assert_eq!((progress.bytes_done, progress.bytes_total), (500, 1000));
-                engine.cancel(id).unwrap();
-            }
+        let moving = view.progress.filter(|progress| progress.phase == "copying");
+        if let Some(progress) = moving.filter(|_| !saw_progress && !view.record.state.is_finished()) {
+            saw_progress = true;
+            assert_eq!((progress.bytes_done, progress.bytes_total), (500, 1000));
+            engine.cancel(id).unwrap();
         }
         if view.record.state == JobState::Succeeded {
             assert!(saw_progress);
