@@ -202,7 +202,7 @@ fn look_through(
         }
         seen += 1;
     };
-    let mut walk = Walk::new(repository, control, decision_options(options), &options.paths, roots);
+    let mut walk = Walk::new(repository, control, decision_options(snapshot, options), &options.paths, roots);
     walk.observer = Some(&mut observe);
     walk.is_quiet = is_quiet;
     while walk.next_batch()?.is_some() {}
@@ -228,8 +228,12 @@ pub fn run(
     let roots = find_roots(repository, snapshot, options, true)?;
     let place = roots.iter().find_map(|root| root.folder.as_ref()).map(Folder::path).unwrap_or_default();
     let same_system = snapshot.system == std::env::consts::OS;
-    let metadata =
-        MetadataOptions { attributes: same_system, flags: same_system, ..MetadataOptions::default() };
+    let metadata = MetadataOptions {
+        owner: has_owners(snapshot),
+        attributes: same_system,
+        flags: same_system,
+        ..MetadataOptions::default()
+    };
     let executor = Executor::new(repository, control, metadata, workers(), options);
     let mut report = RestoreReport::default();
     match execute(repository, snapshot, options, control, &executor, roots, &mut report.counts) {
@@ -251,7 +255,7 @@ fn execute(
     counts: &mut RestoreCounts,
 ) -> Result<(), RestoreError> {
     let target = roots.first().and_then(|root| root.folder.clone());
-    let mut walk = Walk::new(repository, control, decision_options(options), &options.paths, roots);
+    let mut walk = Walk::new(repository, control, decision_options(snapshot, options), &options.paths, roots);
     let mut batch = walk.next_batch()?;
     let is_all = walk.is_over();
     if is_all {
@@ -304,12 +308,18 @@ fn refuse_unknown_paths(walk: &Walk<'_>) -> Result<(), RestoreError> {
     }
 }
 
-fn decision_options(options: &RestoreOptions) -> DecisionOptions {
+fn decision_options(snapshot: &Snapshot, options: &RestoreOptions) -> DecisionOptions {
+    let has_modes = cfg!(unix) && has_owners(snapshot);
     DecisionOptions {
         overwrite: options.overwrite,
-        has_modes: cfg!(unix),
-        may_set_owner: Accounts::new().own_user_id() == Some(0),
+        has_modes,
+        may_set_owner: has_modes && Accounts::new().own_user_id() == Some(0),
     }
+}
+
+/// Whether permission bits and owners in a snapshot mean anything: Windows has none, and 0 stands in their place.
+fn has_owners(snapshot: &Snapshot) -> bool {
+    snapshot.system != "windows"
 }
 
 fn workers() -> usize {

@@ -20,7 +20,7 @@ use parking_lot::Mutex;
 
 use crate::restore_plan::Action;
 use crate::restore_run::Executor;
-use crate::restore_walk::{Item, LinkRole, TEMPORARY_PREFIX};
+use crate::restore_walk::{Item, LinkRole, TEMPORARY_PREFIX, TEMPORARY_RANDOM_BYTES};
 
 /// So many files that are written in parts are kept open; others are opened again for each part.
 const OPEN_PARTS_LIMIT: usize = 128;
@@ -61,6 +61,11 @@ impl Part {
     /// True for whoever gave it up first.
     pub(crate) fn give_up(&self) -> bool {
         !self.given_up.swap(true, Ordering::AcqRel)
+    }
+
+    /// Whether all of its pieces are written.
+    pub(crate) fn is_done(&self) -> bool {
+        self.remaining.load(Ordering::Acquire) == 0
     }
 
     pub(crate) fn is_given_up(&self) -> bool {
@@ -275,7 +280,7 @@ impl Executor<'_> {
             let mut offset_bytes = 0_u64;
             for piece in &content.pieces {
                 match piece {
-                    Piece::Hole { length_bytes } => offset_bytes += length_bytes,
+                    Piece::Hole { length_bytes } => offset_bytes = offset_bytes.saturating_add(*length_bytes),
                     Piece::Chunk { id, length_bytes } => {
                         let bytes = self.repository.read_chunk(id)?;
                         if bytes.len() != *length_bytes as usize {
@@ -286,7 +291,7 @@ impl Executor<'_> {
                         }
                         file.write_at(&bytes, offset_bytes)?;
                         self.count_written(bytes.len());
-                        offset_bytes += u64::from(*length_bytes);
+                        offset_bytes = offset_bytes.saturating_add(u64::from(*length_bytes));
                     }
                 }
             }
@@ -451,7 +456,7 @@ fn check_unchanged(item: &Item, folder: &Folder) -> Result<(), ItemError> {
 
 /// A name for a file in the making, from randomness: nobody else's.
 fn temporary_name() -> Result<Vec<u8>, ItemError> {
-    let mut random = [0_u8; 8];
+    let mut random = [0_u8; TEMPORARY_RANDOM_BYTES];
     getrandom::fill(&mut random).map_err(|error| RepositoryError::NoRandomness { why: error.to_string() })?;
     let mut name = TEMPORARY_PREFIX.to_vec();
     name.extend_from_slice(to_hex(&random).as_bytes());

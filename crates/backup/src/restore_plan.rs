@@ -131,7 +131,7 @@ pub struct Decision {
 pub struct DecisionOptions {
     /// What the person chose.
     pub overwrite: Overwrite,
-    /// Whether modes mean anything on this system.
+    /// Whether modes mean anything on this system and on that of the snapshot.
     pub has_modes: bool,
     /// Whether this process may give files away; otherwise other owners are no difference it could mend.
     pub may_set_owner: bool,

@@ -79,7 +79,8 @@ impl<'a> Executor<'a> {
             let _ = place.folder().map(|folder| folder.remove_file(name));
         }
         let files = batch.items.iter().map(|item| item.entry.size_bytes_to_write());
-        self.control.add_total((batch.items.len() + batch.new_folders.len()) as u64, files.sum());
+        let bytes = files.fold(0_u64, u64::saturating_add);
+        self.control.add_total((batch.items.len() + batch.new_folders.len()) as u64, bytes);
         for (place, name, reason) in &batch.refused_folders {
             self.failed.fetch_add(1, Ordering::Relaxed);
             let path = place.folder().map(|folder| folder.path_of(name));
@@ -93,7 +94,7 @@ impl<'a> Executor<'a> {
         self.make_folders(&batch)?;
         let mut layout = Layout::new(batch.items);
         self.lay_out(&mut layout)?;
-        self.in_parallel(layout.units.len(), |number| match &layout.units[number] {
+        let written = self.in_parallel(layout.units.len(), |number| match &layout.units[number] {
             Unit::Group(range) => self.write_group(&layout, &layout.tasks[range.clone()]),
             Unit::Simple(range) => {
                 for item in &layout.simple[range.clone()] {
@@ -101,7 +102,14 @@ impl<'a> Executor<'a> {
                 }
                 Ok(())
             }
-        })?;
+        });
+        if written.is_err() {
+            // Stopped in the middle: half a file never stands under its name.
+            for part in layout.parts.iter().filter(|part| !part.is_done() && part.give_up()) {
+                self.discard_part(&layout.items[part.item as usize], part);
+            }
+        }
+        written?;
         for number in &layout.links {
             self.control.checkpoint()?;
             self.finish_item(&layout, *number, self.restore_link(&layout.items[*number as usize]))?;

@@ -494,10 +494,135 @@ fn a_repository_that_is_gone_ends_the_run() {
     assert!(!bench.path("repository").exists());
 }
 
+#[test]
+fn only_leftovers_of_a_restore_are_taken_away() {
+    let bench = Bench::new();
+    let (leftover, other) = (".keepwell-restore-0123456789abcdef", ".keepwell-restore-notes");
+    let files =
+        |writer: &Writer| vec![file_entry(writer, leftover, b"kept once"), file_entry(writer, "a", b"a")];
+    let snapshot = bench.write_snapshot(files);
+    bench.run_well(&snapshot, &bench.to("target"));
+    fs::write(bench.path("target").join(other), "mine").unwrap();
+    fs::create_dir(bench.path("target").join(".keepwell-restore-fedcba9876543210")).unwrap();
+    bench.run_well(&snapshot, &bench.to("target"));
+    // The snapshot holds one itself, from a backup of a half restored folder: it is there again.
+    assert_eq!(fs::read(bench.path("target").join(leftover)).unwrap(), b"kept once");
+    assert_eq!(fs::read(bench.path("target").join(other)).unwrap(), b"mine");
+    assert_eq!(fs::read_dir(bench.path("target")).unwrap().count(), 4);
+}
+
+#[test]
+fn a_restore_stopped_in_the_middle_leaves_no_half_file() {
+    let bench = Bench::new();
+    let tree = TreeOptions { large_file_bytes: 40 << 20, ..TreeOptions::plain(5, 0, 0) };
+    make_tree(&bench.path("source"), &tree).unwrap();
+    let snapshot = bench.backup(&[bench.path("source")]);
+    let control = Arc::new(Control::new());
+    let store = CancelAfter {
+        inner: LocalStore::open(bench.path("repository")).unwrap(),
+        left: 5.into(),
+        control: Arc::clone(&control),
+    };
+    let repository = Repository::open(Arc::new(store), &Secret::new("a password")).unwrap();
+    let report = run(&repository, &snapshot, &bench.to("target"), &control).unwrap();
+    assert!(report.cancelled && report.written_bytes > 0, "{report:?}");
+    assert_eq!(walk_files(&bench.path("target")), [] as [PathBuf; 0]);
+}
+
+/// A store in which the person cancels after so many packs were read.
+struct CancelAfter {
+    inner: LocalStore,
+    left: std::sync::atomic::AtomicI64,
+    control: Arc<Control>,
+}
+
+impl keepwell_endpoint::Store for CancelAfter {
+    fn describe(&self) -> String {
+        self.inner.describe()
+    }
+
+    fn list(&self, folder: &str) -> Result<Vec<keepwell_endpoint::StoredObject>, EndpointError> {
+        self.inner.list(folder)
+    }
+
+    fn names(&self) -> Result<Vec<String>, EndpointError> {
+        self.inner.names()
+    }
+
+    fn size_bytes(&self, key: &str) -> Result<u64, EndpointError> {
+        self.inner.size_bytes(key)
+    }
+
+    fn read_range(&self, key: &str, offset: u64, length: usize) -> Result<Vec<u8>, EndpointError> {
+        let is_pack = key.starts_with("packs/");
+        if is_pack && self.left.fetch_sub(1, std::sync::atomic::Ordering::AcqRel) == 1 {
+            self.control.cancel();
+        }
+        self.inner.read_range(key, offset, length)
+    }
+
+    fn create(&self, key: &str) -> Result<Box<dyn keepwell_endpoint::Upload>, EndpointError> {
+        self.inner.create(key)
+    }
+
+    fn delete(&self, key: &str) -> Result<(), EndpointError> {
+        self.inner.delete(key)
+    }
+
+    fn create_folders(&self, folders: &[&str]) -> Result<(), EndpointError> {
+        self.inner.create_folders(folders)
+    }
+
+    fn unfinished(&self) -> Result<Vec<keepwell_endpoint::StoredObject>, EndpointError> {
+        self.inner.unfinished()
+    }
+
+    fn free_bytes(&self) -> Result<Option<u64>, EndpointError> {
+        self.inner.free_bytes()
+    }
+}
+
+#[test]
+fn sizes_that_no_disk_has_are_told_and_harm_nothing() {
+    let bench = Bench::new();
+    let snapshot = bench.write_snapshot(|writer| {
+        let hole = |name: &str| {
+            let mut entry = file_entry(writer, name, b"x");
+            let pieces = vec![Piece::Hole { length_bytes: u64::MAX }];
+            entry.content = Some(Content { hash: ContentHash([0; 32]), pieces });
+            entry.size_bytes = u64::MAX;
+            entry
+        };
+        vec![hole("a"), hole("b"), file_entry(writer, "c", b"fine")]
+    });
+    let (report, control) = bench.run(&snapshot, &bench.to("target"));
+    assert_eq!((report.failed, report.verified, control.problems().total), (2, 1, 2));
+    assert_eq!(fs::read_dir(bench.path("target")).unwrap().count(), 1);
+}
+
 #[cfg(unix)]
 mod unix {
     use super::*;
     use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+
+    #[test]
+    fn files_of_a_system_without_permissions_can_be_used() {
+        let bench = Bench::new();
+        let snapshot = bench.write_snapshot(|writer| {
+            let without = |entry: Entry| Entry {
+                metadata: Metadata { mode: 0, user_id: 0, group_id: 0, ..entry.metadata },
+                ..entry
+            };
+            let file = without(file_entry(writer, "file", b"x"));
+            vec![without(folder_entry(writer, "folder", &[file]))]
+        });
+        let snapshot = Snapshot { system: "windows".into(), ..snapshot };
+        bench.run_well(&snapshot, &bench.to("target"));
+        let mode = |path: &str| fs::metadata(bench.path(path)).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode("target/folder"), mode("target/folder/file")), (0o700, 0o600));
+        let report = bench.run_well(&snapshot, &bench.to("target"));
+        assert_eq!((report.counts.already_right, report.counts.metadata_set), (1, 0));
+    }
 
     #[test]
     fn a_link_in_the_target_is_never_followed() {

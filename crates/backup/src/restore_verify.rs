@@ -27,7 +27,8 @@ impl Executor<'_> {
         let numbers: Vec<usize> = (0..layout.items.len())
             .filter(|number| !layout.has_failed(*number) && should_match(&layout.items[*number]))
             .collect();
-        let bytes = numbers.iter().map(|number| layout.items[*number].entry.size_bytes).sum();
+        let sizes = numbers.iter().map(|number| layout.items[*number].entry.size_bytes);
+        let bytes = sizes.fold(0_u64, u64::saturating_add);
         self.control.add_total(numbers.len() as u64, bytes);
         self.in_parallel(numbers.len().div_ceil(FILES_AT_ONCE), |part| {
             let mut buffer = vec![0; BUFFER_BYTES];

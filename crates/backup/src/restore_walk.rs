@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use keepwell_endpoint::EndpointError;
-use keepwell_endpoint::local::Folder;
+use keepwell_endpoint::local::{Folder, NamedItem};
 use keepwell_model::{ChunkId, ContentHash, Control, Entry, EntryKind, Metadata, Problem, RelativePath};
 use keepwell_repository::Repository;
 
@@ -28,6 +28,8 @@ pub(crate) const BATCH_ITEMS_LIMIT: usize = if cfg!(test) { 20 } else { 100_000 
 const BATCH_PIECES_LIMIT: usize = 1_000_000;
 /// Names of files in the making begin so; what an interrupted restore left is recognised by it.
 pub(crate) const TEMPORARY_PREFIX: &[u8] = b".keepwell-restore-";
+/// And go on with the hexadecimal digits of so many random bytes.
+pub(crate) const TEMPORARY_RANDOM_BYTES: usize = 8;
 
 /// A folder of the place, there or yet to be made.
 #[derive(Debug, Default)]
@@ -318,6 +320,10 @@ impl<'a> Walk<'a> {
                 return;
             }
         }
+        if !self.options.has_modes {
+            // It comes from a system without permission bits: they are private until somebody says otherwise.
+            entry.metadata.mode = if entry.kind == EntryKind::Folder { 0o700 } else { 0o600 };
+        }
         if entry.kind == EntryKind::Folder {
             self.visit_folder(entry, path, chosen, batch);
         } else {
@@ -463,10 +469,10 @@ impl<'a> Walk<'a> {
                 return HashMap::new();
             }
         };
-        for item in items.iter().filter(|item| item.name.starts_with(TEMPORARY_PREFIX)) {
-            self.leftovers.push((Arc::clone(place), item.name.clone()));
-        }
-        items.into_iter().map(|item| (item.name, item.kind)).collect()
+        // What is taken away is as good as absent: the snapshot may hold one of the same name.
+        let (leftovers, present): (Vec<_>, Vec<_>) = items.into_iter().partition(is_leftover);
+        self.leftovers.extend(leftovers.into_iter().map(|item| (Arc::clone(place), item.name)));
+        present.into_iter().map(|item| (item.name, item.kind)).collect()
     }
 
     fn problem(&self, problem: Problem) {
@@ -496,6 +502,16 @@ impl<'a> Walk<'a> {
             });
         }
     }
+}
+
+/// Whether an interrupted restore left it: only what has a name exactly as it is made for files in the making.
+fn is_leftover(item: &NamedItem) -> bool {
+    let random = item.name.strip_prefix(TEMPORARY_PREFIX);
+    let is_ours = |random: &[u8]| {
+        random.len() == 2 * TEMPORARY_RANDOM_BYTES
+            && random.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    };
+    item.kind != Some(EntryKind::Folder) && random.is_some_and(is_ours)
 }
 
 /// A path of a snapshot for people.

@@ -49,6 +49,16 @@ pub(crate) struct Node {
     open_parts: AtomicUsize,
 }
 
+impl Drop for Node {
+    /// One after the other: a chain of thousands of parents must not be dropped by recursion.
+    fn drop(&mut self) {
+        let mut parent = self.parent.take();
+        while let Some(node) = parent {
+            parent = Arc::into_inner(node).and_then(|mut node| node.parent.take());
+        }
+    }
+}
+
 pub(crate) struct FileTask {
     pub(crate) entry: Entry,
     pub(crate) stat: Stat,
