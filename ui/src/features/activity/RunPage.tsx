@@ -126,9 +126,16 @@ function ReceiptContent({ receipt }: { receipt: Receipt }) {
   const text = JSON.stringify(receipt, null, 2);
   return (
     <div className={styles.receipt}>
-      <Notice tone={receipt.signatureValid ? "ok" : "bad"} heading={receipt.signatureValid ? t("receipt.valid") : t("receipt.invalid")}>
-        <p>{receipt.signatureValid ? t("receipt.valid_text") : t("receipt.invalid_text")}</p>
-      </Notice>
+      {receipt.signatureValid ? (
+        <p className={styles.lead}>
+          <Status quiet tone="ok" word={t("receipt.valid")} />
+          <span className={styles.quiet}>{t("receipt.valid_text")}</span>
+        </p>
+      ) : (
+        <Notice tone="bad" heading={t("receipt.invalid")}>
+          <p>{t("receipt.invalid_text")}</p>
+        </Notice>
+      )}
       <div className={styles.receiptActions}>
         <Button
           icon={Copy}
@@ -160,10 +167,12 @@ function ReceiptContent({ receipt }: { receipt: Receipt }) {
           ))}
         </ul>
       </div>
-      <div>
-        <h2>{t("receipt.done")}</h2>
-        <Facts facts={receipt.facts.map((fact) => ({ name: fact.label, value: <FactValue fact={fact} /> }))} />
-      </div>
+      {receipt.facts.length > 0 && (
+        <div>
+          <h2>{t("receipt.done")}</h2>
+          <Facts facts={receipt.facts.map((fact) => ({ name: fact.label, value: <FactValue fact={fact} /> }))} />
+        </div>
+      )}
       {receipt.skipped.length > 0 && (
         <div>
           <h2>{t("receipt.skipped")}</h2>
@@ -206,6 +215,13 @@ function ReceiptTab({ job }: { job: Job }) {
 
 type RunTab = "problems" | "log" | "receipt";
 
+/** What one wants to see first: what went wrong, how it came to that, or the proof that it went well. */
+function firstTab(job: Job): RunTab {
+  if (isActive(job) || job.problems > 0) return "problems";
+  if (job.error !== null || job.state === "interrupted") return "log";
+  return job.hasReceipt ? "receipt" : "problems";
+}
+
 /** Why it did not end well. */
 function Ending({ job }: { job: Job }) {
   if (job.state === "interrupted") {
@@ -227,7 +243,7 @@ function Run({ job }: { job: Job }) {
   const [chosen, setChosen] = useState<RunTab>();
   const navigate = useNavigate();
   const active = isActive(job);
-  const tab = chosen ?? (active || job.problems > 0 || !job.hasReceipt ? "problems" : "receipt");
+  const tab = chosen ?? firstTab(job);
   const snapshotId = job.kind === "backup" ? (job.result?.snapshotId ?? null) : null;
   return (
     <Page

@@ -7,7 +7,7 @@ import { Dialog as Base } from "@base-ui/react/dialog";
 import { useNavigate } from "@tanstack/react-router";
 import { useQueries } from "@tanstack/react-query";
 import type { LucideIcon } from "lucide-react";
-import { Activity, File, Folder, HardDrive, History, Monitor, Moon, Play, Plus, Settings, Sun } from "lucide-react";
+import { Activity, File, Folder, HardDrive, History, Monitor, Moon, Pause, Play, Plus, Settings, Sun } from "lucide-react";
 import { useDeferredValue, useId, useState, type KeyboardEvent } from "react";
 
 import { call, type FindRow, type Theme } from "../../api";
@@ -53,6 +53,8 @@ function useActions(leave: () => void): Entry[] {
       open();
     },
   });
+  const run = (command: "job.pauseAll" | "job.resumeAll") =>
+    void call(command, {}).catch((failure: unknown) => tellFailed(failure instanceof Error ? failure.message : String(failure)));
   const theme = (choice: Theme, icon: LucideIcon, text: string) => go(`theme-${choice}`, icon, text, () => setTheme(choice));
   return [
     go("backup", History, t("palette.go_backup"), () => void navigate({ to: "/backup" })),
@@ -61,6 +63,8 @@ function useActions(leave: () => void): Entry[] {
     go("settings", Settings, t("palette.go_settings"), () => void navigate({ to: "/settings" })),
     go("new", Plus, t("palette.new_plan"), () => void navigate({ to: "/backup/new" })),
     go("add", Plus, t("palette.add_place"), () => void navigate({ to: "/places/add" })),
+    go("pause", Pause, t("palette.pause_all"), () => run("job.pauseAll")),
+    go("resume", Play, t("palette.resume_all"), () => run("job.resumeAll")),
     theme("light", Sun, t("palette.theme_light")),
     theme("dark", Moon, t("palette.theme_dark")),
     theme("system", Monitor, t("palette.theme_system")),

@@ -18,7 +18,7 @@ export function startEndings(): void {
     for (const job of ended) {
       const title = endingNews(job);
       if (title === undefined) continue;
-      news.add({
+      const id = news.add({
         title,
         description: job.error?.message,
         type: "bad",
@@ -26,6 +26,7 @@ export function startEndings(): void {
         actionProps: {
           children: t("ended.see"),
           onClick: () => {
+            news.close(id);
             window.location.hash = `#/activity/${job.id}`;
           },
         },

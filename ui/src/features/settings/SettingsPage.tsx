@@ -1,7 +1,7 @@
 /** Settings, and what the program says of itself. Every change is saved at once. */
 import { useState } from "react";
 
-import type { AppInfo, SchedulerStatus, Settings, Theme } from "../../api";
+import { insideShell, type AppInfo, type SchedulerStatus, type Settings, type Theme } from "../../api";
 import { Field, Radios, Switch, TextInput } from "../../components/Form";
 import { tellFailed } from "../../components/news";
 import { Loading, Notice, Page, Section } from "../../components/Page";
@@ -36,12 +36,17 @@ function Look() {
   );
 }
 
+/** Tray and notifications belong to the shell: in a browser there are none. */
 function Background({ settings, save }: PartProps) {
   return (
     <Section heading={t("settings.background")}>
       <div className={styles.switches}>
-        <Switch checked={settings.keepRunningInTray} onChecked={(keepRunningInTray) => save({ keepRunningInTray })} text={t("settings.tray")} note={t("settings.tray_note")} />
-        <Switch checked={settings.notifications} onChecked={(notifications) => save({ notifications })} text={t("settings.notifications")} note={t("settings.notifications_note")} />
+        {insideShell && (
+          <>
+            <Switch checked={settings.keepRunningInTray} onChecked={(keepRunningInTray) => save({ keepRunningInTray })} text={t("settings.tray")} note={t("settings.tray_note")} />
+            <Switch checked={settings.notifications} onChecked={(notifications) => save({ notifications })} text={t("settings.notifications")} note={t("settings.notifications_note")} />
+          </>
+        )}
         <Switch
           checked={settings.schedulesPaused}
           onChecked={(schedulesPaused) => save({ schedulesPaused })}

@@ -39,6 +39,8 @@ export const frame = {
   "palette.new_plan": "Make a new plan",
   "palette.add_place": "Add a place",
   "palette.run": "Back up “{name}” now",
+  "palette.pause_all": "Pause all runs",
+  "palette.resume_all": "Resume all runs",
   "palette.theme_light": "Use the light theme",
   "palette.theme_dark": "Use the dark theme",
   "palette.theme_system": "Use the theme of the system",
