@@ -17,6 +17,9 @@ pub type Secret = Zeroizing<String>;
 /// The name under which the keyring shows our entries.
 const SERVICE: &str = "app.keepwell.desktop";
 
+/// How long the service may take to answer the first question.
+const ANSWER_LIMIT: std::time::Duration = std::time::Duration::from_secs(15);
+
 /// Longest secret kept, in bytes (Windows keeps at most 2,560).
 const SECRET_LIMIT_BYTES: usize = 2048;
 
@@ -56,13 +59,7 @@ impl Credentials {
     pub fn open(state_folder: &Path, choice: KeyringChoice) -> Self {
         match choice {
             KeyringChoice::Automatic => {
-                let system = match keyring::Entry::store_status() {
-                    Ok(()) => system_works(),
-                    Err(error) => {
-                        tracing::info!(%error, "no keyring service: secrets go to the encrypted file");
-                        false
-                    }
-                };
+                let system = system_answers();
                 Self { file: EncryptedFile::new(state_folder, FileKey::KeyFile), system }
             }
             KeyringChoice::File => {
@@ -134,19 +131,35 @@ fn entry(name: &str) -> Result<keyring::Entry, CredentialError> {
     keyring::Entry::new(SERVICE, name).map_err(|error| refused(&error))
 }
 
-/// Whether the service answers at all: asking for a name that is not there must say so, without any prompt.
-fn system_works() -> bool {
-    match entry("probe").map(|entry| entry.get_password()) {
-        Ok(Ok(_) | Err(keyring::Error::NoEntry)) => true,
-        Ok(Err(error)) => {
-            tracing::warn!(why = %describe(&error), "the keyring does not answer: secrets go to the encrypted file");
-            false
-        }
-        Err(error) => {
-            tracing::warn!(%error, "the keyring does not answer: secrets go to the encrypted file");
-            false
-        }
+/// Whether the service answers in time. A locked keyring that nobody can unlock (no display) never does.
+fn system_answers() -> bool {
+    let (answer, wait) = std::sync::mpsc::channel();
+    let asked = std::thread::Builder::new().name("keyring".to_owned()).spawn(move || {
+        // Nobody may be waiting any more: then the answer is of no use.
+        let _ = answer.send(system_works());
+    });
+    if let Err(error) = asked {
+        tracing::warn!(%error, "the keyring can not be asked");
+        return false;
     }
+    wait.recv_timeout(ANSWER_LIMIT).unwrap_or_else(|_| {
+        tracing::warn!("the keyring does not answer in time: secrets go to the encrypted file");
+        false
+    })
+}
+
+/// Whether the service works: asking for a name that is not there must say so.
+fn system_works() -> bool {
+    if let Err(error) = keyring::Entry::store_status() {
+        tracing::info!(why = %describe(error), "no keyring service: secrets go to the encrypted file");
+        return false;
+    }
+    let why = match keyring::Entry::new(SERVICE, "probe").map(|entry| entry.get_password()) {
+        Ok(Ok(_) | Err(keyring::Error::NoEntry)) => return true,
+        Ok(Err(error)) | Err(error) => describe(&error),
+    };
+    tracing::warn!(%why, "the keyring does not work: secrets go to the encrypted file");
+    false
 }
 
 fn refused(error: &keyring::Error) -> CredentialError {

@@ -73,7 +73,7 @@ impl Catalog {
         };
         let mut catalog =
             Self { connection: Mutex::new(connection), path, state_folder: state_folder.to_owned() };
-        catalog.migrate()?;
+        catalog.migrate(STEPS)?;
         Ok(Opened { catalog, notices })
     }
 
@@ -100,29 +100,30 @@ impl Catalog {
         self.with(|connection| connection.execute("VACUUM INTO ?1", [name]).map(drop))
     }
 
-    fn migrate(&mut self) -> Result<(), CatalogError> {
+    /// Brings the database to the format the steps lead to. All or nothing; a copy of the old one is made first.
+    fn migrate(&mut self, steps: &[&str]) -> Result<(), CatalogError> {
         let path = self.path.clone();
+        let known = i64::try_from(steps.len()).unwrap_or(i64::MAX);
         let found: i64 =
             self.with(|connection| connection.query_row("PRAGMA user_version", [], |row| row.get(0)))?;
-        if found > CURRENT {
-            return Err(CatalogError::Newer { path, found, known: CURRENT });
+        if found > known {
+            return Err(CatalogError::Newer { path, found, known });
         }
-        if found == CURRENT {
+        if found == known {
             return Ok(());
         }
         if found > 0 {
-            let copy = path.with_file_name(format!("catalog.before-format-{CURRENT}.sqlite"));
+            let copy = path.with_file_name(format!("catalog.before-format-{known}.sqlite"));
             if !copy.exists() {
                 self.copy_to(&copy)?;
             }
         }
         self.write(|transaction| {
-            let steps = usize::try_from(found).unwrap_or(0);
-            for step in STEPS.iter().skip(steps) {
+            for step in steps.iter().skip(usize::try_from(found).unwrap_or(0)) {
                 transaction.execute_batch(step)?;
             }
             transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-            transaction.pragma_update(None, "user_version", CURRENT)
+            transaction.pragma_update(None, "user_version", known)
         })
     }
 
@@ -291,17 +292,25 @@ mod tests {
     }
 
     #[test]
-    fn before_the_format_changes_a_copy_is_made() {
+    fn before_the_format_changes_a_copy_is_made_and_a_failed_step_changes_nothing() {
         let home = tempfile::tempdir().unwrap();
-        let catalog = Catalog::open(home.path(), 1).unwrap().catalog;
+        let mut catalog = Catalog::open(home.path(), 1).unwrap().catalog;
         catalog.set_setting("greeting", "hello").unwrap();
-        let copy = home.path().join("copy.sqlite");
-        catalog.copy_to(&copy).unwrap();
-        let value: String = Connection::open(&copy)
+        let next = [STEPS, &["DROP TABLE settings; CREATE TABLE broken (x) nonsense"]].concat();
+        assert!(catalog.migrate(&next).is_err());
+        assert_eq!(catalog.setting("greeting").unwrap().as_deref(), Some("hello"));
+
+        let next = [STEPS, &["DROP TABLE settings"]].concat();
+        catalog.migrate(&next).unwrap();
+        assert!(catalog.setting("greeting").is_err(), "the new format has no settings");
+        let copy = home.path().join(format!("catalog.before-format-{}.sqlite", next.len()));
+        let value: String = Connection::open(copy)
             .unwrap()
             .query_row("SELECT value FROM settings WHERE key = 'greeting'", [], |row| row.get(0))
             .unwrap();
         assert_eq!(value, "hello");
+        drop(catalog);
+        assert!(matches!(Catalog::open(home.path(), 2), Err(CatalogError::Newer { .. })));
     }
 
     #[test]

@@ -133,8 +133,6 @@ pub struct JobRecord {
     pub waiting_for: Option<String>,
     /// What was asked, as JSON.
     pub request: String,
-    /// Where to go on, as JSON with a version.
-    pub checkpoint: Option<String>,
     /// How far it is, as JSON.
     pub progress: Option<String>,
     /// What it did, as JSON.
@@ -169,7 +167,7 @@ pub struct JobFilter {
 }
 
 const COLUMNS: &str = "id, kind, title, state, destination, place_id, place_label, plan_id, owner, waiting_for, \
-    request, checkpoint, progress, outcome, fault, halt, receipt IS NOT NULL, problems_total, queued_ms, started_ms, \
+    request, progress, outcome, fault, halt, receipt IS NOT NULL, problems_total, queued_ms, started_ms, \
     finished_ms";
 
 impl Catalog {
@@ -182,12 +180,12 @@ impl Catalog {
             transaction
                 .prepare_cached(
                     "INSERT INTO jobs (id, kind, title, state, destination, place_id, place_label, plan_id, owner,
-                        waiting_for, request, checkpoint, progress, outcome, fault, halt, problems_total, queued_ms,
+                        waiting_for, request, progress, outcome, fault, halt, problems_total, queued_ms,
                         started_ms, finished_ms)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)
                      ON CONFLICT (id) DO UPDATE SET title = excluded.title, state = excluded.state,
                         owner = excluded.owner, waiting_for = excluded.waiting_for, request = excluded.request,
-                        checkpoint = excluded.checkpoint, progress = excluded.progress, outcome = excluded.outcome,
+                        progress = excluded.progress, outcome = excluded.outcome,
                         fault = excluded.fault, halt = excluded.halt, problems_total = excluded.problems_total,
                         queued_ms = excluded.queued_ms, started_ms = excluded.started_ms,
                         finished_ms = excluded.finished_ms",
@@ -204,7 +202,6 @@ impl Catalog {
                     job.owner,
                     job.waiting_for,
                     job.request,
-                    job.checkpoint,
                     job.progress,
                     job.outcome,
                     job.fault,
@@ -450,16 +447,15 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Result<JobRecord, String>> {
         owner: row.get(8)?,
         waiting_for: row.get(9)?,
         request: row.get(10)?,
-        checkpoint: row.get(11)?,
-        progress: row.get(12)?,
-        outcome: row.get(13)?,
-        fault: row.get(14)?,
-        halt: row.get(15)?,
-        has_receipt: row.get(16)?,
-        problems_total: row.get::<_, i64>(17)?.unsigned_abs(),
-        queued_ms: row.get(18)?,
-        started_ms: row.get(19)?,
-        finished_ms: row.get(20)?,
+        progress: row.get(11)?,
+        outcome: row.get(12)?,
+        fault: row.get(13)?,
+        halt: row.get(14)?,
+        has_receipt: row.get(15)?,
+        problems_total: row.get::<_, i64>(16)?.unsigned_abs(),
+        queued_ms: row.get(17)?,
+        started_ms: row.get(18)?,
+        finished_ms: row.get(19)?,
     }))
 }
 
@@ -480,7 +476,6 @@ mod tests {
             owner: "me".to_owned(),
             waiting_for: None,
             request: "{}".to_owned(),
-            checkpoint: None,
             progress: None,
             outcome: None,
             fault: None,

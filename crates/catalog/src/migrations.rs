@@ -49,7 +49,6 @@ pub const STEPS: &[&str] = &[
         wish TEXT,
         waiting_for TEXT,
         request TEXT NOT NULL,
-        checkpoint TEXT,
         progress TEXT,
         outcome TEXT,
         fault TEXT,

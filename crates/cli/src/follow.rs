@@ -104,6 +104,7 @@ impl Display {
 
     fn show(&mut self, job: &Job) {
         if let Some(waiting) = &job.waiting_for
+            && job.state == JobState::Queued
             && self.waiting.as_ref() != Some(waiting)
         {
             self.waiting = Some(waiting.clone());

@@ -165,7 +165,6 @@ impl Engine {
             owner: shared.presence.id().to_owned(),
             waiting_for: None,
             request: serde_json::to_string(&job.request).map_err(|_| EngineError::Unreadable)?,
-            checkpoint: None,
             progress: None,
             outcome: None,
             fault: None,

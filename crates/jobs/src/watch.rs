@@ -26,6 +26,10 @@ pub(crate) fn watch(shared: &Shared) {
     let mut round = 0_u64;
     let mut data_version = 0;
     let mut foreign = Foreign::default();
+    // What is there already is known to whoever asks for the whole picture.
+    if let Err(error) = foreign.look(shared, false) {
+        tracing::warn!(%error, "the work of other processes can not be seen");
+    }
     loop {
         {
             let state = shared.state.lock();
@@ -41,7 +45,7 @@ pub(crate) fn watch(shared: &Shared) {
                 Ok(version) if version != data_version => {
                     data_version = version;
                     hear_wishes(shared);
-                    if let Err(error) = foreign.look(shared) {
+                    if let Err(error) = foreign.look(shared, true) {
                         tracing::warn!(%error, "the work of other processes can not be seen");
                     }
                 }
@@ -162,7 +166,8 @@ struct Foreign {
 }
 
 impl Foreign {
-    fn look(&mut self, shared: &Shared) -> Result<(), CatalogError> {
+    /// Looks at the newest rows; what changed is told if wanted.
+    fn look(&mut self, shared: &Shared, tell: bool) -> Result<(), CatalogError> {
         let (records, _) = shared.catalog.jobs(&JobFilter::default(), 0, FOREIGN_LIMIT)?;
         let mut seen = std::collections::HashMap::with_capacity(records.len());
         let mut changed = Vec::new();
@@ -173,7 +178,7 @@ impl Foreign {
             seen.insert(record.id, record);
         }
         self.seen = seen;
-        if !changed.is_empty() {
+        if tell && !changed.is_empty() {
             let mut state = shared.state.lock();
             changed.into_iter().for_each(|id| state.revisions.bump(id));
             drop(state);

@@ -1,0 +1,124 @@
+//! The scheduler over a catalog, with the clock in the test's hand.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+use jiff::tz::TimeZone;
+use keepwell_catalog::{Catalog, PlaceRecord, PlanRecord};
+use keepwell_jobs::request::PlanDefinition;
+use keepwell_jobs::scheduler::{PAUSED_SETTING, look, next_run_ms};
+use keepwell_jobs::{BackupRules, Fault, FaultKind, Schedule};
+use keepwell_model::{PlaceId, PlanId};
+
+const HOUR: i64 = 3_600_000;
+const START: i64 = 1_800_000_000_000;
+
+fn catalog(home: &std::path::Path, schedules: &[(Schedule, bool)]) -> Catalog {
+    let catalog = Catalog::open(home, START).unwrap().catalog;
+    let place = PlaceRecord {
+        id: PlaceId([9; 16]),
+        label: "USB drive".to_owned(),
+        path: b"/usb".to_vec(),
+        repository_id: "ab".repeat(16),
+        created_ms: START,
+        last_check: None,
+    };
+    catalog.add_place(&place).unwrap();
+    for (number, (schedule, enabled)) in (0_u8..).zip(schedules) {
+        let rules = BackupRules {
+            exclude: vec![],
+            exclude_caches: true,
+            max_file_bytes: None,
+            one_file_system: false,
+        };
+        let definition = PlanDefinition { sources: vec!["/home".to_owned()], rules, schedule: *schedule };
+        let plan = PlanRecord {
+            id: PlanId([number; 16]),
+            place_id: place.id,
+            name: format!("plan {number}"),
+            definition: serde_json::to_string(&definition).unwrap(),
+            enabled: *enabled,
+            created_ms: START,
+            schedule_from_ms: START,
+            retry_ms: None,
+        };
+        catalog.save_plan(&plan).unwrap();
+    }
+    catalog
+}
+
+/// Which plans are started when somebody looks at a moment.
+fn started(catalog: &Catalog, now_ms: i64) -> Vec<u8> {
+    let mut started = Vec::new();
+    look(catalog, now_ms, &TimeZone::UTC, &mut |plan| {
+        started.push(plan.0[0]);
+        Ok(())
+    })
+    .unwrap();
+    started
+}
+
+#[test]
+fn only_plans_that_are_due_and_on_are_started_and_only_once() {
+    let home = tempfile::tempdir().unwrap();
+    let hourly = Schedule::EveryHours { hours: 1 };
+    let schedules = [
+        (hourly, true),
+        (Schedule::EveryHours { hours: 3 }, true),
+        (hourly, false),
+        (Schedule::Manual, true),
+    ];
+    let catalog = catalog(home.path(), &schedules);
+    assert!(started(&catalog, START + HOUR - 1).is_empty());
+    assert_eq!(started(&catalog, START + HOUR), [0]);
+    assert!(started(&catalog, START + HOUR + 1).is_empty());
+    // Asleep for a day: each catches up once.
+    assert_eq!(started(&catalog, START + 25 * HOUR), [0, 1]);
+    assert!(started(&catalog, START + 25 * HOUR + 1).is_empty());
+}
+
+#[test]
+fn paused_schedules_wait_and_then_catch_up_once() {
+    let home = tempfile::tempdir().unwrap();
+    let catalog = catalog(home.path(), &[(Schedule::EveryHours { hours: 1 }, true)]);
+    catalog.set_setting(PAUSED_SETTING, "true").unwrap();
+    assert!(started(&catalog, START + 5 * HOUR).is_empty());
+    catalog.set_setting(PAUSED_SETTING, "false").unwrap();
+    assert_eq!(started(&catalog, START + 5 * HOUR), [0]);
+    assert!(started(&catalog, START + 5 * HOUR).is_empty());
+}
+
+#[test]
+fn a_plan_that_can_not_be_started_is_not_tried_in_a_flood() {
+    let home = tempfile::tempdir().unwrap();
+    let catalog = catalog(home.path(), &[(Schedule::EveryHours { hours: 1 }, true)]);
+    let mut tries = 0;
+    for second in 0..600 {
+        look(&catalog, START + HOUR + second * 1000, &TimeZone::UTC, &mut |_| {
+            tries += 1;
+            Err(Fault::new(FaultKind::Failed, "no", "never mind"))
+        })
+        .unwrap();
+    }
+    assert_eq!(tries, 1);
+}
+
+#[test]
+fn a_clock_set_back_goes_on_from_there() {
+    let home = tempfile::tempdir().unwrap();
+    let catalog = catalog(home.path(), &[(Schedule::EveryHours { hours: 1 }, true)]);
+    let back = START - 1_000 * HOUR;
+    assert!(started(&catalog, back).is_empty());
+    let plan = catalog.plans().unwrap().remove(0);
+    assert_eq!(next_run_ms(&plan, back, &TimeZone::UTC), Some(back + HOUR));
+    assert_eq!(started(&catalog, back + HOUR), [0]);
+}
+
+#[test]
+fn a_plan_of_a_newer_keepwell_is_left_alone() {
+    let home = tempfile::tempdir().unwrap();
+    let catalog = catalog(home.path(), &[(Schedule::EveryHours { hours: 1 }, true); 2]);
+    let mut plan = catalog.plans().unwrap().remove(0);
+    plan.definition = r#"{"schedule":{"kind":"atFullMoon"}}"#.to_owned();
+    catalog.save_plan(&plan).unwrap();
+    assert_eq!(started(&catalog, START + HOUR), [1]);
+}
