@@ -13,6 +13,7 @@
 //! never one (`walk_source`), single files and links (`walk_item`), chunks (`file_reader`).
 
 use std::collections::HashMap;
+use std::iter::Peekable;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -59,10 +60,12 @@ impl Drop for Node {
     }
 }
 
+/// A file to be read. Small: a folder may have hundreds of thousands.
 pub(crate) struct FileTask {
-    pub(crate) entry: Entry,
+    pub(crate) name: Vec<u8>,
     pub(crate) stat: Stat,
-    pub(crate) old: Option<Entry>,
+    /// Whether the parent snapshot has something of this name.
+    pub(crate) was_there: bool,
 }
 
 enum Task {
@@ -117,6 +120,33 @@ pub(crate) struct Walk<'a> {
     pub(crate) accounts: Accounts,
     pub(crate) avoid: Avoid,
     pub(crate) counts: Counts,
+}
+
+/// The entries of a folder in the parent snapshot, a page at a time. Where a page can not be read, what is in it is
+/// simply read anew.
+struct OldEntries<'a> {
+    repository: &'a Repository,
+    pages: std::vec::IntoIter<ChunkId>,
+    entries: Peekable<std::vec::IntoIter<Entry>>,
+}
+
+impl<'a> OldEntries<'a> {
+    fn new(repository: &'a Repository, pages: Vec<ChunkId>) -> Self {
+        Self { repository, pages: pages.into_iter(), entries: Vec::new().into_iter().peekable() }
+    }
+
+    /// The entry of this name; names have to be asked for in their order.
+    fn find(&mut self, name: &[u8]) -> Option<Entry> {
+        loop {
+            while self.entries.next_if(|old| old.name.as_slice() < name).is_some() {}
+            if self.entries.peek().is_some() {
+                return self.entries.next_if(|old| old.name == name);
+            }
+            let page = self.pages.next()?;
+            let entries = self.repository.read_folder(std::slice::from_ref(&page)).unwrap_or_default();
+            self.entries = entries.into_iter().peekable();
+        }
+    }
 }
 
 /// Stops the walk if the thread it lives in breaks off: the others would wait for its part for ever.
@@ -226,12 +256,8 @@ impl<'a> Walk<'a> {
     }
 
     fn old_roots(&self) -> Vec<Entry> {
-        self.parent.map(|parent| self.old_entries(&parent.root_pages)).unwrap_or_default()
-    }
-
-    /// A folder of the parent snapshot; where it can not be read, everything in it is simply read anew.
-    fn old_entries(&self, pages: &[ChunkId]) -> Vec<Entry> {
-        self.repository.read_folder(pages).unwrap_or_default()
+        let read = |parent: &Snapshot| self.repository.read_folder(&parent.root_pages).unwrap_or_default();
+        self.parent.map(read).unwrap_or_default()
     }
 
     fn stop(&self, error: BackupError) {
@@ -371,17 +397,15 @@ impl<'a> Walk<'a> {
         };
         let names = in_order(names);
         let is_cache = self.rules.exclude_caches && self.is_cache(&node.folder, &names);
-        let mut old = old.map(|old| self.old_entries(&old.pages)).unwrap_or_default().into_iter().peekable();
+        let mut old = OldEntries::new(self.repository, old.map(|old| old.pages).unwrap_or_default());
         let mut folders = Vec::new();
         let mut files = Vec::new();
-        let mut total_bytes = 0_u64;
         let mut prefix = if self.rules.has_patterns() { prefix(node) } else { Vec::new() };
         for item in names {
             if is_cache && item.name != CACHE_TAG_NAME {
                 continue;
             }
-            while old.next_if(|old| old.name < item.name).is_some() {}
-            let old = old.next_if(|old| old.name == item.name);
+            let old = old.find(&item.name);
             let stat = match node.folder.stat(&item.name) {
                 Ok(stat) => stat,
                 Err(error) => {
@@ -392,20 +416,25 @@ impl<'a> Walk<'a> {
             if self.is_left_out(node, &mut prefix, &item.name, &stat) {
                 continue;
             }
-            let entry = self.entry(item.name, &stat);
             match stat.kind {
                 EntryKind::Folder => {
-                    let (entry, old) = (Box::new(entry), old.map(Box::new));
+                    let (entry, old) = (Box::new(self.entry(item.name, &stat)), old.map(Box::new));
                     folders.push(Task::Folder { parent: Arc::clone(node), entry, old });
                 }
                 EntryKind::File => {
-                    total_bytes = total_bytes.saturating_add(entry.size_bytes);
-                    files.push(FileTask { entry, stat, old });
+                    self.control.add_total(1, stat.size_bytes);
+                    let was_there = old.is_some();
+                    if !old.is_some_and(|old| self.take_over(node, &item.name, &stat, old)) {
+                        files.push(FileTask { name: item.name, stat, was_there });
+                    }
                 }
-                _ => node.entries.lock().extend(self.other(&node.folder, entry)),
+                _ => {
+                    let entry = self.entry(item.name, &stat);
+                    node.entries.lock().extend(self.other(&node.folder, entry));
+                }
             }
         }
-        self.control.add_total((folders.len() + files.len()) as u64, total_bytes);
+        self.control.add_total(folders.len() as u64, 0);
         if node.folder.depth() >= DEPTH_LIMIT && !folders.is_empty() {
             folders.clear();
             self.control.problem(Problem::new(
@@ -415,7 +444,6 @@ impl<'a> Walk<'a> {
                 "Look whether such a tree is meant to be.",
             ));
         }
-        files.retain_mut(|file| !self.take_over(node, file));
         let mut batches = into_batches(files).into_iter();
         let first = batches.next();
         let mut tasks: Vec<Task> =
@@ -522,7 +550,7 @@ fn into_batches(files: Vec<FileTask>) -> Vec<Vec<FileTask>> {
             batches.push(Vec::new());
             bytes = 0;
         }
-        bytes = bytes.saturating_add(file.entry.size_bytes);
+        bytes = bytes.saturating_add(file.stat.size_bytes);
         if let Some(batch) = batches.last_mut() {
             batch.push(file);
         }

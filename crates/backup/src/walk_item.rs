@@ -64,14 +64,12 @@ impl Walk<'_> {
     }
 
     /// Whether an unchanged file could be taken over from the parent snapshot; if so, that is done.
-    pub(crate) fn take_over(&self, node: &Node, file: &mut FileTask) -> bool {
-        let Some(old) = &mut file.old else { return false };
-        let stat = &file.stat;
+    pub(crate) fn take_over(&self, node: &Node, name: &[u8], stat: &Stat, old: Entry) -> bool {
         let seen = Seen { size_bytes: stat.size_bytes, modified: stat.modified, identity: stat.identity() };
-        if self.parent.is_none() || !plan::is_unchanged(&seen, old, self.parent_started) {
+        if self.parent.is_none() || !plan::is_unchanged(&seen, &old, self.parent_started) {
             return false;
         }
-        let Some(content) = old.content.take() else { return false };
+        let Some(content) = old.content else { return false };
         let stored = content.pieces.iter().all(|piece| match piece {
             Piece::Chunk { id, .. } => self.writer.is_stored(id),
             Piece::Hole { .. } => true,
@@ -79,8 +77,8 @@ impl Walk<'_> {
         if !stored {
             return false;
         }
-        let mut entry = std::mem::replace(&mut file.entry, Entry::new(Vec::new(), EntryKind::File));
-        entry.metadata.extended_attributes = std::mem::take(&mut old.metadata.extended_attributes);
+        let mut entry = self.entry(name.to_vec(), stat);
+        entry.metadata.extended_attributes = old.metadata.extended_attributes;
         entry.content = Some(content);
         self.control.add_done(1, entry.size_bytes);
         bump(&self.counts.unchanged);
@@ -138,8 +136,8 @@ impl Walk<'_> {
         file: FileTask,
         reader: &mut FileReader,
     ) -> Result<Option<Entry>, BackupError> {
-        let FileTask { mut entry, mut stat, old } = file;
-        let was_there = old.is_some();
+        let FileTask { name, mut stat, was_there } = file;
+        let mut entry = self.entry(name, &stat);
         let link = entry.link_group.map(|_| (stat.file_system, stat.inode));
         if stat.size_bytes > READ_AGAIN_LIMIT_BYTES {
             self.control.set_current(folder.path_of(&entry.name).as_bytes());

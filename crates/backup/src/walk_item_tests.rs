@@ -25,9 +25,8 @@ fn walk_in(test: impl FnOnce(&Walk<'_>, &Path, &mut FileReader)) {
     test(&walk, folder.path(), &mut reader);
 }
 
-fn task(walk: &Walk<'_>, folder: &Folder, name: &[u8]) -> FileTask {
-    let stat = folder.stat(name).unwrap();
-    FileTask { entry: walk.entry(name.to_vec(), &stat), stat, old: None }
+fn task(folder: &Folder, name: &[u8]) -> FileTask {
+    FileTask { name: name.to_vec(), stat: folder.stat(name).unwrap(), was_there: false }
 }
 
 #[test]
@@ -37,11 +36,11 @@ fn a_file_of_two_names_that_is_written_to_between_them_does_not_break_the_snapsh
         fs::hard_link(path.join("one"), path.join("two")).unwrap();
         let folder = Folder::open(path).unwrap();
         // The second name was looked at before, the third after the change.
-        let (one, two) = (task(walk, &folder, b"one"), task(walk, &folder, b"two"));
+        let (one, two) = (task(&folder, b"one"), task(&folder, b"two"));
         let one = walk.file(&folder, one, reader).unwrap().unwrap();
         fs::write(path.join("one"), b"much longer than before").unwrap();
         fs::hard_link(path.join("one"), path.join("zzz")).unwrap();
-        let three = walk.file(&folder, task(walk, &folder, b"zzz"), reader).unwrap().unwrap();
+        let three = walk.file(&folder, task(&folder, b"zzz"), reader).unwrap().unwrap();
         let two = walk.file(&folder, two, reader).unwrap().unwrap();
         assert_eq!((one.size_bytes, three.size_bytes), (5, 23));
         assert_eq!(
@@ -71,7 +70,7 @@ fn a_file_that_became_another_kind_is_left_out_and_told() {
             let file = path.join(kind);
             fs::write(&file, vec![7; 1 << 20]).unwrap();
             let folder = Folder::open(path).unwrap();
-            let seen = task(walk, &folder, kind.as_bytes());
+            let seen = task(&folder, kind.as_bytes());
             fs::remove_file(&file).unwrap();
             match kind {
                 "folder" => fs::create_dir(&file).unwrap(),

@@ -100,13 +100,12 @@ impl Walk<'_> {
             Ok(stat) => stat,
             Err(error) => return Ok(Err(error)),
         };
-        let entry = self.entry(name.to_vec(), &stat);
-        self.control.add_total(1, entry.size_bytes);
         let read = if stat.kind == EntryKind::File {
-            self.file(&folder, FileTask { entry, stat, old }, reader)?
+            self.control.add_total(1, stat.size_bytes);
+            let file = FileTask { name: name.to_vec(), stat, was_there: old.is_some() };
+            self.file(&folder, file, reader)?
         } else {
-            self.control.add_done(1, 0);
-            self.other(&folder, entry)
+            self.other(&folder, self.entry(name.to_vec(), &stat))
         };
         let Some(mut entry) = read else {
             // Why was told.

@@ -193,6 +193,28 @@ fn an_unchanged_tree_adds_nothing_and_a_changed_file_is_seen() {
 }
 
 #[test]
+fn a_folder_of_many_pages_is_compared_name_by_name() {
+    let bench = Bench::new();
+    let path = |number: u32| bench.docs().join(format!("file-{number:05}"));
+    for number in 0..1000 {
+        fs::write(path(number), number.to_le_bytes()).unwrap();
+    }
+    let (first, _) = bench.run(&bench.request());
+    assert!(bench.entry(&first, b"docs").unwrap().pages.len() > 2);
+    for number in (0..1000).step_by(10) {
+        fs::remove_file(path(number)).unwrap();
+    }
+    fs::write(bench.docs().join("a new one"), b"new").unwrap();
+    fs::write(path(500).with_extension("new"), b"new").unwrap();
+    fs::write(path(501), b"changed").unwrap();
+    let (second, _) = bench.run(&bench.request());
+    let counts = second.snapshot.statistics;
+    assert_eq!((counts.files_unchanged, counts.files_new, counts.files_changed), (899, 2, 1));
+    assert_eq!(bench.content(&second, b"docs/file-00501"), b"changed");
+    assert_eq!(bench.content(&second, b"docs/file-00999"), 999_u32.to_le_bytes());
+}
+
+#[test]
 fn a_file_as_young_as_the_last_snapshot_is_read_again() {
     let bench = Bench::new();
     fs::write(bench.docs().join("young"), b"young").unwrap();
