@@ -7,17 +7,17 @@ import { isActive, useJob, type Place, type Plan } from "../../api";
 import { Button, LinkButton } from "../../components/Button";
 import { JobActions } from "../../components/JobPanel";
 import { Menu } from "../../components/Menu";
-import { Empty, Loading, Page } from "../../components/Page";
+import { Empty, Loading, Notice, Page } from "../../components/Page";
 import { Status } from "../../components/Status";
 import { Trouble } from "../../components/Trouble";
-import { Moment, PathText, ProgressBar } from "../../components/Values";
+import { PathText, ProgressBar } from "../../components/Values";
 import { formatPercent } from "../../lib/format";
 import { useNow } from "../../lib/now";
 import { useAsk } from "../../lib/queries";
 import { planState, scheduleWords, shareOf } from "../../lib/words";
-import { rich } from "../../text/rich";
 import { t } from "../../text/text";
 import styles from "./Backup.module.css";
+import { NextRun } from "./NextRun";
 import { RemovePlan } from "./RemovePlan";
 import { useRunPlan } from "./runPlan";
 
@@ -60,7 +60,11 @@ function PlanRow({ plan, place, onRemove }: { plan: Plan; place: Place | undefin
       <div className={styles.planFacts}>
         <span>{t("backup.to", { place: place?.label ?? t("common.unknown") })}</span>
         <span className={styles.quiet}>{plan.enabled ? scheduleWords(plan.schedule) : t("schedule.off")}</span>
-        {plan.nextRunMs !== null && <span className={styles.quiet}>{rich("backup.next", { when: <Moment at={plan.nextRunMs} /> })}</span>}
+        {plan.nextRunMs !== null && (
+          <span className={styles.quiet}>
+            <NextRun at={plan.nextRunMs} />
+          </span>
+        )}
       </div>
       <div className={styles.planActions}>
         {active ? (
@@ -85,6 +89,7 @@ function PlanRow({ plan, place, onRemove }: { plan: Plan; place: Place | undefin
 export function BackupPage() {
   const plans = useAsk("plan.list", {});
   const places = useAsk("place.list", { health: false });
+  const info = useAsk("app.info", {});
   const [removing, setRemoving] = useState<Plan>();
   const placeOf = (plan: Plan) => places.data?.places.find((place) => place.id === plan.placeId);
   const list = plans.data?.plans;
@@ -100,6 +105,7 @@ export function BackupPage() {
         ) : undefined
       }
     >
+      {info.data?.notices.map((notice) => <Notice key={notice} tone="warn" heading={notice} />)}
       {plans.error && <Trouble error={plans.error.details} onRetry={() => void plans.refetch()} />}
       {plans.isPending && <Loading />}
       {list?.length === 0 && (

@@ -10,16 +10,15 @@ import { Menu } from "../../components/Menu";
 import { Loading, Notice, Page } from "../../components/Page";
 import { Status } from "../../components/Status";
 import { Trouble } from "../../components/Trouble";
-import { Moment } from "../../components/Values";
 import { useNow } from "../../lib/now";
 import { useAsk } from "../../lib/queries";
 import { planState, scheduleWords } from "../../lib/words";
-import { rich } from "../../text/rich";
 import { t } from "../../text/text";
 import { RunsTable } from "../activity/RunsTable";
 import { SnapshotBrowser } from "../browse/SnapshotBrowser";
 import { bringBackSearch } from "../restore/request";
 import styles from "./Backup.module.css";
+import { NextRun } from "./NextRun";
 import { RemovePlan } from "./RemovePlan";
 import { useRunPlan } from "./runPlan";
 
@@ -30,7 +29,7 @@ function Lead({ plan, job, place }: { plan: Plan; job: Job | undefined; place: s
       <Status tone={state.tone} word={state.text} />
       <span>{t("backup.to", { place })}</span>
       <span>{plan.enabled ? scheduleWords(plan.schedule) : t("schedule.off")}</span>
-      {plan.nextRunMs !== null && <span>{rich("backup.next", { when: <Moment at={plan.nextRunMs} /> })}</span>}
+      {plan.nextRunMs !== null && <NextRun at={plan.nextRunMs} />}
     </span>
   );
 }

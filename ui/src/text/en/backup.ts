@@ -14,6 +14,7 @@ export const backup = {
   "backup.remove": "Remove plan",
   "backup.more": "More actions for {name}",
   "backup.to": "to {place}",
+  "backup.due": "Due now",
   "backup.next": "Next {when}",
   "backup.more_sources": { one: "and {count} more", other: "and {count} more" },
 

@@ -34,7 +34,7 @@ export const places = {
   "place.check_full": "all content",
   "place.plans": "Used by",
   "place.password": "Password",
-  "place.password_kept": "In this computer's keyring",
+  "place.password_kept": "Kept on this computer",
   "place.password_asked": "Asked for when needed",
   "place.added": "Added",
   "place.repository_id": "Repository",
@@ -57,7 +57,7 @@ export const places = {
   "place.renamed": "Renamed to “{name}”",
   "place.forget": "Forget",
   "place.forget_heading": "Forget “{name}”?",
-  "place.forget_text": "Keepwell does not show this place any more and takes its password out of the keyring. Nothing is deleted at {path}. To add it again you need the password or the recovery key.",
+  "place.forget_text": "Keepwell does not show this place any more and removes its password from this computer. Nothing is deleted at {path}. To add it again you need the password or the recovery key.",
   "place.forget_plans": { one: "{count} plan uses this place. Remove it or give it another place first.", other: "{count} plans use this place. Remove them or give them another place first." },
   "place.forgotten": "“{name}” was forgotten; its folder was not touched",
 

@@ -38,7 +38,7 @@ export const welcome = {
   "welcome.often_manual": "Only when I say so",
   "welcome.often_manual_note": "Nothing runs by itself. Easy to forget.",
   "welcome.password": "Choose my own password",
-  "welcome.password_note": "Otherwise Keepwell makes a strong one and keeps it in this computer's keyring. You get a recovery key in both cases.",
+  "welcome.password_note": "Otherwise Keepwell makes a strong one and keeps it on this computer for you. You get a recovery key in both cases.",
   "welcome.password_label": "Password for the copies",
   "welcome.password_again": "The same password again",
   "welcome.password_differs": "The two passwords are not the same.",
