@@ -7,7 +7,8 @@
 //! Invariants:
 //! 1. Symbolic links are kept, never followed; only a source itself may be reached through one.
 //! 2. What can not be read is a problem and is left out; the rest goes on.
-//! 3. A file is taken over only if all its chunks are stored where they can be read.
+//! 3. What the system makes up (`/proc` below `/`) is not read: there is no end to it. As a source it is, if asked for.
+//! 4. A file is taken over only if all its chunks are stored where they can be read.
 //!
 //! Deliberately not here: the decision itself (`plan`), sources and what is
 //! never one (`walk_source`), single files and links (`walk_item`), chunks (`file_reader`).
@@ -364,7 +365,14 @@ impl<'a> Walk<'a> {
         });
         match opened {
             Ok((folder, stat)) => {
+                // The place itself is kept: something is mounted there again after a restore.
+                let is_made_up = stat.file_system != parent.file_system && folder.is_made_up_by_system();
                 let node = self.node(Some(Arc::clone(parent)), folder, entry, &stat, old.as_ref());
+                if is_made_up {
+                    bump(&self.counts.folders);
+                    self.control.add_done(1, 0);
+                    return self.part_done(node);
+                }
                 self.list(&node, old, reader)
             }
             Err(error) => {

@@ -261,6 +261,20 @@ fn what_the_rules_leave_out_is_not_there_and_the_repository_never_backs_up_itsel
     }
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn what_the_system_makes_up_is_not_read() {
+    let bench = Bench::new();
+    let mut request = bench.request();
+    request.sources = vec![PathBuf::from("/")];
+    request.rules.exclude = vec!["/*".into(), "!/proc".into()];
+    let (outcome, control) = bench.run(&request);
+    assert_eq!(control.problems().problems, []);
+    let entry = bench.entry(&outcome, b"root/proc").unwrap();
+    assert_eq!((entry.kind, entry.pages.len()), (EntryKind::Folder, 0));
+    assert_eq!(outcome.snapshot.statistics.folders, 2);
+}
+
 #[test]
 fn a_missing_source_is_told_and_the_others_go_on() {
     let bench = Bench::new();

@@ -40,6 +40,31 @@ pub(super) fn names(handle: &OwnedFd) -> Result<Vec<NamedItem>, Errno> {
     Ok(items)
 }
 
+/// File systems whose files are made up as they are read, by their magic numbers (`linux/magic.h`): proc, sysfs, cgroup,
+/// cgroup2, debugfs, tracefs, securityfs, configfs, bpf, pstore, efivarfs, selinuxfs, binfmt_misc.
+const MADE_UP: [u64; 13] = [
+    0x9fa0,
+    0x6265_6572,
+    0x27_e0eb,
+    0x6367_7270,
+    0x6462_6720,
+    0x7472_6163,
+    0x7363_6673,
+    0x6265_6570,
+    0xcafe_4a11,
+    0x6165_676c,
+    0xde5e_81e4,
+    0xf97c_ff8c,
+    0x4249_4e4d,
+];
+
+/// Whether the folder lies where the system makes up files.
+pub(super) fn is_made_up(folder: &OwnedFd) -> bool {
+    // The type's width differs by architecture; all of these fit 32 bits.
+    #[allow(clippy::cast_sign_loss, clippy::unnecessary_cast, reason = "a magic number, not an amount")]
+    rustix::fs::fstatfs(folder).is_ok_and(|found| MADE_UP.contains(&(found.f_type as u64 & 0xffff_ffff)))
+}
+
 fn kind(file_type: FileType) -> Option<EntryKind> {
     Some(match file_type {
         FileType::RegularFile => EntryKind::File,

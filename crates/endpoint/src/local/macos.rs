@@ -20,6 +20,11 @@ pub(super) const NO_SUCH_ATTRIBUTE: Errno = Errno::NOATTR;
 /// Opens a symbolic link itself (`O_SYMLINK`).
 const OPEN_LINK_ITSELF: OFlags = OFlags::from_bits_retain(0x0020_0000);
 
+/// Where the system makes up files; `/dev` is the only such place, and holds no files.
+pub(super) fn is_made_up<Handle: AsFd>(_folder: &Handle) -> bool {
+    false
+}
+
 pub(super) fn names(handle: &OwnedFd) -> Result<Vec<NamedItem>, Errno> {
     let mut items = Vec::new();
     for entry in Dir::read_from(handle)? {

@@ -331,6 +331,12 @@ impl Folder {
         }
     }
 
+    /// Whether the system makes up what is in it (`/proc`, `/sys`): such files have no size to trust and no end.
+    #[must_use]
+    pub fn is_made_up_by_system(&self) -> bool {
+        self.handle("look at").is_ok_and(|handle| system::is_made_up(&handle))
+    }
+
     /// Bytes a person without special rights can still write on its file system.
     ///
     /// # Errors

@@ -338,6 +338,12 @@ impl Folder {
         Ok(())
     }
 
+    /// Whether the system makes up what is in it; no folder of Windows is such.
+    #[must_use]
+    pub fn is_made_up_by_system(&self) -> bool {
+        false
+    }
+
     /// Bytes this person can still write on its volume.
     ///
     /// # Errors
