@@ -1,3 +1,5 @@
+//! Planning a restore: every decision, and what it counts.
+
 use super::*;
 use keepwell_model::{ChunkId, Content, ContentHash, Identity, Metadata};
 

@@ -1,3 +1,5 @@
+//! Restoring trees: what comes back, what stays, and what is told.
+
 use std::fs::{self, File};
 use std::sync::Arc;
 

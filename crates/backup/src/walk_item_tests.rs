@@ -1,3 +1,5 @@
+//! Single items of a walk: what is kept of each.
+
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
