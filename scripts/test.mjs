@@ -53,12 +53,6 @@ const stages = [
     () => cargo("rust-tests", ["nextest", "run", "--workspace", "--no-fail-fast"], programs()),
   ],
   [
-    "format-reader",
-    "the repository format, by a reader made from its document alone",
-    ["build", "python"],
-    () => run("format-reader", interpreter, ["-m", "unittest", "discover", "-s", "tests/format"], { env: programs() }),
-  ],
-  [
     "reader",
     "the format's independent reader in Python",
     ["build", "python"],
