@@ -1,6 +1,6 @@
 /** Bad days: the drive is gone, a file can not be read, the host is gone. Each says what it means and what to do. */
-import { renameSync } from "node:fs";
-import { dirname } from "node:path";
+import { chmodSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 
 import { expect, test } from "@playwright/test";
 
@@ -44,6 +44,48 @@ test("the drive is gone, and comes back", async ({ page }) => {
   await page.getByRole("link", { name: "Backup", exact: true }).first().click();
   await expect(page.getByText("Backed up just now")).toBeVisible();
   expect(faults).toEqual([]);
+});
+
+test("folders that are suddenly empty halt a run until a person decides", async ({ page }) => {
+  const faults = watch(page);
+  for (const name of readdirSync(host.documents)) rmSync(join(host.documents, name), { recursive: true });
+  rmSync(join(host.home, "Pictures", "red.png"));
+  await page.goto(host.address);
+  await page.getByRole("link", { name: "Everything that matters" }).click();
+  await page.getByRole("button", { name: "Back up now" }).click();
+  const panel = page.getByRole("region", { name: /^Progress of/ });
+  await expect(panel.getByText("Needs your decision")).toBeVisible();
+  await expect(panel.getByText(/^If it goes on:/)).toBeVisible();
+  await expectAccessible(page, "a run that was halted");
+  await page.screenshot({ path: "artifacts/screenshots/pages/run-halted.png" });
+  await panel.getByRole("button", { name: "Go on anyway" }).click();
+  await expect(page.getByText("Backed up just now")).toBeVisible();
+  await expect(page.getByRole("tab", { name: /Snapshots/ })).toHaveText(/3$/);
+  expect(faults).toEqual([]);
+});
+
+test("a damaged repository is found out by a check, and told", async ({ page }) => {
+  const packs = readdirSync(host.copies, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.parentPath.includes("pack"))
+    .map((entry) => join(entry.parentPath, entry.name));
+  expect(packs.length).toBeGreaterThan(0);
+  for (const pack of packs) {
+    const bytes = readFileSync(pack);
+    bytes[Math.floor(bytes.length / 3)] = (bytes[Math.floor(bytes.length / 3)] ?? 0) ^ 1;
+    chmodSync(pack, 0o600);
+    writeFileSync(pack, bytes);
+  }
+  await page.goto(host.address);
+  await page.getByRole("link", { name: "Places" }).first().click();
+  await page.getByRole("button", { name: "Check now" }).click();
+  await page.getByRole("radio", { name: /Full/ }).click();
+  await page.getByRole("button", { name: "Start the check" }).click();
+  await expect(page.getByText("Done with problems").or(page.getByText("Failed", { exact: true })).first()).toBeVisible();
+  await expect(page.getByText(/^What to do:/).first()).toBeVisible();
+  await expectAccessible(page, "a check that found damage");
+  await page.screenshot({ path: "artifacts/screenshots/pages/check-damaged.png" });
+  await page.getByRole("link", { name: "Places" }).first().click();
+  await expect(page.getByText("Look at this")).toBeVisible();
 });
 
 test("the host is gone: the window says so and keeps what it shows", async ({ page }) => {

@@ -16,7 +16,7 @@ import { formatBytes } from "../../lib/format";
 import { useAct, useAsk } from "../../lib/queries";
 import { FOLDER } from "../../lib/words";
 import { t } from "../../text/text";
-import { destinationOf, firstAnswers, isPasswordReady, toStart, withFolder, withTick, type Answers, type Often } from "./answers";
+import { destinationOf, drivesOf, firstAnswers, isPasswordReady, toStart, withFolder, withTick, type Answers, type Often } from "./answers";
 import { PasswordChoice } from "./PasswordChoice";
 import styles from "./Welcome.module.css";
 
@@ -160,7 +160,7 @@ function Questions({ suggestions, onStarted }: { suggestions: FolderSuggestions;
       </p>
       <Section heading={titles[step] ?? ""} note={leads[step]}>
         {step === 0 && <What {...part} sources={suggestions.sources} />}
-        {step === 1 && <Where {...part} volumes={suggestions.volumes} />}
+        {step === 1 && <Where {...part} volumes={drivesOf(suggestions)} />}
         {step === 2 && <HowOften {...part} />}
       </Section>
       {start.error && <Trouble error={start.error.details} />}

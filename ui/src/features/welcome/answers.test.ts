@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import type { FolderSuggestions } from "../../api";
-import { destinationOf, firstAnswers, isPasswordReady, NO_PASSWORD, outermost, toStart, withFolder, withTick } from "./answers";
+import { destinationOf, drivesOf, firstAnswers, isPasswordReady, NO_PASSWORD, outermost, toStart, withFolder, withTick } from "./answers";
 
 const path = (text: string) => ({ path: text, display: text });
 const suggestions: FolderSuggestions = {
@@ -23,6 +23,9 @@ describe("the three questions", () => {
   it("do not propose a place without room", () => {
     const full = { ...suggestions, volumes: suggestions.volumes.map((volume) => ({ ...volume, freeBytes: 4096 })) };
     expect(destinationOf(firstAnswers(full))).toBe("");
+    expect(drivesOf(full)).toHaveLength(1);
+    const tiny = { ...suggestions, volumes: suggestions.volumes.map((volume) => ({ ...volume, totalBytes: 4096 })) };
+    expect(drivesOf(tiny)).toHaveLength(0);
   });
 
   it("make the request", () => {

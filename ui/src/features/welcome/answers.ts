@@ -29,8 +29,13 @@ export interface Answers {
   password: PasswordAnswer;
 }
 
-/** Less free space than this is no place to propose. */
-const LEAST_FREE_BYTES = 1_000_000_000;
+/** Less than this is no drive for copies, but something a system mounts for itself. */
+const LEAST_DRIVE_BYTES = 1_000_000_000;
+
+/** The drives worth showing: those that can hold something. */
+export function drivesOf(suggestions: FolderSuggestions): VolumeSuggestion[] {
+  return suggestions.volumes.filter((volume) => volume.totalBytes === null || volume.totalBytes >= LEAST_DRIVE_BYTES);
+}
 
 /** The answers before a person said anything: what is recommended. */
 export function firstAnswers(suggestions: FolderSuggestions): Answers {
@@ -38,7 +43,7 @@ export function firstAnswers(suggestions: FolderSuggestions): Answers {
   return {
     offered: there.map((source) => source.path),
     ticked: new Set(there.filter((source) => source.recommended).map((source) => source.path.path)),
-    volume: suggestions.volumes.find((volume) => (volume.freeBytes ?? 0) >= LEAST_FREE_BYTES)?.proposed.path,
+    volume: drivesOf(suggestions).find((volume) => (volume.freeBytes ?? 0) >= LEAST_DRIVE_BYTES)?.proposed.path,
     folder: { path: "", display: "" },
     often: "daily",
     password: NO_PASSWORD,
