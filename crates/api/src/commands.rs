@@ -62,7 +62,7 @@ macro_rules! commands {
         pub fn dispatch(commands: &impl Commands, name: &str, request: Value) -> Result<Value, ApiError> {
             match name {
                 $($name => answer(name, commands.$method(read(name, request)?)?),)*
-                _ => Err(ApiError::bad_request(format!("there is no command named \"{name}\""))),
+                _ => Err(ApiError::bad_request(format!("There is no command named \"{name}\"."))),
             }
         }
 
@@ -195,7 +195,7 @@ commands! {
 fn read<Request: serde::de::DeserializeOwned>(name: &str, request: Value) -> Result<Request, ApiError> {
     let request = if request.is_null() { Value::Object(serde_json::Map::new()) } else { request };
     serde_json::from_value(request)
-        .map_err(|error| ApiError::bad_request(format!("{name} does not take this request: {error}")))
+        .map_err(|error| ApiError::bad_request(format!("{name} does not take this request: {error}.")))
 }
 
 /// Writes an answer.

@@ -83,10 +83,10 @@ pub enum EngineError {
     #[error(transparent)]
     Catalog(#[from] CatalogError),
     /// No such job.
-    #[error("there is no job {0}")]
+    #[error("There is no job {0} (any more).")]
     Unknown(JobId),
     /// The job is not in a state for that.
-    #[error("this job is {state}: it can not be {wanted}")]
+    #[error("This job can not be {wanted}: it is {state}.")]
     WrongState {
         /// Where it is.
         state: &'static str,
@@ -94,16 +94,16 @@ pub enum EngineError {
         wanted: &'static str,
     },
     /// Too much is waiting.
-    #[error("{WAITING_LIMIT} jobs are waiting already; cancel some or wait until they are done")]
+    #[error("{WAITING_LIMIT} jobs are waiting already. Cancel some, or wait until they are done.")]
     TooMany,
     /// The kept request can not be read.
-    #[error("the request of this job can not be read; it may be from a newer Keepwell")]
+    #[error("What was asked of this job can not be read. It may be from a newer Keepwell.")]
     Unreadable,
     /// The engine is stopping.
-    #[error("Keepwell is closing")]
+    #[error("Keepwell is closing. Start it again, then try once more.")]
     Stopping,
     /// The system gave no thread.
-    #[error("the system can not start more work now ({0}); close something and try again")]
+    #[error("The system can not start more work now ({0}). Close some programs, then try again.")]
     Thread(std::io::Error),
 }
 
