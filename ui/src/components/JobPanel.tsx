@@ -117,6 +117,9 @@ function numbers(job: Job): string[] {
   ].filter((part) => part !== "");
 }
 
+/** The states in which a run has something to show of its way. */
+const MOVING = new Set<Job["state"]>(["planning", "running", "paused"]);
+
 /** The whole picture of an active run. */
 export function JobPanel({ job, link = false }: { job: Job; link?: boolean }) {
   const rates = useRateHistory(job);
@@ -144,7 +147,7 @@ export function JobPanel({ job, link = false }: { job: Job; link?: boolean }) {
           <p>{t("run.halt_means", { means: job.halt.ifContinued })}</p>
         </Notice>
       )}
-      {progress && (
+      {progress && MOVING.has(job.state) && (
         <div className={styles.body}>
           <div className={styles.measure}>
             <div className={styles.barLine}>
@@ -162,7 +165,7 @@ export function JobPanel({ job, link = false }: { job: Job; link?: boolean }) {
           {rates.length > 1 && <Spark values={rates} />}
         </div>
       )}
-      {!job.here && <p className={styles.numbers}>{t("run.elsewhere")}</p>}
+      {!job.here && !job.canCancel && <p className={styles.numbers}>{t("run.elsewhere")}</p>}
     </section>
   );
 }

@@ -5,7 +5,16 @@ import { en } from "./en";
 
 const rules = new Intl.PluralRules("en");
 
+const sources = Object.values(import.meta.glob<string>(["../**/*.ts", "../**/*.tsx", "!../text/**", "!../**/*.test.ts"], { query: "?raw", import: "default", eager: true })).join("\n");
+
 describe("the catalogue", () => {
+  it("holds no text that nobody shows", () => {
+    // Keys that end in a word of the engine are put together: t(`trouble.means.${code}`).
+    const composed = [...sources.matchAll(/t\(`([a-z_.]+)\$\{/g)].map((match) => match[1] ?? "");
+    const unused = Object.keys(en).filter((key) => !sources.includes(`"${key}"`) && !composed.some((start) => key.startsWith(start)));
+    expect(unused).toEqual([]);
+  });
+
   it("chooses the form by the count", () => {
     const message = { one: "{count} file", other: "{count} files" };
     expect(formOf(message, 1, rules)).toBe("{count} file");

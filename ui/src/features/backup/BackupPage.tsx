@@ -90,6 +90,7 @@ export function BackupPage() {
   const plans = useAsk("plan.list", {});
   const places = useAsk("place.list", { health: false });
   const info = useAsk("app.info", {});
+  const settings = useAsk("settings.get", {});
   const [removing, setRemoving] = useState<Plan>();
   const placeOf = (plan: Plan) => places.data?.places.find((place) => place.id === plan.placeId);
   const list = plans.data?.plans;
@@ -106,6 +107,11 @@ export function BackupPage() {
       }
     >
       {info.data?.notices.map((notice) => <Notice key={notice} tone="warn" heading={notice} />)}
+      {settings.data?.schedulesPaused === true && list && list.length > 0 && (
+        <Notice tone="paused" heading={t("frame.schedules_paused")} actions={<LinkButton to="/settings">{t("rail.settings")}</LinkButton>}>
+          <p>{t("settings.schedules_paused_note")}</p>
+        </Notice>
+      )}
       {plans.error && <Trouble error={plans.error.details} onRetry={() => void plans.refetch()} />}
       {plans.isPending && <Loading />}
       {list?.length === 0 && (

@@ -1,4 +1,4 @@
-/** Tells of runs that did not end well, wherever the person is in the window. Good endings are quiet. */
+/** Tells of runs that did not end well, wherever else the person is in the window. Good endings are quiet. */
 import { onJobsEnded, type Job } from "../../api";
 import { news } from "../../components/news";
 import { t } from "../../text/text";
@@ -17,7 +17,8 @@ export function startEndings(): void {
   onJobsEnded((ended) => {
     for (const job of ended) {
       const title = endingNews(job);
-      if (title === undefined) continue;
+      const seen = window.location.hash.includes(job.id);
+      if (title === undefined || seen) continue;
       const id = news.add({
         title,
         description: job.error?.message,

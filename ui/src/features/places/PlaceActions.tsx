@@ -24,7 +24,6 @@ function CheckDialog({ place, onClose }: { place: Place; onClose: () => void }) 
   const start = useAct("place.check", {
     renews: ["job"],
     onDone: ({ jobId }) => {
-      tellDone(t("place.check_started", { name: place.label }));
       onClose();
       void navigate({ to: "/activity/$jobId", params: { jobId } });
     },

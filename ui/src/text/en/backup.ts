@@ -34,11 +34,6 @@ export const backup = {
   "plan.see_problems": "See the problems",
   "plan.see_run": "See what happened",
 
-  "plan.sources": "Folders",
-  "plan.place": "Copies go to",
-  "plan.schedule": "Runs",
-  "plan.next_run": "Next run",
-  "plan.snapshots": "Snapshots",
   "plan.remove_heading": "Remove the plan “{name}”?",
   "plan.remove_text": "It does not run any more. Its snapshots stay at {place} and can still be brought back from there.",
   "plan.removed": "The plan “{name}” was removed",

@@ -36,7 +36,6 @@ export const restore = {
   "restore.free": "Free there",
   "restore.no_fit": "It does not fit",
   "restore.no_fit_text": "{need} are needed and {free} are free. Free some space, or choose another folder.",
-  "restore.warning": "Good to know",
   "restore.operations": "Every step",
   "restore.action": "Step",
   "restore.reason": "Why",

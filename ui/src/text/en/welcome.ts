@@ -21,7 +21,6 @@ export const welcome = {
   "welcome.where_other": "Another folder",
   "welcome.where_other_device": "Another drive, {free} of {total} free",
   "welcome.where_same_device": "The same drive as your files, {free} free. It helps against mistakes, not against a broken disk.",
-  "welcome.where_path": "Copies go to {path}",
   "welcome.where_none": "Choose where copies may go.",
   "welcome.where_folder": "Folder for the copies",
   "welcome.where_folder_hint": "A new or empty folder. Keepwell makes it if it is not there.",
@@ -44,7 +43,6 @@ export const welcome = {
   "welcome.password_differs": "The two passwords are not the same.",
   "welcome.password_short": "At least 8 characters.",
 
-  "welcome.summary": "Back up {what} to {where}.",
   "welcome.start": "Start the first backup",
   "welcome.started": "Your first backup is running",
   "welcome.started_lead": "It goes on in the background, also when you leave this page.",
