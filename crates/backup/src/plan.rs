@@ -3,7 +3,7 @@
 //! A file counts as unchanged when size, modification time, change time and inode are those of the parent snapshot.
 //! The documented limit: a file whose times are as young as the parent snapshot itself may have been changed again
 //! within one tick of the file system's clock, so it is read again; and whoever sets back a file's change time (by
-//! setting the system's clock back) can hide a change. `--force-read` on the command line reads everything.
+//! setting the system's clock back) can hide a change. A run without a parent reads everything.
 //!
 //! Invariant: pure. Deliberately not here: whether the chunks are still stored (the executor asks the writer).
 
