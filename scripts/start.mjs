@@ -10,7 +10,7 @@ import { spawn } from "node:child_process";
 
 import { CommandFailed, project, run } from "./lib/run.mjs";
 import { bold, dim, duration, green, red, say } from "./lib/say.mjs";
-import { built, npmPackages, npmRun, rust } from "./lib/setup.mjs";
+import { built, npmPackages, page, rust } from "./lib/setup.mjs";
 import { hasDisplay, Missing, systemPackages } from "./lib/system.mjs";
 
 const release = process.argv.includes("--release");
@@ -27,7 +27,7 @@ const steps = window
       ["Rust", rust],
       ["System libraries", () => systemPackages(["compiler", "build"])],
       ["Front-end packages", npmPackages],
-      ["The window's page", () => npmRun("build:ui")],
+      ["The window's page", page],
       ["The program (a few minutes the first time)", () => cargo("--workspace", "--bins")],
     ]
   : [

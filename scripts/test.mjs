@@ -11,7 +11,7 @@ import { join } from "node:path";
 
 import { CommandFailed, project, run } from "./lib/run.mjs";
 import { bold, dim, duration, green, red, say } from "./lib/say.mjs";
-import { built, nextest, npmPackages, npmRun, python, rust, rustComponents } from "./lib/setup.mjs";
+import { built, nextest, npmPackages, npmRun, page, python, rust, rustComponents } from "./lib/setup.mjs";
 import { Missing, systemPackages } from "./lib/system.mjs";
 
 // Incremental compilation costs time and room where everything is compiled once.
@@ -43,7 +43,7 @@ const stages = [
   ["format", "formatting", ["toolchain"], () => cargo("format", ["fmt", "--all", "--check"])],
   ["ui-lint", "UI: types and lint", ["packages"], () => npmRun("lint:ui")],
   ["ui", "UI: unit tests", ["packages"], () => npmRun("test:ui")],
-  ["page", "UI: the window's page", ["packages"], () => npmRun("build:ui")],
+  ["page", "UI: the window's page", ["packages"], page],
   ["build", "build", ["system", "toolchain", "page"], () => cargo("build", ["build", "--workspace", "--all-targets"])],
   ["clippy", "clippy", ["page", "system", "toolchain"], () => cargo("clippy", ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])],
   [

@@ -1,6 +1,6 @@
 // What every script sets up the same way: Rust, the front end's packages, the tools that no package manager brings.
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 
@@ -53,6 +53,27 @@ export async function npmPackages() {
 /** Runs one of package.json's scripts. */
 export function npmRun(name, options = {}) {
   return run(name.replaceAll(":", "-"), npm, ["run", "--silent", name], options);
+}
+
+/** The window's page. Built anew only if something it is made of changed: it is compiled into two programs. */
+export async function page() {
+  const stamp = join(project, "node_modules", ".keepwell-page");
+  const made = createHash("sha256");
+  const sources = readdirSync(join(project, "ui"), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && !entry.parentPath.includes("node_modules"))
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort();
+  for (const path of [...sources, join(project, "icons", "keepwell.svg"), join(project, "package-lock.json")]) {
+    made.update(path).update("\0").update(readFileSync(path)).update("\0");
+  }
+  const hash = made.digest("hex");
+  if (existsSync(join(project, "dist", "index.html")) && existsSync(stamp) && readFileSync(stamp, "utf8") === hash) {
+    return "nothing in it changed";
+  }
+  rmSync(stamp, { force: true });
+  await npmRun("build:ui");
+  writeFileSync(stamp, hash);
+  return "built";
 }
 
 /** cargo-nextest, from where it is or compiled once. Answers the environment in which cargo finds it. */
