@@ -1,7 +1,8 @@
 //! Reading restored files back and comparing them with the snapshot.
 //!
 //! Invariant: a file counts as verified only if all of its bytes were read from the target and their BLAKE3 is the
-//! snapshot's. Files that were kept because the person asked for that are not compared. Deliberately not here: mending.
+//! snapshot's. On Linux they are made durable first and forgotten by the system, so that what is read comes from the
+//! disk and not from memory. Files that were kept because the person asked for that are not compared. Deliberately not here: mending.
 
 use std::sync::atomic::Ordering;
 
@@ -30,6 +31,10 @@ impl Executor<'_> {
         let sizes = numbers.iter().map(|number| layout.items[*number].entry.size_bytes);
         let bytes = sizes.fold(0_u64, u64::saturating_add);
         self.control.add_total(numbers.len() as u64, bytes);
+        // One tree, one file system as a rule; elsewhere the files are compared as the system has them.
+        if let Some(folder) = numbers.iter().find_map(|number| layout.items[*number].place.folder()) {
+            folder.sync_file_system()?;
+        }
         self.in_parallel(numbers.len().div_ceil(FILES_AT_ONCE), |part| {
             let mut buffer = vec![0; BUFFER_BYTES];
             let start = part * FILES_AT_ONCE;
@@ -70,6 +75,7 @@ impl Executor<'_> {
             Ok(file) => file,
             Err(error) => return Ok(Err(error.to_string())),
         };
+        file.forget_cached();
         let mut hasher = blake3::Hasher::new();
         loop {
             match file.read(buffer) {

@@ -144,6 +144,17 @@ pub(super) fn advise_sequential<Handle: AsFd>(handle: &Handle) {
     let _ = rustix::fs::fadvise(handle, 0, None, Advice::Sequential);
 }
 
+/// Lets go of what the system remembers of a file's content, so that the next read asks the disk.
+pub(super) fn forget_cached<Handle: AsFd>(handle: &Handle) {
+    // Advice only: what is not yet on the disk stays, and a file system may pay no heed.
+    let _ = rustix::fs::fadvise(handle, 0, None, Advice::DontNeed);
+}
+
+/// Makes everything on the handle's file system durable.
+pub(super) fn sync_file_system<Handle: AsFd>(handle: &Handle) -> Result<(), Errno> {
+    rustix::fs::syncfs(handle)
+}
+
 /// Makes a hole; false where the file system can not.
 pub(super) fn punch_hole<Handle: AsFd>(handle: &Handle, range: &Range<u64>) -> bool {
     let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;

@@ -101,6 +101,15 @@ pub(super) fn create_special(
 /// macOS reads ahead by itself.
 pub(super) fn advise_sequential<Handle: AsFd>(_handle: &Handle) {}
 
+/// macOS has no such advice.
+pub(super) fn forget_cached<Handle: AsFd>(_handle: &Handle) {}
+
+/// macOS knows only all file systems at once, and begins with it rather than waiting for its end.
+pub(super) fn sync_file_system<Handle: AsFd>(_handle: &Handle) -> Result<(), Errno> {
+    rustix::fs::sync();
+    Ok(())
+}
+
 /// No hole is made here: zeros are written instead.
 pub(super) fn punch_hole<Handle: AsFd>(_handle: &Handle, _range: &Range<u64>) -> bool {
     false

@@ -318,6 +318,15 @@ impl Folder {
             .map_err(|errno| self.failed("remove", name, errno.into()))
     }
 
+    /// Makes everything on its file system durable: one call for many thousand files.
+    ///
+    /// # Errors
+    /// The system reports trouble with the disk.
+    pub fn sync_file_system(&self) -> Result<(), EndpointError> {
+        let handle = self.handle("sync")?;
+        system::sync_file_system(&handle).map_err(|errno| self.failed("sync", b"", errno.into()))
+    }
+
     /// Makes the names in it durable.
     ///
     /// # Errors

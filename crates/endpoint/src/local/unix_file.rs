@@ -153,6 +153,11 @@ impl LocalFile {
         system::advise_sequential(&self.file);
     }
 
+    /// Asks the system to forget the content it holds in memory, so that reading shows what is on the disk.
+    pub fn forget_cached(&self) {
+        system::forget_cached(&self.file);
+    }
+
     /// The next run of data at or after an offset; nothing where only a hole is left up to the end. To be asked where
     /// [`Stat::allocated_bytes`] is less than the size; moves the position of [`LocalFile::read`].
     ///

@@ -101,6 +101,9 @@ impl LocalFile {
     /// Files are opened for reading in order here.
     pub fn advise_sequential(&self) {}
 
+    /// Windows has no such advice.
+    pub fn forget_cached(&self) {}
+
     /// The next run of data at or after an offset: here all is data.
     ///
     /// # Errors
