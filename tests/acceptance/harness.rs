@@ -34,7 +34,7 @@ pub fn program() -> &'static Path {
 /// it leaves.
 fn build() -> PathBuf {
     let run = env::var("NEXTEST_RUN_ID").unwrap_or_else(|_| std::process::id().to_string());
-    let note = env::temp_dir().join(format!("keepwell-built-{run}"));
+    let note = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("keepwell-built-{run}"));
     let lock =
         File::options().create(true).append(true).open(note.with_extension("lock")).expect("a lock file");
     lock.lock().expect("the lock is free sooner or later");
