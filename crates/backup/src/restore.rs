@@ -7,7 +7,7 @@
 //! 2. Trouble with one item is a problem of the run; the rest goes on. What ends the run is an error: the repository is
 //!    gone, the target is full, the paths do not exist.
 //! 3. A file that carries its final time of last change is whole: times are set last, so an interrupted restore is
-//!    simply run again.
+//!    simply run again. When a run has ended, what it wrote is on the disk.
 //!
 //! Deliberately not here: removing what the snapshot does not hold; the queue and the receipt (`jobs`).
 
@@ -236,10 +236,16 @@ pub fn run(
     };
     let executor = Executor::new(repository, control, metadata, workers(), options);
     let mut report = RestoreReport::default();
+    let folders: Vec<Folder> = roots.iter().filter_map(|root| root.folder.clone()).collect();
     match execute(repository, snapshot, options, control, &executor, roots, &mut report.counts) {
         Ok(()) => {}
         Err(RestoreError::Cancelled) => report.cancelled = true,
         Err(error) => return Err(error),
+    }
+    // "Done" means on the disk: the drive may be unplugged now, and a size and a time must not stand without content.
+    control.set_phase(Phase::Finishing);
+    for folder in folders {
+        folder.sync_file_system()?;
     }
     executor.complete(&place, &mut report);
     Ok(report)
