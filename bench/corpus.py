@@ -154,8 +154,9 @@ def change(tree, seed):
                 file.write(b"/* new %016x */\n" % chance.getrandbits(64) * 40)
 
 
-def differences(left, right, limit=5):
-    """What differs between two trees in names, kinds, content, modes, link targets or times of files."""
+def differences(left, right, time_grain_ns=1000, limit=5):
+    """What differs between two trees in names, kinds, content, modes, link targets or times of files (these down to a
+    grain)."""
     found = []
 
     def note(what):
@@ -179,7 +180,7 @@ def differences(left, right, limit=5):
                 if os.readlink(os.path.join(left, inner)) != os.readlink(os.path.join(right, inner)):
                     note(f"{inner}: the link points elsewhere")
             elif stat.S_ISREG(x.st_mode) and stat.S_ISREG(y.st_mode):
-                if x.st_mtime_ns // 1000 != y.st_mtime_ns // 1000:
+                if x.st_mtime_ns // time_grain_ns != y.st_mtime_ns // time_grain_ns:
                     note(f"{inner}: its time differs")
                 if not same_bytes(os.path.join(left, inner), os.path.join(right, inner)):
                     note(f"{inner}: its content differs")

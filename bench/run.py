@@ -23,45 +23,9 @@ import time
 import corpus
 import report
 import tools
+from measuring import measure
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-
-
-def settle(limit_seconds):
-    """Waits until the disks are quiet. What was written is flushed, and deleted files are given back to the disk for
-    many seconds after `rm` returned: whoever is measured meanwhile would pay for it (a factor of ten was seen)."""
-    os.sync()
-    before, quiet = disk_sectors(), 0
-    for _ in range(limit_seconds):
-        time.sleep(1)
-        now = disk_sectors()
-        quiet = quiet + 1 if now - before < 4096 else 0
-        before = now
-        if quiet == 2:
-            return
-
-
-def disk_sectors():
-    """Sectors written and given back so far, over all disks; 0 where the system does not say."""
-    try:
-        with open("/proc/diskstats", encoding="ascii") as file:
-            lines = [line.split() for line in file]
-    except OSError:
-        return 0
-    return sum(int(fields[9]) + int(fields[16]) for fields in lines if len(fields) > 16)
-
-
-def measure(command, environment, folder, log, settle_seconds):
-    """Runs a command; its seconds, CPU seconds and peak memory (of the largest process in it)."""
-    settle(settle_seconds)
-    started = time.monotonic()
-    process = subprocess.Popen(command, env=environment, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.monotonic() - started
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode != 0:
-        raise SystemExit(f"{' '.join(command[:3])} … ended with {process.returncode}; its words are in {log.name}")
-    return {"seconds": seconds, "cpu_seconds": usage.ru_utime + usage.ru_stime, "peak_bytes": usage.ru_maxrss * 1024}
 
 
 def one_round(number, source, room, chosen, results, options):
@@ -123,6 +87,19 @@ def corpus_path(name, cache, given):
     return corpus.linux(cache, given) if name == "linux" else getattr(corpus, name)(cache)
 
 
+def aside(work, *arguments):
+    """Does something in a process of its own: what this one ever used would count as the peak memory of every program
+    it starts."""
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        return pool.apply(work, arguments)
+
+
+def build(options):
+    """The release build, unless one is given."""
+    if not options.no_build and "KEEPWELL_BIN" not in os.environ:
+        subprocess.run(["cargo", "build", "--release", "-q", "-p", "keepwell-cli"], cwd=os.path.dirname(HERE), check=True)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--corpus", choices=["linux", "large", "small"], default="linux")
@@ -146,13 +123,11 @@ def main():
     chosen = tools.find(names)
     if not chosen:
         raise SystemExit("None of the tools asked for is here.")
-    if tools.Keepwell in chosen and not options.no_build and "KEEPWELL_BIN" not in os.environ:
-        subprocess.run(["cargo", "build", "--release", "-q", "-p", "keepwell-cli"], cwd=os.path.dirname(HERE), check=True)
+    if tools.Keepwell in chosen:
+        build(options)
     os.makedirs(options.cache, exist_ok=True)
-    # In a process of its own: what this one ever used would count as the peak memory of every program it starts.
-    with multiprocessing.get_context("fork").Pool(1) as aside:
-        source = aside.apply(corpus_path, (options.corpus, options.cache, options.source))
-    about = corpus.describe(source)
+    source = aside(corpus_path, options.corpus, options.cache, options.source)
+    about = aside(corpus.describe, source)
     room = os.path.join(options.cache, "room")
     shutil.rmtree(room, ignore_errors=True)
     os.makedirs(room)

@@ -1,0 +1,195 @@
+#!/usr/bin/env python3
+"""Measures `keepwell sync` side by side with cp, rsync, rclone and Unison, and on its own where they have no like.
+
+    npm run bench:sync                                       everything, three rounds; writes bench/README.md
+    npm run bench:sync -- --corpus small --rounds 1          a smoke run of a minute or two, writes nothing
+    npm run bench:sync -- --only keepwell,rsync --parts runs one part, some programs
+
+Parts: `runs` (Linux source: first copy, nothing changed, one percent changed; every program in turn, who begins moves on
+from round to round; after each first and last step of round one both sides are compared byte for byte), `live` (one
+file's way to the other side, 10,000 files at once), `million` (a million files: peak memory) and `rename` (a folder of
+50,000 files gets another name). The disks are quiet before each measurement.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+
+import corpus
+import report
+import sync_scenarios
+import sync_tools
+from measuring import measure
+from run import HERE, aside, build, corpus_path
+
+STEPS = [("first", "first copy"), ("unchanged", "no change"), ("changed", "1 % changed")]
+PARTS = ["runs", "live", "million", "rename"]
+
+
+def one_round(number, source, room, chosen, results, options):
+    """All steps, each by every program."""
+    tree = os.path.join(room, "left")
+    shutil.rmtree(tree, ignore_errors=True)
+    subprocess.run(["cp", "-a", source, tree], check=True)
+    aside(corpus.warm, tree)
+    turn = number % len(chosen)
+    running = [kind(room, tree) for kind in chosen[turn:] + chosen[:turn]]
+    for tool in running:
+        tool.prepare()
+    with open(os.path.join(room, "log.txt"), "ab") as log:
+        for step, _ in STEPS:
+            if step == "changed":
+                aside(corpus.change, tree, number)
+            for tool in running:
+                if tool.first_only and step != "first":
+                    continue
+                found = measure(tool.sync(), tool.environment(), room, log, options.settle)
+                keep(results, tool.name, step, found, number)
+                if number == 0 and step != "unchanged":
+                    for what in aside(corpus.differences, tree, tool.right, tool.time_grain_ns):
+                        print(f"  {tool.name}: NOT THE SAME: {what}", flush=True)
+    for tool in running:
+        shutil.rmtree(tool.room)
+    shutil.rmtree(tree)
+
+
+def keep(results, name, step, found, number):
+    """Notes one measurement and says it."""
+    results.setdefault(name, {}).setdefault(step, []).append(found)
+    print(f"  round {number + 1}  {name:18} {step:10} {found['seconds']:7.2f} s  cpu {found['cpu_seconds']:6.1f} s"
+          f"  {found['peak_bytes'] / report.MIB:6.0f} MiB", flush=True)
+
+
+def table(results, order):
+    """What was measured, absolute."""
+    lines = ["| | " + " | ".join(f"{label}, s" for _, label in STEPS) + " | peak memory, MiB | CPU of first copy, s |",
+             "|---|" + "--:|" * (len(STEPS) + 2)]
+    for name in order:
+        cells = [report.show(report.median(results, name, step, "seconds"), 2) for step, _ in STEPS]
+        cells += [report.show(report.peak_mib(results, name), 0),
+                  report.show(report.median(results, name, "first", "cpu_seconds"), 1)]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return lines
+
+
+def run_goals(results, order, peers):
+    """The goals of the runs, for each of keepwell's modes."""
+    rows = []
+    for name in [name for name in order if name.startswith("keepwell")]:
+        rows.append((f"first copy, {name.split()[1]}", report.median(results, name, "first", "seconds"), "cp -a",
+                     report.median(results, "cp -a", "first", "seconds"), 1.1, "s"))
+        for step, label, limit in [("unchanged", "no change", 0.5), ("changed", "1 % changed", 0.6)]:
+            known = [(report.median(results, peer, step, "seconds"), peer) for peer in peers]
+            value, peer = min([pair for pair in known if pair[0] is not None], default=(None, None))
+            rows.append((f"{label}, {name.split()[1]}", report.median(results, name, step, "seconds"),
+                         f"fastest peer: {peer}", value, limit, "s"))
+    return rows
+
+
+def single_goals(found):
+    """The goals of the parts that keepwell does alone."""
+    rows = []
+    if "live" in found:
+        live = found["live"]
+        rows.append(("live: one file, median", statistics.median(live["latencies"]), "0.5 s", 0.5, 1.0, "s"))
+        rows.append(("live: 10,000 files at once", statistics.median(live["bursts"]), "cp -a",
+                     statistics.median(live["copies"]), 1.3, "s"))
+    if "million" in found:
+        peak = max(one["peak_bytes"] for one in found["million"].values()) / report.MIB
+        rows.append(("a million files: peak memory", peak, "400 MiB", 400.0, 1.0, "MiB"))
+    if "rename" in found:
+        rows.append(("a folder of 50,000 files renamed: a run", found["rename"]["run_seconds"], "1 s", 1.0, 1.0, "s"))
+    return rows
+
+
+def said(found):
+    """What the table of goals does not hold, in sentences."""
+    lines = []
+    if "live" in found:
+        latencies = sorted(found["live"]["latencies"])
+        lines.append(f"Live, {len(latencies)} single files: median {statistics.median(latencies):.3f} s, 95 % within "
+                     f"{latencies[int(len(latencies) * 0.95)]:.3f} s, slowest {latencies[-1]:.3f} s.")
+    if "million" in found:
+        parts = [f"{label} {one['seconds']:.1f} s with {one['peak_bytes'] / report.MIB:.0f} MiB"
+                 for label, one in found["million"].items()]
+        lines.append("A million files: " + ", ".join(parts) + ".")
+    if "rename" in found:
+        one = found["rename"]
+        lines.append(f"The folder of 50,000 files: {one['same_files']:,} of them are the very same files on the far side "
+                     f"after the rename ({one['copied']:,} were made anew).")
+    return lines
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--corpus", choices=["linux", "small"], default="linux")
+    parser.add_argument("--only", help="comma-separated: keepwell,cp,rsync,rclone,unison")
+    parser.add_argument("--parts", help=f"comma-separated: {','.join(PARTS)}")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--source", help="a folder that holds the Linux source already")
+    parser.add_argument("--cache", default=os.path.join(
+        os.environ.get("XDG_CACHE_HOME", os.path.expanduser("~/.cache")), "keepwell-bench"),
+        help="where the corpora and the folders under test are kept")
+    parser.add_argument("--settle", type=int, metavar="SECONDS",
+                        help="wait at most so long for quiet disks before each measurement (30; small corpus: 2)")
+    parser.add_argument("--no-build", action="store_true", help="measure the release build that is there")
+    parser.add_argument("--write", action=argparse.BooleanOptionalAction,
+                        help="write the tables into bench/README.md (on for whole runs)")
+    parser.add_argument("--json", help="also keep every single measurement in this file")
+    options = parser.parse_args()
+
+    if options.settle is None:
+        options.settle = 2 if options.corpus == "small" else 30
+    parts = options.parts.split(",") if options.parts else PARTS
+    if set(parts) - set(PARTS):
+        raise SystemExit(f"The parts are {', '.join(PARTS)}.")
+    chosen = sync_tools.find(set(options.only.split(",")) if options.only else set())
+    if not chosen:
+        raise SystemExit("None of the programs asked for is here.")
+    if set(parts) - {"runs"} or any(issubclass(kind, sync_tools.Keepwell) for kind in chosen):
+        build(options)
+    os.makedirs(options.cache, exist_ok=True)
+    room = os.path.join(options.cache, "sync-room")
+    shutil.rmtree(room, ignore_errors=True)
+    os.makedirs(room)
+    results, found = {}, {}
+    lines = [f"Median of {options.rounds} rounds, warm cache, {time.strftime('%Y-%m-%d', time.gmtime())}.",
+             f"Machine: {report.machine()}.",
+             "Versions: " + "; ".join(dict.fromkeys(v for v in (kind(room, "").version() for kind in chosen) if v)) + ".", ""]
+    if "runs" in parts:
+        source = aside(corpus_path, options.corpus, options.cache, options.source)
+        about = aside(corpus.describe, source)
+        lines[0] = f"{about['files']:,} files, {about['bytes'] / report.MIB:,.0f} MiB. {lines[0]}"
+        for number in range(options.rounds):
+            one_round(number, source, room, chosen, results, options)
+    scale = 100 if options.corpus == "small" else 1
+    for part in parts:
+        if part != "runs":
+            found[part] = getattr(sync_scenarios, part)(room, scale, options.settle)
+    shutil.rmtree(room, ignore_errors=True)
+
+    order = [kind.name for kind in chosen]
+    if results:
+        lines += table(results, order) + [""]
+    rows = run_goals(results, order, [kind.name for kind in chosen if kind.peer]) + single_goals(found)
+    if any(value is not None for _, value, *_ in rows):
+        goal_lines, short = report.goal_table(rows)
+        lines += [*goal_lines, "", *said(found), ""]
+        lines += ["Where it falls short:", "", *short] if short else ["Every goal is reached."]
+    print("\n" + "\n".join(lines))
+    if options.json:
+        with open(options.json, "w", encoding="utf-8") as file:
+            json.dump({"machine": report.machine(), "results": results, "found": found}, file, indent=1)
+    whole = options.corpus != "small" and not options.only and not options.parts
+    if options.write or (options.write is None and whole):
+        report.write_block(os.path.join(HERE, "README.md"), "sync", lines)
+        print("\nwritten to bench/README.md")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
