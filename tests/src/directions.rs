@@ -13,14 +13,15 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("endpoint", &["model"]),
     ("repository", &["model", "endpoint"]),
     ("backup", &["model", "endpoint", "repository"]),
+    ("sync", &["model", "endpoint"]),
     ("catalog", &["model"]),
-    ("jobs", &["model", "endpoint", "repository", "backup", "catalog"]),
-    ("api", &["model", "endpoint", "repository", "backup", "catalog", "jobs"]),
+    ("jobs", &["model", "endpoint", "repository", "backup", "sync", "catalog"]),
+    ("api", &["model", "endpoint", "repository", "backup", "sync", "catalog", "jobs"]),
     ("cli", &["api"]),
     ("web", &["api"]),
     ("desktop", &["api"]),
     ("testkit", &["model", "endpoint"]),
-    ("tests", &["model", "endpoint", "repository", "backup", "testkit"]),
+    ("tests", &["model", "endpoint", "repository", "backup", "sync", "testkit"]),
 ];
 
 /// The root package: the desktop shell.

@@ -16,7 +16,10 @@ impl From<EndpointError> for Fault {
             EndpointError::PermissionDenied { .. } => FaultKind::Permission,
             EndpointError::NoSpace { .. } => FaultKind::NoSpace,
             EndpointError::Unexpected { .. } => FaultKind::Damaged,
-            EndpointError::Io { .. } => FaultKind::Unreachable,
+            EndpointError::Unreachable { .. } | EndpointError::Io { .. } => FaultKind::Unreachable,
+            EndpointError::SignIn { .. }
+            | EndpointError::UnknownServer { .. }
+            | EndpointError::ServerChanged { .. } => FaultKind::Permission,
         };
         Self::new(kind, sentence(&error), error.next_step()).about(error.path())
     }

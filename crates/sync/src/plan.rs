@@ -1,0 +1,218 @@
+//! What a run will do: rows in batches, conflicts, brakes. Preview, brakes and execution all use this very object.
+//!
+//! Invariants: a plan is data only, made by [`crate::planner::plan`] from three trees and a policy, with no clock, disk
+//! or chance in it; inside a batch the order does not matter; a plan with brakes is not executed. Deliberately not
+//! here: how it is made (`planner`) and carried out (`execute`).
+
+use keepwell_model::{EntryKind, Problem, RelativePath, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::node::{NodeId, Side, State};
+use crate::policy::BrakeKind;
+
+/// What is done to one item on one side.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// A folder is made.
+    CreateFolder {
+        /// In this folder.
+        parent: NodeId,
+        /// With this name on the side it is made on.
+        name: Vec<u8>,
+    },
+    /// A file or link that is not there yet is copied from the other side.
+    Copy {
+        /// Into this folder.
+        parent: NodeId,
+        /// With this name on the side it is copied to.
+        name: Vec<u8>,
+    },
+    /// A file or link gets the content of the other side's; the old content goes to the bin.
+    Replace,
+    /// It is renamed or moved, with all below it.
+    Move {
+        /// Into this folder.
+        parent: NodeId,
+        /// With this name.
+        name: Vec<u8>,
+    },
+    /// It goes to the bin of its side, a folder when it is empty by then.
+    Remove,
+    /// Times, permissions, attributes become those of the other side.
+    SetMetadata,
+}
+
+/// Why a row is in the plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Why {
+    /// It is new on the other side.
+    New,
+    /// The other side changed its content.
+    Changed,
+    /// The other side changed its times, permissions or attributes.
+    MetadataChanged,
+    /// The other side renamed or moved it.
+    Moved,
+    /// The other side removed it.
+    Removed,
+    /// The mode says so: this side has to be like the other.
+    OneWay,
+    /// It was removed here and edited there: the edit wins.
+    EditBeatsRemoval,
+    /// Both changed it; the policy or the person decided.
+    ConflictDecided,
+    /// Both changed it; this keeps the other one too.
+    ConflictCopy,
+    /// It left the other side and has to leave here, after it was proven there (move-in).
+    MovedIn,
+    /// A step on the way of another row, such as a name that has to be free first.
+    StepOnTheWay,
+    /// A brake was answered with "bring back from the other side".
+    BroughtBack,
+}
+
+/// One row: what happens to one item on one side.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Operation {
+    /// Rows of lower batches are done before those of higher ones; inside a batch the order does not matter.
+    pub batch: u32,
+    /// The side that is changed.
+    pub side: Side,
+    /// What it is about. For an item that is new on the other side: its fresh id there.
+    pub node: NodeId,
+    /// What is done.
+    pub action: Action,
+    /// What kind of item it is.
+    pub kind: EntryKind,
+    /// Bytes that travel.
+    pub size_bytes: u64,
+    /// Where it is now on the side that is changed (moves, removals, replacements).
+    pub from: Option<RelativePath>,
+    /// Where it will be on the side that is changed; for a removal where it is.
+    pub path: RelativePath,
+    /// Why.
+    pub why: Why,
+}
+
+/// How the two sides disagree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ConflictKind {
+    /// Both changed the content, differently.
+    BothChanged,
+    /// Both made something different of the same name.
+    BothCreated,
+    /// One changed it, the other removed it (told although the edit wins, where the person asked to be asked).
+    ChangedAndRemoved,
+    /// Both moved or renamed it, to different places.
+    BothMoved,
+    /// A folder was moved into another on one side, and that one into the first on the other.
+    MovedIntoEachOther,
+    /// One made a folder of it, the other changed the file; or the like.
+    KindChanged,
+    /// One removed a folder in which the other made or changed something.
+    FolderRemovedAndUsed,
+}
+
+/// What one side has, for a person to choose by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Version {
+    /// Where it is; nothing where it was removed.
+    pub path: Option<RelativePath>,
+    /// What it is.
+    pub state: Option<State>,
+}
+
+/// Something only a person (or a policy) can decide. Nothing happens to either side until then.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conflict {
+    /// What it is about: the base's id, else the left's fresh one.
+    pub node: NodeId,
+    /// Where the pair knew it, or the name both gave.
+    pub path: RelativePath,
+    /// How they disagree.
+    pub kind: ConflictKind,
+    /// What the left has.
+    pub left: Version,
+    /// What the right has.
+    pub right: Version,
+    /// When the base's content was last changed, where there is a base.
+    pub base_modified: Option<Timestamp>,
+}
+
+/// A safety brake: the run halts and asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Brake {
+    /// Which.
+    pub kind: BrakeKind,
+    /// The side that looks wrong.
+    pub side: Side,
+    /// How many items it is about.
+    pub items: u64,
+    /// Out of how many.
+    pub out_of: u64,
+    /// A few of them.
+    pub examples: Vec<RelativePath>,
+}
+
+/// How many examples a brake names.
+pub const BRAKE_EXAMPLES: usize = 5;
+
+/// What both sides have alike without anything being moved: the base only has to learn it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Agreement {
+    /// Both removed it.
+    BothGone(NodeId),
+    /// Both have the same; the ids differ where it is new on both.
+    Same {
+        /// On the left.
+        left: NodeId,
+        /// On the right.
+        right: NodeId,
+    },
+}
+
+/// Counts for the head of a preview, per side that is changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Totals {
+    /// Files, links and folders made.
+    pub created: u64,
+    /// Files and links replaced.
+    pub replaced: u64,
+    /// Items moved or renamed.
+    pub moved: u64,
+    /// Items put into the bin.
+    pub removed: u64,
+    /// Items whose times, permissions or attributes are set.
+    pub metadata: u64,
+    /// Bytes that travel.
+    pub bytes: u64,
+}
+
+/// What a run will do.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// Ordered by batch.
+    pub operations: Vec<Operation>,
+    /// What waits for a decision.
+    pub conflicts: Vec<Conflict>,
+    /// Why it may not run.
+    pub brakes: Vec<Brake>,
+    /// What only the base has to learn.
+    pub agreements: Vec<Agreement>,
+    /// Items that can not be synced as they are, and why (names, kinds, lengths): told, never silently left out.
+    pub problems: Vec<Problem>,
+    /// Changes on the left.
+    pub left: Totals,
+    /// Changes on the right.
+    pub right: Totals,
+}
+
+impl Plan {
+    /// Whether both sides are in step: nothing to do, nothing to decide.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.operations.is_empty() && self.conflicts.is_empty() && self.agreements.is_empty()
+    }
+}

@@ -1,0 +1,143 @@
+//! What a person wants of a pair. Pure data; kept with the pair and handed to the planner.
+//!
+//! Invariant: every value here changes what a plan says, never what is read. Deliberately not here: places and
+//! schedules (`pair`).
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::node::{NodeId, Side};
+
+/// Which way changes go. One-way modes go from left to right.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// Changes of either side reach the other.
+    #[default]
+    TwoWay,
+    /// The right becomes an exact copy of the left: what is only there goes to the bin.
+    Mirror,
+    /// New and changed items reach the right; nothing is ever removed there, newer files there stay.
+    Update,
+    /// Items move from the left to the right; once they are proven there they leave the left (into its bin).
+    MoveIn,
+}
+
+/// What happens where both sides changed the same thing differently.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ConflictPolicy {
+    /// Nothing, until a person decides.
+    #[default]
+    Ask,
+    /// Both stay: one under its name, the other beside it as a conflict copy; both on both sides.
+    KeepBoth,
+    /// The later time of last change wins; the other goes to the bin. Without times, or with equal ones: ask.
+    Newest,
+    /// The left wins; the other goes to the bin.
+    Left,
+    /// The right wins; the other goes to the bin.
+    Right,
+}
+
+/// A person's word on one row of a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Choice {
+    /// Leave both sides as they are, this time.
+    Skip,
+    /// The right becomes like the left here.
+    LeftToRight,
+    /// The left becomes like the right here.
+    RightToLeft,
+    /// Both stay (conflicts).
+    KeepBoth,
+}
+
+/// When a run halts and asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BrakeLimits {
+    /// More removals than this, net of moves, and more than `removed_percent` of the items: halt.
+    pub removed_items: u64,
+    /// See `removed_items`.
+    pub removed_percent: u8,
+    /// More files with new content than this, and more than `rewritten_percent` of the files: halt.
+    pub rewritten_files: u64,
+    /// See `rewritten_files`.
+    pub rewritten_percent: u8,
+    /// So much must stay free on a side, in bytes.
+    pub reserve_bytes: u64,
+}
+
+impl Default for BrakeLimits {
+    fn default() -> Self {
+        Self {
+            removed_items: 25,
+            removed_percent: 25,
+            rewritten_files: 50,
+            rewritten_percent: 40,
+            reserve_bytes: 64 << 20,
+        }
+    }
+}
+
+/// What symbolic links are to a pair.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Links {
+    /// Kept as links.
+    #[default]
+    Keep,
+    /// Taken for what they point to (inside the root only).
+    Follow,
+    /// Left out.
+    Skip,
+}
+
+/// All of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Policy {
+    /// Which way.
+    pub mode: Mode,
+    /// What happens with conflicts where no pattern says otherwise.
+    pub conflicts: ConflictPolicy,
+    /// Patterns in gitignore syntax with what happens to conflicts there; the first that matches counts.
+    pub conflicts_by_pattern: Vec<(String, ConflictPolicy)>,
+    /// When to halt.
+    pub brakes: BrakeLimits,
+    /// Brakes a person has seen for this run and wants to go on despite.
+    pub released: Vec<BrakeKind>,
+    /// What a person said to single rows of this run, by the node the row is about.
+    pub choices: BTreeMap<NodeId, Choice>,
+    /// How the device is called in the names of conflict copies, per side.
+    pub side_names: (String, String),
+    /// The day in the names of conflict copies, as `2026-11-22`; handed in because planning knows no clock.
+    pub today: String,
+    /// Bring everything back from this side: whatever differs on the other becomes like it (the answer to a brake).
+    pub bring_back_from: Option<Side>,
+}
+
+/// Why a run halts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BrakeKind {
+    /// A root that held items holds none.
+    RootEmptied,
+    /// A root is not there.
+    RootGone,
+    /// Another volume, bucket or folder sits at the path.
+    AnotherPlace,
+    /// More removals than usual, net of moves.
+    ManyRemoved,
+    /// So many files have new content that it looks like something encrypts them.
+    ManyRewritten,
+    /// Nearly all times changed and the content did not, or nothing else did.
+    AllTimesChanged,
+    /// The rules of what is left out changed, and items would go because of that.
+    RulesChanged,
+    /// A side looks like it did long ago: files went back to older content and times.
+    OldCopy,
+    /// The changes do not fit.
+    NoSpace,
+}
