@@ -2,6 +2,8 @@
 
 use std::io;
 
+use crate::server_key::ServerKey;
+
 /// An operation on a place failed.
 #[derive(Debug, thiserror::Error)]
 pub enum EndpointError {
@@ -41,6 +43,46 @@ pub enum EndpointError {
         /// What was found.
         why: String,
     },
+    /// The server can not be reached, stopped answering, or the connection broke: trying again may help.
+    #[error("{path} can not be reached: {why}")]
+    Unreachable {
+        /// The address, or the path or key.
+        path: String,
+        /// What happened.
+        why: String,
+    },
+    /// The server does not accept who we say we are.
+    #[error("{path} did not accept the sign-in: {why}")]
+    SignIn {
+        /// The address.
+        path: String,
+        /// What was tried, without any secret.
+        why: String,
+    },
+    /// Nobody has said yet that this is the right server: its fingerprint has to be shown and accepted.
+    #[error("{path} is not known yet; it shows the {} fingerprint {}", key.algorithm, key.fingerprint)]
+    UnknownServer {
+        /// The address.
+        path: String,
+        /// What the server showed.
+        key: Box<ServerKey>,
+    },
+    /// The server shows another key than the one that was accepted for it.
+    #[error("{path} shows another key than before: {} {}; known is {known}", key.algorithm, key.fingerprint)]
+    ServerChanged {
+        /// The address.
+        path: String,
+        /// What the server showed.
+        key: Box<ServerKey>,
+        /// Where the known key is written down, with its fingerprint.
+        known: String,
+    },
+    /// What is at the path is not what was there before: somebody changed it meanwhile.
+    #[error("{path} changed meanwhile")]
+    Changed {
+        /// The path or key.
+        path: String,
+    },
     /// Anything else the system reports.
     #[error("could not {action} {path}: {source}")]
     Io {
@@ -75,6 +117,11 @@ impl EndpointError {
             | Self::PermissionDenied { path, .. }
             | Self::NoSpace { path, .. }
             | Self::Unexpected { path, .. }
+            | Self::Changed { path }
+            | Self::Unreachable { path, .. }
+            | Self::SignIn { path, .. }
+            | Self::UnknownServer { path, .. }
+            | Self::ServerChanged { path, .. }
             | Self::Io { path, .. } => path,
         }
     }
@@ -96,6 +143,17 @@ impl EndpointError {
             Self::Unexpected { .. } => {
                 "Look at what is at this path, and move it aside if it does not belong there."
             }
+            Self::Unreachable { .. } => {
+                "Check the network and that the server runs, then try again: what was stored before is safe."
+            }
+            Self::SignIn { .. } => "Check the user name and the password or key for this server.",
+            Self::UnknownServer { .. } => {
+                "Compare the fingerprint with the one the server's keeper gives you, and accept it only if they agree."
+            }
+            Self::ServerChanged { .. } => {
+                "Do not go on before the server's keeper has confirmed the new key: somebody may stand in between."
+            }
+            Self::Changed { .. } => "Nothing was touched. Run it again: it looks anew.",
             Self::Io { .. } => "Check the drive and its cable, then try again.",
         }
     }

@@ -16,6 +16,7 @@ impl From<EndpointError> for Fault {
             EndpointError::PermissionDenied { .. } => FaultKind::Permission,
             EndpointError::NoSpace { .. } => FaultKind::NoSpace,
             EndpointError::Unexpected { .. } => FaultKind::Damaged,
+            EndpointError::Changed { .. } => FaultKind::Failed,
             EndpointError::Unreachable { .. } | EndpointError::Io { .. } => FaultKind::Unreachable,
             EndpointError::SignIn { .. }
             | EndpointError::UnknownServer { .. }
