@@ -103,6 +103,12 @@ export class Window {
     await this.#ask("POST", `${this.#session}/element/${id}/value`, { text });
   }
 
+  /** What is written in a field. */
+  async valueOf(name) {
+    const id = await this.find("field", name);
+    return this.run("(element) => element.value", { [elementKey]: id });
+  }
+
   /** The text a person sees. */
   text() {
     return this.run("() => document.body.innerText");

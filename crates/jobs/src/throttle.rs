@@ -1,7 +1,8 @@
 //! A ceiling on what is written to places, in bytes a second: wraps any store.
 //!
-//! Writers wait after they wrote, so that over any second no more than the ceiling (and one write) goes out. The ceiling
-//! can change at any time; zero means none. All stores of a process share it.
+//! A write goes out in small pieces, and after each piece its writer waits until everything written so far is paid for:
+//! the ceiling holds however many writers there are and however much each writes at once. It can change at any time and
+//! is felt at once; zero means none. All stores of a process share it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,8 +11,12 @@ use std::time::{Duration, Instant};
 use keepwell_endpoint::{EndpointError, Store, StoredObject, Upload};
 use parking_lot::Mutex;
 
-/// The longest a single write is made to wait: a changed ceiling is felt soon.
-const WAIT_LIMIT: Duration = Duration::from_millis(500);
+/// The longest wait before a writer looks whether the ceiling is still the one it waits for.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// The most written at once under a ceiling.
+const PIECE_BYTES: u64 = 64 * 1024;
+/// Pieces a second at least, so that no writer waits for long.
+const PIECES_PER_SECOND: u64 = 8;
 
 /// The ceiling, shared.
 #[derive(Debug, Default)]
@@ -24,22 +29,46 @@ pub struct Ceiling {
 impl Ceiling {
     /// Sets the ceiling; nothing or zero takes it away.
     pub fn set(&self, bytes_per_second: Option<u64>) {
-        self.bytes_per_second.store(bytes_per_second.unwrap_or(0), Ordering::Relaxed);
+        let new = bytes_per_second.unwrap_or(0);
+        if self.bytes_per_second.swap(new, Ordering::AcqRel) != new {
+            // What was written under another ceiling is not paid for at the price of this one.
+            *self.paid_until.lock() = None;
+        }
     }
 
-    /// How long to wait after a write.
-    fn wait_after(&self, bytes: usize, now: Instant) -> Duration {
-        let ceiling = self.bytes_per_second.load(Ordering::Relaxed);
+    /// How much may be written before the next wait.
+    fn piece_bytes(&self) -> usize {
+        match self.bytes_per_second.load(Ordering::Acquire) {
+            0 => usize::MAX,
+            ceiling => {
+                usize::try_from((ceiling / PIECES_PER_SECOND).clamp(1, PIECE_BYTES)).unwrap_or(usize::MAX)
+            }
+        }
+    }
+
+    /// Books what was written; until when to wait, and the ceiling that is so.
+    fn book(&self, bytes: usize, now: Instant) -> Option<(Instant, u64)> {
+        let ceiling = self.bytes_per_second.load(Ordering::Acquire);
         if ceiling == 0 {
-            return Duration::ZERO;
+            return None;
         }
         let cost = Duration::from_secs_f64(bytes as f64 / ceiling as f64);
         let mut paid_until = self.paid_until.lock();
         let until = paid_until.map_or(now, |until| until.max(now)) + cost;
-        // A debt never grows beyond what is waited for soon: one huge write must not silence the next minutes.
-        let until = until.min(now + Duration::from_secs(10));
         *paid_until = Some(until);
-        until.saturating_duration_since(now).min(WAIT_LIMIT)
+        Some((until, ceiling))
+    }
+
+    /// Waits until what was written is paid for, or the ceiling is another.
+    pub fn pay(&self, bytes: usize) {
+        let Some((until, ceiling)) = self.book(bytes, Instant::now()) else { return };
+        while self.bytes_per_second.load(Ordering::Acquire) == ceiling {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            std::thread::sleep(left.min(LOOK_EVERY));
+        }
     }
 }
 
@@ -64,12 +93,16 @@ struct ThrottledUpload {
 
 impl Upload for ThrottledUpload {
     fn write(&mut self, bytes: &[u8]) -> Result<(), EndpointError> {
-        self.inner.write(bytes)?;
-        let wait = self.ceiling.wait_after(bytes.len(), Instant::now());
-        if !wait.is_zero() {
-            std::thread::sleep(wait);
+        let mut rest = bytes;
+        loop {
+            let (piece, after) = rest.split_at(rest.len().min(self.ceiling.piece_bytes()));
+            self.inner.write(piece)?;
+            self.ceiling.pay(piece.len());
+            if after.is_empty() {
+                return Ok(());
+            }
+            rest = after;
         }
-        Ok(())
     }
 
     fn finish(self: Box<Self>) -> Result<(), EndpointError> {
@@ -134,16 +167,45 @@ mod tests {
     use super::*;
 
     #[test]
-    fn writing_costs_time_only_under_a_ceiling() {
+    fn what_all_writers_wrote_is_paid_for_at_the_ceiling_s_pace() {
         let ceiling = Ceiling::default();
         let now = Instant::now();
-        assert_eq!(ceiling.wait_after(1 << 30, now), Duration::ZERO);
+        assert_eq!(ceiling.book(1 << 30, now), None);
         ceiling.set(Some(1000));
-        assert_eq!(ceiling.wait_after(100, now), Duration::from_millis(100));
-        assert_eq!(ceiling.wait_after(100, now), Duration::from_millis(200));
-        assert_eq!(ceiling.wait_after(0, now + Duration::from_millis(150)), Duration::from_millis(50));
-        assert!(ceiling.wait_after(1_000_000, now) <= WAIT_LIMIT);
+        let after = |milliseconds| Some((now + Duration::from_millis(milliseconds), 1000));
+        assert_eq!(ceiling.book(100, now), after(100));
+        assert_eq!(ceiling.book(100, now), after(200), "another writer at the same moment waits for both");
+        assert_eq!(ceiling.book(0, now + Duration::from_millis(150)), after(200));
+        assert_eq!(ceiling.book(100, now + Duration::from_millis(900)), after(1000), "rest is not saved up");
         ceiling.set(None);
-        assert_eq!(ceiling.wait_after(100, now), Duration::ZERO);
+        assert_eq!(ceiling.book(100, now), None);
+        ceiling.set(Some(10));
+        assert_eq!(ceiling.book(0, now), Some((now, 10)), "no debt from under another ceiling");
+    }
+
+    #[test]
+    fn large_writes_are_cut_so_that_no_piece_takes_long() {
+        let ceiling = Ceiling::default();
+        assert_eq!(ceiling.piece_bytes(), usize::MAX);
+        ceiling.set(Some(1 << 30));
+        assert_eq!(ceiling.piece_bytes() as u64, PIECE_BYTES);
+        ceiling.set(Some(8_000));
+        assert_eq!(ceiling.piece_bytes(), 1_000);
+        ceiling.set(Some(1));
+        assert_eq!(ceiling.piece_bytes(), 1);
+    }
+
+    #[test]
+    fn what_is_written_in_pieces_arrives_whole() {
+        let store = Arc::new(keepwell_testkit::MemoryStore::new());
+        let ceiling = Arc::new(Ceiling::default());
+        ceiling.set(Some(50_000_000));
+        let throttled = ThrottledStore::new(Arc::clone(&store) as Arc<dyn Store>, ceiling);
+        let content: Vec<u8> = (0..200_000_u32).map(|number| number as u8).collect();
+        let mut upload = throttled.create("packs/one").unwrap();
+        upload.write(&content).unwrap();
+        upload.write(&[]).unwrap();
+        upload.finish().unwrap();
+        assert_eq!(store.read("packs/one", 1 << 20).unwrap(), content);
     }
 }
