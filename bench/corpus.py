@@ -154,9 +154,9 @@ def change(tree, seed):
                 file.write(b"/* new %016x */\n" % chance.getrandbits(64) * 40)
 
 
-def differences(left, right, time_grain_ns=1000, limit=5):
+def differences(left, right, time_grain_ns=1000, apart=(), limit=5):
     """What differs between two trees in names, kinds, content, modes, link targets or times of files (these down to a
-    grain)."""
+    grain). Names in `apart` are not looked at."""
     found = []
 
     def note(what):
@@ -165,7 +165,7 @@ def differences(left, right, time_grain_ns=1000, limit=5):
 
     def compare(relative):
         a, b = os.path.join(left, relative), os.path.join(right, relative)
-        names_a, names_b = set(os.listdir(a)), set(os.listdir(b))
+        names_a, names_b = set(os.listdir(a)).difference(apart), set(os.listdir(b)).difference(apart)
         for name in sorted(names_a ^ names_b):
             if note(f"{os.path.join(relative, name)} is only on one side"):
                 return

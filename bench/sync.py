@@ -51,7 +51,7 @@ def one_round(number, source, room, chosen, results, options):
                 found = measure(tool.sync(), tool.environment(), room, log, options.settle)
                 keep(results, tool.name, step, found, number)
                 if number == 0 and step != "unchanged":
-                    for what in aside(corpus.differences, tree, tool.right, tool.time_grain_ns):
+                    for what in aside(corpus.differences, tree, tool.right, tool.time_grain_ns, [sync_tools.OWN_FOLDER]):
                         print(f"  {tool.name}: NOT THE SAME: {what}", flush=True)
     for tool in running:
         shutil.rmtree(tool.room)

@@ -1,14 +1,18 @@
 """The programs that keep two folders the same: how each is asked for the same work.
 
-Each gets a home and a right side of its own; the left side is the same for all, and none of them writes to it here.
-All are to bring over modes, times and symbolic links. rsync and rclone know one direction only and remember nothing;
-Unison and keepwell remember the last agreed state. Only keepwell proves what it wrote by reading it back.
+Each gets a home and a right side of its own; the left side is the same for all, and none of them writes to it here, but
+for the small folder that keepwell calls its own. All are to bring over modes, times and symbolic links. rsync and rclone
+know one direction only and remember nothing; Unison and keepwell remember the last agreed state. Only keepwell proves
+what it wrote by reading it back.
 """
 
 import os
 import shutil
 
 from tools import HERE, first_line
+
+# What keepwell keeps in both roots: its bin and the sign by which it knows the place. It is nobody's business.
+OWN_FOLDER = ".keepwell"
 
 
 class Tool:
@@ -95,7 +99,7 @@ class Rsync(Tool):
     name = "rsync"
 
     def sync(self):
-        return ["rsync", "-a", "--delete", self.left + "/", self.right + "/"]
+        return ["rsync", "-a", "--delete", f"--exclude=/{OWN_FOLDER}", self.left + "/", self.right + "/"]
 
     def version(self):
         return " ".join(first_line(["rsync", "--version"]).split()[:3])
@@ -105,7 +109,7 @@ class Rclone(Tool):
     name = "rclone"
 
     def sync(self):
-        return ["rclone", "sync", "--links", "--metadata", "--quiet", self.left, self.right]
+        return ["rclone", "sync", "--links", "--metadata", "--quiet", f"--exclude=/{OWN_FOLDER}/**", self.left, self.right]
 
     def version(self):
         return first_line(["rclone", "version"])
@@ -122,7 +126,7 @@ class Unison(Tool):
 
     def sync(self):
         return ["unison", self.left, self.right, "-ui", "text", "-batch", "-auto", "-silent", "-times",
-                "-confirmbigdel=false", "-logfile", os.path.join(self.home, "unison.log")]
+                "-confirmbigdel=false", "-ignore", f"Path {OWN_FOLDER}", "-logfile", os.path.join(self.home, "unison.log")]
 
     def version(self):
         return first_line(["unison", "-version"])
