@@ -69,7 +69,7 @@ impl From<EngineError> for ApiError {
     fn from(error: EngineError) -> Self {
         let code = match &error {
             EngineError::Unknown(_) => ErrorCode::NotFound,
-            EngineError::WrongState { .. } => ErrorCode::BadRequest,
+            EngineError::WrongState { .. } | EngineError::NoChoice => ErrorCode::BadRequest,
             EngineError::TooMany | EngineError::Stopping => ErrorCode::Busy,
             EngineError::Unreadable => ErrorCode::NewerKeepwell,
             EngineError::Catalog(_) | EngineError::Thread(_) => ErrorCode::Failed,

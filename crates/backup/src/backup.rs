@@ -17,6 +17,7 @@ use keepwell_model::{
 };
 use keepwell_repository::{Repository, RepositoryError, Writer};
 
+use crate::checkpoint::Checkpoints;
 use crate::rules::{RuleError, RuleOptions, Rules};
 use crate::walk::Walk;
 use crate::walk_source::Avoid;
@@ -126,6 +127,8 @@ pub struct BackupOutcome {
     pub id: SnapshotId,
     /// Its record.
     pub snapshot: Snapshot,
+    /// Files that a run which was broken off had stored already, and that were not read again.
+    pub resumed_files: u64,
 }
 
 /// Makes a snapshot of the sources. `clock` is asked at the beginning and at the end.
@@ -139,6 +142,20 @@ pub fn run_backup(
     control: &Arc<Control>,
     clock: &(dyn Fn() -> Timestamp + Sync),
 ) -> Result<BackupOutcome, BackupError> {
+    run_backup_from(repository, request, control, clock, None)
+}
+
+/// As [`run_backup`]; makes checkpoints while it runs, and goes on from one of a run that was broken off.
+///
+/// # Errors
+/// As [`run_backup`].
+pub fn run_backup_from(
+    repository: &Repository,
+    request: &BackupRequest,
+    control: &Arc<Control>,
+    clock: &(dyn Fn() -> Timestamp + Sync),
+    checkpoints: Option<Checkpoints<'_>>,
+) -> Result<BackupOutcome, BackupError> {
     control.set_phase(Phase::Preparing);
     let started = clock();
     let rules = Rules::new(&request.rules)?;
@@ -148,8 +165,8 @@ pub fn run_backup(
     report_index(&writer, control);
 
     control.set_phase(Phase::Scanning);
-    let walk =
-        Walk::new(repository, &writer, &rules, control, parent.as_ref().map(|(_, snapshot)| &**snapshot));
+    let parent_snapshot = parent.as_ref().map(|(_, snapshot)| &**snapshot);
+    let walk = Walk::new(repository, &writer, &rules, control, parent_snapshot, started, checkpoints);
     let walked = match walk.run(sources, Avoid::new(&request.avoid), request.threads.readers) {
         Ok(walked) => walked,
         Err(error) => return Err(first_cause(error, writer)),
@@ -179,7 +196,7 @@ pub fn run_backup(
     };
     control.checkpoint().map_err(RepositoryError::from)?;
     let id = committed.write_snapshot(&snapshot)?;
-    Ok(BackupOutcome { id, snapshot })
+    Ok(BackupOutcome { id, snapshot, resumed_files: walked.resumed })
 }
 
 /// A reading thread only sees that the run was stopped; why is known to the writer (a full disk, a drive that is gone).

@@ -6,6 +6,7 @@
 //! Deliberately not here: when to run (`jobs`), the format (`repository`), other pillars.
 
 pub mod backup;
+pub mod checkpoint;
 pub mod compare;
 mod file_reader;
 pub mod find;
@@ -24,7 +25,8 @@ mod walk;
 mod walk_item;
 mod walk_source;
 
-pub use backup::{BackupError, BackupOutcome, BackupRequest, ParentChoice, Threads, run_backup};
+pub use backup::{BackupError, BackupOutcome, BackupRequest, ParentChoice, Threads, run_backup, run_backup_from};
+pub use checkpoint::{Checkpoints, Partial};
 pub use compare::{Change, Difference, compare};
 pub use find::{Found, PathVersion, Pattern, PatternError, find, versions};
 pub use rules::{RuleError, RuleOptions};

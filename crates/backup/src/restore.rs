@@ -15,7 +15,9 @@ use std::path::{Path, PathBuf};
 
 use keepwell_endpoint::EndpointError;
 use keepwell_endpoint::local::{Accounts, Folder, MetadataOptions};
-use keepwell_model::{Cancelled, Control, EntryKind, Phase, RelativePath, Snapshot, SnapshotSource};
+use keepwell_model::{
+    Cancelled, ContentHash, Control, EntryKind, Phase, RelativePath, Snapshot, SnapshotSource,
+};
 use keepwell_repository::{Repository, RepositoryError};
 
 use crate::restore_place::{name_to_bytes, path_from_bytes};
@@ -146,6 +148,35 @@ pub struct RestorePreview {
     pub free_bytes: Option<u64>,
 }
 
+/// What became of an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EntryEnding {
+    /// It was written, or given its rights and times.
+    Done,
+    /// It was right already.
+    AlreadyRight,
+    /// What was there was kept, as asked.
+    Kept,
+    /// It could not be restored, or was different when it was read back.
+    Failed,
+    /// The run was stopped before it.
+    NotReached,
+}
+
+/// An entry, and what became of it.
+#[derive(Debug)]
+pub struct RestoredEntry {
+    /// Where it is now, for people.
+    pub path: String,
+    /// The BLAKE3 of a file's content.
+    pub content: Option<ContentHash>,
+    /// What became of it.
+    pub ending: EntryEnding,
+}
+
+/// Told of every entry, in the order of the snapshot's tree: folders that are made, then what is in them.
+pub type Observe<'a> = dyn FnMut(&RestoredEntry) + 'a;
+
 /// What a restore did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RestoreReport {
@@ -224,6 +255,20 @@ pub fn run(
     options: &RestoreOptions,
     control: &Control,
 ) -> Result<RestoreReport, RestoreError> {
+    run_observed(repository, snapshot, options, control, &mut |_| {})
+}
+
+/// As [`run`]; tells of every entry what became of it.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_observed(
+    repository: &Repository,
+    snapshot: &Snapshot,
+    options: &RestoreOptions,
+    control: &Control,
+    observe: &mut Observe<'_>,
+) -> Result<RestoreReport, RestoreError> {
     control.set_phase(Phase::Preparing);
     let roots = find_roots(repository, snapshot, options, true)?;
     let place = roots.iter().find_map(|root| root.folder.as_ref()).map(Folder::path).unwrap_or_default();
@@ -237,7 +282,8 @@ pub fn run(
     let executor = Executor::new(repository, control, metadata, workers(), options);
     let mut report = RestoreReport::default();
     let folders: Vec<Folder> = roots.iter().filter_map(|root| root.folder.clone()).collect();
-    match execute(repository, snapshot, options, control, &executor, roots, &mut report.counts) {
+    let told = &mut Told { counts: &mut report.counts, observe };
+    match execute(repository, snapshot, options, control, &executor, roots, told) {
         Ok(()) => {}
         Err(RestoreError::Cancelled) => report.cancelled = true,
         Err(error) => return Err(error),
@@ -251,6 +297,12 @@ pub fn run(
     Ok(report)
 }
 
+/// What becomes known while a restore runs.
+struct Told<'run, 'observe> {
+    counts: &'run mut RestoreCounts,
+    observe: &'run mut Observe<'observe>,
+}
+
 fn execute(
     repository: &Repository,
     snapshot: &Snapshot,
@@ -258,7 +310,7 @@ fn execute(
     control: &Control,
     executor: &Executor<'_>,
     roots: Vec<Root>,
-    counts: &mut RestoreCounts,
+    told: &mut Told<'_, '_>,
 ) -> Result<(), RestoreError> {
     let target = roots.first().and_then(|root| root.folder.clone());
     let mut walk = Walk::new(repository, control, decision_options(snapshot, options), &options.paths, roots);
@@ -285,11 +337,11 @@ fn execute(
     }
     control.set_phase(Phase::Copying);
     while let Some(work) = batch {
-        executor.run(work, &walk.take_leftovers())?;
-        *counts = walk.counts;
+        executor.run(work, &walk.take_leftovers(), told.observe)?;
+        *told.counts = walk.counts;
         batch = walk.next_batch()?;
     }
-    *counts = walk.counts;
+    *told.counts = walk.counts;
     refuse_unknown_paths(&walk)
 }
 

@@ -11,9 +11,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use keepwell_model::{ChunkId, EntryKind, Piece};
 use parking_lot::Mutex;
 
-use crate::restore::RestoreError;
+use crate::restore::{EntryEnding, RestoreError};
 use crate::restore_files::{ItemError, Part};
-use crate::restore_plan::{Action, writes_content};
+use crate::restore_plan::{Action, Reason, writes_content};
 use crate::restore_run::Executor;
 use crate::restore_walk::{Item, LinkRole};
 
@@ -43,8 +43,10 @@ pub(crate) enum Unit {
 /// A batch, laid out for the workers.
 pub(crate) struct Layout {
     pub(crate) items: Vec<Item>,
-    /// By item: it could not be restored.
+    /// By item: it could not be restored, or is not as it should be.
     pub(crate) failed: Vec<AtomicBool>,
+    /// By item: it was restored.
+    done: Vec<AtomicBool>,
     pub(crate) parts: Vec<Part>,
     pub(crate) tasks: Vec<Task>,
     pub(crate) simple: Vec<u32>,
@@ -176,8 +178,27 @@ impl Executor<'_> {
 impl Layout {
     pub(crate) fn new(items: Vec<Item>) -> Self {
         let failed = items.iter().map(|_| AtomicBool::new(false)).collect();
+        let done = items.iter().map(|_| AtomicBool::new(false)).collect();
         let (parts, tasks, simple, links, units) = Default::default();
-        Self { items, failed, parts, tasks, simple, links, units }
+        Self { items, failed, done, parts, tasks, simple, links, units }
+    }
+
+    pub(crate) fn set_done(&self, number: usize) {
+        self.done[number].store(true, Ordering::Relaxed);
+    }
+
+    /// What became of an item.
+    pub(crate) fn ending(&self, number: usize) -> EntryEnding {
+        let item = &self.items[number];
+        if self.has_failed(number) {
+            return EntryEnding::Failed;
+        }
+        match (item.decision.action, item.decision.reason) {
+            (Action::Skip, Reason::AlreadyRight) => EntryEnding::AlreadyRight,
+            (Action::Skip, _) => EntryEnding::Kept,
+            _ if self.done[number].load(Ordering::Relaxed) => EntryEnding::Done,
+            _ => EntryEnding::NotReached,
+        }
     }
 
     pub(crate) fn has_failed(&self, number: usize) -> bool {

@@ -18,7 +18,7 @@ use keepwell_model::{ChunkId, ContentHash, Control, Phase, Problem};
 use keepwell_repository::Repository;
 use parking_lot::Mutex;
 
-use crate::restore::{RestoreError, RestoreOptions, RestoreReport};
+use crate::restore::{EntryEnding, Observe, RestoreError, RestoreOptions, RestoreReport, RestoredEntry};
 use crate::restore_files::ItemError;
 use crate::restore_layout::{Layout, SizeToWrite, Task, Unit};
 use crate::restore_plan::{Overwrite, Reason};
@@ -26,6 +26,14 @@ use crate::restore_troubles::MetadataTroubles;
 use crate::restore_walk::{Batch, LinkRole, Place};
 
 const MOVE_ASIDE: &str = "Move what is there aside and run it again, or restore to another folder.";
+
+/// The path of something in a folder, for people.
+fn path_in(place: &Place, name: &[u8]) -> String {
+    match place.folder() {
+        Some(folder) => folder.path_of(name),
+        None => String::from_utf8_lossy(name).into_owned(),
+    }
+}
 
 /// What all batches of one restore share.
 pub(crate) struct Executor<'a> {
@@ -72,8 +80,13 @@ impl<'a> Executor<'a> {
         }
     }
 
-    /// Carries out one batch.
-    pub(crate) fn run(&self, batch: Batch, leftovers: &[(Arc<Place>, Vec<u8>)]) -> Result<(), RestoreError> {
+    /// Carries out one batch, and tells of every entry in it what became of it.
+    pub(crate) fn run(
+        &self,
+        mut batch: Batch,
+        leftovers: &[(Arc<Place>, Vec<u8>)],
+        observe: &mut Observe<'_>,
+    ) -> Result<(), RestoreError> {
         for (place, name) in leftovers {
             // Trouble with it is of no consequence: it stays a leftover.
             let _ = place.folder().map(|folder| folder.remove_file(name));
@@ -91,14 +104,31 @@ impl<'a> Executor<'a> {
                 MOVE_ASIDE,
             ));
         }
-        self.make_folders(&batch)?;
-        let mut layout = Layout::new(batch.items);
-        self.lay_out(&mut layout)?;
+        let made = self.make_folders(&batch);
+        for new in &batch.new_folders {
+            // What could not be made, or was not come to, has no folder.
+            let ending = if new.place.folder().is_some() { EntryEnding::Done } else { EntryEnding::Failed };
+            observe(&RestoredEntry { path: path_in(&new.above, &new.name), content: None, ending });
+        }
+        made?;
+        let mut layout = Layout::new(std::mem::take(&mut batch.items));
+        let carried_out = self.carry_out(&batch, &mut layout);
+        for (number, item) in layout.items.iter().enumerate() {
+            let content = item.entry.content.as_ref().map(|content| content.hash);
+            observe(&RestoredEntry { path: item.path(), content, ending: layout.ending(number) });
+        }
+        carried_out
+    }
+
+    /// Writes the items of a batch, then sets what folders are given last.
+    fn carry_out(&self, batch: &Batch, layout: &mut Layout) -> Result<(), RestoreError> {
+        self.lay_out(layout)?;
+        let layout = &*layout;
         let written = self.in_parallel(layout.units.len(), |number| match &layout.units[number] {
-            Unit::Group(range) => self.write_group(&layout, &layout.tasks[range.clone()]),
+            Unit::Group(range) => self.write_group(layout, &layout.tasks[range.clone()]),
             Unit::Simple(range) => {
                 for item in &layout.simple[range.clone()] {
-                    self.finish_item(&layout, *item, self.restore_simple(&layout.items[*item as usize]))?;
+                    self.finish_item(layout, *item, self.restore_simple(&layout.items[*item as usize]))?;
                 }
                 Ok(())
             }
@@ -112,11 +142,11 @@ impl<'a> Executor<'a> {
         written?;
         for number in &layout.links {
             self.control.checkpoint()?;
-            self.finish_item(&layout, *number, self.restore_link(&layout.items[*number as usize]))?;
+            self.finish_item(layout, *number, self.restore_link(&layout.items[*number as usize]))?;
         }
         if self.verify {
             self.control.set_phase(Phase::Verifying);
-            self.verify(&layout)?;
+            self.verify(layout)?;
             self.control.set_phase(Phase::Copying);
         }
         for (place, metadata) in &batch.finished {
@@ -272,6 +302,7 @@ impl<'a> Executor<'a> {
         let item = &layout.items[number as usize];
         self.control.add_done(1, item.entry.size_bytes_to_write());
         let Err(error) = result else {
+            layout.set_done(number as usize);
             if let LinkRole::First(first) = &item.link {
                 first.set_whole();
             }

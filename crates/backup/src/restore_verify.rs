@@ -39,13 +39,16 @@ impl Executor<'_> {
             let mut buffer = vec![0; BUFFER_BYTES];
             let start = part * FILES_AT_ONCE;
             for number in numbers.iter().skip(start).take(FILES_AT_ONCE) {
-                self.verify_file(&layout.items[*number], &mut buffer)?;
+                if !self.verify_file(&layout.items[*number], &mut buffer)? {
+                    layout.failed[*number].store(true, Ordering::Relaxed);
+                }
             }
             Ok(())
         })
     }
 
-    fn verify_file(&self, item: &Item, buffer: &mut [u8]) -> Result<(), RestoreError> {
+    /// Whether the file is as in the snapshot; if not, that is told.
+    fn verify_file(&self, item: &Item, buffer: &mut [u8]) -> Result<bool, RestoreError> {
         let wanted = item.entry.content.as_ref().map(|content| content.hash);
         let why = match self.hash_file(item, buffer)? {
             Ok(found) if Some(found) == wanted => {
@@ -55,6 +58,7 @@ impl Executor<'_> {
             Ok(_) => Some("its content is not that of the snapshot".to_owned()),
             Err(why) => Some(why),
         };
+        let is_same = why.is_none();
         if let Some(why) = why {
             self.mismatched.fetch_add(1, Ordering::Relaxed);
             self.control.problem(Problem::new(
@@ -65,7 +69,7 @@ impl Executor<'_> {
             ));
         }
         self.control.add_done(1, item.entry.size_bytes);
-        Ok(())
+        Ok(is_same)
     }
 
     /// The hash of what is there now, or in words why it can not be read.

@@ -27,6 +27,7 @@ use keepwell_repository::{Repository, RepositoryError, Writer};
 use parking_lot::{Condvar, Mutex};
 
 use crate::backup::BackupError;
+use crate::checkpoint::{Checkpoints, Ended, OpenFolders};
 use crate::file_reader::FileReader;
 use crate::plan;
 use crate::rules::{CACHE_TAG_NAME, CACHE_TAG_SIGNATURE, Rules};
@@ -43,6 +44,8 @@ const STACK_BYTES: usize = 8 << 20;
 /// A folder whose entries are being gathered.
 pub(crate) struct Node {
     parent: Option<Arc<Node>>,
+    /// Larger than that of its parent.
+    number: u64,
     pub(crate) folder: Folder,
     file_system: u64,
     entry: Mutex<Entry>,
@@ -69,8 +72,17 @@ pub(crate) struct FileTask {
     pub(crate) was_there: bool,
 }
 
+/// A folder as earlier runs knew it.
+#[derive(Default)]
+pub(crate) struct Known {
+    /// In the parent snapshot.
+    pub(crate) old: Option<Entry>,
+    /// In what a run that was broken off had done.
+    pub(crate) done: Option<Entry>,
+}
+
 enum Task {
-    Folder { parent: Arc<Node>, entry: Box<Entry>, old: Option<Box<Entry>> },
+    Folder { parent: Arc<Node>, entry: Box<Entry>, known: Box<Known> },
     Files { node: Arc<Node>, files: Vec<FileTask> },
 }
 
@@ -91,6 +103,7 @@ pub(crate) struct Counts {
     pub(crate) new: AtomicU64,
     pub(crate) changed: AtomicU64,
     pub(crate) unchanged: AtomicU64,
+    pub(crate) resumed: AtomicU64,
 }
 
 /// What a walk found.
@@ -101,6 +114,8 @@ pub(crate) struct Walked {
     pub(crate) sources: Vec<SnapshotSource>,
     /// The counts.
     pub(crate) counts: SnapshotStatistics,
+    /// Files taken over from a run that was broken off.
+    pub(crate) resumed: u64,
 }
 
 /// One walk over all sources.
@@ -111,6 +126,10 @@ pub(crate) struct Walk<'a> {
     pub(crate) control: &'a Control,
     pub(crate) parent: Option<&'a Snapshot>,
     pub(crate) parent_started: Timestamp,
+    pub(crate) started: Timestamp,
+    pub(crate) checkpoints: Option<Checkpoints<'a>>,
+    pub(crate) sources: Vec<(PathBuf, SnapshotSource)>,
+    pub(crate) open: OpenFolders,
     queue: Mutex<Queue>,
     changed: Condvar,
     failure: Mutex<Option<BackupError>>,
@@ -172,6 +191,8 @@ impl<'a> Walk<'a> {
         rules: &'a Rules,
         control: &'a Control,
         parent: Option<&'a Snapshot>,
+        started: Timestamp,
+        checkpoints: Option<Checkpoints<'a>>,
     ) -> Self {
         Self {
             repository,
@@ -180,6 +201,10 @@ impl<'a> Walk<'a> {
             control,
             parent,
             parent_started: parent.map_or_else(Timestamp::default, |parent| parent.started),
+            started,
+            checkpoints,
+            sources: Vec::new(),
+            open: OpenFolders::default(),
             queue: Mutex::default(),
             changed: Condvar::new(),
             failure: Mutex::new(None),
@@ -200,6 +225,7 @@ impl<'a> Walk<'a> {
         readers: usize,
     ) -> Result<Walked, BackupError> {
         self.avoid = avoid;
+        self.sources.clone_from(&sources);
         let old_roots = self.old_roots();
         let mut reader = FileReader::new(self.repository, self.writer.sink()?);
         let mut trouble = None;
@@ -216,21 +242,8 @@ impl<'a> Walk<'a> {
             }
         }
         reader.finish()?;
-        std::thread::scope(|scope| {
-            for _ in 0..readers.max(1) {
-                let work = || {
-                    let _guard = StopOnPanic(&self);
-                    if let Err(error) = self.work() {
-                        self.stop(error);
-                    }
-                };
-                let builder = std::thread::Builder::new().name("read".into()).stack_size(STACK_BYTES);
-                if let Err(error) = builder.spawn_scoped(scope, work) {
-                    let what = format!("the number of threads this system allows ({error})");
-                    self.stop(RepositoryError::Limit { what }.into());
-                }
-            }
-        });
+        self.work_together(readers);
+        self.open.clear();
         if let Some(error) = self.failure.into_inner() {
             return Err(error);
         }
@@ -253,7 +266,39 @@ impl<'a> Walk<'a> {
             files_unchanged: count(&self.counts.unchanged),
             ..SnapshotStatistics::default()
         };
-        Ok(Walked { root_pages, sources: sources.into_iter().map(|(_, source)| source).collect(), counts })
+        let sources = sources.into_iter().map(|(_, source)| source).collect();
+        Ok(Walked { root_pages, sources, counts, resumed: count(&self.counts.resumed) })
+    }
+
+    /// Runs the reading threads, and the one that makes checkpoints, to their end.
+    fn work_together(&self, readers: usize) {
+        let ended = Ended::default();
+        let panicked = std::thread::scope(|scope| {
+            let named = |name: &str| std::thread::Builder::new().name(name.into()).stack_size(STACK_BYTES);
+            let no_thread = |error: std::io::Error| {
+                let what = format!("the number of threads this system allows ({error})");
+                self.stop(RepositoryError::Limit { what }.into());
+            };
+            let read = || {
+                let _guard = StopOnPanic(self);
+                if let Err(error) = self.work() {
+                    self.stop(error);
+                }
+            };
+            if let Some(checkpoints) = &self.checkpoints {
+                let make = || self.make_checkpoints(checkpoints, &ended);
+                named("checkpoint").spawn_scoped(scope, make).map_or_else(no_thread, drop);
+            }
+            let threads: Vec<_> = (0..readers.max(1))
+                .filter_map(|_| named("read").spawn_scoped(scope, read).map_err(no_thread).ok())
+                .collect();
+            let endings: Vec<_> = threads.into_iter().map(|thread| thread.join()).collect();
+            ended.tell();
+            endings.into_iter().find_map(Result::err)
+        });
+        if let Some(panic) = panicked {
+            std::panic::resume_unwind(panic);
+        }
     }
 
     fn old_roots(&self) -> Vec<Entry> {
@@ -274,8 +319,8 @@ impl<'a> Walk<'a> {
         while let Some(task) = self.next_task() {
             self.control.checkpoint().map_err(RepositoryError::from)?;
             match task {
-                Task::Folder { parent, entry, old } => {
-                    self.open_folder(&parent, *entry, old.map(|old| *old), &mut reader)?;
+                Task::Folder { parent, entry, known } => {
+                    self.open_folder(&parent, *entry, *known, &mut reader)?;
                 }
                 Task::Files { node, files } => {
                     self.files(&node, files, &mut reader)?;
@@ -342,21 +387,27 @@ impl<'a> Walk<'a> {
                 }
             },
         }
-        Arc::new(Node {
+        let number = self.open.number();
+        let node = Arc::new(Node {
             parent,
+            number,
             folder,
             file_system: stat.file_system,
             entry: Mutex::new(entry),
             entries: Mutex::default(),
             open_parts: AtomicUsize::new(1),
-        })
+        });
+        if self.checkpoints.is_some() {
+            self.open.add(number, &node);
+        }
+        node
     }
 
     fn open_folder(
         &self,
         parent: &Arc<Node>,
         entry: Entry,
-        old: Option<Entry>,
+        known: Known,
         reader: &mut FileReader,
     ) -> Result<(), BackupError> {
         let opened = parent.folder.open_child(&entry.name).and_then(|folder| {
@@ -367,13 +418,13 @@ impl<'a> Walk<'a> {
             Ok((folder, stat)) => {
                 // The place itself is kept: something is mounted there again after a restore.
                 let is_made_up = stat.file_system != parent.file_system && folder.is_made_up_by_system();
-                let node = self.node(Some(Arc::clone(parent)), folder, entry, &stat, old.as_ref());
+                let node = self.node(Some(Arc::clone(parent)), folder, entry, &stat, known.old.as_ref());
                 if is_made_up {
                     bump(&self.counts.folders);
                     self.control.add_done(1, 0);
                     return self.part_done(node);
                 }
-                self.list(&node, old, reader)
+                self.list(&node, known, reader)
             }
             Err(error) => {
                 self.problem(&error, "The folder could not be read, and is missing from this snapshot.");
@@ -388,7 +439,7 @@ impl<'a> Walk<'a> {
     pub(crate) fn list(
         &self,
         node: &Arc<Node>,
-        old: Option<Entry>,
+        known: Known,
         reader: &mut FileReader,
     ) -> Result<(), BackupError> {
         bump(&self.counts.folders);
@@ -405,7 +456,8 @@ impl<'a> Walk<'a> {
         };
         let names = in_order(names);
         let is_cache = self.rules.exclude_caches && self.is_cache(&node.folder, &names);
-        let mut old = OldEntries::new(self.repository, old.map(|old| old.pages).unwrap_or_default());
+        let mut done = OldEntries::new(self.repository, self.pages_done(node, known.done));
+        let mut old = OldEntries::new(self.repository, known.old.map(|old| old.pages).unwrap_or_default());
         let mut folders = Vec::new();
         let mut files = Vec::new();
         let mut prefix = if self.rules.has_patterns() { prefix(node) } else { Vec::new() };
@@ -413,7 +465,7 @@ impl<'a> Walk<'a> {
             if is_cache && item.name != CACHE_TAG_NAME {
                 continue;
             }
-            let old = old.find(&item.name);
+            let (old, done) = (old.find(&item.name), done.find(&item.name));
             let stat = match node.folder.stat(&item.name) {
                 Ok(stat) => stat,
                 Err(error) => {
@@ -426,13 +478,16 @@ impl<'a> Walk<'a> {
             }
             match stat.kind {
                 EntryKind::Folder => {
-                    let (entry, old) = (Box::new(self.entry(item.name, &stat)), old.map(Box::new));
-                    folders.push(Task::Folder { parent: Arc::clone(node), entry, old });
+                    let entry = Box::new(self.entry(item.name, &stat));
+                    let known = Box::new(Known { old, done });
+                    folders.push(Task::Folder { parent: Arc::clone(node), entry, known });
                 }
                 EntryKind::File => {
                     self.control.add_total(1, stat.size_bytes);
                     let was_there = old.is_some();
-                    if !old.is_some_and(|old| self.take_over(node, &item.name, &stat, old)) {
+                    let taken = old.is_some_and(|old| self.take_over(node, &item.name, &stat, old))
+                        || done.is_some_and(|done| self.resume(node, &item.name, &stat, done, was_there));
+                    if !taken {
                         files.push(FileTask { name: item.name, stat, was_there });
                     }
                 }
@@ -509,16 +564,14 @@ impl<'a> Walk<'a> {
                 std::mem::replace(&mut *node.entry.lock(), Entry::new(Vec::new(), EntryKind::Folder));
             entry.pages = pages;
             node.folder.release();
-            match node.parent.clone() {
-                Some(parent) => {
-                    parent.entries.lock().push(entry);
-                    node = parent;
-                }
-                None => {
-                    self.roots.lock().push(entry);
-                    return Ok(());
-                }
+            let parent = node.parent.clone();
+            match &parent {
+                Some(parent) => parent.entries.lock().push(entry),
+                None => self.roots.lock().push(entry),
             }
+            self.open.remove(node.number);
+            let Some(parent) = parent else { return Ok(()) };
+            node = parent;
         }
         Ok(())
     }

@@ -65,8 +65,28 @@ impl Walk<'_> {
 
     /// Whether an unchanged file could be taken over from the parent snapshot; if so, that is done.
     pub(crate) fn take_over(&self, node: &Node, name: &[u8], stat: &Stat, old: Entry) -> bool {
+        let taken = self.parent.is_some() && self.take_over_since(self.parent_started, node, name, stat, old);
+        if taken {
+            bump(&self.counts.unchanged);
+        }
+        taken
+    }
+
+    /// Whether a file could be taken over from what a run that was broken off had done; if so, that is done.
+    pub(crate) fn resume(&self, node: &Node, name: &[u8], stat: &Stat, done: Entry, was_there: bool) -> bool {
+        let started = self.resumed_from().map(|partial| partial.started);
+        let taken = started.is_some_and(|started| self.take_over_since(started, node, name, stat, done));
+        if taken {
+            bump(if was_there { &self.counts.changed } else { &self.counts.new });
+            bump(&self.counts.resumed);
+        }
+        taken
+    }
+
+    /// Takes a file over from a run that began at a time, if it is unchanged since and all of it is stored.
+    fn take_over_since(&self, started: Timestamp, node: &Node, name: &[u8], stat: &Stat, old: Entry) -> bool {
         let seen = Seen { size_bytes: stat.size_bytes, modified: stat.modified, identity: stat.identity() };
-        if self.parent.is_none() || !plan::is_unchanged(&seen, &old, self.parent_started) {
+        if !plan::is_unchanged(&seen, &old, started) {
             return false;
         }
         let Some(content) = old.content else { return false };
@@ -81,7 +101,6 @@ impl Walk<'_> {
         entry.metadata.extended_attributes = old.metadata.extended_attributes;
         entry.content = Some(content);
         self.control.add_done(1, entry.size_bytes);
-        bump(&self.counts.unchanged);
         self.count_file(&entry);
         node.entries.lock().push(entry);
         true

@@ -22,7 +22,8 @@ fn walk_in(test: impl FnOnce(&Walk<'_>, &Path, &mut FileReader)) {
     let control = Arc::new(Control::new());
     let writer = Writer::begin(&repository, 1, &control).unwrap();
     let rules = Rules::new(&RuleOptions::default()).unwrap();
-    let walk = Walk::new(&repository, &writer, &rules, &control, None::<&Snapshot>);
+    let walk =
+        Walk::new(&repository, &writer, &rules, &control, None::<&Snapshot>, Timestamp::default(), None);
     let mut reader = FileReader::new(&repository, writer.sink().unwrap());
     test(&walk, folder.path(), &mut reader);
 }

@@ -11,7 +11,7 @@ use keepwell_model::{Entry, EntryKind};
 
 use crate::backup::BackupError;
 use crate::file_reader::FileReader;
-use crate::walk::{FileTask, Walk};
+use crate::walk::{FileTask, Known, Walk};
 
 /// Folders that are never backed up.
 #[derive(Default)]
@@ -72,7 +72,7 @@ impl Walk<'_> {
         self.control.add_total(1, 0);
         let entry = self.entry(root.to_vec(), &stat);
         let node = self.node(None, folder, entry, &stat, old.as_ref());
-        self.list(&node, old, reader)?;
+        self.list(&node, Known { old, done: None }, reader)?;
         Ok(Ok(()))
     }
 

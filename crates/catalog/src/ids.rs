@@ -1,6 +1,6 @@
 //! Random identities.
 
-use keepwell_model::{JobId, PlaceId, PlanId};
+use keepwell_model::{JobId, PairId, PlaceId, PlanId};
 
 /// The system gave no random bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -32,6 +32,14 @@ impl crate::Catalog {
     /// The system gave no random bytes.
     pub fn new_plan_id() -> Result<PlanId, IdError> {
         random_bytes().map(PlanId)
+    }
+
+    /// A new id for a sync pair.
+    ///
+    /// # Errors
+    /// The system gave no random bytes.
+    pub fn new_pair_id() -> Result<PairId, IdError> {
+        random_bytes().map(PairId)
     }
 
     /// A new id for a job.

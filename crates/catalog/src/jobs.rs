@@ -1,6 +1,6 @@
 //! Jobs: every run with its history, problems and receipt.
 
-use keepwell_model::{JobId, PlaceId, PlanId, Problem};
+use keepwell_model::{JobId, PairId, PlaceId, PlanId, Problem};
 use rusqlite::types::Value;
 use rusqlite::{OptionalExtension, Row, params, params_from_iter};
 
@@ -113,7 +113,7 @@ impl Wish {
 pub struct JobRecord {
     /// Its id.
     pub id: JobId,
-    /// `backup`, `restore` or `check`.
+    /// `backup`, `restore`, `check` or `sync`.
     pub kind: String,
     /// What it is, in a line.
     pub title: String,
@@ -127,6 +127,8 @@ pub struct JobRecord {
     pub place_label: String,
     /// The plan it was run for.
     pub plan_id: Option<PlanId>,
+    /// The sync pair it was run for.
+    pub pair_id: Option<PairId>,
     /// The process that runs it.
     pub owner: String,
     /// What it waits for.
@@ -141,6 +143,8 @@ pub struct JobRecord {
     pub fault: Option<String>,
     /// The safety brake, as JSON.
     pub halt: Option<String>,
+    /// What it would do if a person said so, as JSON.
+    pub proposal: Option<String>,
     /// Whether it has a receipt (read with [`Catalog::receipt`]).
     pub has_receipt: bool,
     /// Problems in all.
@@ -164,11 +168,13 @@ pub struct JobFilter {
     pub plan_id: Option<PlanId>,
     /// Only those of this place.
     pub place_id: Option<PlaceId>,
+    /// Only those of this sync pair.
+    pub pair_id: Option<PairId>,
 }
 
 const COLUMNS: &str = "id, kind, title, state, destination, place_id, place_label, plan_id, owner, waiting_for, \
     request, progress, outcome, fault, halt, receipt IS NOT NULL, problems_total, queued_ms, started_ms, \
-    finished_ms";
+    finished_ms, proposal, pair_id";
 
 impl Catalog {
     /// Adds or replaces a job; its receipt, problems and wish stay as they are.
@@ -181,14 +187,15 @@ impl Catalog {
                 .prepare_cached(
                     "INSERT INTO jobs (id, kind, title, state, destination, place_id, place_label, plan_id, owner,
                         waiting_for, request, progress, outcome, fault, halt, problems_total, queued_ms,
-                        started_ms, finished_ms)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)
+                        started_ms, finished_ms, proposal, pair_id)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19,
+                        ?20, ?21)
                      ON CONFLICT (id) DO UPDATE SET title = excluded.title, state = excluded.state,
                         owner = excluded.owner, waiting_for = excluded.waiting_for, request = excluded.request,
                         progress = excluded.progress, outcome = excluded.outcome,
                         fault = excluded.fault, halt = excluded.halt, problems_total = excluded.problems_total,
                         queued_ms = excluded.queued_ms, started_ms = excluded.started_ms,
-                        finished_ms = excluded.finished_ms",
+                        finished_ms = excluded.finished_ms, proposal = excluded.proposal",
                 )?
                 .execute(params![
                     job.id.to_string(),
@@ -209,7 +216,9 @@ impl Catalog {
                     clamp(job.problems_total),
                     job.queued_ms,
                     job.started_ms,
-                    job.finished_ms
+                    job.finished_ms,
+                    job.proposal,
+                    job.pair_id.map(|id| id.to_string())
                 ])
                 .map(drop)
         })
@@ -418,6 +427,7 @@ impl JobFilter {
         among("state", self.states.iter().map(|state| state.word().to_owned()).collect());
         among("kind", self.kinds.clone());
         among("plan_id", self.plan_id.iter().map(ToString::to_string).collect());
+        among("pair_id", self.pair_id.iter().map(ToString::to_string).collect());
         among("place_id", self.place_id.iter().map(ToString::to_string).collect());
         (clauses.join(" AND "), values)
     }
@@ -456,6 +466,8 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Result<JobRecord, String>> {
         queued_ms: row.get(17)?,
         started_ms: row.get(18)?,
         finished_ms: row.get(19)?,
+        proposal: row.get(20)?,
+        pair_id: row.get::<_, Option<String>>(21)?.and_then(|id| id.parse().ok()),
     }))
 }
 
@@ -473,6 +485,7 @@ mod tests {
             place_id: None,
             place_label: "here".to_owned(),
             plan_id: None,
+            pair_id: None,
             owner: "me".to_owned(),
             waiting_for: None,
             request: "{}".to_owned(),
@@ -480,6 +493,7 @@ mod tests {
             outcome: None,
             fault: None,
             halt: None,
+            proposal: None,
             has_receipt: false,
             problems_total: 0,
             queued_ms: i64::from(number),

@@ -82,4 +82,30 @@ pub const STEPS: &[&str] = &[
         heartbeat_ms INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;
     ",
+    // 2: checkpoints, jobs that wait for a person's word on their plan, sync pairs.
+    "
+    CREATE TABLE checkpoints (
+        work TEXT PRIMARY KEY,
+        version INTEGER NOT NULL,
+        job_id TEXT NOT NULL,
+        saved_ms INTEGER NOT NULL,
+        content BLOB NOT NULL
+    ) STRICT;
+
+    ALTER TABLE jobs ADD COLUMN proposal TEXT;
+    ALTER TABLE jobs ADD COLUMN pair_id TEXT;
+    CREATE INDEX jobs_by_pair ON jobs (pair_id, queued_ms);
+
+    CREATE TABLE sync_pairs (
+        id TEXT PRIMARY KEY,
+        name TEXT NOT NULL,
+        left_address TEXT NOT NULL,
+        right_address TEXT NOT NULL,
+        definition TEXT NOT NULL,
+        paused INTEGER NOT NULL,
+        created_ms INTEGER NOT NULL,
+        schedule_from_ms INTEGER NOT NULL,
+        retry_ms INTEGER
+    ) STRICT;
+    ",
 ];

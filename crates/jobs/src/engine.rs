@@ -21,6 +21,7 @@ use parking_lot::{Condvar, Mutex};
 pub use crate::changes::Changes;
 use crate::clock::Clock;
 use crate::device::DeviceKey;
+use crate::outcome::CONTINUE;
 use crate::progress::{Meter, Progress};
 use crate::request::JobRequest;
 use crate::run::{Attachment, Work};
@@ -70,6 +71,8 @@ pub struct JobView {
     pub record: JobRecord,
     /// How far it is.
     pub progress: Option<Progress>,
+    /// When it made the checkpoint that the same work goes on from, if it was broken off after one.
+    pub checkpoint_ms: Option<i64>,
     /// Whether this process runs it.
     pub here: bool,
     /// Grows with every change.
@@ -93,6 +96,9 @@ pub enum EngineError {
         /// What was wanted.
         wanted: &'static str,
     },
+    /// The person's choice is none of those there are.
+    #[error("That is no way to go on from here. Look at the job again: it says what can be chosen.")]
+    NoChoice,
     /// Too much is waiting.
     #[error("{WAITING_LIMIT} jobs are waiting already. Cancel some, or wait until they are done.")]
     TooMany,
@@ -162,6 +168,7 @@ impl Engine {
             place_id: job.request.target().place_id,
             place_label: job.place_label,
             plan_id: job.request.plan_id(),
+            pair_id: job.request.pair_id(),
             owner: shared.presence.id().to_owned(),
             waiting_for: None,
             request: serde_json::to_string(&job.request).map_err(|_| EngineError::Unreadable)?,
@@ -169,6 +176,7 @@ impl Engine {
             outcome: None,
             fault: None,
             halt: None,
+            proposal: None,
             has_receipt: false,
             problems_total: 0,
             queued_ms: shared.clock.now_ms(),
@@ -207,6 +215,7 @@ impl Engine {
                 control: Arc::new(Control::new()),
                 meter: Meter::default(),
                 progress: None,
+                stage: JobState::Planning,
                 saved_steady_ms: 0,
                 is_ending: false,
             };
@@ -279,16 +288,20 @@ impl Engine {
 
     fn hold(&self, id: JobId, hold: bool) -> Result<(), EngineError> {
         let shared = &self.shared;
-        let (from, wanted) = if hold { (JobState::Running, "paused") } else { (JobState::Paused, "resumed") };
+        let fits = |state: JobState| match state {
+            JobState::Planning | JobState::Running => hold,
+            state => state == JobState::Paused && !hold,
+        };
+        let wanted = if hold { "paused" } else { "resumed" };
         if let Some(state) = shared.hold_here(id, hold) {
-            return if state == from {
+            return if fits(state) {
                 Ok(())
             } else {
                 Err(EngineError::WrongState { state: state.word(), wanted })
             };
         }
         let record = shared.catalog.job(id)?.ok_or(EngineError::Unknown(id))?;
-        if record.state != from {
+        if !fits(record.state) {
             return Err(EngineError::WrongState { state: record.state.word(), wanted });
         }
         Ok(shared.catalog.set_wish(id, if hold { Wish::Pause } else { Wish::Resume })?)
@@ -302,19 +315,28 @@ impl Engine {
         }
     }
 
-    /// Lets a halted job go on although its brake was pulled.
+    /// Lets a halted job go on although its brake was pulled, or has a proposed plan carried out.
     ///
     /// # Errors
-    /// There is no such job, it is not halted, or the catalog refused.
+    /// As [`decide`](Self::decide).
     pub fn confirm(&self, id: JobId, attachment: Attachment) -> Result<(), EngineError> {
+        self.decide(id, CONTINUE, attachment)
+    }
+
+    /// Lets a job that waits for a person go on as the person chose: [`CONTINUE`], or one of the halt's choices.
+    ///
+    /// # Errors
+    /// There is no such job, it does not wait for a person, that is no choice, or the catalog refused.
+    pub fn decide(&self, id: JobId, choice: &str, attachment: Attachment) -> Result<(), EngineError> {
         let mut record = self.shared.catalog.job(id)?.ok_or(EngineError::Unknown(id))?;
-        if record.state != JobState::Halted {
+        if !matches!(record.state, JobState::Halted | JobState::WaitingForConfirmation) {
             return Err(EngineError::WrongState { state: record.state.word(), wanted: "continued" });
         }
-        let request = self.request(&record)?.confirmed();
+        let request = self.request(&record)?.decided(choice).ok_or(EngineError::NoChoice)?;
         record.request = serde_json::to_string(&request).map_err(|_| EngineError::Unreadable)?;
         record.state = JobState::Queued;
         record.halt = None;
+        record.proposal = None;
         record.started_ms = None;
         record.owner = self.shared.presence.id().to_owned();
         self.admit(record, request, attachment).map(drop)
@@ -376,7 +398,7 @@ impl Engine {
         changes::changes(&self.shared, since, wait_ms)
     }
 
-    /// Waits until a job is over or halted; the picture then.
+    /// Waits until a job is over or waits for a person; the picture then.
     ///
     /// # Errors
     /// There is no such job, or the catalog refused.
@@ -384,7 +406,8 @@ impl Engine {
         let mut since = self.shared.state.lock().revisions.current();
         loop {
             let view = self.job(id)?;
-            if view.record.state.is_finished() || view.record.state == JobState::Halted {
+            let state = view.record.state;
+            if state.is_finished() || matches!(state, JobState::Halted | JobState::WaitingForConfirmation) {
                 return Ok(view);
             }
             since = changes::wait(&self.shared, since, 1_000);

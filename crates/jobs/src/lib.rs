@@ -6,6 +6,7 @@
 //! (`backup`, `repository`), and how a person sees it (`api`).
 
 pub mod clock;
+pub mod desk;
 pub mod device;
 pub mod engine;
 mod fault;
@@ -28,9 +29,10 @@ mod shared;
 mod watch;
 
 pub use clock::{Clock, SystemClock};
+pub use desk::{Desk, Resumed};
 pub use device::DeviceKey;
 pub use engine::{Changes, Engine, EngineError, EngineOptions, JobView, NewJob};
-pub use outcome::{Ending, Fact, Fault, FaultKind, Halt, Outcome, Skip};
+pub use outcome::{CONTINUE, Choice, Ending, Fact, Fault, FaultKind, Halt, Outcome, Proposal, Skip};
 pub use progress::Progress;
 pub use receipt::{Receipt, ReceiptError};
 pub use repositories::Repositories;

@@ -1,4 +1,4 @@
-//! How work can end: done, cancelled, halted by a safety brake, failed.
+//! How work can end: done, cancelled, halted by a safety brake, proposed, failed.
 
 use serde::{Deserialize, Serialize};
 
@@ -129,6 +129,32 @@ pub struct Halt {
     pub reason: String,
     /// What going on means.
     pub if_continued: String,
+    /// What else a person can choose.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub choices: Vec<Choice>,
+}
+
+/// The choice every halt and every proposal has: to go on.
+pub const CONTINUE: &str = "continue";
+
+/// One way on from a halt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Choice {
+    /// A word for clients.
+    pub key: String,
+    /// What it is called, for people.
+    pub label: String,
+    /// What it means for the data.
+    pub means: String,
+}
+
+/// What a job would do: a person has to say whether it shall.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proposal {
+    /// What would be done, in a sentence.
+    pub summary: String,
+    /// In numbers.
+    pub facts: Vec<Fact>,
 }
 
 /// How a run ended.
@@ -140,6 +166,8 @@ pub enum Ending {
     Cancelled(Outcome),
     /// A safety brake was pulled before anything was changed.
     Halted(Halt),
+    /// It is planned and was to be shown first: nothing is done before a person says so.
+    Proposed(Proposal),
     /// It could not be done.
     Failed(Fault),
 }

@@ -2,9 +2,10 @@
 //!
 //! Invariants: no secret is in a request; paths are in the escaped form of [`crate::path_text`].
 
-use keepwell_model::{PlaceId, PlanId};
+use keepwell_model::{PairId, PlaceId, PlanId};
 use serde::{Deserialize, Serialize};
 
+use crate::outcome::CONTINUE;
 use crate::schedule::Schedule;
 
 /// The repository a job works on.
@@ -141,13 +142,37 @@ impl JobRequest {
         }
     }
 
-    /// The same work after a person said to go on although the safety brake was pulled.
+    /// The sync pair it is run for.
     #[must_use]
-    pub fn confirmed(mut self) -> Self {
-        if let Self::Backup(job) = &mut self {
-            job.confirmed = true;
+    pub fn pair_id(&self) -> Option<PairId> {
+        match self {
+            Self::Backup(_) | Self::Restore(_) | Self::Check(_) => None,
         }
-        self
+    }
+
+    /// The same work after a person chose how to go on from a halt or a proposal; nothing where that is no choice.
+    #[must_use]
+    pub fn decided(mut self, choice: &str) -> Option<Self> {
+        match &mut self {
+            Self::Backup(job) if choice == CONTINUE => job.confirmed = true,
+            Self::Restore(_) | Self::Check(_) if choice == CONTINUE => {}
+            _ => return None,
+        }
+        Some(self)
+    }
+
+    /// What makes two requests the same work: for whom it is done and what a person confirmed do not. Checkpoints are
+    /// kept under it.
+    #[must_use]
+    pub fn work_key(&self) -> String {
+        let mut work = self.clone();
+        if let Self::Backup(job) = &mut work {
+            (job.plan_id, job.confirmed) = (None, false);
+            job.tags.clear();
+        }
+        // Requests are kept as JSON: what can not be written so never became a job.
+        let text = serde_json::to_string(&work).unwrap_or_default();
+        format!("{}/{}", self.kind(), blake3::hash(text.as_bytes()).to_hex())
     }
 }
 

@@ -10,6 +10,7 @@ use keepwell_catalog::{JobRecord, JobState};
 use keepwell_model::{Control, JobId, ProblemLog};
 use zeroize::Zeroizing;
 
+use crate::desk::Desk;
 use crate::outcome::{Ending, Fault, FaultKind, Outcome};
 use crate::receipt::{self, Receipt};
 use crate::request::JobRequest;
@@ -44,6 +45,8 @@ pub struct Running<'run> {
     pub attachment: Attachment,
     /// Counters, problems, pause and cancel.
     pub control: &'run Arc<Control>,
+    /// Checkpoints, and the end of planning.
+    pub desk: &'run Desk<'run>,
 }
 
 /// What does the work. One for the whole engine; it must bear being called from many threads.
@@ -55,6 +58,11 @@ pub trait Work: Send + Sync {
     fn finished(&self, job: &JobRecord, request: &JobRequest) {
         let _ = (job, request);
     }
+
+    /// Told of a job whose process ended without a word, after its row is written.
+    fn interrupted(&self, job: &JobRecord) {
+        let _ = job;
+    }
 }
 
 /// Runs one job on this thread, and writes down how it ended.
@@ -64,7 +72,8 @@ pub(crate) fn run(shared: &Shared, job_id: JobId) {
     let _inside = span.enter();
     tracing::info!(title = %record.title, place = %record.place_label, "the job begins");
 
-    let running = Running { job_id, request: &request, attachment, control: &control };
+    let desk = Desk::new(shared, job_id, request.work_key());
+    let running = Running { job_id, request: &request, attachment, control: &control, desk: &desk };
     let ending = catch_unwind(AssertUnwindSafe(|| shared.work.run(&running))).unwrap_or_else(|panic| {
         let what = panic
             .downcast_ref::<&str>()
@@ -79,6 +88,9 @@ pub(crate) fn run(shared: &Shared, job_id: JobId) {
         ))
     });
     let problems = control.problems();
+    if matches!(ending, Ending::Done(_)) {
+        desk.clear();
+    }
     let outcome = apply(shared, &mut record, ending, &problems);
     log_ending(&record, &problems);
     keep(shared, &record, &request, outcome.as_ref(), &problems);
@@ -99,12 +111,12 @@ fn trim_history(shared: &Shared) {
 
 type Begun = (JobRecord, JobRequest, Attachment, Arc<Control>);
 
-/// Marks a job as running; nothing where it is gone already.
+/// Marks a job as planning; nothing where it is gone already.
 fn begin(shared: &Shared, job_id: JobId) -> Option<Begun> {
     let now_ms = shared.clock.now_ms();
     let steady_ms = shared.clock.steady_ms();
     shared.change_active(job_id, |active| {
-        active.record.state = JobState::Running;
+        active.record.state = JobState::Planning;
         active.record.started_ms = Some(now_ms);
         active.record.waiting_for = None;
         active.meter = crate::progress::Meter::new(steady_ms);
@@ -142,6 +154,12 @@ fn apply(shared: &Shared, record: &mut JobRecord, ending: Ending, problems: &Pro
             record.state = JobState::Halted;
             record.finished_ms = None;
             record.halt = serde_json::to_string(&halt).ok();
+            None
+        }
+        Ending::Proposed(proposal) => {
+            record.state = JobState::WaitingForConfirmation;
+            record.finished_ms = None;
+            record.proposal = serde_json::to_string(&proposal).ok();
             None
         }
         Ending::Failed(fault) => {

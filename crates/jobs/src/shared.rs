@@ -28,6 +28,8 @@ pub(crate) struct Active {
     pub(crate) control: Arc<Control>,
     pub(crate) meter: Meter,
     pub(crate) progress: Option<Progress>,
+    /// Planning or running: what it goes on with after a pause.
+    pub(crate) stage: JobState,
     pub(crate) saved_steady_ms: u64,
     /// Set before the last row is written: from then on nothing else may write it.
     pub(crate) is_ending: bool,
@@ -136,13 +138,13 @@ impl Shared {
         let active = state.active.get_mut(&id).filter(|active| !active.is_ending)?;
         let before = active.record.state;
         match (before, hold) {
-            (JobState::Running, true) => {
+            (JobState::Planning | JobState::Running, true) => {
                 active.control.pause();
                 active.record.state = JobState::Paused;
             }
             (JobState::Paused, false) => {
                 active.control.resume();
-                active.record.state = JobState::Running;
+                active.record.state = active.stage;
             }
             _ => return Some(before),
         }
@@ -153,6 +155,18 @@ impl Shared {
         drop(state);
         self.changed.notify_all();
         Some(before)
+    }
+
+    /// A job of this process has planned, and works now.
+    pub(crate) fn planned(&self, id: JobId) {
+        self.change_active(id, |active| {
+            active.stage = JobState::Running;
+            // One that is held stays held; it goes on as running.
+            if active.record.state == JobState::Planning {
+                active.record.state = JobState::Running;
+                self.save(&active.record);
+            }
+        });
     }
 
     /// Marks a waiting job as interrupted: this process closes.
@@ -211,7 +225,13 @@ impl Shared {
         }
         drop(state);
         let progress = record.progress.as_deref().and_then(|text| serde_json::from_str(text).ok());
-        JobView { record, progress, here: false, revision }
+        let checkpoint_ms = if record.state.is_finished() && record.state != JobState::Succeeded {
+            // Only for show: where it can not be read, nothing is promised.
+            self.catalog.checkpoint_of_job(record.id).ok().flatten()
+        } else {
+            None
+        };
+        JobView { record, progress, checkpoint_ms, here: false, revision }
     }
 }
 
@@ -219,6 +239,6 @@ impl Active {
     fn view(&self, revision: u64) -> JobView {
         let mut record = self.record.clone();
         record.problems_total = self.progress.as_ref().map_or(0, |_| self.control.progress().problems_total);
-        JobView { record, progress: self.progress.clone(), here: true, revision }
+        JobView { record, progress: self.progress.clone(), checkpoint_ms: None, here: true, revision }
     }
 }

@@ -197,6 +197,7 @@ pub(crate) fn mark_interrupted(shared: &Shared) -> Result<(), CatalogError> {
             tracing::warn!(job = %record.id, "the process that ran this job ended without a word");
             interrupted(&mut record, shared.clock.now_ms());
             shared.catalog.save_job(&record)?;
+            shared.work.interrupted(&record);
             shared.bump(record.id);
         }
     }
@@ -208,7 +209,7 @@ pub(crate) fn interrupted(record: &mut JobRecord, now_ms: i64) {
     let fault = Fault::new(
         FaultKind::Failed,
         "Keepwell was closed, or its computer switched off, before this was done. What was safe before still is.",
-        "Retry it: what was stored already is not copied again.",
+        "Try it again: it goes on where it was, and what is done already is not done twice.",
     );
     record.state = JobState::Interrupted;
     record.waiting_for = None;

@@ -7,14 +7,18 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use keepwell_backup::restore::{self, RestoreOptions, RestoreReport};
-use keepwell_backup::{BackupRequest, ParentChoice, RuleOptions, Threads, run_backup};
+use keepwell_backup::checkpoint::FIRST_AFTER;
+use keepwell_backup::restore::{self, EntryEnding, RestoreOptions, RestoreReport, RestoredEntry};
+use keepwell_backup::{
+    BackupOutcome, BackupRequest, Checkpoints, ParentChoice, Partial, RuleOptions, Threads, run_backup_from,
+};
 use keepwell_catalog::{Catalog, JobRecord, JobState};
-use keepwell_model::{EntryKind, Problem, RelativePath, Snapshot, SnapshotId, Timestamp};
-use keepwell_repository::{CheckOptions, CheckReport, Repository, RepositoryError};
+use keepwell_model::{EntryKind, ObjectId, Problem, RelativePath, Snapshot, SnapshotId, Timestamp};
+use keepwell_repository::{CheckOptions, CheckReport, Proven, Repository, RepositoryError};
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Clock;
+use crate::desk::Resumed;
 use crate::merkle::MerkleTree;
 use crate::outcome::{Ending, Fact, Fault, FaultKind, Halt, Outcome, Skip};
 use crate::path_text;
@@ -25,6 +29,17 @@ use crate::schedule::RETRY_MS;
 
 /// A source that held at least this many files and is empty now pulls the brake.
 const BRAKE_FILES: u64 = 10;
+/// The version of what a backup's checkpoint holds.
+const BACKUP_CHECKPOINT: u32 = 1;
+/// The version of what a check's checkpoint holds: the ids of the packs that were read, one after another.
+const CHECK_CHECKPOINT: u32 = 1;
+/// So many packs are named in a check's checkpoint.
+const PROVEN_LIMIT: usize = 100_000;
+/// How long a check believes what one that was broken off has read.
+const PROVEN_FOR_MS: i64 = 7 * 24 * 3_600_000;
+/// How long after a crash a plan's run is started again.
+const AFTER_CRASH_MS: i64 = 60_000;
+
 /// The newest finished check of a place, as the catalog keeps it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LastCheck {
@@ -72,6 +87,21 @@ impl Work for MachineWork {
     fn finished(&self, job: &JobRecord, request: &JobRequest) {
         if let Err(error) = self.note(job, request) {
             tracing::warn!(%error, "what this run means for its plan or place could not be kept");
+        }
+    }
+
+    /// A run of a plan that has a schedule goes on by itself.
+    fn interrupted(&self, job: &JobRecord) {
+        let plan = job.plan_id.map(|id| self.catalog.plan(id));
+        let noted = plan.transpose().map(Option::flatten).and_then(|plan| match plan {
+            Some(plan) => {
+                let retry_ms = self.clock.now_ms().saturating_add(AFTER_CRASH_MS);
+                self.catalog.set_plan_times(plan.id, plan.schedule_from_ms, Some(retry_ms))
+            }
+            None => Ok(()),
+        });
+        if let Err(error) = noted {
+            tracing::warn!(%error, "the plan of this run could not be told to go on");
         }
     }
 }
@@ -133,15 +163,39 @@ impl MachineWork {
             parent: ParentChoice::Latest,
             threads: Threads::for_cores(cores),
         };
+        running.desk.planned();
         let now = || timestamp(self.clock.now_ms());
-        match run_backup(repository, &request, running.control, &now) {
-            Ok(made) => Ok(Ending::Done(backup_outcome(made.id, &made.snapshot))),
+        let resumed = running.desk.resume(BACKUP_CHECKPOINT);
+        let resume = resumed.and_then(|resumed| Partial::decode(&resumed.content));
+        let keep = |partial: &Partial| running.desk.checkpoint(BACKUP_CHECKPOINT, partial.encode());
+        let checkpoints = Checkpoints { resume: resume.as_ref(), first_after: FIRST_AFTER, keep: &keep };
+        match run_backup_from(repository, &request, running.control, &now, Some(checkpoints)) {
+            Ok(made) => Ok(Ending::Done(backup_outcome(&made))),
             Err(error) if error.is_cancelled() => Ok(Ending::Cancelled(Outcome {
                 bytes_written: running.control.progress().bytes_written,
                 ..Outcome::default()
             })),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Looks for damage. A full check goes on from what one that was broken off has read, if that is not long ago.
+    fn look(
+        &self,
+        running: &Running<'_>,
+        options: CheckOptions,
+        repository: &Repository,
+    ) -> Result<CheckReport, RepositoryError> {
+        if !options.read_data {
+            return repository.check(options, running.control);
+        }
+        let is_fresh =
+            |resumed: &Resumed| self.clock.now_ms().saturating_sub(resumed.saved_ms) <= PROVEN_FOR_MS;
+        let resumed = running.desk.resume(CHECK_CHECKPOINT).filter(is_fresh);
+        let proven = Proven::new(resumed.map(|resumed| decode_packs(&resumed.content)).unwrap_or_default());
+        let content = || encode_packs(&proven.packs());
+        let work = || repository.check_from(options, running.control, &proven);
+        running.desk.while_working(CHECK_CHECKPOINT, content, work)
     }
 
     /// Whether a source that held files is empty or gone now: then a person has to look first.
@@ -168,6 +222,7 @@ impl MachineWork {
                     ),
                     if_continued: "A snapshot without these files is made. Earlier snapshots keep them."
                         .to_owned(),
+                    choices: Vec::new(),
                 }));
             }
         }
@@ -175,6 +230,7 @@ impl MachineWork {
     }
 
     fn check(&self, running: &Running<'_>, job: &CheckJob, repository: &Repository) -> Result<Ending, Fault> {
+        running.desk.planned();
         let threads = std::thread::available_parallelism().map_or(2, usize::from);
         let checked = if job.repair {
             repository
@@ -182,7 +238,7 @@ impl MachineWork {
                 .map(|report| (report.after, report.actions))
         } else {
             let options = CheckOptions { read_data: job.full, threads };
-            repository.check(options, running.control).map(|report| (report, Vec::new()))
+            self.look(running, options, repository).map(|report| (report, Vec::new()))
         };
         match checked {
             Ok((report, actions)) => Ok(Ending::Done(check_outcome(running, &report, &actions))),
@@ -190,6 +246,15 @@ impl MachineWork {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// The ids of packs, one after another.
+fn encode_packs(packs: &[ObjectId]) -> Vec<u8> {
+    packs.iter().take(PROVEN_LIMIT).flat_map(|id| id.0).collect()
+}
+
+fn decode_packs(bytes: &[u8]) -> Vec<ObjectId> {
+    bytes.as_chunks().0.iter().map(|id| ObjectId(*id)).collect()
 }
 
 /// Whether the source's entry in a snapshot holds anything.
@@ -219,7 +284,8 @@ pub(crate) fn local_paths(paths: &[String]) -> Result<Vec<PathBuf>, Fault> {
 
 /// What a backup did. The Merkle root is over the sources and the pages of the top folder: pages name the pages and
 /// contents below them by their hashes, so it holds every entry.
-fn backup_outcome(id: SnapshotId, snapshot: &Snapshot) -> Outcome {
+fn backup_outcome(made: &BackupOutcome) -> Outcome {
+    let snapshot = &made.snapshot;
     let counts = &snapshot.statistics;
     let mut tree = MerkleTree::default();
     for source in &snapshot.sources {
@@ -229,8 +295,8 @@ fn backup_outcome(id: SnapshotId, snapshot: &Snapshot) -> Outcome {
     for page in &snapshot.root_pages {
         tree.add(&page.0);
     }
-    Outcome {
-        snapshot_id: Some(id.to_string()),
+    let mut outcome = Outcome {
+        snapshot_id: Some(made.id.to_string()),
         items: counts.files + counts.folders + counts.others,
         bytes: counts.size_bytes,
         bytes_written: counts.stored_bytes,
@@ -246,12 +312,21 @@ fn backup_outcome(id: SnapshotId, snapshot: &Snapshot) -> Outcome {
         ],
         skipped: Vec::new(),
         merkle_root: tree.root_text(),
+    };
+    if made.resumed_files > 0 {
+        let label = "Files stored by a run that was broken off before";
+        outcome.facts.push(Fact::count("filesResumed", label, made.resumed_files));
     }
+    outcome
 }
 
-/// What a check saw. The Merkle root is over what was found and counted.
+/// What a check saw. The Merkle root is over every pack that was looked at with its verdict, then over what was found
+/// and counted.
 fn check_outcome(running: &Running<'_>, report: &CheckReport, actions: &[String]) -> Outcome {
     let mut tree = MerkleTree::default();
+    for (pack, is_sound) in &report.pack_verdicts {
+        tree.add(&[pack.as_bytes().as_slice(), &[u8::from(*is_sound)]].concat());
+    }
     let mut harmless = 0;
     for finding in &report.findings {
         tree.add(format!("{}\n{}", finding.path, finding.what).as_bytes());
@@ -288,6 +363,10 @@ fn check_outcome(running: &Running<'_>, report: &CheckReport, actions: &[String]
         Fact::count("damage", "Damaged", report.damage_total),
         Fact::count("harmless", "Leftovers of interrupted runs", harmless),
     ];
+    if report.proven_packs > 0 {
+        let label = "Packs read by a check that was broken off before";
+        facts.push(Fact::count("packsResumed", label, report.proven_packs));
+    }
     facts.extend(actions.iter().map(|action| Fact::count("repair", action, 1)));
     Outcome {
         items: report.packs + report.snapshots,
@@ -332,16 +411,33 @@ pub fn restore_options(job: &RestoreJob) -> Result<RestoreOptions, Fault> {
 fn bring_back(running: &Running<'_>, job: &RestoreJob, repository: &Repository) -> Result<Ending, Fault> {
     let (id, snapshot) = repository.find_snapshot(&job.snapshot_id)?;
     let options = restore_options(job)?;
-    let report = restore::run(repository, &snapshot, &options, running.control)?;
+    running.desk.planned();
     let mut tree = MerkleTree::default();
     tree.add(&id.0);
-    snapshot.root_pages.iter().for_each(|page| tree.add(&page.0));
-    options.paths.iter().for_each(|path| tree.add(path.as_bytes()));
+    let mut observe = |entry: &RestoredEntry| tree.add(&restored_leaf(entry));
+    let report = restore::run_observed(repository, &snapshot, &options, running.control, &mut observe)?;
     let outcome = restore_outcome(id, &report, options.verify, tree.root_text());
     Ok(if report.cancelled { Ending::Cancelled(outcome) } else { Ending::Done(outcome) })
 }
 
-/// What a restore did. The Merkle root is over the snapshot, the pages of its top folder and the chosen paths.
+/// One entry of a restore in the Merkle tree: what became of it, the hash of its content (zeros where it has none), and
+/// where it is.
+fn restored_leaf(entry: &RestoredEntry) -> Vec<u8> {
+    let ending = match entry.ending {
+        EntryEnding::Done => 0,
+        EntryEnding::AlreadyRight => 1,
+        EntryEnding::Kept => 2,
+        EntryEnding::Failed => 3,
+        EntryEnding::NotReached => 4,
+    };
+    let mut leaf = vec![ending];
+    leaf.extend_from_slice(&entry.content.map_or([0; 32], |hash| hash.0));
+    leaf.extend_from_slice(entry.path.as_bytes());
+    leaf
+}
+
+/// What a restore did. The Merkle root is over the snapshot's id, then over every entry with what became of it, in the
+/// order in which they were planned.
 fn restore_outcome(id: SnapshotId, report: &RestoreReport, verify: bool, merkle_root: String) -> Outcome {
     let counts = &report.counts;
     let mut facts = vec![

@@ -3,13 +3,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use keepwell_catalog::{Catalog, Credentials, JobFilter, JobState, KeyringChoice, Presence};
 use keepwell_jobs::{
     Attachment, CheckJob, DeviceKey, Ending, Engine, EngineError, EngineOptions, Fact, Fault, FaultKind,
-    Halt, JobRequest, NewJob, Outcome, Receipt, Running, SystemClock, Target, Work,
+    Halt, JobRequest, NewJob, Outcome, Proposal, Receipt, Running, SystemClock, Target, Work,
 };
 use keepwell_model::{JobId, Phase, Problem};
 
@@ -59,12 +59,17 @@ fn job(destination: &str) -> NewJob {
 }
 
 fn until_cancelled(running: &Running<'_>) -> Ending {
+    running.desk.planned();
     loop {
         if running.control.checkpoint().is_err() {
             return Ending::Cancelled(Outcome::default());
         }
         std::thread::yield_now();
     }
+}
+
+fn done() -> Ending {
+    Ending::Done(Outcome::default())
 }
 
 /// Waits for a state by the engine's own notices.
@@ -191,9 +196,11 @@ fn a_waiting_job_is_cancelled_without_ever_running() {
 fn a_safety_brake_waits_for_a_person() {
     let home = tempfile::tempdir().unwrap();
     let (engine, _) = engine(home.path(), "test", |running| match running.request {
-        JobRequest::Check(_) => {
-            Ending::Halted(Halt { reason: "empty".to_owned(), if_continued: "all gone".to_owned() })
-        }
+        JobRequest::Check(_) => Ending::Halted(Halt {
+            reason: "empty".to_owned(),
+            if_continued: "all gone".to_owned(),
+            choices: Vec::new(),
+        }),
         _ => Ending::Failed(Fault::new(FaultKind::Failed, "x", "y")),
     });
     let id = engine.enqueue(job("usb")).unwrap();
@@ -205,6 +212,96 @@ fn a_safety_brake_waits_for_a_person() {
     until(&engine, id, JobState::Halted);
     engine.cancel(id).unwrap();
     assert_eq!(engine.job(id).unwrap().record.state, JobState::Cancelled);
+}
+
+#[test]
+fn a_job_plans_before_it_works_and_may_be_held_while_it_plans() {
+    let home = tempfile::tempdir().unwrap();
+    let (engine, _) = engine(home.path(), "test", |running| {
+        // Plans until it was held and let go.
+        while !running.control.is_paused() {
+            std::thread::yield_now();
+        }
+        if running.control.checkpoint().is_err() {
+            return Ending::Cancelled(Outcome::default());
+        }
+        until_cancelled(running)
+    });
+    let id = engine.enqueue(job("usb")).unwrap();
+    until(&engine, id, JobState::Planning);
+    engine.pause(id).unwrap();
+    assert_eq!(engine.job(id).unwrap().record.state, JobState::Paused);
+    engine.resume(id).unwrap();
+    until(&engine, id, JobState::Running);
+    engine.cancel(id).unwrap();
+    assert_eq!(engine.wait(id).unwrap().record.state, JobState::Cancelled);
+}
+
+#[test]
+fn a_proposed_plan_waits_for_a_person_and_is_then_carried_out() {
+    let home = tempfile::tempdir().unwrap();
+    static ASKED: AtomicUsize = AtomicUsize::new(0);
+    let (engine, catalog) = engine(home.path(), "test", |_| {
+        if ASKED.fetch_add(1, Ordering::SeqCst) == 0 {
+            let facts = vec![Fact::count("copies", "Copies", 3)];
+            return Ending::Proposed(Proposal { summary: "3 files are copied.".to_owned(), facts });
+        }
+        Ending::Done(Outcome::default())
+    });
+    let id = engine.enqueue(job("usb")).unwrap();
+    let view = engine.wait(id).unwrap();
+    assert_eq!(view.record.state, JobState::WaitingForConfirmation);
+    assert!(view.record.proposal.unwrap().contains("3 files are copied."));
+    assert!(catalog.receipt(id).unwrap().is_none(), "nothing was done yet");
+    assert!(matches!(engine.decide(id, "dance", Attachment::default()), Err(EngineError::NoChoice)));
+
+    engine.confirm(id, Attachment::default()).unwrap();
+    let view = engine.wait(id).unwrap();
+    assert_eq!((view.record.state, view.record.proposal), (JobState::Succeeded, None));
+}
+
+#[test]
+fn the_same_work_goes_on_from_the_checkpoint_of_a_job_that_was_broken_off() {
+    let home = tempfile::tempdir().unwrap();
+    let found = Arc::new(Mutex::new(Vec::new()));
+    let (engine, _) = engine(home.path(), "test", {
+        let found = Arc::clone(&found);
+        move |running| {
+            let mut found = found.lock().unwrap();
+            found.push(running.desk.resume(7).map(|resumed| resumed.content));
+            running.desk.checkpoint(7, vec![found.len() as u8]);
+            if found.len() < 3 { Ending::Failed(Fault::new(FaultKind::Failed, "x", "y")) } else { done() }
+        }
+    });
+    let first = engine.enqueue(job("usb")).unwrap();
+    assert!(engine.wait(first).unwrap().checkpoint_ms.is_some(), "the person can be told");
+    let retried = engine.retry(first, Attachment::default()).unwrap();
+    engine.wait(retried).unwrap();
+    for _ in 0..2 {
+        // Asked for anew, it is still the same work; other work is none of its business.
+        engine.wait(engine.enqueue(job("usb")).unwrap()).unwrap();
+    }
+    engine.wait(engine.enqueue(job("other")).unwrap()).unwrap();
+    let expected = [None, Some(vec![1]), Some(vec![2]), None, None];
+    assert_eq!(*found.lock().unwrap(), expected, "done work leaves nothing to go on from");
+}
+
+#[test]
+fn a_checkpoint_of_another_version_is_passed_over() {
+    let home = tempfile::tempdir().unwrap();
+    static RUN: AtomicUsize = AtomicUsize::new(0);
+    let (engine, _) = engine(home.path(), "test", |running| {
+        if RUN.fetch_add(1, Ordering::SeqCst) == 0 {
+            running.desk.checkpoint(99, b"from a newer Keepwell".to_vec());
+            return Ending::Cancelled(Outcome::default());
+        }
+        assert!(running.desk.resume(1).is_none());
+        done()
+    });
+    let first = engine.enqueue(job("usb")).unwrap();
+    engine.wait(first).unwrap();
+    let second = engine.retry(first, Attachment::default()).unwrap();
+    assert_eq!(engine.wait(second).unwrap().record.state, JobState::Succeeded);
 }
 
 #[test]

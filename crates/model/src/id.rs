@@ -131,6 +131,10 @@ id!(
     /// A place of the catalog: somewhere data lives.
     PlaceId, 16
 );
+id!(
+    /// Two places that are kept in lockstep.
+    PairId, 16
+);
 
 impl From<ObjectId> for SnapshotId {
     fn from(id: ObjectId) -> Self {

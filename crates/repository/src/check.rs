@@ -31,6 +31,34 @@ pub struct CheckOptions {
     pub threads: usize,
 }
 
+/// Packs of which every byte was read and found right: those need not be read again by a check that goes on where one
+/// was broken off. Packs are never changed, so what was right stays right until the drive loses it; how long that is
+/// believed is for the caller to say.
+#[derive(Debug, Default)]
+pub struct Proven(Mutex<HashSet<ObjectId>>);
+
+impl Proven {
+    /// Those an earlier check proved.
+    #[must_use]
+    pub fn new(packs: impl IntoIterator<Item = ObjectId>) -> Self {
+        Self(Mutex::new(packs.into_iter().collect()))
+    }
+
+    /// Those proven until now.
+    #[must_use]
+    pub fn packs(&self) -> Vec<ObjectId> {
+        self.0.lock().iter().copied().collect()
+    }
+
+    fn has(&self, id: ObjectId) -> bool {
+        self.0.lock().contains(&id)
+    }
+
+    fn add(&self, id: ObjectId) {
+        self.0.lock().insert(id);
+    }
+}
+
 /// What a finding is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FindingKind {
@@ -98,6 +126,10 @@ pub struct CheckReport {
     pub snapshots: u64,
     /// Bytes of packs read and compared (full check).
     pub read_bytes: u64,
+    /// Packs whose content was not read because it was proven before (full check).
+    pub proven_packs: u64,
+    /// All packs looked at, in the order of their names, and whether each was as it was written.
+    pub pack_verdicts: Vec<(ObjectId, bool)>,
     /// Distinct chunks that snapshots need and that have a place.
     pub chunks: u64,
 }
@@ -160,10 +192,28 @@ impl Repository {
     /// The place can not be listed, the repository needs a newer Keepwell, or the check was cancelled. Damage is no
     /// error but a finding.
     pub fn check(&self, options: CheckOptions, control: &Control) -> Result<CheckReport> {
-        Ok(self.examine(options, control)?.report)
+        self.check_from(options, control, &Proven::default())
     }
 
-    pub(crate) fn examine(&self, options: CheckOptions, control: &Control) -> Result<Examination> {
+    /// As [`check`](Self::check), but goes on from what is proven already, and adds to it while it runs.
+    ///
+    /// # Errors
+    /// As [`check`](Self::check).
+    pub fn check_from(
+        &self,
+        options: CheckOptions,
+        control: &Control,
+        proven: &Proven,
+    ) -> Result<CheckReport> {
+        Ok(self.examine(options, control, proven)?.report)
+    }
+
+    pub(crate) fn examine(
+        &self,
+        options: CheckOptions,
+        control: &Control,
+        proven: &Proven,
+    ) -> Result<Examination> {
         self.require(Operation::Check)?;
         control.set_phase(Phase::Preparing);
         let mut found = Examination::default();
@@ -175,7 +225,7 @@ impl Repository {
             found.index_damaged = true;
             found.report.push(Finding::new(FindingKind::Index, trouble_path(trouble), trouble.to_string()));
         }
-        self.examine_packs(options, control, &loaded.index, &mut found)?;
+        self.examine_packs(options, control, proven, &loaded.index, &mut found)?;
         self.examine_snapshots(control, &loaded.index, &mut found)?;
         for object in store.unfinished()? {
             let what = format!("{} bytes of an upload that never ended", object.size_bytes);
@@ -216,6 +266,7 @@ impl Repository {
         &self,
         options: CheckOptions,
         control: &Control,
+        proven: &Proven,
         index: &Index,
         found: &mut Examination,
     ) -> Result<()> {
@@ -247,10 +298,14 @@ impl Repository {
                             return;
                         }
                         control.set_current(pack_key(*id).as_bytes());
-                        let examined = self.examine_pack(*id, *size_bytes, options.read_data);
+                        let read = options.read_data && !proven.has(*id);
+                        let examined = self.examine_pack(*id, *size_bytes, read);
+                        if read && examined.as_ref().is_ok_and(|examined| examined.faults.is_empty()) {
+                            proven.add(*id);
+                        }
                         control.add_done(1, *size_bytes);
                         match examined {
-                            Ok(examined) => results.lock().push((*id, examined)),
+                            Ok(examined) => results.lock().push((*id, read, examined)),
                             Err(error) => {
                                 failure.lock().get_or_insert(error);
                                 return;
@@ -264,14 +319,16 @@ impl Repository {
             return Err(error);
         }
         let mut results = results.into_inner();
-        results.sort_by_key(|(id, _)| *id);
-        for (id, ExaminedPack { summary, faults }) in results {
+        results.sort_by_key(|(id, ..)| *id);
+        for (id, read, ExaminedPack { summary, faults }) in results {
             found.report.packs += 1;
-            if options.read_data {
-                found.report.read_bytes += present.get(&id).copied().unwrap_or(0);
-            }
             // A shorter pack may still have a readable beginning, but not all that the index says.
             let wrong_size = indexed.get(&id).is_some_and(|size| present.get(&id) != Some(size));
+            found.report.pack_verdicts.push((id, faults.is_empty() && !wrong_size));
+            found.report.proven_packs += u64::from(options.read_data && !read);
+            if read {
+                found.report.read_bytes += present.get(&id).copied().unwrap_or(0);
+            }
             if faults.iter().any(|fault| fault.offset.is_none() && fault.hides_content) || wrong_size {
                 found.bad.packs.insert(id);
             }

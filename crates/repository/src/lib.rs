@@ -39,7 +39,7 @@ pub mod segment;
 pub mod tree;
 pub mod writer;
 
-pub use check::{CheckOptions, CheckReport, Finding, FindingKind};
+pub use check::{CheckOptions, CheckReport, Finding, FindingKind, Proven};
 pub use error::RepositoryError;
 pub use keys::{SlotInfo, SlotKind};
 pub use reader::{ChunkLocation, Group, GroupLocation};

@@ -14,7 +14,7 @@
 use keepwell_endpoint::{EndpointError, Store, StoredObject};
 use keepwell_model::{Control, ObjectId, Phase};
 
-use crate::check::{CheckOptions, CheckReport};
+use crate::check::{CheckOptions, CheckReport, Proven};
 use crate::codec::{Codec, Compressor};
 use crate::envelope::{ENVELOPE_KEY, Operation};
 use crate::error::{RepositoryError, Result};
@@ -52,7 +52,7 @@ impl Repository {
         let store = &*self.0.store;
         // Listed before the packs are looked at: all that these name is among those packs. What comes later stays.
         let old_segments = store.list(INDEX_FOLDER)?;
-        let found = self.examine(options, control)?;
+        let found = self.examine(options, control, &Proven::default())?;
         control.set_phase(Phase::Finishing);
         self.mend_keys(found.missing_rings, &mut actions)?;
         if found.envelope_damaged {

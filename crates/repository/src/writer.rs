@@ -13,6 +13,7 @@
 //! 4. The first failure stops all: later calls say so, `finish` returns it, and what is on disk is at most unused packs.
 //!
 //! Long runs write an index now and then, and stopped ones at their end, so that the next run finds what is stored.
+//! [`Writer::flush`] does so at once: what was handed over before is durable and found when it returns.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -20,7 +21,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded, never, select};
 use keepwell_model::{ChunkId, ContentHash, Control, Entry, EntryKind, ObjectId, Snapshot, SnapshotId};
 use parking_lot::Mutex;
 
@@ -98,6 +99,15 @@ struct GroupJob {
     chunks: Vec<ChunkId>,
 }
 
+/// Whoever asked waits until all copies of this are gone.
+type Ack = Sender<()>;
+
+enum PackJob {
+    Publish(PackWriter),
+    /// Name everything published so far in an index.
+    Index(Ack),
+}
+
 /// What all threads of one writer share.
 struct Shared {
     repository: Repository,
@@ -150,6 +160,9 @@ pub struct Writer {
     shared: Arc<Shared>,
     data_groups: Option<Sender<GroupJob>>,
     tree: Mutex<Option<ChunkSink>>,
+    /// One for each compressing thread, the one of folders last: to have it hand over the pack it is at.
+    flushes: Vec<Sender<Ack>>,
+    packs: Option<Sender<PackJob>>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -277,7 +290,7 @@ impl Writer {
             stored_bytes: AtomicU64::new(0),
         });
         let compressors = compressors.clamp(1, COMPRESSORS_LIMIT);
-        let (packs_in, packs_out) = bounded::<PackWriter>(2);
+        let (packs_in, packs_out) = bounded::<PackJob>(2);
         let (data_in, data_out) = bounded::<GroupJob>(compressors);
         let (tree_in, tree_out) = bounded::<GroupJob>(4);
         let mut threads = Vec::with_capacity(compressors + 2);
@@ -288,14 +301,27 @@ impl Writer {
                 what: format!("the number of threads this system allows ({error})"),
             })
         };
+        let mut flushes = Vec::with_capacity(compressors + 1);
+        let mut spawn_compressor = |name: &str, groups: Receiver<GroupJob>| {
+            let (flush_in, flush_out) = bounded::<Ack>(1);
+            let packs = packs_in.clone();
+            flushes.push(flush_in);
+            spawn(name, Box::new(move |shared| compress_groups(shared, &groups, flush_out, &packs)))
+        };
         for _ in 0..compressors {
-            let (groups, packs) = (data_out.clone(), packs_in.clone());
-            spawn("compress", Box::new(move |shared| compress_groups(shared, &groups, &packs)))?;
+            spawn_compressor("compress", data_out.clone())?;
         }
-        spawn("compress-tree", Box::new(move |shared| compress_groups(shared, &tree_out, &packs_in)))?;
+        spawn_compressor("compress-tree", tree_out)?;
         spawn("publish", Box::new(move |shared| publish_packs(shared, &packs_out)))?;
         let tree = ChunkSink::new(&shared, &tree_in, FrameType::Tree, TREE_TARGET_BYTES);
-        Ok(Self { shared, data_groups: Some(data_in), tree: Mutex::new(Some(tree)), threads })
+        Ok(Self {
+            shared,
+            data_groups: Some(data_in),
+            tree: Mutex::new(Some(tree)),
+            flushes,
+            packs: Some(packs_in),
+            threads,
+        })
     }
 
     /// A place for one thread to hand in file data.
@@ -373,6 +399,30 @@ impl Writer {
         }
     }
 
+    /// Makes everything that was handed over as a whole group, and every folder, durable and known to the index, while
+    /// the run goes on. What threads still gather in their [`ChunkSink`]s is not part of it.
+    ///
+    /// # Errors
+    /// The run has failed before, here or in another thread.
+    pub fn flush(&self) -> Result<()> {
+        if let Some(tree) = &mut *self.tree.lock() {
+            tree.send(false)?;
+        }
+        let (ack, all_gone) = bounded::<()>(0);
+        for flush in &self.flushes {
+            // A thread that is gone has failed; that is told below.
+            let _ = flush.send(ack.clone());
+        }
+        drop(ack);
+        let _ = all_gone.recv();
+        if let Some(packs) = &self.packs {
+            let (ack, gone) = bounded::<()>(0);
+            let _ = packs.send(PackJob::Index(ack));
+            let _ = gone.recv();
+        }
+        self.shared.check()
+    }
+
     /// Waits until all packs and the index are durable.
     ///
     /// # Errors
@@ -401,6 +451,8 @@ impl Writer {
 
     fn join(&mut self) {
         self.data_groups = None;
+        self.flushes.clear();
+        self.packs = None;
         for thread in self.threads.drain(..) {
             if thread.join().is_err() {
                 self.shared.fail(RepositoryError::Stopped { why: "a thread of the run broke off".into() });
@@ -422,30 +474,57 @@ impl Drop for Writer {
 }
 
 /// Compresses, seals and packs groups until there are no more. After a failure it only keeps the queue moving.
-fn compress_groups(shared: &Shared, groups: &Receiver<GroupJob>, packs: &Sender<PackWriter>) {
+fn compress_groups(
+    shared: &Shared,
+    groups: &Receiver<GroupJob>,
+    mut flushes: Receiver<Ack>,
+    packs: &Sender<PackJob>,
+) {
     let mut open: Option<PackWriter> = None;
     let mut compressor = None;
     let mut packed = Vec::new();
-    for job in groups {
+    // The publisher outlives all senders, unless it broke off: then `join` tells.
+    let publish = |pack: PackWriter| drop(packs.send(PackJob::Publish(pack)));
+    let mut compress = |job: GroupJob, open: &mut Option<PackWriter>| {
         if shared.failed.load(Ordering::Acquire) {
-            open = None;
-            continue;
+            *open = None;
+            return;
         }
-        if let Err(error) = compress_group(shared, job, &mut compressor, &mut packed, &mut open) {
+        if let Err(error) = compress_group(shared, job, &mut compressor, &mut packed, open) {
             shared.fail(error);
-            continue;
+        } else if open.as_ref().is_some_and(PackWriter::is_full) {
+            if let Some(pack) = open.take() {
+                publish(pack);
+            }
         }
-        if open.as_ref().is_some_and(PackWriter::is_full)
-            && let Some(full) = open.take()
-        {
-            // The publisher outlives all senders, unless it broke off: then `join` tells.
-            let _ = packs.send(full);
+    };
+    loop {
+        select! {
+                    recv(groups) -> job => match job {
+                        Ok(job) => compress(job, &mut open),
+                        Err(_) => break,
+                    },
+                    recv(flushes) -> ack => match ack {
+                        Ok(ack) => {
+                            // What was in the queue when the flush was asked for is part of it.
+                            for job in groups.try_iter().take(groups.len()) {
+                                compress(job, &mut open);
+                            }
+                            if !shared.failed.load(Ordering::Acquire) {
+                                if let Some(pack) = open.take() {
+        publish(pack);
         }
+                            }
+                            drop(ack);
+                        }
+                        Err(_) => flushes = never(),
+                    },
+                }
     }
     if let Some(last) = open
         && !shared.failed.load(Ordering::Acquire)
     {
-        let _ = packs.send(last);
+        publish(last);
     }
 }
 
@@ -484,9 +563,19 @@ fn compress_group(
 }
 
 /// Makes packs durable, and writes indexes for them: in between, and at the end whether it is a good one or not.
-fn publish_packs(shared: &Shared, packs: &Receiver<PackWriter>) {
+fn publish_packs(shared: &Shared, packs: &Receiver<PackJob>) {
     let mut pending: Vec<PackSummary> = Vec::new();
-    for pack in packs {
+    for job in packs {
+        let pack = match job {
+            PackJob::Publish(pack) => pack,
+            PackJob::Index(ack) => {
+                if let Err(error) = write_index(shared, &mut pending) {
+                    shared.fail(error);
+                }
+                drop(ack);
+                continue;
+            }
+        };
         if shared.failed.load(Ordering::Acquire) {
             continue;
         }

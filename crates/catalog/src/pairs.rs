@@ -1,0 +1,189 @@
+//! Sync pairs: which two places are kept the same.
+
+use keepwell_model::PairId;
+use rusqlite::{OptionalExtension, Row, params};
+
+use crate::{Catalog, CatalogError};
+
+/// A sync pair.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PairRecord {
+    /// Its id.
+    pub id: PairId,
+    /// What the person calls it.
+    pub name: String,
+    /// One place.
+    pub left_address: String,
+    /// The other.
+    pub right_address: String,
+    /// Everything else about it, as JSON.
+    pub definition: String,
+    /// Whether a person holds it: neither its schedule nor changes start a run.
+    pub paused: bool,
+    /// When it was made.
+    pub created_ms: i64,
+    /// Slots of the schedule up to this moment are dealt with.
+    pub schedule_from_ms: i64,
+    /// When to try again after a failure that may pass by itself.
+    pub retry_ms: Option<i64>,
+}
+
+const COLUMNS: &str =
+    "id, name, left_address, right_address, definition, paused, created_ms, schedule_from_ms, retry_ms";
+
+impl Catalog {
+    /// All pairs, in the order they were made.
+    ///
+    /// # Errors
+    /// The database can not be read.
+    pub fn pairs(&self) -> Result<Vec<PairRecord>, CatalogError> {
+        let rows = self.with(|connection| {
+            let mut statement = connection
+                .prepare_cached(&format!("SELECT {COLUMNS} FROM sync_pairs ORDER BY created_ms, id"))?;
+            statement.query_map([], read)?.collect::<rusqlite::Result<Vec<_>>>()
+        })?;
+        rows.into_iter().map(|row| row.map_err(|what| self.unreadable(what))).collect()
+    }
+
+    /// One pair.
+    ///
+    /// # Errors
+    /// The database can not be read.
+    pub fn pair(&self, id: PairId) -> Result<Option<PairRecord>, CatalogError> {
+        self.with(|connection| {
+            connection
+                .query_row(&format!("SELECT {COLUMNS} FROM sync_pairs WHERE id = ?1"), [id.to_string()], read)
+                .optional()
+        })?
+        .transpose()
+        .map_err(|what| self.unreadable(what))
+    }
+
+    /// Adds or replaces a pair.
+    ///
+    /// # Errors
+    /// The database can not be written.
+    pub fn save_pair(&self, pair: &PairRecord) -> Result<(), CatalogError> {
+        self.write(|transaction| {
+            transaction
+                .execute(
+                    "INSERT INTO sync_pairs (id, name, left_address, right_address, definition, paused, created_ms,
+                        schedule_from_ms, retry_ms)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+                     ON CONFLICT (id) DO UPDATE SET name = excluded.name, left_address = excluded.left_address,
+                        right_address = excluded.right_address, definition = excluded.definition,
+                        paused = excluded.paused, schedule_from_ms = excluded.schedule_from_ms,
+                        retry_ms = excluded.retry_ms",
+                    params![
+                        pair.id.to_string(),
+                        pair.name,
+                        pair.left_address,
+                        pair.right_address,
+                        pair.definition,
+                        pair.paused,
+                        pair.created_ms,
+                        pair.schedule_from_ms,
+                        pair.retry_ms
+                    ],
+                )
+                .map(drop)
+        })
+    }
+
+    /// Holds a pair, or lets it go on.
+    ///
+    /// # Errors
+    /// There is no such pair, or the database can not be written.
+    pub fn set_pair_paused(&self, id: PairId, paused: bool) -> Result<(), CatalogError> {
+        let changed = self.write(|transaction| {
+            transaction
+                .execute("UPDATE sync_pairs SET paused = ?2 WHERE id = ?1", params![id.to_string(), paused])
+        })?;
+        if changed == 0 { Err(missing(id)) } else { Ok(()) }
+    }
+
+    /// Notes up to when the schedule of a pair is dealt with, and when to try again if at all.
+    ///
+    /// # Errors
+    /// The database can not be written.
+    pub fn set_pair_times(
+        &self,
+        id: PairId,
+        schedule_from_ms: i64,
+        retry_ms: Option<i64>,
+    ) -> Result<(), CatalogError> {
+        self.write(|transaction| {
+            transaction
+                .execute(
+                    "UPDATE sync_pairs SET schedule_from_ms = ?2, retry_ms = ?3 WHERE id = ?1",
+                    params![id.to_string(), schedule_from_ms, retry_ms],
+                )
+                .map(drop)
+        })
+    }
+
+    /// Removes a pair; what it kept the same stays where it is.
+    ///
+    /// # Errors
+    /// There is no such pair, or the database can not be written.
+    pub fn remove_pair(&self, id: PairId) -> Result<(), CatalogError> {
+        let removed = self.write(|transaction| {
+            transaction.execute("DELETE FROM sync_pairs WHERE id = ?1", [id.to_string()])
+        })?;
+        if removed == 0 { Err(missing(id)) } else { Ok(()) }
+    }
+}
+
+fn missing(id: PairId) -> CatalogError {
+    CatalogError::Missing { what: "sync pair", id: id.to_string() }
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<Result<PairRecord, String>> {
+    let id: String = row.get(0)?;
+    let Ok(parsed) = id.parse() else { return Ok(Err(format!("the sync pair id {id}"))) };
+    Ok(Ok(PairRecord {
+        id: parsed,
+        name: row.get(1)?,
+        left_address: row.get(2)?,
+        right_address: row.get(3)?,
+        definition: row.get(4)?,
+        paused: row.get(5)?,
+        created_ms: row.get(6)?,
+        schedule_from_ms: row.get(7)?,
+        retry_ms: row.get(8)?,
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pair_is_kept_changed_held_and_removed() {
+        let home = tempfile::tempdir().unwrap();
+        let catalog = Catalog::open(home.path(), 1).unwrap().catalog;
+        let mut pair = PairRecord {
+            id: PairId([7; 16]),
+            name: "Photos".to_owned(),
+            left_address: "/home/a/Photos".to_owned(),
+            right_address: "sftp://nas/photos".to_owned(),
+            definition: "{}".to_owned(),
+            paused: false,
+            created_ms: 1,
+            schedule_from_ms: 1,
+            retry_ms: None,
+        };
+        catalog.save_pair(&pair).unwrap();
+        assert_eq!(catalog.pair(pair.id).unwrap().as_ref(), Some(&pair));
+        pair.name = "Pictures".to_owned();
+        catalog.save_pair(&pair).unwrap();
+        catalog.set_pair_paused(pair.id, true).unwrap();
+        catalog.set_pair_times(pair.id, 5, Some(9)).unwrap();
+        let changed = PairRecord { paused: true, schedule_from_ms: 5, retry_ms: Some(9), ..pair.clone() };
+        assert_eq!(catalog.pairs().unwrap(), [changed]);
+        catalog.remove_pair(pair.id).unwrap();
+        assert!(catalog.remove_pair(pair.id).is_err());
+        assert!(catalog.set_pair_paused(pair.id, false).is_err());
+        assert_eq!(catalog.pair(pair.id).unwrap(), None);
+    }
+}
