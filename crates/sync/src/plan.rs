@@ -1,7 +1,8 @@
 //! What a run will do: rows in batches, conflicts, brakes. Preview, brakes and execution all use this very object.
 //!
 //! Invariants: a plan is data only, made by [`crate::planner::plan`] from three trees and a policy, with no clock, disk
-//! or chance in it; inside a batch the order does not matter; a plan with brakes is not executed. Deliberately not
+//! or chance in it; inside a batch the order does not matter, over both sides together; a plan with brakes is not
+//! executed; every row's paths are those when its batch begins. Deliberately not
 //! here: how it is made (`planner`) and carried out (`execute`).
 
 use keepwell_model::{EntryKind, Problem, RelativePath, Timestamp};
@@ -10,22 +11,18 @@ use serde::{Deserialize, Serialize};
 use crate::node::{NodeId, Side, State};
 use crate::policy::BrakeKind;
 
-/// What is done to one item on one side.
+/// What is done to one item on one side. Its name there is the last one of [`Operation::path`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// A folder is made.
     CreateFolder {
         /// In this folder.
         parent: NodeId,
-        /// With this name on the side it is made on.
-        name: Vec<u8>,
     },
     /// A file or link that is not there yet is copied from the other side.
     Copy {
         /// Into this folder.
         parent: NodeId,
-        /// With this name on the side it is copied to.
-        name: Vec<u8>,
     },
     /// A file or link gets the content of the other side's; the old content goes to the bin.
     Replace,
@@ -33,10 +30,12 @@ pub enum Action {
     Move {
         /// Into this folder.
         parent: NodeId,
-        /// With this name.
-        name: Vec<u8>,
+        /// What lies here is another item from then on: a conflict copy, which keeps what this side had. Rows of higher
+        /// batches bring the item itself here anew and the copy to the other side, under these ids.
+        becomes: Option<NodeId>,
     },
-    /// It goes to the bin of its side, a folder when it is empty by then.
+    /// It goes to the bin of its side, a folder when it is empty by then. With [`Why::MovedIn`] only if the item is on
+    /// the other side for certain: its copy succeeded in this run, or both had the same.
     Remove,
     /// Times, permissions, attributes become those of the other side.
     SetMetadata,
@@ -72,30 +71,69 @@ pub enum Why {
     BroughtBack,
 }
 
+/// What surrounds the content, where it is not simply that of the other side; nothing means "leave it as it is".
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MetadataChange {
+    /// When the content last changed.
+    pub modified: Option<Timestamp>,
+    /// Permission bits.
+    pub mode: Option<u32>,
+    /// The side whose extended attributes it gets (for a replacement this may be the side that is changed).
+    pub attributes_of: Option<Side>,
+}
+
 /// One row: what happens to one item on one side.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Operation {
-    /// Rows of lower batches are done before those of higher ones; inside a batch the order does not matter.
+    /// Rows of lower batches are done before those of higher ones; inside a batch the order does not matter, on both
+    /// sides together. Paths are those at the time of the batch.
     pub batch: u32,
     /// The side that is changed.
     pub side: Side,
-    /// What it is about. For an item that is new on the other side: its fresh id there.
-    pub node: NodeId,
-    /// What is done.
-    pub action: Action,
+    /// Why.
+    pub why: Why,
     /// What kind of item it is.
     pub kind: EntryKind,
+    /// What it is about: the id in the base; for an item that is new, its fresh id (on the left, where both have it).
+    pub node: NodeId,
+    /// Its id in the right's tree: the same, except for an item that is new on both sides.
+    pub right_node: NodeId,
+    /// What is done.
+    pub action: Action,
     /// Bytes that travel.
     pub size_bytes: u64,
-    /// Where it is now on the side that is changed (moves, removals, replacements).
+    /// Where it is on the side that is changed when the batch begins (moves, removals, replacements, metadata).
     pub from: Option<RelativePath>,
     /// Where it will be on the side that is changed; for a removal where it is.
     pub path: RelativePath,
-    /// Why.
-    pub why: Why,
+    /// Where it is on the other side when the batch begins, if that is not `path`. See [`Operation::source`].
+    pub source: Option<RelativePath>,
+    /// The name the pair knows it by from then on, where this side can not take that and has the one in `path`.
+    pub pair_name: Option<Box<[u8]>>,
+    /// For [`Action::SetMetadata`] what is set. For [`Action::CreateFolder`], [`Action::Copy`] and [`Action::Replace`]
+    /// nothing means "all as on the other side".
+    pub metadata: Option<Box<MetadataChange>>,
 }
 
-/// How the two sides disagree.
+impl Operation {
+    /// Where the item is on the other side when the batch begins: what is copied from there.
+    #[must_use]
+    pub fn source(&self) -> &RelativePath {
+        self.source.as_ref().unwrap_or(&self.path)
+    }
+
+    /// The item's id in the tree of a side.
+    #[must_use]
+    pub fn node_on(&self, side: Side) -> NodeId {
+        match side {
+            Side::Left => self.node,
+            Side::Right => self.right_node,
+        }
+    }
+}
+
+/// How the two sides disagree. An item that one side removed and the other changed (or a folder in which it did so) is
+/// none: the edit wins and the row says so, [`Why::EditBeatsRemoval`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ConflictKind {
@@ -103,16 +141,12 @@ pub enum ConflictKind {
     BothChanged,
     /// Both made something different of the same name.
     BothCreated,
-    /// One changed it, the other removed it (told although the edit wins, where the person asked to be asked).
-    ChangedAndRemoved,
     /// Both moved or renamed it, to different places.
     BothMoved,
     /// A folder was moved into another on one side, and that one into the first on the other.
     MovedIntoEachOther,
     /// One made a folder of it, the other changed the file; or the like.
     KindChanged,
-    /// One removed a folder in which the other made or changed something.
-    FolderRemovedAndUsed,
 }
 
 /// What one side has, for a person to choose by.
@@ -164,13 +198,17 @@ pub const BRAKE_EXAMPLES: usize = 5;
 pub enum Agreement {
     /// Both removed it.
     BothGone(NodeId),
-    /// Both have the same; the ids differ where it is new on both.
+    /// Both have the same at the same place; the ids differ where it is new on both. The base takes what they have now,
+    /// fingerprints too.
     Same {
         /// On the left.
         left: NodeId,
         /// On the right.
         right: NodeId,
     },
+    /// Both moved it to the same place, or one moved it to where a step on the way had it; what it holds is the matter of
+    /// another row. The base takes the place.
+    SamePlace(NodeId),
 }
 
 /// Counts for the head of a preview, per side that is changed.

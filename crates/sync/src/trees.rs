@@ -6,7 +6,8 @@
 //! 1. What is neither in `changes` nor below a `blind` node is on that side exactly as the base says.
 //! 2. Nothing at or below a blind node is ever taken for gone: it could not be read, is left out by a rule, or its
 //!    volume is not there.
-//! 3. Every parent is the root, in the base, or a fresh node of the same side.
+//! 3. Every parent is the root, in the base, or a fresh node of the same side, and is on that side.
+//! 4. What a folder that is [`Seen::Gone`] held is gone too, whether it is named or not, unless it is elsewhere.
 //!
 //! Deliberately not here: reading places (`scan`), SQLite (`database`), decisions (`plan`).
 
@@ -36,15 +37,79 @@ pub struct BaseNode {
     pub right: Fingerprint,
 }
 
+/// A [`BaseNode`] as it lies in a [`BaseTree`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BaseEntry<'a> {
+    /// The folder it was in.
+    pub parent: NodeId,
+    /// The name the pair knows it by.
+    pub name: &'a [u8],
+    /// The name it has on the left, where that is another one.
+    pub left_name: Option<&'a [u8]>,
+    /// The name it has on the right, where that is another one.
+    pub right_name: Option<&'a [u8]>,
+    /// What it was.
+    pub state: State,
+    /// What tells it unchanged on the left.
+    pub left: Fingerprint,
+    /// What tells it unchanged on the right.
+    pub right: Fingerprint,
+}
+
+impl<'a> BaseEntry<'a> {
+    /// Its name on a side.
+    #[must_use]
+    pub fn name_on(&self, side: Side) -> &'a [u8] {
+        let own = match side {
+            Side::Left => self.left_name,
+            Side::Right => self.right_name,
+        };
+        own.unwrap_or(self.name)
+    }
+
+    /// What tells it unchanged on a side.
+    #[must_use]
+    pub fn fingerprint_on(&self, side: Side) -> &Fingerprint {
+        match side {
+            Side::Left => &self.left,
+            Side::Right => &self.right,
+        }
+    }
+
+    /// A copy of its own.
+    #[must_use]
+    pub fn to_node(&self) -> BaseNode {
+        BaseNode {
+            parent: self.parent,
+            name: self.name.to_vec(),
+            left_name: self.left_name.map(<[u8]>::to_vec),
+            right_name: self.right_name.map(<[u8]>::to_vec),
+            state: self.state,
+            left: self.left,
+            right: self.right,
+        }
+    }
+}
+
 impl BaseNode {
+    /// It, borrowed.
+    #[must_use]
+    pub fn as_entry(&self) -> BaseEntry<'_> {
+        BaseEntry {
+            parent: self.parent,
+            name: &self.name,
+            left_name: self.left_name.as_deref(),
+            right_name: self.right_name.as_deref(),
+            state: self.state,
+            left: self.left,
+            right: self.right,
+        }
+    }
+
     /// Its name on a side.
     #[must_use]
     pub fn name_on(&self, side: Side) -> &[u8] {
-        let own = match side {
-            Side::Left => &self.left_name,
-            Side::Right => &self.right_name,
-        };
-        own.as_deref().unwrap_or(&self.name)
+        self.as_entry().name_on(side)
     }
 
     /// What tells it unchanged on a side.
@@ -65,16 +130,45 @@ pub struct BaseTree {
 }
 
 impl BaseTree {
-    /// Adds a node; its parent need not be there yet.
+    /// An empty tree with room for so many nodes.
+    #[must_use]
+    pub fn with_capacity(nodes: usize) -> Self {
+        Self { nodes: HashMap::with_capacity(nodes), children: HashMap::new() }
+    }
+
+    /// Adds a node, or gives it another place and state; its parent need not be there yet.
     pub fn insert(&mut self, id: NodeId, node: BaseNode) {
-        self.children.entry(node.parent).or_default().push(id);
-        self.nodes.insert(id, node);
+        let parent = node.parent;
+        let before = self.nodes.insert(id, node).map(|before| before.parent);
+        if before == Some(parent) {
+            return;
+        }
+        if let Some(before) = before {
+            self.forget_child(before, id);
+        }
+        self.children.entry(parent).or_default().push(id);
+    }
+
+    /// Takes a node out; what it held stays in until it is taken out itself.
+    pub fn remove(&mut self, id: NodeId) {
+        if let Some(node) = self.nodes.remove(&id) {
+            self.forget_child(node.parent, id);
+        }
+    }
+
+    fn forget_child(&mut self, parent: NodeId, id: NodeId) {
+        if let Some(children) = self.children.get_mut(&parent) {
+            children.retain(|child| *child != id);
+            if children.is_empty() {
+                self.children.remove(&parent);
+            }
+        }
     }
 
     /// One node; the root has none.
     #[must_use]
-    pub fn get(&self, id: NodeId) -> Option<&BaseNode> {
-        self.nodes.get(&id)
+    pub fn get(&self, id: NodeId) -> Option<BaseEntry<'_>> {
+        self.nodes.get(&id).map(BaseNode::as_entry)
     }
 
     /// What a folder held.
@@ -84,8 +178,8 @@ impl BaseTree {
     }
 
     /// All nodes, in no particular order.
-    pub fn iter(&self) -> impl Iterator<Item = (NodeId, &BaseNode)> {
-        self.nodes.iter().map(|(id, node)| (*id, node))
+    pub fn iter(&self) -> impl Iterator<Item = (NodeId, BaseEntry<'_>)> {
+        self.nodes.iter().map(|(id, node)| (*id, node.as_entry()))
     }
 
     /// How many there are.
@@ -150,6 +244,9 @@ pub struct SideTree {
     pub changes: BTreeMap<NodeId, Seen>,
     /// Folders and items of which nothing is known: at and below them nothing is decided.
     pub blind: BTreeSet<NodeId>,
+    /// Folders that hold what the pair does not sync (left out by a rule, a pipe): they can not be removed here, and so
+    /// are not, which is told.
+    pub occupied: BTreeSet<NodeId>,
     /// What the place can do.
     pub capabilities: Capabilities,
     /// What a brake may look at.
