@@ -4,11 +4,28 @@
 //! simulation test them. Deliberately not here: queueing, schedules and halts as states (`jobs`), how places are
 //! reached (`endpoint`).
 
+pub mod database;
+mod database_facts;
+pub mod database_rows;
+mod database_schema;
+pub mod error;
 pub mod node;
+pub mod pair;
 pub mod plan;
+pub mod plan_store;
 pub mod policy;
+pub mod run;
+mod run_prepare;
+pub mod run_types;
 pub mod trees;
 
+pub use database::PairDatabase;
+pub use database_rows::StoredConflict;
+pub use error::SyncError;
 pub use node::{NodeId, Side};
+pub use pair::PairSpec;
 pub use plan::Plan;
+pub use plan_store::{PlanFilter, PlanPage, PlanRow};
 pub use policy::{Choice, ConflictPolicy, Mode, Policy};
+pub use run::Syncer;
+pub use run_types::{Done, Hints, Limits, Prepared, RunRecord, SyncReport, SyncerOptions};

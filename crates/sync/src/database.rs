@@ -1,0 +1,439 @@
+//! The database of a pair: what both sides agreed on, what runs did, what lies in the bins, what waits for a person.
+//!
+//! One SQLite file a pair. Invariants:
+//! 1. It holds observations, never pending work: a lost or damaged base only means that content is compared again.
+//! 2. A damaged file is moved aside whole, and the caller is told.
+//! 3. Nodes change in transactions of whole groups, and only after both places say that what they wrote is on the disk.
+//!
+//! Why `synchronous=NORMAL`: a commit that a power cut takes back is learned again by the next scan, and waiting for
+//! the disk with every group would be felt. Deliberately not here: rows of plans (`plan_store`), the executor.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use keepwell_endpoint::tree::PlaceIdentity;
+use keepwell_model::PairId;
+use parking_lot::{Mutex, MutexGuard};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior, params};
+
+use crate::database_facts::{decode, encode};
+use crate::database_schema::{APPLICATION_ID, CURRENT, STEPS};
+use crate::error::SyncError;
+use crate::node::{NodeId, Side};
+use crate::trees::{BaseNode, BaseTree};
+
+/// How long a writer waits for another process's transaction. Ours take milliseconds.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Past this many pages the write-ahead log is worked into the database: 8 MiB.
+const WAL_PAGES: i64 = 2048;
+
+/// A pair's database, shared by the threads of the process.
+#[derive(Debug)]
+pub struct PairDatabase {
+    connection: Mutex<Connection>,
+    path: PathBuf,
+}
+
+/// One step of what is agreed on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BaseChange {
+    /// This is agreed on now.
+    Put(NodeId, BaseNode),
+    /// This is no more.
+    Remove(NodeId),
+}
+
+impl PairDatabase {
+    /// Where the database of a pair is.
+    #[must_use]
+    pub fn path_of(state_folder: &Path, pair: PairId) -> PathBuf {
+        state_folder.join("sync").join(format!("{pair}.sqlite"))
+    }
+
+    /// Opens (or makes) the database of a pair. A damaged one is moved aside; the sentences to show say so.
+    ///
+    /// # Errors
+    /// A newer Keepwell wrote it, or it can not be read or written.
+    pub fn open(state_folder: &Path, pair: PairId, now_ms: i64) -> Result<(Self, Vec<String>), SyncError> {
+        let path = Self::path_of(state_folder, pair);
+        let folder = state_folder.join("sync");
+        std::fs::create_dir_all(&folder).map_err(|source| SyncError::Io {
+            action: "make",
+            path: folder,
+            source,
+        })?;
+        let mut notices = Vec::new();
+        let connection = match open_sound(&path)? {
+            Some(connection) => connection,
+            None => {
+                notices.push(move_aside(&path, now_ms)?);
+                open_sound(&path)?.ok_or_else(|| SyncError::Io {
+                    action: "make anew",
+                    path: path.clone(),
+                    source: std::io::Error::other("it is damaged at once"),
+                })?
+            }
+        };
+        Ok((Self { connection: Mutex::new(connection), path }, notices))
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Reads what both sides agreed on, or says that it is damaged (nothing).
+    ///
+    /// # Errors
+    /// The database can not be read for another reason than damage.
+    pub fn load_base(&self) -> Result<Option<BaseTree>, SyncError> {
+        let connection = self.lock();
+        match load_base(&connection) {
+            Ok(base) => Ok(base),
+            Err(error) if is_damage(&error) => Ok(None),
+            Err(error) => Err(self.fault(error)),
+        }
+    }
+
+    /// Writes a group of steps, all or nothing, with the next free id.
+    ///
+    /// # Errors
+    /// The database refused; nothing changed then.
+    pub fn advance_base(&self, changes: &[BaseChange], next_id: u64) -> Result<(), SyncError> {
+        self.write(|transaction| {
+            let mut put = transaction.prepare_cached(
+                "INSERT INTO nodes (id, parent, name, left_name, right_name, facts) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                 ON CONFLICT (id) DO UPDATE SET parent = excluded.parent, name = excluded.name,
+                 left_name = excluded.left_name, right_name = excluded.right_name, facts = excluded.facts",
+            )?;
+            let mut remove = transaction.prepare_cached("DELETE FROM nodes WHERE id = ?1 AND id > 0")?;
+            for change in changes {
+                match change {
+                    BaseChange::Put(id, node) => {
+                        let facts = encode(id.0, node);
+                        put.execute(params![
+                            sql(id.0),
+                            sql(node.parent.0),
+                            node.name,
+                            node.left_name,
+                            node.right_name,
+                            facts
+                        ])?;
+                    }
+                    BaseChange::Remove(id) => {
+                        remove.execute([sql(id.0)])?;
+                    }
+                }
+            }
+            set_number(transaction, "next_id", next_id)?;
+            let generation = number(transaction, "generation")?.unwrap_or(0);
+            set_number(transaction, "generation", generation.wrapping_add(1) & (i64::MAX as u64))
+        })
+    }
+
+    /// The next id that no node ever had.
+    ///
+    /// # Errors
+    /// The database can not be read.
+    pub fn next_id(&self) -> Result<u64, SyncError> {
+        self.with(|connection| {
+            let kept = number(connection, "next_id")?.unwrap_or(1);
+            let highest: i64 = connection.query_row("SELECT max(id) FROM nodes", [], |row| row.get(0))?;
+            Ok(kept.max(u64::try_from(highest).unwrap_or(0) + 1))
+        })
+    }
+
+    /// Changes with every step of what is agreed on.
+    ///
+    /// # Errors
+    /// The database can not be read.
+    pub fn generation(&self) -> Result<u64, SyncError> {
+        self.with(|connection| Ok(number(connection, "generation")?.unwrap_or(0)))
+    }
+
+    /// Which place a side was when something was last agreed on.
+    ///
+    /// # Errors
+    /// The database can not be read.
+    pub fn identity(&self, side: Side) -> Result<Option<PlaceIdentity>, SyncError> {
+        self.with(|connection| {
+            let volume = value(connection, &format!("{}.volume", side_word(side)))?;
+            let root = value(connection, &format!("{}.root", side_word(side)))?;
+            Ok(volume.zip(root).map(|(volume, root)| PlaceIdentity {
+                volume: String::from_utf8_lossy(&volume).into_owned(),
+                root: root.try_into().map_or(0, u64::from_le_bytes),
+            }))
+        })
+    }
+
+    /// Keeps which place a side is.
+    ///
+    /// # Errors
+    /// The database refused.
+    pub fn set_identity(&self, side: Side, identity: &PlaceIdentity) -> Result<(), SyncError> {
+        self.write(|transaction| {
+            let word = side_word(side);
+            set_value(transaction, &format!("{word}.volume"), identity.volume.as_bytes())?;
+            set_value(transaction, &format!("{word}.root"), &identity.root.to_le_bytes())
+        })
+    }
+
+    /// The digest of the rules under which something was last agreed on.
+    ///
+    /// # Errors
+    /// The database can not be read.
+    pub fn rules_digest(&self) -> Result<Option<[u8; 16]>, SyncError> {
+        self.with(|connection| Ok(value(connection, "rules")?.and_then(|bytes| bytes.try_into().ok())))
+    }
+
+    /// Keeps the digest of the rules.
+    ///
+    /// # Errors
+    /// The database refused.
+    pub fn set_rules_digest(&self, digest: &[u8; 16]) -> Result<(), SyncError> {
+        self.write(|transaction| set_value(transaction, "rules", digest))
+    }
+
+    /// Works the write-ahead log into the database and cuts it, so that it stays small between runs.
+    ///
+    /// # Errors
+    /// The database refused.
+    pub fn tidy(&self) -> Result<(), SyncError> {
+        self.with(|connection| {
+            // Busy is no trouble: a reader of the preview holds it, and the next run tidies.
+            connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+        })
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Connection> {
+        self.connection.lock()
+    }
+
+    /// Turns what SQLite says into our error.
+    pub(crate) fn fault(&self, source: rusqlite::Error) -> SyncError {
+        SyncError::Database { path: self.path.clone(), source }
+    }
+
+    /// Reads.
+    pub(crate) fn with<T>(
+        &self,
+        action: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, SyncError> {
+        action(&self.lock()).map_err(|source| self.fault(source))
+    }
+
+    /// Writes, all or nothing. Takes the write lock at once, so that two processes never deadlock halfway.
+    pub(crate) fn write<T>(
+        &self,
+        action: impl FnOnce(&rusqlite::Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, SyncError> {
+        let mut connection = self.lock();
+        let run = || -> rusqlite::Result<T> {
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let value = action(&transaction)?;
+            transaction.commit()?;
+            Ok(value)
+        };
+        run().map_err(|source| self.fault(source))
+    }
+
+    /// Moves this database aside because its base is damaged, and starts a new one that keeps what can still be read
+    /// of the runs and bins. The sentence to show.
+    ///
+    /// # Errors
+    /// It can not be moved, or no new one can be made.
+    pub fn start_anew(&self, now_ms: i64) -> Result<String, SyncError> {
+        let mut connection = self.lock();
+        // Closed first: a file in use can not be renamed on every system.
+        let memory = Connection::open_in_memory().map_err(|source| self.fault(source))?;
+        drop(std::mem::replace(&mut *connection, memory));
+        let notice = move_aside(&self.path, now_ms)?;
+        let fresh = open_sound(&self.path)?.ok_or_else(|| SyncError::Io {
+            action: "make anew",
+            path: self.path.clone(),
+            source: std::io::Error::other("it is damaged at once"),
+        })?;
+        rescue(&fresh, &aside_path(&self.path, now_ms));
+        *connection = fresh;
+        Ok(notice)
+    }
+}
+
+/// The word of a side in the database. Never changes.
+pub(crate) fn side_word(side: Side) -> &'static str {
+    match side {
+        Side::Left => "left",
+        Side::Right => "right",
+    }
+}
+
+/// The side of a word.
+pub(crate) fn side_of(word: &str) -> Side {
+    if word == "right" { Side::Right } else { Side::Left }
+}
+
+/// Our ids fit: they are counted up from one, and the fresh ones end below 2^63.
+pub(crate) fn sql(id: u64) -> i64 {
+    i64::try_from(id).unwrap_or(i64::MAX)
+}
+
+/// A value of `meta`.
+pub(crate) fn value(connection: &Connection, key: &str) -> rusqlite::Result<Option<Vec<u8>>> {
+    connection
+        .prepare_cached("SELECT value FROM meta WHERE key = ?1")?
+        .query_row([key], |row| row.get(0))
+        .optional()
+}
+
+/// Sets a value of `meta`.
+pub(crate) fn set_value(connection: &Connection, key: &str, value: &[u8]) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)")?
+        .execute(params![key, value])
+        .map(drop)
+}
+
+fn number(connection: &Connection, key: &str) -> rusqlite::Result<Option<u64>> {
+    Ok(value(connection, key)?.and_then(|bytes| bytes.try_into().ok()).map(u64::from_le_bytes))
+}
+
+fn set_number(connection: &Connection, key: &str, number: u64) -> rusqlite::Result<()> {
+    set_value(connection, key, &number.to_le_bytes())
+}
+
+/// Nothing where a row does not make sense.
+fn load_base(connection: &Connection) -> rusqlite::Result<Option<BaseTree>> {
+    let count: i64 = connection.query_row("SELECT count(*) FROM nodes", [], |row| row.get(0))?;
+    let mut base = BaseTree::with_capacity(usize::try_from(count).unwrap_or(0));
+    let mut statement = connection.prepare_cached(
+        "SELECT id, parent, name, left_name, right_name, facts FROM nodes WHERE id > 0 ORDER BY id",
+    )?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let id: i64 = row.get(0)?;
+        let Some(parent) = row.get::<_, Option<i64>>(1)? else { return Ok(None) };
+        let (Ok(id), Ok(parent)) = (u64::try_from(id), u64::try_from(parent)) else { return Ok(None) };
+        let name = row.get_ref(2)?.as_blob()?;
+        let left_name = row.get_ref(3)?.as_blob_or_null()?;
+        let right_name = row.get_ref(4)?.as_blob_or_null()?;
+        let facts = row.get_ref(5)?.as_blob()?;
+        let Some((state, left, right)) = decode(id, parent, [Some(name), left_name, right_name], facts)
+        else {
+            return Ok(None);
+        };
+        let node = BaseNode {
+            parent: NodeId(parent),
+            name: name.to_vec(),
+            left_name: left_name.map(<[u8]>::to_vec),
+            right_name: right_name.map(<[u8]>::to_vec),
+            state,
+            left,
+            right,
+        };
+        base.insert(NodeId(id), node);
+    }
+    Ok(Some(base))
+}
+
+/// Opens a database and looks whether it is sound; nothing where it is damaged.
+fn open_sound(path: &Path) -> Result<Option<Connection>, SyncError> {
+    let fault = |source| SyncError::Database { path: path.to_owned(), source };
+    let mut connection = Connection::open(path).map_err(fault)?;
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(fault)?;
+    match prepare(&mut connection) {
+        Ok(None) => Ok(Some(connection)),
+        Ok(Some(found)) if found > CURRENT => {
+            Err(SyncError::Newer { path: path.to_owned(), found, known: CURRENT })
+        }
+        Ok(Some(_)) => Ok(None),
+        Err(error) if is_damage(&error) => Ok(None),
+        Err(error) => Err(fault(error)),
+    }
+}
+
+fn is_damage(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
+        || matches!(
+            error,
+            rusqlite::Error::InvalidColumnType(..)
+                | rusqlite::Error::FromSqlConversionFailure(..)
+                | rusqlite::Error::IntegralValueOutOfRange(..)
+                | rusqlite::Error::InvalidColumnName(_)
+        )
+}
+
+/// Settings and format; the number of the format found where it is not one to be used.
+fn prepare(connection: &mut Connection) -> rusqlite::Result<Option<i64>> {
+    let found: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    let application: i64 = connection.query_row("PRAGMA application_id", [], |row| row.get(0))?;
+    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    if found > CURRENT || (tables > 0 && application != APPLICATION_ID) {
+        return Ok(Some(found));
+    }
+    connection.set_prepared_statement_cache_capacity(64);
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "NORMAL")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "wal_autocheckpoint", WAL_PAGES)?;
+    connection.pragma_update(None, "journal_size_limit", WAL_PAGES * 4096)?;
+    // The whole file as far as it is read: loading the base is one pass over it.
+    connection.pragma_update(None, "mmap_size", 1_i64 << 30)?;
+    if found < CURRENT {
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        for step in STEPS.iter().skip(usize::try_from(found).unwrap_or(0)) {
+            transaction.execute_batch(step)?;
+        }
+        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+        transaction.pragma_update(None, "user_version", CURRENT)?;
+        transaction.commit()?;
+    }
+    Ok(None)
+}
+
+fn aside_path(path: &Path, now_ms: i64) -> PathBuf {
+    path.with_extension(format!("damaged-{now_ms}.sqlite"))
+}
+
+/// Moves a damaged database and its journal out of the way. The sentence to show.
+fn move_aside(path: &Path, now_ms: i64) -> Result<String, SyncError> {
+    let aside = aside_path(path, now_ms);
+    for suffix in ["", "-wal", "-shm"] {
+        let with_suffix = |path: &Path| {
+            let mut name = path.as_os_str().to_owned();
+            name.push(suffix);
+            PathBuf::from(name)
+        };
+        let (from, to) = (with_suffix(path), with_suffix(&aside));
+        match std::fs::rename(&from, &to) {
+            Ok(()) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(source) => return Err(SyncError::Io { action: "move aside", path: from, source }),
+        }
+    }
+    tracing::error!(path = %aside.display(), "a damaged pair database was moved aside");
+    Ok(format!(
+        "What this pair last agreed on was damaged; it was moved to {}. Both places are compared by content now, and \
+         nothing is removed because of it.",
+        aside.display()
+    ))
+}
+
+/// Takes over runs, journal and bin from a damaged database as far as they can be read: what lies in the bins should
+/// stay within reach. Silent where that fails: the files themselves are still in the bins.
+fn rescue(fresh: &Connection, damaged: &Path) {
+    let attached = fresh.execute("ATTACH DATABASE ?1 AS damaged", [damaged.to_string_lossy()]);
+    if attached.is_err() {
+        return;
+    }
+    let tables: BTreeMap<&str, bool> = ["runs", "journal", "bin"]
+        .into_iter()
+        .map(|table| {
+            let sql = format!("INSERT OR IGNORE INTO main.{table} SELECT * FROM damaged.{table}");
+            (table, fresh.execute(&sql, []).is_ok())
+        })
+        .collect();
+    tracing::warn!(?tables, "what could be read of the damaged pair database was taken over");
+    let _detached = fresh.execute("DETACH DATABASE damaged", []);
+}

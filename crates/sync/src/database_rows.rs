@@ -1,0 +1,532 @@
+//! Runs and their journal, the index of the bins, and the conflicts that wait for a person.
+//!
+//! Invariants: a bin item is written down before its file is renamed into the bin (unsettled), and settled after; what
+//! a crash left unsettled is looked at when the pair is opened again. A person's choice stays with a conflict for as
+//! long as both versions are those that were shown. Deliberately not here: thinning, restoring and undo (`bin`, `undo`).
+
+use keepwell_model::{ContentHash, EntryKind, JobId, RelativePath, Timestamp};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::database::{PairDatabase, side_of, side_word, sql};
+use crate::database_facts::{decode_state, encode_state, kind_number, kind_of};
+use crate::error::SyncError;
+use crate::node::{NodeId, Side};
+use crate::plan::{Conflict, Version, Why};
+use crate::policy::Choice;
+use crate::run_types::{ActionKind, Done, RunRecord, RunState, SyncReport};
+
+/// The history keeps so many runs; with an older one goes its journal.
+pub const RUNS_KEPT: u32 = 1000;
+
+/// A conflict that waits, and what a person said to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredConflict {
+    /// Its number in the pair: for as long as it waits.
+    pub id: i64,
+    /// The conflict as the last run saw it.
+    pub conflict: Conflict,
+    /// What a person said; the next run does it.
+    pub choice: Option<Choice>,
+}
+
+/// One line of a run's journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JournalLine {
+    /// Its place in the run.
+    pub number: u64,
+    /// The node it was about.
+    pub node: NodeId,
+    /// What kind of item it is.
+    pub kind: EntryKind,
+    /// What was done.
+    pub done: Done,
+}
+
+/// Something in the bin of a side.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BinItem {
+    /// Its number.
+    pub id: i64,
+    /// The run that put it there.
+    pub run: JobId,
+    /// The side.
+    pub side: Side,
+    /// The node it was.
+    pub node: NodeId,
+    /// Where it was.
+    pub path: RelativePath,
+    /// Where it lies now, below the root of its side.
+    pub bin_path: RelativePath,
+    /// What it is. A folder was empty when it was removed: nothing of it lies in the bin.
+    pub kind: EntryKind,
+    /// Its length.
+    pub size_bytes: u64,
+    /// When its content was last changed.
+    pub modified: Option<Timestamp>,
+    /// What it holds, where that is known.
+    pub hash: Option<ContentHash>,
+    /// Why it was put there.
+    pub why: Why,
+    /// Something else took its place; else it was removed.
+    pub is_replaced: bool,
+    /// When.
+    pub at_ms: i64,
+}
+
+/// A value with a serde name as that name.
+pub(crate) fn word<T: Serialize>(value: &T) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(text)) => text,
+        _ => String::new(),
+    }
+}
+
+/// The value of a name; a row with another is damaged.
+pub(crate) fn of_word<T: DeserializeOwned>(text: String) -> rusqlite::Result<T> {
+    serde_json::from_value(serde_json::Value::String(text)).map_err(|error| damaged(&error.to_string()))
+}
+
+/// A row that makes no sense.
+pub(crate) fn damaged(what: &str) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Null, what.to_owned().into())
+}
+
+pub(crate) fn path_of(bytes: &[u8]) -> rusqlite::Result<RelativePath> {
+    RelativePath::parse(bytes).map_err(|error| damaged(&error.to_string()))
+}
+
+pub(crate) fn path_at(row: &Row<'_>, column: usize) -> rusqlite::Result<RelativePath> {
+    path_of(row.get_ref(column)?.as_blob()?)
+}
+
+pub(crate) fn path_or_none_at(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<RelativePath>> {
+    row.get_ref(column)?.as_blob_or_null()?.map(path_of).transpose()
+}
+
+pub(crate) fn kind_at(row: &Row<'_>, column: usize) -> rusqlite::Result<EntryKind> {
+    kind_of(row.get(column)?).ok_or_else(|| damaged("a kind"))
+}
+
+fn id_at(row: &Row<'_>, column: usize) -> rusqlite::Result<JobId> {
+    row.get::<_, String>(column)?.parse().map_err(|_| damaged("the id of a run"))
+}
+
+fn unsigned(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
+    Ok(row.get::<_, i64>(column)?.cast_unsigned())
+}
+
+fn hash_at(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<ContentHash>> {
+    Ok(row.get_ref(column)?.as_blob_or_null()?.and_then(|bytes| bytes.try_into().ok()).map(ContentHash))
+}
+
+impl PairDatabase {
+    /// Writes down that a run begins, and forgets the oldest ones past [`RUNS_KEPT`].
+    ///
+    /// # Errors
+    /// The database refused.
+    pub fn begin_run(&self, run: JobId, now_ms: i64) -> Result<(), SyncError> {
+        let report = serde_json::to_string(&SyncReport::default()).unwrap_or_default();
+        self.write(|transaction| {
+            transaction.execute(
+                "INSERT INTO runs (id, started_ms, state, report) VALUES (?1, ?2, 'running', ?3)
+                 ON CONFLICT (id) DO UPDATE SET state = 'running'",
+                params![run.to_string(), now_ms, report],
+            )?;
+            transaction
+                .execute(
+                    "DELETE FROM runs WHERE id IN
+                     (SELECT id FROM runs ORDER BY started_ms DESC, rowid DESC LIMIT -1 OFFSET ?1)",
+                    [RUNS_KEPT],
+                )
+                .map(drop)
+        })
+    }
+
+    /// Writes down how a run ended.
+    ///
+    /// # Errors
+    /// The database refused.
+    pub fn end_run(
+        &self,
+        run: JobId,
+        state: RunState,
+        report: &SyncReport,
+        now_ms: i64,
+    ) -> Result<(), SyncError> {
+        let report = serde_json::to_string(report).unwrap_or_default();
+        self.write(|transaction| {
+            transaction
+                .execute(
+                    "UPDATE runs SET state = ?2, report = ?3, finished_ms = ?4 WHERE id = ?1",
+                    params![run.to_string(), word(&state), report, now_ms],
+                )
+                .map(drop)
+        })
+    }
+
+    /// Marks a run as undone.
+    ///
+    /// # Errors
+    /// The database refused.
+    pub fn mark_undone(&self, run: JobId) -> Result<(), SyncError> {
+        self.write(|transaction| {
+            transaction.execute("UPDATE runs SET state = 'undone' WHERE id = ?1", [run.to_string()]).map(drop)
+        })
+    }
+
+    /// The runs, the last one first.
+    ///
+    /// # Errors
+    /// The database can not be read.
+    pub fn runs(&self, offset: u32, limit: u32) -> Result<Vec<RunRecord>, SyncError> {
+        self.with(|connection| {
+            connection
+                .prepare_cached(
+                    "SELECT id, started_ms, finished_ms, state, report FROM runs
+                     ORDER BY started_ms DESC, rowid DESC LIMIT ?1 OFFSET ?2",
+                )?
+                .query_map([limit, offset], run_row)?
+                .collect()
+        })
+    }
+
+    /// One run.
+    ///
+    /// # Errors
+    /// The database can not be read.
+    pub fn run(&self, run: JobId) -> Result<Option<RunRecord>, SyncError> {
+        self.with(|connection| {
+            connection
+                .prepare_cached("SELECT id, started_ms, finished_ms, state, report FROM runs WHERE id = ?1")?
+                .query_row([run.to_string()], run_row)
+                .optional()
+        })
+    }
+
+    /// Adds lines to a run's journal.
+    ///
+    /// # Errors
+    /// The database refused.
+    pub fn write_journal(&self, run: JobId, lines: &[JournalLine]) -> Result<(), SyncError> {
+        self.write(|transaction| {
+            let mut insert = transaction.prepare_cached(
+                "INSERT OR REPLACE INTO journal
+                 (run, number, side, action, why, node, kind, path, other_path, size_bytes, hash)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+            )?;
+            let run = run.to_string();
+            for line in lines {
+                let done = &line.done;
+                insert.execute(params![
+                    run,
+                    sql(line.number),
+                    side_word(done.side),
+                    word(&done.action),
+                    word(&done.why),
+                    sql(line.node.0),
+                    kind_number(line.kind),
+                    done.path.as_bytes(),
+                    done.other_path.as_ref().map(RelativePath::as_bytes),
+                    done.size_bytes.cast_signed(),
+                    done.hash.as_ref().map(|hash| &hash.as_bytes()[..]),
+                ])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Lines of a run's journal in the order they were done, from a number on.
+    ///
+    /// # Errors
+    /// The database can not be read.
+    pub fn journal(&self, run: JobId, from: u64, limit: u32) -> Result<Vec<JournalLine>, SyncError> {
+        self.with(|connection| {
+            connection
+                .prepare_cached(
+                    "SELECT number, side, action, why, node, kind, path, other_path, size_bytes, hash FROM journal
+                     WHERE run = ?1 AND number >= ?2 ORDER BY number LIMIT ?3",
+                )?
+                .query_map(params![run.to_string(), sql(from), limit], journal_row)?
+                .collect()
+        })
+    }
+
+    /// Writes down what is about to be put into a bin; answers with the numbers. The `id`s given are not looked at.
+    ///
+    /// # Errors
+    /// The database refused: then nothing may be renamed.
+    pub fn expect_in_bin(&self, items: &[BinItem]) -> Result<Vec<i64>, SyncError> {
+        self.write(|transaction| {
+            let mut insert = transaction.prepare_cached(
+                "INSERT INTO bin (run, side, node, path, bin_path, kind, size_bytes, modified_ms, hash, why, replaced,
+                 at_ms, settled) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 0)",
+            )?;
+            items
+                .iter()
+                .map(|item| {
+                    insert.execute(params![
+                        item.run.to_string(),
+                        side_word(item.side),
+                        sql(item.node.0),
+                        item.path.as_bytes(),
+                        item.bin_path.as_bytes(),
+                        kind_number(item.kind),
+                        item.size_bytes.cast_signed(),
+                        item.modified.map(Timestamp::to_milliseconds),
+                        item.hash.as_ref().map(|hash| &hash.as_bytes()[..]),
+                        word(&item.why),
+                        item.is_replaced,
+                        item.at_ms,
+                    ])?;
+                    Ok(transaction.last_insert_rowid())
+                })
+                .collect()
+        })
+    }
+
+    /// Settles bin items: those that lie in the bin stay written down, the others are forgotten.
+    ///
+    /// # Errors
+    /// The database refused.
+    pub fn settle_bin(&self, kept: &[i64], forgotten: &[i64]) -> Result<(), SyncError> {
+        if kept.is_empty() && forgotten.is_empty() {
+            return Ok(());
+        }
+        self.write(|transaction| {
+            let mut settle = transaction.prepare_cached("UPDATE bin SET settled = 1 WHERE id = ?1")?;
+            for id in kept {
+                settle.execute([id])?;
+            }
+            let mut forget = transaction.prepare_cached("DELETE FROM bin WHERE id = ?1")?;
+            for id in forgotten {
+                forget.execute([id])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// What a crash left between being written down and lying in the bin.
+    ///
+    /// # Errors
+    /// The database can not be read.
+    pub fn unsettled_bin(&self) -> Result<Vec<BinItem>, SyncError> {
+        self.with(|connection| bin_items(connection, "settled = 0 ORDER BY id", []))
+    }
+
+    /// One thing in the bin.
+    ///
+    /// # Errors
+    /// The database can not be read.
+    pub fn bin_item(&self, id: i64) -> Result<Option<BinItem>, SyncError> {
+        self.with(|connection| Ok(bin_items(connection, "settled = 1 AND id = ?1", [id])?.pop()))
+    }
+
+    /// What lies in the bins, the latest first.
+    ///
+    /// # Errors
+    /// The database can not be read.
+    pub fn bin_items(&self, offset: u32, limit: u32) -> Result<Vec<BinItem>, SyncError> {
+        self.with(|connection| {
+            bin_items(
+                connection,
+                "settled = 1 ORDER BY at_ms DESC, id DESC LIMIT ?1 OFFSET ?2",
+                [limit, offset],
+            )
+        })
+    }
+
+    /// What one run put into the bins.
+    ///
+    /// # Errors
+    /// The database can not be read.
+    pub fn bin_items_of(&self, run: JobId) -> Result<Vec<BinItem>, SyncError> {
+        self.with(|connection| {
+            bin_items(connection, "settled = 1 AND run = ?1 ORDER BY id", [run.to_string()])
+        })
+    }
+
+    /// Puts the conflicts of a plan in the place of those of the plan before. What a person said stays with a conflict
+    /// whose two versions are still the same.
+    ///
+    /// # Errors
+    /// The database refused.
+    pub fn set_conflicts(&self, conflicts: &[Conflict]) -> Result<(), SyncError> {
+        let before = self.conflicts()?;
+        self.write(|transaction| {
+            transaction.execute("DELETE FROM conflicts", [])?;
+            let mut insert = transaction.prepare_cached(
+                "INSERT OR REPLACE INTO conflicts (id, node, path, kind, left_path, left_state, right_path, right_state,
+                 base_modified_s, base_modified_ns, choice)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+            )?;
+            let known: std::collections::HashMap<_, _> =
+                before.iter().map(|stored| ((&stored.conflict.path, word(&stored.conflict.kind)), stored)).collect();
+            for conflict in conflicts {
+                let kind = word(&conflict.kind);
+                let stored = known.get(&(&conflict.path, kind.clone()));
+                let choice = stored.filter(|stored| is_same_question(&stored.conflict, conflict));
+                let choice = choice.and_then(|stored| stored.choice);
+                insert.execute(params![
+                    stored.map(|stored| stored.id),
+                    sql(conflict.node.0),
+                    conflict.path.as_bytes(),
+                    kind,
+                    conflict.left.path.as_ref().map(RelativePath::as_bytes),
+                    conflict.left.state.as_ref().map(encode_state),
+                    conflict.right.path.as_ref().map(RelativePath::as_bytes),
+                    conflict.right.state.as_ref().map(encode_state),
+                    conflict.base_modified.map(|time| time.seconds),
+                    conflict.base_modified.map(|time| time.nanoseconds),
+                    choice.as_ref().map(word),
+                ])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// The conflicts that wait, by path.
+    ///
+    /// # Errors
+    /// The database can not be read.
+    pub fn conflicts(&self) -> Result<Vec<StoredConflict>, SyncError> {
+        self.with(|connection| {
+            connection
+                .prepare_cached(
+                    "SELECT id, node, path, kind, left_path, left_state, right_path, right_state, base_modified_s,
+                     base_modified_ns, choice FROM conflicts ORDER BY path, kind",
+                )?
+                .query_map([], conflict_row)?
+                .collect()
+        })
+    }
+
+    /// Keeps (or takes back) what a person said to conflicts; the next run does it. How many there were.
+    ///
+    /// # Errors
+    /// [`SyncError::Missing`] where one does not wait any more; then none of them is kept.
+    pub fn choose_conflicts(&self, ids: &[i64], choice: Option<Choice>) -> Result<(), SyncError> {
+        let known: std::collections::HashSet<i64> =
+            self.conflicts()?.into_iter().map(|stored| stored.id).collect();
+        if let Some(unknown) = ids.iter().find(|id| !known.contains(id)) {
+            return Err(SyncError::Missing { what: "conflict", id: unknown.to_string() });
+        }
+        self.write(|transaction| {
+            let mut update = transaction.prepare_cached("UPDATE conflicts SET choice = ?2 WHERE id = ?1")?;
+            for id in ids {
+                update.execute(params![id, choice.as_ref().map(word)])?;
+            }
+            Ok(())
+        })
+    }
+}
+
+/// Whether a person who answered the first has answered the second.
+pub(crate) fn is_same_question(one: &Conflict, two: &Conflict) -> bool {
+    let same = |one: &Version, two: &Version| {
+        one.path == two.path
+            && match (&one.state, &two.state) {
+                (Some(one), Some(two)) => {
+                    one.kind == two.kind
+                        && one.size_bytes == two.size_bytes
+                        && one.modified == two.modified
+                        && one.content == two.content
+                }
+                (None, None) => true,
+                _ => false,
+            }
+    };
+    one.path == two.path && one.kind == two.kind && same(&one.left, &two.left) && same(&one.right, &two.right)
+}
+
+fn run_row(row: &Row<'_>) -> rusqlite::Result<RunRecord> {
+    let time = |ms: i64| {
+        let nanoseconds = u32::try_from(ms.rem_euclid(1000)).unwrap_or(0) * 1_000_000;
+        Timestamp::new(ms.div_euclid(1000), nanoseconds)
+    };
+    Ok(RunRecord {
+        id: id_at(row, 0)?,
+        started: time(row.get(1)?),
+        finished: row.get::<_, Option<i64>>(2)?.map(time),
+        state: of_word(row.get(3)?)?,
+        report: serde_json::from_str(&row.get::<_, String>(4)?)
+            .map_err(|error| damaged(&error.to_string()))?,
+    })
+}
+
+fn journal_row(row: &Row<'_>) -> rusqlite::Result<JournalLine> {
+    Ok(JournalLine {
+        number: unsigned(row, 0)?,
+        node: NodeId(unsigned(row, 4)?),
+        kind: kind_at(row, 5)?,
+        done: Done {
+            side: side_of(&row.get::<_, String>(1)?),
+            action: of_word::<ActionKind>(row.get(2)?)?,
+            why: of_word(row.get(3)?)?,
+            path: path_at(row, 6)?,
+            other_path: path_or_none_at(row, 7)?,
+            size_bytes: unsigned(row, 8)?,
+            hash: hash_at(row, 9)?,
+        },
+    })
+}
+
+fn bin_items<P: rusqlite::Params>(
+    connection: &Connection,
+    condition: &str,
+    parameters: P,
+) -> rusqlite::Result<Vec<BinItem>> {
+    connection
+        .prepare_cached(&format!(
+            "SELECT id, run, side, node, path, bin_path, kind, size_bytes, modified_ms, hash, why, replaced, at_ms
+             FROM bin WHERE {condition}"
+        ))?
+        .query_map(parameters, |row| {
+            let modified: Option<i64> = row.get(8)?;
+            Ok(BinItem {
+                id: row.get(0)?,
+                run: id_at(row, 1)?,
+                side: side_of(&row.get::<_, String>(2)?),
+                node: NodeId(unsigned(row, 3)?),
+                path: path_at(row, 4)?,
+                bin_path: path_at(row, 5)?,
+                kind: kind_at(row, 6)?,
+                size_bytes: unsigned(row, 7)?,
+                modified: modified.map(|ms| {
+                    let nanoseconds = u32::try_from(ms.rem_euclid(1000)).unwrap_or(0) * 1_000_000;
+                    Timestamp::new(ms.div_euclid(1000), nanoseconds)
+                }),
+                hash: hash_at(row, 9)?,
+                why: of_word(row.get(10)?)?,
+                is_replaced: row.get(11)?,
+                at_ms: row.get(12)?,
+            })
+        })?
+        .collect()
+}
+
+fn conflict_row(row: &Row<'_>) -> rusqlite::Result<StoredConflict> {
+    let version = |path: usize, state: usize| -> rusqlite::Result<Version> {
+        let state = row.get_ref(state)?.as_blob_or_null()?;
+        let state = state.map(|bytes| decode_state(bytes).ok_or_else(|| damaged("a version"))).transpose()?;
+        Ok(Version { path: path_or_none_at(row, path)?, state })
+    };
+    let seconds: Option<i64> = row.get(8)?;
+    let nanoseconds: Option<u32> = row.get(9)?;
+    let choice: Option<String> = row.get(10)?;
+    Ok(StoredConflict {
+        id: row.get(0)?,
+        conflict: Conflict {
+            node: NodeId(unsigned(row, 1)?),
+            path: path_at(row, 2)?,
+            kind: of_word(row.get(3)?)?,
+            left: version(4, 5)?,
+            right: version(6, 7)?,
+            base_modified: seconds
+                .zip(nanoseconds)
+                .map(|(seconds, nanoseconds)| Timestamp::new(seconds, nanoseconds)),
+        },
+        choice: choice.map(of_word).transpose()?,
+    })
+}

@@ -1,0 +1,219 @@
+//! A pair at work: look at both sides, plan, let a person see and change it, apply that very plan.
+//!
+//! Invariants: one [`Syncer`] a pair at a time over all processes (a lock file); a plan with brakes is never applied;
+//! choosing, releasing and bringing back plan again over the same trees, without looking again. Deliberately not here:
+//! queueing, schedules, receipts (`jobs`), how places are opened (`endpoint`).
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+
+use keepwell_endpoint::tree::Tree;
+use keepwell_model::{Control, JobId, PairId};
+
+use crate::database::PairDatabase;
+use crate::error::SyncError;
+use crate::node::{NodeId, Side};
+use crate::pair::PairSpec;
+use crate::policy::{BrakeKind, Choice};
+use crate::run_types::{Clock, Done, Hints, Limits, Prepared, SyncReport, SyncerOptions};
+use crate::trees::BaseTree;
+
+/// A pair, opened and held: no other process syncs it meanwhile.
+pub struct Syncer {
+    pair: PairSpec,
+    left: Arc<dyn Tree>,
+    right: Arc<dyn Tree>,
+    clock: Clock,
+    utc_offset_seconds: i32,
+    database: PairDatabase,
+    base: BaseTree,
+    notices: Vec<String>,
+    /// Held for as long as this lives.
+    _lock: File,
+}
+
+impl Syncer {
+    /// Opens a pair: takes its lock, reads what was agreed on. A damaged database is moved aside and told in
+    /// [`Syncer::notices`]; both sides are then compared by content.
+    ///
+    /// # Errors
+    /// [`SyncError::Busy`] where another run holds the pair; the database can not be used.
+    pub fn open(options: SyncerOptions) -> Result<Self, SyncError> {
+        let SyncerOptions { state_folder, pair, left, right, clock, utc_offset_seconds } = options;
+        let lock = lock(&state_folder, pair.id)?;
+        let now_ms = clock().to_milliseconds();
+        let (database, mut notices) = PairDatabase::open(&state_folder, pair.id, now_ms)?;
+        let base = match database.load_base()? {
+            Some(base) => base,
+            None => {
+                notices.push(database.start_anew(now_ms)?);
+                BaseTree::default()
+            }
+        };
+        Ok(Self { pair, left, right, clock, utc_offset_seconds, database, base, notices, _lock: lock })
+    }
+
+    /// The pair.
+    #[must_use]
+    pub fn pair(&self) -> &PairSpec {
+        &self.pair
+    }
+
+    /// Sentences to show, for instance that a damaged database was moved aside.
+    #[must_use]
+    pub fn notices(&self) -> &[String] {
+        &self.notices
+    }
+
+    /// The pair's database: conflicts, runs, bins, the rows of the preview.
+    #[must_use]
+    pub fn database(&self) -> &PairDatabase {
+        &self.database
+    }
+
+    /// What both sides agreed on.
+    #[must_use]
+    pub fn base(&self) -> &BaseTree {
+        &self.base
+    }
+
+    /// One of the two places.
+    #[must_use]
+    pub fn tree(&self, side: Side) -> &Arc<dyn Tree> {
+        match side {
+            Side::Left => &self.left,
+            Side::Right => &self.right,
+        }
+    }
+
+    /// Looks at both sides (only where the hints point, where there are some), reads what has to be compared by content,
+    /// and plans. Conflicts are written down; choices made for them before are in the plan. With `preview` the rows
+    /// are put into the database, where [`PairDatabase::plan_page`] reads them.
+    ///
+    /// # Errors
+    /// A place can not be looked at; the person stopped it.
+    pub fn prepare(
+        &mut self,
+        hints: Option<&Hints>,
+        preview: bool,
+        control: &Control,
+    ) -> Result<Prepared, SyncError> {
+        crate::run_prepare::prepare(self, hints, preview, control)
+    }
+
+    /// Plans again with what a person said to single rows, by the node the row (or conflict) is about.
+    ///
+    /// # Errors
+    /// The database refused.
+    pub fn choose(
+        &self,
+        prepared: &Prepared,
+        choices: BTreeMap<NodeId, Choice>,
+    ) -> Result<Prepared, SyncError> {
+        let mut policy = prepared.policy.clone();
+        policy.choices = choices;
+        crate::run_prepare::again(self, prepared, policy)
+    }
+
+    /// Plans again without brakes that a person has seen and wants to go on despite.
+    ///
+    /// # Errors
+    /// The database refused.
+    pub fn release(&self, prepared: &Prepared, brakes: &[BrakeKind]) -> Result<Prepared, SyncError> {
+        let mut policy = prepared.policy.clone();
+        policy.released.extend(brakes.iter().filter(|brake| !prepared.policy.released.contains(brake)));
+        crate::run_prepare::again(self, prepared, policy)
+    }
+
+    /// Plans again so that the other side becomes like this one wherever they differ: the other answer to a brake.
+    ///
+    /// # Errors
+    /// The database refused.
+    pub fn bring_back_from(&self, prepared: &Prepared, side: Side) -> Result<Prepared, SyncError> {
+        let mut policy = prepared.policy.clone();
+        policy.bring_back_from = Some(side);
+        crate::run_prepare::again(self, prepared, policy)
+    }
+
+    /// Does what was prepared. Every deed that is proven is handed to `done`, in the order the base learns of them.
+    ///
+    /// # Errors
+    /// [`SyncError::Braked`] with brakes in the plan; [`SyncError::Outdated`] where another run came between; a place or
+    /// the database can not be used any more. What was done until then is known and stays.
+    pub fn apply(
+        &mut self,
+        prepared: &Prepared,
+        run: JobId,
+        control: &Control,
+        limits: &Limits,
+        done: &mut (dyn FnMut(Done) + Send),
+    ) -> Result<SyncReport, SyncError> {
+        if !prepared.plan.brakes.is_empty() {
+            return Err(SyncError::Braked);
+        }
+        if prepared.generation != self.database.generation()? {
+            return Err(SyncError::Outdated);
+        }
+        crate::run_prepare::apply(self, prepared, run, control, limits, done)
+    }
+
+    /// The day now where the person is, as `2026-11-22`.
+    pub(crate) fn today(&self) -> String {
+        let seconds = (self.clock)().seconds.saturating_add(i64::from(self.utc_offset_seconds));
+        day(seconds.div_euclid(86_400))
+    }
+}
+
+/// The date of a day since 1970-01-01, by the proleptic Gregorian calendar.
+fn day(since_1970: i64) -> String {
+    let days = since_1970.clamp(-700_000, 2_900_000) + 719_468;
+    let era = days.div_euclid(146_097);
+    let of_era = days.rem_euclid(146_097);
+    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    // Years begin in March here, so that the leap day is the last.
+    let shifted = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * shifted + 2) / 5 + 1;
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    let year = era * 400 + year_of_era + i64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02}")
+}
+
+/// Takes the pair's lock for as long as the file is open.
+fn lock(state_folder: &Path, pair: PairId) -> Result<File, SyncError> {
+    let folder = state_folder.join("sync");
+    let io = |action, path: &Path| {
+        let path = path.to_owned();
+        move |source| SyncError::Io { action, path, source }
+    };
+    std::fs::create_dir_all(&folder).map_err(io("make", &folder))?;
+    let path = folder.join(format!("{pair}.lock"));
+    let file =
+        File::options().create(true).truncate(false).write(true).open(&path).map_err(io("open", &path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => Err(SyncError::Busy),
+        Err(std::fs::TryLockError::Error(source)) => Err(SyncError::Io { action: "lock", path, source }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_have_their_dates() {
+        for (since, date) in [
+            (0, "1970-01-01"),
+            (-1, "1969-12-31"),
+            (11_016, "2000-02-29"),
+            (11_017, "2000-03-01"),
+            (20_779, "2026-11-22"),
+            (47_541, "2100-03-01"),
+        ] {
+            assert_eq!(day(since), date);
+        }
+    }
+}
