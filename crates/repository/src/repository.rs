@@ -25,7 +25,7 @@ use crate::{random, record, sealed};
 /// The folder of the snapshots.
 pub const SNAPSHOTS_FOLDER: &str = "snapshots";
 const SNAPSHOT_LIMIT_BYTES: u64 = 64 << 20;
-const README_KEY: &str = "readme.txt";
+pub(crate) const README_KEY: &str = "readme.txt";
 const README: &str = "\
 This folder is a Keepwell backup repository. Everything in it is needed: please do not rename, edit or delete any of it.
 
