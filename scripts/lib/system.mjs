@@ -2,7 +2,11 @@
 // have the right to use it, otherwise as one line to paste.
 import { run, ask, CommandFailed } from "./run.mjs";
 
-/** Names of packages, by package manager. `build` opens the window, `test` adds what drives and watches it. */
+/**
+ * Names of packages, by package manager. `build` opens the window, `test` adds what drives and watches it. Where the
+ * name of the package that holds WebKit's driver differs between releases, the program itself is asked for. Only the
+ * names for apt are tried in every test run; the others are from the distributions' own lists.
+ */
 const packages = {
   apt: {
     compiler: ["build-essential", "pkg-config"],
@@ -25,18 +29,59 @@ const packages = {
   },
   dnf: {
     compiler: ["gcc", "gcc-c++", "make", "pkgconf-pkg-config"],
-    build: ["webkit2gtk4.1-devel", "dbus-devel", "libayatana-appindicator-gtk3", "librsvg2"],
-    test: ["webkit2gtk-driver", "xorg-x11-server-Xvfb", "xorg-x11-xauth", "dbus-daemon", "gnome-keyring", "chromium", "ImageMagick", "python3", "acl", "attr"],
+    build: ["webkit2gtk4.1-devel", "dbus-devel", "libayatana-appindicator-gtk3", "librsvg2", "dejavu-sans-fonts"],
+    test: [
+      "/usr/bin/WebKitWebDriver",
+      "xorg-x11-server-Xvfb",
+      "xorg-x11-xauth",
+      "dbus-daemon",
+      "gnome-keyring",
+      "chromium",
+      "ImageMagick",
+      "python3",
+      "acl",
+      "attr",
+      "e2fsprogs",
+      "rsms-inter-fonts",
+      "liberation-fonts",
+    ],
   },
   pacman: {
     compiler: ["base-devel"],
-    build: ["webkit2gtk-4.1", "libayatana-appindicator", "librsvg"],
-    test: ["xorg-server-xvfb", "xorg-xauth", "dbus", "gnome-keyring", "chromium", "imagemagick", "python", "acl", "attr"],
+    build: ["webkit2gtk-4.1", "libayatana-appindicator", "librsvg", "ttf-dejavu"],
+    test: [
+      "webkitgtk-6.0",
+      "xorg-server-xvfb",
+      "xorg-xauth",
+      "dbus",
+      "gnome-keyring",
+      "chromium",
+      "imagemagick",
+      "python",
+      "acl",
+      "attr",
+      "e2fsprogs",
+      "inter-font",
+      "ttf-liberation",
+    ],
   },
   zypper: {
     compiler: ["gcc", "gcc-c++", "make", "pkg-config"],
-    build: ["webkit2gtk3-devel", "dbus-1-devel", "libayatana-appindicator3-1", "librsvg-2-2"],
-    test: ["webkit2gtk-driver", "xorg-x11-server-Xvfb", "xauth", "dbus-1-daemon", "gnome-keyring", "chromium", "ImageMagick", "python3", "acl", "attr"],
+    build: ["webkit2gtk3-devel", "dbus-1-devel", "libayatana-appindicator3-1", "librsvg-2-2", "dejavu-fonts"],
+    test: [
+      "/usr/bin/WebKitWebDriver",
+      "xorg-x11-server-Xvfb",
+      "xauth",
+      "dbus-1-daemon",
+      "gnome-keyring",
+      "chromium",
+      "ImageMagick",
+      "python3",
+      "acl",
+      "attr",
+      "e2fsprogs",
+      "liberation-fonts",
+    ],
   },
 };
 
