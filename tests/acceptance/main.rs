@@ -23,3 +23,5 @@ mod full_disk;
 mod interruption;
 #[cfg(unix)]
 mod odd_files;
+#[cfg(unix)]
+mod resuming;

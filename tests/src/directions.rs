@@ -21,7 +21,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("web", &["api"]),
     ("desktop", &["api"]),
     ("testkit", &["model", "endpoint"]),
-    ("tests", &["model", "endpoint", "repository", "backup", "sync", "testkit"]),
+    ("tests", &["model", "endpoint", "repository", "backup", "catalog", "sync", "testkit"]),
 ];
 
 /// The root package: the desktop shell.

@@ -12,7 +12,7 @@ use keepwell_model::{
 };
 use keepwell_repository::secret::Cost;
 use keepwell_repository::{
-    CheckOptions, CheckReport, FindingKind, InitOptions, Repository, RepositoryError, Secret, Writer,
+    CheckOptions, CheckReport, FindingKind, InitOptions, Proven, Repository, RepositoryError, Secret, Writer,
 };
 
 /// A hash that costs next to nothing: these tests are not about guessing passwords.
@@ -362,4 +362,28 @@ fn many_small_index_segments_become_one_and_nothing_is_lost() {
         assert_eq!(read_all(&repository, id).unwrap(), [expected]);
     }
     assert_eq!(check(&repository, true).findings, []);
+}
+
+#[test]
+fn a_check_goes_on_from_what_is_proven_and_still_sees_what_became_shorter() {
+    let place = tempfile::tempdir().unwrap();
+    let (repository, _) = Repository::init(store(place.path()), &options()).unwrap();
+    back_up(&repository, &LENGTHS);
+    let options = CheckOptions { read_data: true, threads: 2 };
+    let proven = Proven::default();
+    let first = repository.check_from(options, &Control::new(), &proven).unwrap();
+    assert!(first.is_sound() && first.read_bytes > 0);
+    assert_eq!((proven.packs().len() as u64, first.proven_packs), (first.packs, 0));
+    assert_eq!(first.pack_verdicts.len() as u64, first.packs);
+
+    let again = Proven::new(proven.packs());
+    let second = repository.check_from(options, &Control::new(), &again).unwrap();
+    assert_eq!((second.read_bytes, second.proven_packs), (0, first.packs));
+
+    let pack = files_below(&place.path().join("packs")).remove(0);
+    let bytes = std::fs::read(&pack).unwrap();
+    std::fs::write(&pack, &bytes[..bytes.len() - 1]).unwrap();
+    let third = repository.check_from(options, &Control::new(), &again).unwrap();
+    assert!(!third.is_sound());
+    assert!(third.pack_verdicts.iter().any(|(_, is_sound)| !is_sound));
 }
