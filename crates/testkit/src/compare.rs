@@ -271,7 +271,9 @@ mod tests {
     fn a_seed_makes_the_same_tree_again() {
         let (_room, a, b) = two_trees();
         assert_eq!(compare(&a, &b), Vec::<String>::new());
-        assert!(observe(&a).unwrap().len() > 20);
+        // On Windows the deep place is one folder instead of forty, and fewer kinds of oddities exist.
+        let least = if cfg!(windows) { 20 } else { 40 };
+        assert!(observe(&a).unwrap().len() > least);
     }
 
     #[test]
