@@ -13,8 +13,10 @@ pub mod object;
 pub mod retry;
 pub mod server_key;
 pub mod sftp;
+mod spool;
 pub mod store;
 pub mod tree;
+pub mod webdav;
 
 pub use address::Address;
 pub use credentials::Credentials;

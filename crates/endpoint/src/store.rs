@@ -124,3 +124,15 @@ pub trait Store: Send + Sync {
         upload.finish()
     }
 }
+
+/// What keeps a text from being a key, if anything.
+pub(crate) fn key_trouble(key: &str) -> Option<&'static str> {
+    let allowed = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-' | b'/');
+    if !key.bytes().all(allowed) {
+        return Some("a key holds only a-z, 0-9, dot, underscore, hyphen and slash");
+    }
+    if key.split('/').any(|name| matches!(name, "" | "." | "..")) {
+        return Some("a key has no empty, \".\" or \"..\" component");
+    }
+    None
+}

@@ -19,7 +19,7 @@ use keepwell_model::Timestamp;
 use keepwell_model::id::to_hex;
 
 use crate::error::EndpointError;
-use crate::store::{NAMES_LIMIT, Store, StoredObject, Upload};
+use crate::store::{NAMES_LIMIT, Store, StoredObject, Upload, key_trouble};
 
 #[cfg(unix)]
 use super::store_unix as system;
@@ -429,18 +429,6 @@ impl Drop for LocalUpload {
             let _ = fs::remove_file(&self.path);
         }
     }
-}
-
-/// What keeps a text from being a key, if anything.
-fn key_trouble(key: &str) -> Option<&'static str> {
-    let allowed = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-' | b'/');
-    if !key.bytes().all(allowed) {
-        return Some("a key holds only a-z, 0-9, dot, underscore, hyphen and slash");
-    }
-    if key.split('/').any(|name| matches!(name, "" | "." | "..")) {
-        return Some("a key has no empty, \".\" or \"..\" component");
-    }
-    None
 }
 
 #[cfg(test)]

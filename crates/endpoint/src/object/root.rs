@@ -1,0 +1,117 @@
+//! The root of a place in a bucket: whether it is there, which one it is, and what the service can be relied on for.
+//!
+//! Why a marker: a service answers the same to "nothing is in this folder" and "there never was such a folder". Invariants:
+//! a root counts as there if its marker or anything else is in it; the marker is written when a place is made, and never
+//! changed; what it says tells this place from another that was made at the same address later. Deliberately not here:
+//! folders (`store`, `tree`).
+
+use std::sync::OnceLock;
+
+use keepwell_model::id::to_hex;
+use opendal::ErrorKind;
+use opendal::options::WriteOptions;
+
+use super::service::Service;
+use crate::error::EndpointError;
+
+/// The object that says: this is the root of a place. The capital letter keeps it from being a key of a store.
+pub(crate) const ROOT_MARKER: &str = ".Keepwell-place";
+const TEXT: &str =
+    "This object marks a place of Keepwell. Without it, an empty place looks like a lost one.\n";
+/// More is no marker of ours.
+const TEXT_LIMIT_BYTES: usize = 4096;
+
+/// A root, with what was found out about its service.
+pub(crate) struct Root {
+    pub(crate) service: Service,
+    /// Whether the service keeps two writers from making the same object.
+    conditions: OnceLock<bool>,
+}
+
+impl Root {
+    pub(crate) fn new(service: Service) -> Self {
+        Self { service, conditions: OnceLock::new() }
+    }
+
+    /// The place is there: its marker, or at least anything at all.
+    pub(crate) fn require(&self) -> Result<(), EndpointError> {
+        if self.service.has(ROOT_MARKER)? || !self.service.list_some("", true, 1)?.is_empty() {
+            return Ok(());
+        }
+        Err(EndpointError::NotFound { path: self.service.name.to_string() })
+    }
+
+    /// Marks the place where nothing is yet.
+    pub(crate) fn make(&self) -> Result<(), EndpointError> {
+        match self.require() {
+            Err(EndpointError::NotFound { .. }) => {}
+            result => return result,
+        }
+        let mut random = [0_u8; 16];
+        getrandom::fill(&mut random).map_err(|error| {
+            let error = std::io::Error::other(error.to_string());
+            EndpointError::from_io("write", self.service.path(ROOT_MARKER), error)
+        })?;
+        self.write_marker(format!("{TEXT}{}\n", to_hex(&random)))
+    }
+
+    fn write_marker(&self, text: String) -> Result<(), EndpointError> {
+        let written = self.service.write(ROOT_MARKER, text.into_bytes(), WriteOptions::default());
+        written.map(drop).map_err(|error| self.service.failed("write", ROOT_MARKER, &error))
+    }
+
+    /// What the marker says; nothing where the place has none.
+    pub(crate) fn identity(&self) -> Result<Option<Vec<u8>>, EndpointError> {
+        let size_bytes = match self.service.stat(ROOT_MARKER) {
+            Ok(found) => found.content_length(),
+            Err(EndpointError::NotFound { .. }) => return self.require().map(|()| None),
+            Err(error) => return Err(error),
+        };
+        match usize::try_from(size_bytes) {
+            Ok(length @ 1..=TEXT_LIMIT_BYTES) => {
+                self.service.read(ROOT_MARKER, 0, length, None).map(|text| Some(text.to_vec()))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Something is not there: is it alone in that?
+    pub(crate) fn missing(&self, error: EndpointError) -> EndpointError {
+        match error {
+            EndpointError::NotFound { .. } => self.require().err().unwrap_or(error),
+            other => other,
+        }
+    }
+
+    /// Whether the service refuses to write over an object when told so. Asked with the marker: writing it again as it is
+    /// does no harm.
+    pub(crate) fn has_conditions(&self) -> Result<bool, EndpointError> {
+        if let Some(known) = self.conditions.get() {
+            return Ok(*known);
+        }
+        let text = match self.identity()? {
+            Some(text) => text,
+            None => {
+                self.write_marker(TEXT.to_owned())?;
+                TEXT.as_bytes().to_vec()
+            }
+        };
+        let options = WriteOptions { if_not_exists: true, ..WriteOptions::default() };
+        let known = match self.service.write(ROOT_MARKER, text, options) {
+            Ok(_) => false,
+            Err(error) if error.kind() == ErrorKind::ConditionNotMatch => true,
+            Err(error) if error.kind() == ErrorKind::Unsupported || says_unknown(&error) => false,
+            Err(error) => return Err(self.service.failed("write", ROOT_MARKER, &error)),
+        };
+        if !known {
+            tracing::warn!(place = %self.service.name, "the service has no conditional writes: it is asked right before");
+        }
+        Ok(*self.conditions.get_or_init(|| known))
+    }
+}
+
+/// The service does not know what a condition is.
+fn says_unknown(error: &opendal::Error) -> bool {
+    let message = error.message();
+    ["NotImplemented", "InvalidArgument", "MissingHeader"].iter().any(|word| message.contains(word))
+}

@@ -1,0 +1,523 @@
+//! A tree of files in a bucket.
+//!
+//! A file is an object, a folder is what stands before a `/` in keys; a folder that holds nothing is an empty object whose
+//! key ends with `/`, as other programs make them. Invariants:
+//! 1. A listing shows something of the folder it was asked for, at least its marker, or the folder is not there; an empty
+//!    root needs the root's marker.
+//! 2. What replaces a file is one request with a condition on the etag that was seen, where the service has conditions;
+//!    elsewhere it is asked right before.
+//! 3. A folder does not vanish with its last file: it gets its marker before.
+//!
+//! The time a file had elsewhere is kept beside it (`mtime`, as rclone writes it), but a listing can not show it: the time
+//! of a file here is when the service got it. Deliberately not here: links, permissions, attributes, which no service has.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use keepwell_model::{EntryKind, ExtendedAttribute, RelativePath, Timestamp};
+use opendal::{Entry, Metadata};
+
+use super::root::{ROOT_MARKER, Root};
+use super::service::Service;
+use super::staged::{ObjectContent, ObjectStaged};
+use crate::address::Address;
+use crate::credentials::Credentials;
+use crate::error::EndpointError;
+use crate::retry::Patience;
+use crate::tree::{
+    Capabilities, Content, Expected, Fingerprint, ItemMetadata, NameRules, PlaceIdentity, Published,
+    STAGED_PREFIX, Staged, Tree, TreeItem, UnicodeNames, Version,
+};
+
+/// The longest key of all three services, in bytes.
+const KEY_LIMIT_BYTES: usize = 1024;
+/// How old an unfinished upload is before nobody can be at it any more.
+const ABANDONED_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// A tree in a bucket. Cheap to clone.
+#[derive(Clone)]
+pub struct ObjectTree {
+    pub(super) inner: Arc<Inner>,
+}
+
+pub(super) struct Inner {
+    pub(super) root: Root,
+    capabilities: Capabilities,
+    /// Folders whose markers were seen or made.
+    marked: Mutex<HashSet<String>>,
+}
+
+impl ObjectTree {
+    /// Opens the tree at an address where something is; with `create`, marks an empty one as a place.
+    ///
+    /// # Errors
+    /// The service can not be reached, does not accept the credentials, or has nothing there.
+    pub fn open(
+        address: &Address,
+        credentials: &Credentials,
+        patience: &Patience,
+        create: bool,
+    ) -> Result<Self, EndpointError> {
+        let root = Root::new(Service::open(address, credentials, patience)?);
+        if create {
+            root.make()?
+        } else {
+            root.require()?
+        }
+        let prefix = match address {
+            Address::S3 { prefix, .. } | Address::Azure { prefix, .. } | Address::Gcs { prefix, .. } => {
+                prefix.len()
+            }
+            _ => 0,
+        };
+        // One for the slash after the prefix, one for that of a folder's marker.
+        let left = u32::try_from(KEY_LIMIT_BYTES.saturating_sub(prefix + 2)).unwrap_or(0);
+        Ok(Self {
+            inner: Arc::new(Inner { root, capabilities: capabilities(left), marked: Mutex::default() }),
+        })
+    }
+
+    fn service(&self) -> &Service {
+        &self.inner.root.service
+    }
+
+    /// A folder keeps being there when the last file in it goes.
+    fn keep_folder(&self, folder: Option<RelativePath>) -> Result<(), EndpointError> {
+        let Some(folder) = folder.filter(|folder| !folder.is_root()) else { return Ok(()) };
+        let marker = self.inner.folder(&folder)?;
+        if self.inner.marked.lock().unwrap_or_else(PoisonError::into_inner).contains(&marker) {
+            return Ok(());
+        }
+        // The marker may have been taken away by others: making it again costs one request.
+        self.inner.make_marker(&marker)
+    }
+
+    /// The file at a path, and an error where it is not as expected.
+    pub(super) fn require(&self, path: &RelativePath, expected: &Expected) -> Result<(), EndpointError> {
+        let found = self.stat(path)?;
+        let fits = match (expected, found) {
+            (Expected::Absent, None) => true,
+            (Expected::Item(expected), Some(found)) => found.fingerprint.is_unchanged_since(expected),
+            _ => false,
+        };
+        if fits { Ok(()) } else { Err(EndpointError::Changed { path: self.inner.shown(path) }) }
+    }
+}
+
+fn capabilities(path_limit_bytes: u32) -> Capabilities {
+    Capabilities {
+        stable_ids: false,
+        strong_versions: true,
+        folders: true,
+        symlinks: false,
+        modes: false,
+        extended_attributes: false,
+        times: false,
+        time_grain_ns: 1_000_000_000,
+        case_sensitive: true,
+        unicode: UnicodeNames::Kept,
+        names: NameRules::Text,
+        name_limit_bytes: path_limit_bytes,
+        path_limit_bytes,
+        renames_files: true,
+        renames_folders: false,
+        stages_from_existing: false,
+        parallel: 16,
+    }
+}
+
+impl Inner {
+    /// The key of a file.
+    pub(super) fn key(&self, path: &RelativePath) -> Result<String, EndpointError> {
+        let refused =
+            |why: &str| Err(EndpointError::Unexpected { path: self.shown(path), why: why.to_owned() });
+        let Ok(key) = std::str::from_utf8(path.as_bytes()) else {
+            return refused("its name is no UTF-8 text, and a bucket takes no other");
+        };
+        if key.trim() != key {
+            return refused("a bucket takes no name with a space at its end");
+        }
+        if key.len() > self.capabilities.path_limit_bytes as usize {
+            return refused("its path is longer than a bucket takes");
+        }
+        Ok(key.to_owned())
+    }
+
+    /// The key of a folder's marker; nothing for the root.
+    fn folder(&self, path: &RelativePath) -> Result<String, EndpointError> {
+        if path.is_root() { Ok(String::new()) } else { Ok(format!("{}/", self.key(path)?)) }
+    }
+
+    pub(super) fn shown(&self, path: &RelativePath) -> String {
+        self.root.service.path(&String::from_utf8_lossy(path.as_bytes()))
+    }
+
+    fn make_marker(&self, marker: &str) -> Result<(), EndpointError> {
+        let (operator, wanted) = (self.root.service.operator.clone(), marker.to_owned());
+        self.root
+            .service
+            .run("create", marker.trim_end_matches('/'), async move { operator.create_dir(&wanted).await })?;
+        self.marked.lock().unwrap_or_else(PoisonError::into_inner).insert(marker.to_owned());
+        Ok(())
+    }
+
+    /// What a listing shows below a folder, by its path from there; the folder itself is left out. Also whether anything
+    /// showed that the folder is there.
+    fn listed(
+        &self,
+        folder: &str,
+        recursive: bool,
+    ) -> Result<(BTreeMap<String, Option<Entry>>, bool), EndpointError> {
+        let entries = self.root.service.list(folder, recursive)?;
+        let mut items = BTreeMap::new();
+        let is_there = !entries.is_empty();
+        for entry in entries {
+            let path = entry.path().trim_start_matches('/').to_owned();
+            let Some(relative) = path.strip_prefix(folder) else {
+                let why = "the service lists what is not in it".to_owned();
+                return Err(EndpointError::Unexpected { path: self.root.service.path(folder), why });
+            };
+            let is_folder = relative.ends_with('/') || entry.metadata().is_dir();
+            let name = relative.strip_suffix('/').unwrap_or(relative);
+            if name.is_empty() || (folder.is_empty() && name == ROOT_MARKER) {
+                continue;
+            }
+            if name.split('/').any(|part| part.as_bytes().starts_with(STAGED_PREFIX)) {
+                continue;
+            }
+            let item = (!is_folder).then_some(entry);
+            if let Some(before) = items.insert(name.to_owned(), item)
+                && before.is_some() != items.get(name).is_some_and(Option::is_some)
+            {
+                return Err(self.two_of(name));
+            }
+        }
+        Ok((items, is_there))
+    }
+
+    fn two_of(&self, name: &str) -> EndpointError {
+        let why = "there is a file and a folder of this name".to_owned();
+        EndpointError::Unexpected { path: self.root.service.path(name), why }
+    }
+
+    fn path_of(&self, key: &str) -> Result<RelativePath, EndpointError> {
+        RelativePath::parse(key.as_bytes()).map_err(|_| EndpointError::Unexpected {
+            path: self.root.service.path(key),
+            why: "no file can have this name elsewhere: rename it with the tools of the service".to_owned(),
+        })
+    }
+
+    /// A listing that showed nothing: the folder is not there, or the place is gone.
+    fn absent(&self, folder: &RelativePath) -> EndpointError {
+        match self.root.require() {
+            Err(error) => error,
+            Ok(()) => EndpointError::NotFound { path: self.shown(folder) },
+        }
+    }
+}
+
+fn folder_item(name: &[u8]) -> TreeItem {
+    TreeItem {
+        name: name.to_vec(),
+        fingerprint: Fingerprint {
+            kind: EntryKind::Folder,
+            size_bytes: 0,
+            modified: None,
+            version: Version::default(),
+            id: 0,
+        },
+        mode: None,
+        link_count: 1,
+    }
+}
+
+pub(super) fn file_item(name: &[u8], metadata: &Metadata) -> TreeItem {
+    let mut item = folder_item(name);
+    item.fingerprint = Fingerprint {
+        kind: EntryKind::File,
+        size_bytes: metadata.content_length(),
+        // Listings tell more of the time than answers about one object do.
+        modified: metadata.last_modified().map(|time| Timestamp::new(time.into_inner().as_second(), 0)),
+        version: metadata.etag().map(version_of).unwrap_or_default(),
+        id: 0,
+    };
+    item
+}
+
+/// Listings and other answers may write the same etag with and without quotes.
+fn version_of(etag: &str) -> Version {
+    Version::of(etag.trim_start_matches("W/").trim_matches('"').as_bytes())
+}
+
+impl Tree for ObjectTree {
+    fn describe(&self) -> String {
+        self.service().name.to_string()
+    }
+
+    fn capabilities(&self) -> &Capabilities {
+        &self.inner.capabilities
+    }
+
+    fn identity(&self) -> Result<PlaceIdentity, EndpointError> {
+        let marker = self.inner.root.identity()?;
+        let root = marker.map_or(0, |text| {
+            let mut bytes = [0; 8];
+            bytes.copy_from_slice(&blake3::hash(&text).as_bytes()[..8]);
+            u64::from_le_bytes(bytes)
+        });
+        Ok(PlaceIdentity { volume: self.describe(), root })
+    }
+
+    fn list(&self, folder: &RelativePath) -> Result<Vec<TreeItem>, EndpointError> {
+        let (items, is_there) = self.inner.listed(&self.inner.folder(folder)?, false)?;
+        if !is_there {
+            return Err(self.inner.absent(folder));
+        }
+        let mut found = Vec::with_capacity(items.len());
+        for (name, entry) in &items {
+            // One component, and one that other places can have.
+            self.inner.path_of(name)?;
+            if name.contains('/') {
+                let why = "the service lists what is deeper".to_owned();
+                return Err(EndpointError::Unexpected { path: self.service().path(name), why });
+            }
+            found.push(match entry {
+                Some(entry) => file_item(name.as_bytes(), entry.metadata()),
+                None => folder_item(name.as_bytes()),
+            });
+        }
+        Ok(found)
+    }
+
+    fn visit_all(
+        &self,
+        folder: &RelativePath,
+        visit: &mut dyn FnMut(RelativePath, TreeItem),
+    ) -> Result<bool, EndpointError> {
+        let (items, is_there) = self.inner.listed(&self.inner.folder(folder)?, true)?;
+        if !is_there {
+            return Err(self.inner.absent(folder));
+        }
+        let base = String::from_utf8_lossy(folder.as_bytes()).into_owned();
+        let whole = |name: &str| if base.is_empty() { name.to_owned() } else { format!("{base}/{name}") };
+        let mut folders = HashSet::new();
+        for (name, entry) in &items {
+            let path = self.inner.path_of(&whole(name))?;
+            // Folders that no marker tells of, from the top.
+            let ends = name.match_indices('/').map(|(at, _)| at).chain(entry.is_none().then_some(name.len()));
+            for above in ends.filter_map(|end| name.get(..end)) {
+                if !folders.contains(above) {
+                    if items.get(above).is_some_and(Option::is_some) {
+                        return Err(self.inner.two_of(&whole(above)));
+                    }
+                    let own_name = above.rsplit('/').next().unwrap_or(above);
+                    visit(self.inner.path_of(&whole(above))?, folder_item(own_name.as_bytes()));
+                    folders.insert(above.to_owned());
+                }
+            }
+            if let Some(entry) = entry {
+                let own_name = path.name().unwrap_or_default().to_vec();
+                visit(path, file_item(&own_name, entry.metadata()));
+            }
+        }
+        Ok(true)
+    }
+
+    fn stat(&self, path: &RelativePath) -> Result<Option<TreeItem>, EndpointError> {
+        let name = path.name().unwrap_or_default();
+        if path.is_root() {
+            return self.inner.root.require().map(|()| Some(folder_item(name)));
+        }
+        match self.service().stat(&self.inner.key(path)?) {
+            Ok(metadata) if !metadata.is_dir() => return Ok(Some(file_item(name, &metadata))),
+            Ok(_) | Err(EndpointError::NotFound { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        if !self.service().list_some(&self.inner.folder(path)?, true, 1)?.is_empty() {
+            return Ok(Some(folder_item(name)));
+        }
+        self.inner.root.require().map(|()| None)
+    }
+
+    fn open(&self, path: &RelativePath) -> Result<Box<dyn Content>, EndpointError> {
+        let key = self.inner.key(path)?;
+        let metadata = self.service().stat(&key).map_err(|error| self.inner.root.missing(error))?;
+        let item = file_item(path.name().unwrap_or_default(), &metadata);
+        let etag = metadata.etag().map(str::to_owned);
+        Ok(Box::new(ObjectContent::new(self.clone(), path.clone(), key, item, etag)))
+    }
+
+    fn read_link(&self, path: &RelativePath) -> Result<Vec<u8>, EndpointError> {
+        let why = "a bucket holds no links".to_owned();
+        Err(EndpointError::Unexpected { path: self.inner.shown(path), why })
+    }
+
+    fn extended_attributes(&self, _path: &RelativePath) -> Result<Vec<ExtendedAttribute>, EndpointError> {
+        Ok(Vec::new())
+    }
+
+    fn stage(
+        &self,
+        path: &RelativePath,
+        _size_bytes: u64,
+        from: Option<&RelativePath>,
+    ) -> Result<Box<dyn Staged>, EndpointError> {
+        self.inner.key(path)?;
+        if from.is_some() {
+            let why = "a bucket takes whole files only".to_owned();
+            return Err(EndpointError::Unexpected { path: self.inner.shown(path), why });
+        }
+        Ok(Box::new(ObjectStaged::new(self.clone(), path.clone())))
+    }
+
+    fn create_folder(
+        &self,
+        path: &RelativePath,
+        _metadata: &ItemMetadata,
+    ) -> Result<Published, EndpointError> {
+        match self.stat(path)? {
+            Some(_) => Err(EndpointError::AlreadyExists { path: self.inner.shown(path) }),
+            None => {
+                self.inner.make_marker(&self.inner.folder(path)?)?;
+                let item = folder_item(path.name().unwrap_or_default());
+                Ok(Published { item, not_kept: Vec::new() })
+            }
+        }
+    }
+
+    fn create_symlink(
+        &self,
+        path: &RelativePath,
+        _target: &[u8],
+        _expected: &Expected,
+        _metadata: &ItemMetadata,
+    ) -> Result<Published, EndpointError> {
+        let why = "a bucket holds no links".to_owned();
+        Err(EndpointError::Unexpected { path: self.inner.shown(path), why })
+    }
+
+    fn rename(
+        &self,
+        from: &RelativePath,
+        to: &RelativePath,
+        source: &Expected,
+        target: &Expected,
+    ) -> Result<TreeItem, EndpointError> {
+        if matches!(source, Expected::Item(item) if item.kind != EntryKind::File) {
+            let why = "a bucket renames files only, one by one".to_owned();
+            return Err(EndpointError::Unexpected { path: self.inner.shown(from), why });
+        }
+        let (old, new) = (self.inner.key(from)?, self.inner.key(to)?);
+        self.require(from, source)?;
+        self.require(to, target)?;
+        self.copy(&old, &new, matches!(target, Expected::Absent), to)?;
+        self.keep_folder(from.parent())?;
+        // The copy is there; the source goes only if it is still what was copied.
+        self.require(from, source)?;
+        self.service().delete(&old)?;
+        match self.stat(to)? {
+            Some(item) => Ok(item),
+            None => Err(EndpointError::NotFound { path: self.inner.shown(to) }),
+        }
+    }
+
+    fn remove(&self, path: &RelativePath, expected: &Fingerprint) -> Result<(), EndpointError> {
+        let changed = || EndpointError::Changed { path: self.inner.shown(path) };
+        if path.is_root() {
+            return Err(changed());
+        }
+        self.require(path, &Expected::Item(*expected))?;
+        self.keep_folder(path.parent())?;
+        if expected.kind != EntryKind::Folder {
+            return self.service().delete(&self.inner.key(path)?);
+        }
+        let folder = self.inner.folder(path)?;
+        if !self.inner.listed(&folder, true)?.0.is_empty() {
+            return Err(changed());
+        }
+        self.inner.marked.lock().unwrap_or_else(PoisonError::into_inner).remove(&folder);
+        self.service().delete(&folder)
+    }
+
+    fn set_metadata(
+        &self,
+        path: &RelativePath,
+        expected: &Fingerprint,
+        metadata: &ItemMetadata,
+    ) -> Result<Published, EndpointError> {
+        self.require(path, &Expected::Item(*expected))?;
+        let item =
+            self.stat(path)?.ok_or_else(|| EndpointError::NotFound { path: self.inner.shown(path) })?;
+        Ok(Published { item, not_kept: not_kept(metadata, true) })
+    }
+
+    fn sync(&self) -> Result<(), EndpointError> {
+        Ok(())
+    }
+
+    fn free_bytes(&self) -> Result<Option<u64>, EndpointError> {
+        Ok(None)
+    }
+
+    fn clear_unfinished(&self, folder: &RelativePath) -> Result<u64, EndpointError> {
+        let Some(uploads) = self.service().uploads.as_ref().filter(|_| folder.is_root()) else {
+            return Ok(0);
+        };
+        let now_ms = Timestamp::from_system(std::time::SystemTime::now()).to_milliseconds();
+        let mut cleared = 0;
+        for upload in uploads.list()? {
+            if upload.modified_ms.is_some_and(|begun_ms| now_ms.saturating_sub(begun_ms) > ABANDONED_MS) {
+                uploads.remove(&upload.key).transpose()?;
+                cleared += 1;
+            }
+        }
+        Ok(cleared)
+    }
+}
+
+impl ObjectTree {
+    /// Copies inside the service.
+    fn copy(&self, old: &str, new: &str, only_new: bool, to: &RelativePath) -> Result<(), EndpointError> {
+        let service = self.service();
+        let capability = service.operator.info().capability();
+        let options = opendal::options::CopyOptions {
+            if_not_exists: only_new
+                && capability.copy_with_if_not_exists
+                && self.inner.root.has_conditions()?,
+            ..Default::default()
+        };
+        let (operator, from, target) = (service.operator.clone(), old.to_owned(), new.to_owned());
+        let copied =
+            service.run("rename", old, async move { operator.copy_options(&from, &target, options).await });
+        match copied {
+            Ok(_) => Ok(()),
+            Err(EndpointError::AlreadyExists { .. }) => {
+                Err(EndpointError::Changed { path: self.inner.shown(to) })
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// What of the metadata no bucket keeps.
+pub(super) fn not_kept(metadata: &ItemMetadata, with_time: bool) -> Vec<String> {
+    let parts = [
+        (with_time && metadata.modified.is_some(), "the time of the last change"),
+        (metadata.mode.is_some(), "the permissions"),
+        (
+            metadata.extended_attributes.as_ref().is_some_and(|list| !list.is_empty()),
+            "the extended attributes",
+        ),
+    ];
+    parts
+        .iter()
+        .filter(|(lost, _)| *lost)
+        .map(|(_, what)| format!("{what}: a bucket does not keep them"))
+        .collect()
+}
+
+/// What is kept beside a file.
+pub(super) fn user_metadata(metadata: &ItemMetadata) -> HashMap<String, String> {
+    let time = metadata.modified.map(|time| format!("{}.{:09}", time.seconds, time.nanoseconds));
+    time.map(|time| ("mtime".to_owned(), time)).into_iter().collect()
+}

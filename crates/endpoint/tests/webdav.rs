@@ -1,0 +1,100 @@
+//! A WebDAV server as a place: Apache with mod_dav, honest and behind a proxy that lies.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+#[path = "conformance/store.rs"]
+mod conformance;
+#[path = "support/proxy.rs"]
+#[allow(dead_code, reason = "shared by several test programs")]
+mod proxy;
+#[path = "support/servers.rs"]
+#[allow(dead_code, reason = "shared by several test programs")]
+mod servers;
+
+use std::fs;
+use std::sync::Arc;
+use std::time::Duration;
+
+use conformance::Stores;
+use keepwell_endpoint::credentials::CredentialKind;
+use keepwell_endpoint::retry::{Patience, Stop};
+use keepwell_endpoint::webdav::WebDavStore;
+use keepwell_endpoint::{Address, Credentials, EndpointError, Store};
+use proxy::Proxy;
+
+/// Tries often, and waits for nothing.
+fn quick() -> Patience {
+    Patience {
+        attempts: 8,
+        first_wait: Duration::from_millis(1),
+        longest_wait: Duration::from_millis(5),
+        stop: Stop::default(),
+    }
+}
+
+fn address(port: u16, folder: &str) -> Address {
+    format!("webdav://127.0.0.1:{port}/dav/{folder}").parse().unwrap()
+}
+
+fn ada() -> Credentials {
+    Credentials::new(CredentialKind::Password, &[("user", "ada"), ("password", "lovelace")])
+}
+
+fn promises(server: &servers::Server, port: u16) {
+    conformance::keeps_its_promises(&Stores {
+        create: &|name| Ok(Arc::new(WebDavStore::create(&address(port, name), &ada(), &quick())?)),
+        open: &|name| Ok(Arc::new(WebDavStore::open(&address(port, name), &ada(), &quick())?)),
+        lose: &|name| fs::remove_dir_all(server.folder().join("data/dav").join(name)).unwrap(),
+    });
+}
+
+#[test]
+fn a_server_keeps_its_promises() {
+    let server = servers::web_dav();
+    promises(&server, server.port);
+}
+
+#[test]
+fn a_server_that_lies_keeps_its_promises() {
+    let server = servers::web_dav();
+    let liar = Proxy::every_third(server.port);
+    promises(&server, liar.port);
+    assert!(liar.calls() > 300);
+}
+
+#[test]
+fn a_folder_is_made_with_those_above_it_and_only_when_asked() {
+    let server = servers::web_dav();
+    let deep = address(server.port, "a b/100%25/ü");
+    let error = WebDavStore::open(&deep, &ada(), &quick()).err().unwrap();
+    assert!(matches!(error, EndpointError::NotFound { .. }), "{error}");
+    let store = WebDavStore::create(&deep, &ada(), &quick()).unwrap();
+    store.put("config", b"x").unwrap();
+    assert!(server.folder().join("data/dav/a b/100%/ü/config").exists());
+    assert_eq!(WebDavStore::open(&deep, &ada(), &quick()).unwrap().names().unwrap().len(), 2);
+}
+
+#[test]
+fn the_wrong_password_is_told_as_such() {
+    let server = servers::web_dav();
+    let wrong = Credentials::new(CredentialKind::Password, &[("user", "ada"), ("password", "hidden")]);
+    for credentials in [wrong, Credentials::none()] {
+        let error = WebDavStore::open(&address(server.port, ""), &credentials, &quick()).err().unwrap();
+        assert!(matches!(error, EndpointError::SignIn { .. }), "{error}");
+        assert!(!format!("{error:?}").contains("hidden"));
+    }
+}
+
+#[test]
+fn leftovers_of_a_killed_writer_are_listed_and_can_be_deleted() {
+    let server = servers::web_dav();
+    let store = WebDavStore::create(&address(server.port, "left"), &ada(), &quick()).unwrap();
+    store.put("packs/x", b"1").unwrap();
+    assert!(store.unfinished().unwrap().is_empty());
+    fs::write(server.folder().join("data/dav/left/tmp/0123"), "half").unwrap();
+    let leftovers = store.unfinished().unwrap();
+    assert_eq!(leftovers.len(), 1);
+    assert_eq!(store.list("").unwrap().len(), 1);
+    store.delete(&leftovers[0].key).unwrap();
+    assert!(store.unfinished().unwrap().is_empty());
+}
