@@ -17,6 +17,8 @@ pub mod policy;
 pub mod run;
 mod run_prepare;
 pub mod run_types;
+pub mod text;
+pub mod thinning;
 pub mod trees;
 
 pub use database::PairDatabase;
