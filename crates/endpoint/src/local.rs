@@ -1,11 +1,14 @@
 //! Places on this machine: a store of whole objects in a folder ([`store`]), and trees of files with all their
-//! metadata ([`Folder`], [`LocalFile`]).
+//! metadata ([`Folder`], [`LocalFile`]; [`LocalTree`] offers one to sync).
 //!
 //! Every system offers the same types and functions; what differs lies in one file a system. Deliberately not here:
 //! walking, excluding, copying (`backup`).
 
 mod item;
 pub mod store;
+mod tree;
+mod tree_probe;
+mod tree_staged;
 
 #[cfg(unix)]
 mod accounts_unix;
@@ -15,6 +18,12 @@ mod linux;
 mod macos;
 #[cfg(unix)]
 mod store_unix;
+#[cfg(target_os = "linux")]
+mod tree_linux;
+#[cfg(target_os = "macos")]
+mod tree_macos;
+#[cfg(unix)]
+mod tree_unix;
 #[cfg(unix)]
 mod unix;
 #[cfg(unix)]
@@ -29,6 +38,8 @@ mod accounts_windows;
 #[cfg(windows)]
 mod store_windows;
 #[cfg(windows)]
+mod tree_windows;
+#[cfg(windows)]
 mod windows;
 #[cfg(windows)]
 mod windows_file;
@@ -41,6 +52,7 @@ mod windows_stat;
 pub use accounts_unix::Accounts;
 pub use item::{MetadataOptions, MetadataPart, MetadataTrouble, NamedItem, Stat};
 pub use store::LocalStore;
+pub use tree::LocalTree;
 #[cfg(unix)]
 pub use unix::Folder;
 #[cfg(unix)]

@@ -216,6 +216,20 @@ pub trait Content: Send {
     /// # Errors
     /// It can not be asked.
     fn is_unchanged(&mut self) -> Result<bool, EndpointError>;
+
+    /// Its extended attributes, sorted by name, where they come cheaper with the open file than with
+    /// [`Tree::extended_attributes`]; nothing where they do not.
+    ///
+    /// # Errors
+    /// They can not be read.
+    fn extended_attributes(&mut self) -> Result<Option<Vec<ExtendedAttribute>>, EndpointError> {
+        Ok(None)
+    }
+
+    /// The file of the system where it lies on this machine: for a place here that can share its blocks.
+    fn local_file(&self) -> Option<&std::fs::File> {
+        None
+    }
 }
 
 /// A file being made, invisible until it is published. Dropped, it leaves nothing behind.
@@ -232,6 +246,15 @@ pub trait Staged: Send {
     /// # Errors
     /// The place refused.
     fn set_length(&mut self, length_bytes: u64) -> Result<(), EndpointError>;
+
+    /// Takes over the whole content of a file by sharing its blocks, where both lie on one file system that can. Answers
+    /// false, having done nothing, where not.
+    ///
+    /// # Errors
+    /// The place refused.
+    fn clone_content(&mut self, _from: &dyn Content) -> Result<bool, EndpointError> {
+        Ok(false)
+    }
 
     /// Proves the content and makes it visible at `path`, whole, at once, with its metadata. `proof` is the plain BLAKE3
     /// of what was meant to be written: what is stored was read back and has it, or the place itself checked a
@@ -331,11 +354,8 @@ pub trait Tree: Send + Sync {
     ///
     /// # Errors
     /// [`EndpointError::AlreadyExists`]; other trouble.
-    fn create_folder(
-        &self,
-        path: &RelativePath,
-        metadata: &ItemMetadata,
-    ) -> Result<Published, EndpointError>;
+    fn create_folder(&self, path: &RelativePath, metadata: &ItemMetadata)
+    -> Result<Published, EndpointError>;
 
     /// Makes a symbolic link, in place of what is expected there.
     ///

@@ -208,7 +208,7 @@ fn apply(
             let _ = system::set_mode(target, to_mode(metadata.mode & 0o777 | OWNER_MAY_WRITE));
             current.mode = None;
         }
-        apply_attributes(target, current.may_have_attributes, metadata, &mut note);
+        apply_attributes(target, current.may_have_attributes, &metadata.extended_attributes, &mut note);
         if !metadata.extended_attributes.is_empty() {
             // An ACL changes the permission bits.
             current.mode = None;
@@ -231,13 +231,13 @@ fn apply(
     troubles
 }
 
-fn apply_attributes(
+/// Leaves exactly the wanted attributes, and those that are the system's own.
+pub(super) fn apply_attributes(
     target: Target<'_>,
     may_have_attributes: bool,
-    metadata: &Metadata,
+    wanted: &[ExtendedAttribute],
     note: &mut impl FnMut(MetadataPart, Result<(), Errno>),
 ) {
-    let wanted = &metadata.extended_attributes;
     let present = if may_have_attributes { read_attributes(target) } else { Ok(Vec::new()) };
     let present = match present {
         Ok(present) => present,
@@ -272,7 +272,8 @@ fn set_owner(target: Target<'_>, user: Option<Uid>, group: Option<Gid>) -> Resul
     }
 }
 
-fn set_times(target: Target<'_>, modified: Timestamp) -> Result<(), Errno> {
+/// Sets the time of the last change and leaves that of the last access.
+pub(super) fn set_times(target: Target<'_>, modified: Timestamp) -> Result<(), Errno> {
     let times = Timestamps {
         last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT },
         last_modification: Timespec {
@@ -289,7 +290,7 @@ fn set_times(target: Target<'_>, modified: Timestamp) -> Result<(), Errno> {
 }
 
 /// All attributes, sorted by name. What vanishes meanwhile is passed over; a file system without attributes has none.
-fn read_attributes(target: Target<'_>) -> Result<Vec<ExtendedAttribute>, Errno> {
+pub(super) fn read_attributes(target: Target<'_>) -> Result<Vec<ExtendedAttribute>, Errno> {
     let names = match grow(1024, |buffer| system::list_attributes(target, buffer)) {
         Err(Errno::NOTSUP | Errno::NODATA) => return Ok(Vec::new()),
         result => result?,

@@ -384,7 +384,13 @@ impl Folder {
         apply_to(item, metadata, options)
     }
 
-    fn at(&self, name: &[u8]) -> Result<PathBuf, EndpointError> {
+    /// Its own path, for the system.
+    pub(super) fn own_path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The path of a name in it, which is checked, for the system.
+    pub(super) fn at(&self, name: &[u8]) -> Result<PathBuf, EndpointError> {
         check_name(name).map_err(|error| self.unexpected(name, error.why))?;
         if name.iter().any(|byte| matches!(byte, b'\\' | b':')) {
             return Err(self.unexpected(name, "Windows has no file names with a backslash or a colon"));

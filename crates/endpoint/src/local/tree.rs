@@ -1,0 +1,560 @@
+//! A folder of this machine as a [`Tree`].
+//!
+//! Invariants, beside those of the trait:
+//! 1. Every path is resolved from the handle of the root at the moment it is used; the names below the root are the only
+//!    thing that is trusted.
+//! 2. "Absent" is said only while the root itself is still there: a folder that was deleted or replaced under our feet
+//!    is an error.
+//! 3. An item is replaced by letting old and new change places, and looking at what came out, where the system can: an
+//!    edit that slipped in between comes back.
+//! 4. The name between the two steps of a rename that changes only the case is no unfinished file: after a crash the
+//!    item is there under it.
+//!
+//! Deliberately not here: unfinished files (`tree_staged`), trying what the place can do (`tree_probe`), what differs by
+//! system (`tree_unix`, `tree_windows`).
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use keepwell_model::{EntryKind, ExtendedAttribute, RelativePath, Timestamp};
+
+use super::item::{MetadataPart, MetadataTrouble, Stat};
+use super::tree_staged::{self, LocalStaged};
+use super::{Folder, LocalFile, tree_probe};
+use crate::error::EndpointError;
+use crate::tree::{
+    Capabilities, Content, Expected, Fingerprint, ItemMetadata, PlaceIdentity, Published, STAGED_PREFIX,
+    Staged, Tree, TreeItem, Version,
+};
+
+#[cfg(unix)]
+use super::tree_unix as system;
+#[cfg(windows)]
+use super::tree_windows as system;
+
+/// How the name begins that an item has in the middle of a rename that only changes the case.
+const RENAMING_PREFIX: &str = ".keepwell-renaming-";
+
+/// A folder of this machine. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct LocalTree {
+    pub(super) inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+pub(super) struct Inner {
+    pub(super) root: Folder,
+    path: PathBuf,
+    identity: PlaceIdentity,
+    mount: u64,
+    pub(super) capabilities: Capabilities,
+}
+
+impl LocalTree {
+    /// Opens the folder at the path, through symbolic links if the path has some, and tries what it can do. Where it can
+    /// not be written to, that is guessed from what is in it.
+    ///
+    /// # Errors
+    /// The folder is absent, is no folder, or can not be reached.
+    pub fn open(path: &Path) -> Result<Self, EndpointError> {
+        let root = Folder::open(path)?;
+        let path = std::path::absolute(path)
+            .map_err(|error| EndpointError::from_io("open", path.display().to_string(), error))?;
+        let stat = root.stat_self()?;
+        let identity = PlaceIdentity { volume: system::volume(&root)?, root: stat.inode };
+        let mount = system::mount_number(&root);
+        let capabilities = tree_probe::capabilities(&root, &identity, &stat);
+        Ok(Self { inner: Arc::new(Inner { root, path, identity, mount, capabilities }) })
+    }
+
+    /// The folder it stands for.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.inner.path
+    }
+}
+
+impl Inner {
+    /// The folder at a path. `NotFound` is only said while the root is there.
+    pub(super) fn folder(&self, path: &RelativePath, action: &'static str) -> Result<Folder, EndpointError> {
+        system::folder(&self.root, path, action).map_err(|error| self.surely(error))
+    }
+
+    /// The folder that holds the item at a path, and the item's name in it.
+    pub(super) fn place<'a>(
+        &self,
+        path: &'a RelativePath,
+        action: &'static str,
+    ) -> Result<(Folder, &'a [u8]), EndpointError> {
+        let (Some(parent), Some(name)) = (path.parent(), path.name()) else {
+            return Err(self.unexpected(path, "it is the folder itself that is kept"));
+        };
+        Ok((self.folder(&parent, action)?, name))
+    }
+
+    /// Turns "not found" into trouble with the root where the root is gone.
+    fn surely(&self, error: EndpointError) -> EndpointError {
+        match error {
+            EndpointError::NotFound { .. } if !system::is_alive(&self.root) => self.root_gone(),
+            error => error,
+        }
+    }
+
+    fn root_gone(&self) -> EndpointError {
+        EndpointError::Unexpected {
+            path: self.path.display().to_string(),
+            why: "the folder was removed, or another one took its place".to_owned(),
+        }
+    }
+
+    pub(super) fn unexpected(&self, path: &RelativePath, why: &str) -> EndpointError {
+        EndpointError::Unexpected { path: self.shown(path), why: why.to_owned() }
+    }
+
+    pub(super) fn changed(&self, path: &RelativePath) -> EndpointError {
+        EndpointError::Changed { path: self.shown(path) }
+    }
+
+    fn shown(&self, path: &RelativePath) -> String {
+        self.path.join(path.to_string()).display().to_string()
+    }
+
+    /// What is known of a name; nothing where it is surely absent.
+    pub(super) fn look(&self, folder: &Folder, name: &[u8]) -> Result<Option<Stat>, EndpointError> {
+        match folder.stat(name) {
+            Ok(stat) => Ok(Some(stat)),
+            Err(EndpointError::NotFound { .. }) if system::is_alive(folder) => Ok(None),
+            Err(EndpointError::NotFound { .. }) => Err(self.root_gone()),
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(super) fn item(&self, name: &[u8], stat: &Stat) -> TreeItem {
+        let can = &self.capabilities;
+        let fingerprint = Fingerprint {
+            kind: stat.kind,
+            size_bytes: match stat.kind {
+                EntryKind::File | EntryKind::Symlink => stat.size_bytes,
+                _ => 0,
+            },
+            modified: Some(stat.modified),
+            version: match can.strong_versions {
+                true => Version::changed_at(stat.changed),
+                false => Version::default(),
+            },
+            id: if can.stable_ids { stat.inode } else { 0 },
+        };
+        // The permission bits of a link mean nothing, and differ by system.
+        let mode = (can.modes && stat.kind != EntryKind::Symlink).then_some(stat.mode);
+        let link_count = u32::try_from(stat.link_count).unwrap_or(u32::MAX);
+        TreeItem { name: name.to_vec(), fingerprint, mode, link_count }
+    }
+
+    /// Looks whether the place is as expected, and hands back what is there.
+    pub(super) fn check(
+        &self,
+        folder: &Folder,
+        path: &RelativePath,
+        expected: &Expected,
+    ) -> Result<Option<Stat>, EndpointError> {
+        let name = path.name().unwrap_or_default();
+        let found = self.look(folder, name)?;
+        let is_expected = match (&found, expected) {
+            (None, Expected::Absent) => true,
+            (Some(stat), Expected::Item(before)) => {
+                self.item(name, stat).fingerprint.is_unchanged_since(before)
+            }
+            _ => false,
+        };
+        if is_expected { Ok(found) } else { Err(self.changed(path)) }
+    }
+
+    /// Puts an item that has a name of its own in `from` to its path, in place of what is expected there.
+    pub(super) fn put(
+        &self,
+        (from, name): (&Folder, &[u8]),
+        (to, path): (&Folder, &RelativePath),
+        expected: &Expected,
+    ) -> Result<(), EndpointError> {
+        let to_name = path.name().unwrap_or_default();
+        let Expected::Item(before) = expected else {
+            return match system::rename_to_free(from, name, to, to_name) {
+                Err(EndpointError::AlreadyExists { .. }) => Err(self.changed(path)),
+                result => result,
+            };
+        };
+        self.check(to, path, expected)?;
+        if before.kind == EntryKind::Folder {
+            // Only an empty folder can be replaced, and only by a folder; the system sees to both.
+            return system::rename_over(from, name, to, to_name);
+        }
+        if !system::exchange(from, name, to, to_name)? {
+            return system::rename_over(from, name, to, to_name);
+        }
+        let is_what_was_meant = from.stat(name).is_ok_and(|stat| {
+            let found = self.item(name, &stat).fingerprint;
+            // The exchange itself changed the time of the inode's last change.
+            Fingerprint { version: before.version, ..found }.is_unchanged_since(before)
+        });
+        if is_what_was_meant {
+            return from.remove_file(name);
+        }
+        system::exchange(from, name, to, to_name)?;
+        Err(self.changed(path))
+    }
+
+    /// Renames an item to a name that the file system takes for the one it has: `a` to `A`, or another Unicode form.
+    fn rename_to_same(
+        &self,
+        (from, name): (&Folder, &[u8]),
+        (to, path): (&Folder, &RelativePath),
+    ) -> Result<(), EndpointError> {
+        let between = tree_staged::random_name(RENAMING_PREFIX.as_bytes());
+        system::rename_to_free(from, name, from, &between)?;
+        let renamed = system::rename_to_free(from, &between, to, path.name().unwrap_or_default());
+        if renamed.is_err() {
+            system::rename_to_free(from, &between, from, name)?;
+        }
+        renamed
+    }
+
+    fn published(
+        &self,
+        folder: &Folder,
+        name: &[u8],
+        troubles: Vec<MetadataTrouble>,
+    ) -> Result<Published, EndpointError> {
+        let stat = folder.stat(name)?;
+        Ok(Published { item: self.item(name, &stat), not_kept: in_words(troubles) })
+    }
+
+    /// Whether an item still has the size and the time that it was given, as far as the place keeps times.
+    pub(super) fn is_as_made(&self, item: &TreeItem, size_bytes: u64, modified: Timestamp) -> bool {
+        let nanoseconds =
+            |time: Timestamp| i128::from(time.seconds) * 1_000_000_000 + i128::from(time.nanoseconds);
+        let found = item.fingerprint.modified.map_or(0, nanoseconds);
+        item.fingerprint.size_bytes == size_bytes
+            && found.abs_diff(nanoseconds(modified)) < u128::from(self.capabilities.time_grain_ns).max(1)
+    }
+
+    /// What the place can keep of it: what it never can is not trouble with each item.
+    pub(super) fn keepable(&self, metadata: &ItemMetadata) -> ItemMetadata {
+        let can = &self.capabilities;
+        ItemMetadata {
+            modified: metadata.modified.filter(|_| can.times),
+            mode: metadata.mode.filter(|_| can.modes),
+            extended_attributes: metadata
+                .extended_attributes
+                .as_ref()
+                .filter(|_| can.extended_attributes)
+                .cloned(),
+        }
+    }
+}
+
+/// What could not be kept, for people.
+pub(super) fn in_words(troubles: Vec<MetadataTrouble>) -> Vec<String> {
+    let words = |trouble: MetadataTrouble| match trouble.part {
+        MetadataPart::Owner => format!("the owner: {}", trouble.source),
+        MetadataPart::Mode => format!("the permissions: {}", trouble.source),
+        MetadataPart::Attribute(name) if name.is_empty() => {
+            format!("the extended attributes: {}", trouble.source)
+        }
+        MetadataPart::Attribute(name) => {
+            format!("the extended attribute {}: {}", String::from_utf8_lossy(&name), trouble.source)
+        }
+        MetadataPart::Flags => format!("the file flags: {}", trouble.source),
+        MetadataPart::Times => format!("the time of last change: {}", trouble.source),
+    };
+    troubles.into_iter().map(words).collect()
+}
+
+impl Tree for LocalTree {
+    fn describe(&self) -> String {
+        self.inner.path.display().to_string()
+    }
+
+    fn capabilities(&self) -> &Capabilities {
+        &self.inner.capabilities
+    }
+
+    fn identity(&self) -> Result<PlaceIdentity, EndpointError> {
+        // By the path, as a person would: what is mounted or moved there now must be what we hold.
+        let inner = &self.inner;
+        let now = Folder::open(&inner.path)?;
+        let (seen, held) = (now.stat_self()?, inner.root.stat_self()?);
+        let is_same = (seen.file_system, seen.inode) == (held.file_system, held.inode)
+            && system::mount_number(&now) == inner.mount;
+        if is_same { Ok(inner.identity.clone()) } else { Err(inner.root_gone()) }
+    }
+
+    fn list(&self, folder: &RelativePath) -> Result<Vec<TreeItem>, EndpointError> {
+        let open = self.inner.folder(folder, "list")?;
+        let items = system::items(&open)?;
+        if items.is_empty() && !system::is_alive(&open) {
+            // A handle outlives its folder, and lists it as empty.
+            return Err(self.inner.surely(EndpointError::NotFound { path: open.path() }));
+        }
+        let ours = |name: &[u8]| name.starts_with(STAGED_PREFIX);
+        Ok(items
+            .iter()
+            .filter(|(name, _)| !ours(name))
+            .map(|(name, stat)| self.inner.item(name, stat))
+            .collect())
+    }
+
+    fn stat(&self, path: &RelativePath) -> Result<Option<TreeItem>, EndpointError> {
+        if path.is_root() {
+            let stat = self.inner.root.stat_self()?;
+            return match stat.link_count {
+                0 => Err(self.inner.root_gone()),
+                _ => Ok(Some(self.inner.item(b"", &stat))),
+            };
+        }
+        let (folder, name) = match self.inner.place(path, "look at") {
+            Ok(place) => place,
+            // A folder on the way is absent, or is a file or a link by now: below it there is nothing of ours.
+            Err(EndpointError::NotFound { .. }) => return Ok(None),
+            Err(EndpointError::Unexpected { .. }) if system::is_alive(&self.inner.root) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        Ok(self.inner.look(&folder, name)?.map(|stat| self.inner.item(name, &stat)))
+    }
+
+    fn open(&self, path: &RelativePath) -> Result<Box<dyn Content>, EndpointError> {
+        let file = system::open_file(&self.inner.root, path).map_err(|error| self.inner.surely(error))?;
+        let stat = file.stat()?;
+        if stat.kind != EntryKind::File {
+            return Err(self.inner.unexpected(path, "it is not a regular file"));
+        }
+        let item = self.inner.item(path.name().unwrap_or_default(), &stat);
+        let has_holes = stat.allocated_bytes < stat.size_bytes;
+        Ok(Box::new(LocalContent { tree: Arc::clone(&self.inner), file, item, has_holes }))
+    }
+
+    fn read_link(&self, path: &RelativePath) -> Result<Vec<u8>, EndpointError> {
+        let (folder, name) = self.inner.place(path, "read")?;
+        folder.read_link(name)
+    }
+
+    fn extended_attributes(&self, path: &RelativePath) -> Result<Vec<ExtendedAttribute>, EndpointError> {
+        if !self.inner.capabilities.extended_attributes {
+            return Ok(Vec::new());
+        }
+        if path.is_root() {
+            return system::attributes(&self.inner.root, b"");
+        }
+        let (folder, name) = self.inner.place(path, "read the attributes of")?;
+        system::attributes(&folder, name)
+    }
+
+    fn stage(
+        &self,
+        path: &RelativePath,
+        size_bytes: u64,
+        from: Option<&RelativePath>,
+    ) -> Result<Box<dyn Staged>, EndpointError> {
+        Ok(Box::new(LocalStaged::new(&self.inner, path, size_bytes, from)?))
+    }
+
+    fn create_folder(
+        &self,
+        path: &RelativePath,
+        metadata: &ItemMetadata,
+    ) -> Result<Published, EndpointError> {
+        let (folder, name) = self.inner.place(path, "create")?;
+        let metadata = self.inner.keepable(metadata);
+        // Closed to others until its own permissions are set.
+        let mode = if metadata.mode.is_some() { 0o700 } else { 0o777 };
+        let made = folder.create_folder(name, mode)?;
+        let stat = made.stat_self()?;
+        let troubles = system::apply_to_name(&made, b"", &stat, &metadata)?;
+        let item = self.inner.item(name, &made.stat_self()?);
+        Ok(Published { item, not_kept: in_words(troubles) })
+    }
+
+    fn create_symlink(
+        &self,
+        path: &RelativePath,
+        target: &[u8],
+        expected: &Expected,
+        metadata: &ItemMetadata,
+    ) -> Result<Published, EndpointError> {
+        let (folder, name) = self.inner.place(path, "create")?;
+        match expected {
+            // A link is made whole under its name, and never over another item.
+            Expected::Absent => match folder.create_symlink(name, target) {
+                Err(EndpointError::AlreadyExists { .. }) => return Err(self.inner.changed(path)),
+                result => result?,
+            },
+            Expected::Item(_) => {
+                let staged = tree_staged::random_name(STAGED_PREFIX);
+                folder.create_symlink(&staged, target)?;
+                if let Err(error) = self.inner.put((&folder, &staged), (&folder, path), expected) {
+                    // It is ours, and of no use to anybody; what can not be removed now is cleared later.
+                    let _ = folder.remove_file(&staged);
+                    return Err(error);
+                }
+            }
+        }
+        let metadata = self.inner.keepable(metadata);
+        let troubles = system::apply_to_name(&folder, name, &folder.stat(name)?, &metadata)?;
+        self.inner.published(&folder, name, troubles)
+    }
+
+    fn rename(
+        &self,
+        from: &RelativePath,
+        to: &RelativePath,
+        source: &Expected,
+        target: &Expected,
+    ) -> Result<TreeItem, EndpointError> {
+        let (from_folder, name) = self.inner.place(from, "rename")?;
+        let (to_folder, to_name) = self.inner.place(to, "rename")?;
+        let Some(before) = self.inner.check(&from_folder, from, source)? else {
+            return Err(self.inner.changed(from));
+        };
+        let renamed = self.inner.put((&from_folder, name), (&to_folder, to), target);
+        match renamed {
+            // The name that is in the way may be the item's own, to a file system that knows no case.
+            Err(EndpointError::Changed { .. }) if matches!(target, Expected::Absent) && from != to => {
+                let is_itself = from_folder.path() == to_folder.path()
+                    && self.inner.look(&to_folder, to_name)?.is_some_and(|found| {
+                        (found.file_system, found.inode) == (before.file_system, before.inode)
+                    })
+                    && !has_name(&to_folder, to_name)?;
+                if !is_itself {
+                    return renamed.map(|()| self.inner.item(to_name, &before));
+                }
+                self.inner.rename_to_same((&from_folder, name), (&to_folder, to))?;
+            }
+            result => result?,
+        }
+        let after = to_folder.stat(to_name)?;
+        // An edit in the moment before the rename came along; who does not see it would think it was synced.
+        if (after.size_bytes, after.modified) != (before.size_bytes, before.modified)
+            && before.kind != EntryKind::Folder
+        {
+            return Err(self.inner.changed(to));
+        }
+        Ok(self.inner.item(to_name, &after))
+    }
+
+    fn remove(&self, path: &RelativePath, expected: &Fingerprint) -> Result<(), EndpointError> {
+        let (folder, name) = self.inner.place(path, "remove")?;
+        self.inner.check(&folder, path, &Expected::Item(*expected))?;
+        if expected.kind != EntryKind::Folder {
+            return folder.remove_file(name);
+        }
+        match folder.remove_folder(name) {
+            Err(error) if is_not_empty(&error) => {
+                // What is left may be only our own unfinished files.
+                self.clear_unfinished(path)?;
+                folder.remove_folder(name).map_err(|error| match is_not_empty(&error) {
+                    true => self.inner.changed(path),
+                    false => error,
+                })
+            }
+            result => result,
+        }
+    }
+
+    fn set_metadata(
+        &self,
+        path: &RelativePath,
+        expected: &Fingerprint,
+        metadata: &ItemMetadata,
+    ) -> Result<Published, EndpointError> {
+        let (folder, name) = self.inner.place(path, "set the attributes of")?;
+        let Some(stat) = self.inner.check(&folder, path, &Expected::Item(*expected))? else {
+            return Err(self.inner.changed(path));
+        };
+        let metadata = self.inner.keepable(metadata);
+        let troubles = system::apply_to_name(&folder, name, &stat, &metadata)?;
+        let published = self.inner.published(&folder, name, troubles)?;
+        let modified = metadata.modified.unwrap_or(stat.modified);
+        if stat.kind != EntryKind::Folder
+            && published.not_kept.is_empty()
+            && !self.inner.is_as_made(&published.item, expected.size_bytes, modified)
+        {
+            return Err(self.inner.changed(path));
+        }
+        Ok(published)
+    }
+
+    fn sync(&self) -> Result<(), EndpointError> {
+        self.inner.root.sync_file_system()
+    }
+
+    fn free_bytes(&self) -> Result<Option<u64>, EndpointError> {
+        self.inner.root.free_bytes().map(Some)
+    }
+
+    fn clear_unfinished(&self, folder: &RelativePath) -> Result<u64, EndpointError> {
+        tree_staged::clear_unfinished(&self.inner.folder(folder, "list")?)
+    }
+
+    fn local_root(&self) -> Option<PathBuf> {
+        Some(self.inner.path.clone())
+    }
+}
+
+/// Whether a folder lists exactly this name: a file system without case finds more names than it lists.
+fn has_name(folder: &Folder, name: &[u8]) -> Result<bool, EndpointError> {
+    Ok(folder.names()?.iter().any(|item| item.name == name))
+}
+
+fn is_not_empty(error: &EndpointError) -> bool {
+    matches!(error, EndpointError::Io { source, .. } if source.kind() == std::io::ErrorKind::DirectoryNotEmpty)
+        || matches!(error, EndpointError::AlreadyExists { .. })
+}
+
+/// A file opened for reading.
+struct LocalContent {
+    tree: Arc<Inner>,
+    file: LocalFile,
+    item: TreeItem,
+    has_holes: bool,
+}
+
+impl Content for LocalContent {
+    fn item(&self) -> &TreeItem {
+        &self.item
+    }
+
+    fn read_at(&mut self, bytes: &mut [u8], offset_bytes: u64) -> Result<usize, EndpointError> {
+        self.file.read_at(bytes, offset_bytes)
+    }
+
+    fn next_data(&mut self, from_bytes: u64) -> Result<Option<std::ops::Range<u64>>, EndpointError> {
+        let size_bytes = self.item.fingerprint.size_bytes;
+        if self.has_holes {
+            return self.file.next_data(from_bytes, size_bytes);
+        }
+        Ok((from_bytes < size_bytes).then_some(from_bytes..size_bytes))
+    }
+
+    fn is_unchanged(&mut self) -> Result<bool, EndpointError> {
+        let now = self.tree.item(&self.item.name, &self.file.stat()?);
+        Ok(now.fingerprint.is_unchanged_since(&self.item.fingerprint))
+    }
+
+    fn extended_attributes(&mut self) -> Result<Option<Vec<ExtendedAttribute>>, EndpointError> {
+        if !self.tree.capabilities.extended_attributes {
+            return Ok(Some(Vec::new()));
+        }
+        system::attributes_of(&self.file).map(Some)
+    }
+
+    fn local_file(&self) -> Option<&std::fs::File> {
+        system::raw_file(&self.file)
+    }
+}
+
+#[cfg(test)]
+#[path = "tree_tests.rs"]
+mod tests;
+
+#[cfg(all(test, unix))]
+#[path = "tree_unix_tests.rs"]
+mod unix_tests;

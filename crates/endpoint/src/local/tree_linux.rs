@@ -1,0 +1,133 @@
+//! What a tree of files needs of Linux alone: opening without ever leaving the root, shared blocks, and what names a
+//! volume.
+//!
+//! Invariants: a path given here is relative, made of checked names, and resolved without following any symbolic link;
+//! a volume's name is the same after the machine started again. Deliberately not here: policy (`tree`).
+
+use std::fs::File;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
+use std::sync::OnceLock;
+
+use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags, StatxFlags};
+use rustix::io::Errno;
+
+/// The system resolves at most 4,095 bytes at once; longer paths are walked in parts.
+const PART_BYTES: usize = 3_800;
+/// How often an answer of "somebody is renaming just now" is asked again before the walk goes name by name.
+const RETRIES: usize = 16;
+
+/// Opens what lies at a path below a folder, in one step where the kernel can (5.6 and later).
+pub(super) fn open_beneath(folder: BorrowedFd<'_>, path: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {
+    if path.len() <= PART_BYTES && resolves_beneath(folder) {
+        for _ in 0..RETRIES {
+            match resolve(folder, path, flags) {
+                Err(Errno::AGAIN) => {}
+                Err(Errno::PERM) if flags.contains(OFlags::NOATIME) => {
+                    // Only the owner may leave the access time alone.
+                    return open_beneath(folder, path, flags.difference(OFlags::NOATIME));
+                }
+                result => return result,
+            }
+        }
+    }
+    super::tree_unix::open_by_parts(
+        folder,
+        path,
+        flags,
+        PART_BYTES,
+        |at, part, flags| match resolves_beneath(folder) {
+            true => resolve(at, part, flags),
+            false => Err(Errno::NOSYS),
+        },
+    )
+}
+
+fn resolve(folder: BorrowedFd<'_>, path: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {
+    let within = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+    rustix::fs::openat2(folder, path, flags, Mode::empty(), within)
+}
+
+/// Whether the kernel has the call, and a sandbox lets us use it.
+fn resolves_beneath(folder: BorrowedFd<'_>) -> bool {
+    static ANSWER: OnceLock<bool> = OnceLock::new();
+    *ANSWER.get_or_init(|| {
+        !matches!(resolve(folder, b".", OFlags::PATH | OFlags::CLOEXEC), Err(Errno::NOSYS | Errno::PERM))
+    })
+}
+
+/// Lets the second file share the blocks of the first; false where the file system can not.
+pub(super) fn share_blocks(from: &File, to: &File) -> bool {
+    rustix::fs::ioctl_ficlone(to, from).is_ok()
+}
+
+/// Copies a range inside the system, as far as it goes; nothing where it can not at all.
+pub(super) fn copy_range(from: &File, to: &File, offset_bytes: u64, length: usize) -> Option<usize> {
+    let (mut here, mut there) = (offset_bytes, offset_bytes);
+    rustix::fs::copy_file_range(from, Some(&mut here), to, Some(&mut there), length).ok()
+}
+
+/// File systems whose own number is made of the UUID on the disk: ext2 to ext4, btrfs, ZFS; and tmpfs, which gives
+/// every mount a number of its own.
+const NUMBERED_BY_UUID: [u64; 4] = [0xef53, 0x9123_683e, 0x2fc1_2fc1, 0x0102_1994];
+/// File systems that make up inode numbers as they go: FAT, exFAT, FUSE, 9p.
+const MADE_UP_IDS: [u64; 4] = [0x4d44, 0x2011_bab0, 0x6573_5546, 0x0102_1997];
+/// Network file systems that copy on the server: NFS, SMB.
+const COPY_ON_SERVER: [u64; 3] = [0x6969, 0xff53_4d42, 0xfe53_4d42];
+
+fn magic(folder: BorrowedFd<'_>) -> Result<u64, Errno> {
+    // The type's width and sign differ by architecture; all magic numbers fit 32 bits.
+    #[allow(clippy::cast_sign_loss, clippy::unnecessary_cast, reason = "a magic number, not an amount")]
+    Ok(rustix::fs::fstatfs(folder)?.f_type as u64 & 0xffff_ffff)
+}
+
+/// Whether inode numbers stay the same over a rename and a new mount.
+pub(super) fn has_lasting_ids(folder: BorrowedFd<'_>) -> bool {
+    magic(folder).is_ok_and(|magic| !MADE_UP_IDS.contains(&magic))
+}
+
+/// Whether a copy inside the place costs no traffic, although blocks are not shared.
+pub(super) fn copies_on_server(folder: BorrowedFd<'_>) -> bool {
+    magic(folder).is_ok_and(|magic| COPY_ON_SERVER.contains(&magic))
+}
+
+/// Whether names keep their case here, where nothing could be tried: on Linux they nearly always do.
+pub(super) const CASE_SENSITIVE_UNLESS_SEEN: bool = true;
+
+/// What names the volume: the UUID in one of its forms, or where it is mounted from. Empty where nothing lasting is.
+pub(super) fn volume(folder: BorrowedFd<'_>) -> Result<String, Errno> {
+    let number = rustix::fs::fstatvfs(folder)?.f_fsid;
+    if number != 0 && NUMBERED_BY_UUID.contains(&magic(folder)?) {
+        return Ok(format!("volume-{number:016x}"));
+    }
+    let device = rustix::fs::fstat(folder)?.st_dev;
+    Ok(uuid_of_device(device).or_else(|| mount_source(device)).unwrap_or_default())
+}
+
+fn uuid_of_device(device: u64) -> Option<String> {
+    for entry in std::fs::read_dir("/dev/disk/by-uuid").ok()?.flatten() {
+        if std::fs::metadata(entry.path()).is_ok_and(|found| found.rdev() == device) {
+            return Some(format!("uuid-{}", entry.file_name().to_string_lossy()));
+        }
+    }
+    None
+}
+
+/// The kind and the source of the mount, for network and stacked file systems: `nfs4 server:/export`.
+fn mount_source(device: u64) -> Option<String> {
+    let wanted = format!("{}:{}", rustix::fs::major(device), rustix::fs::minor(device));
+    let mounts = std::fs::read_to_string("/proc/self/mountinfo").ok()?;
+    let line = mounts.lines().find(|line| line.split(' ').nth(2) == Some(&wanted))?;
+    let mut after = line.split_once(" - ")?.1.split(' ');
+    let (kind, source) = (after.next()?, after.next()?);
+    // A plain device name is no identity: the next stick gets the same one.
+    (!source.starts_with("/dev/")).then(|| format!("{kind} {source}"))
+}
+
+/// Tells one mount from the next at the same place, also where all else is equal; 0 where the kernel does not tell.
+pub(super) fn mount_number<Handle: AsFd>(handle: Handle) -> u64 {
+    rustix::fs::statx(handle, c"", AtFlags::EMPTY_PATH, StatxFlags::MNT_ID)
+        .ok()
+        .filter(|found| found.stx_mask & StatxFlags::MNT_ID.bits() != 0)
+        .map_or(0, |found| found.stx_mnt_id)
+}

@@ -1,0 +1,261 @@
+//! Unfinished files of a local tree: made beside their target, proven, published, and cleared after a crash.
+//!
+//! Invariants:
+//! 1. What is published was read back from the file and has the hash that was meant.
+//! 2. Dropped without being published, a staged file leaves nothing behind; after a crash it is recognised by its name
+//!    and by the lock that died with its process, and only then removed.
+//! 3. Nothing waits for the disk here: who publishes many files makes them durable in one step (`Tree::sync`) before it
+//!    writes down that they are there.
+//!
+//! Deliberately not here: replacing what is expected (`tree`).
+
+use std::cell::RefCell;
+use std::fs::File;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, SystemTime};
+
+use keepwell_model::{ContentHash, EntryKind, RelativePath, Timestamp};
+
+use super::tree::{Inner, in_words};
+use super::{Folder, LocalFile};
+use crate::error::EndpointError;
+use crate::tree::{Content, Expected, ItemMetadata, Published, STAGED_PREFIX, Staged, Version};
+
+#[cfg(unix)]
+use super::tree_unix as system;
+#[cfg(windows)]
+use super::tree_windows as system;
+
+/// So much is read back at once: it stays in the processor's own memory between reading and hashing.
+const READ_BACK_BYTES: usize = 128 * 1024;
+/// So much is copied inside the system at once.
+const COPY_BYTES: usize = 64 * 1024 * 1024;
+/// Where nothing tells whether an unfinished file is still held, it must be older than this.
+const ABANDONED_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
+
+thread_local! {
+    static READ_BACK: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_BACK_BYTES]);
+}
+
+/// A name nobody else chooses: random for the process, counted within it. Process numbers come again, so they are not
+/// part of it.
+pub(super) fn random_name(prefix: &[u8]) -> Vec<u8> {
+    static SEED: OnceLock<u64> = OnceLock::new();
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let seed = *SEED.get_or_init(|| {
+        let mut bytes = [0; 8];
+        match getrandom::fill(&mut bytes) {
+            Ok(()) => u64::from_le_bytes(bytes),
+            // Without randomness the time has to do: a name that is taken is refused, never written over.
+            Err(_) => SystemTime::now()
+                .duration_since(SystemTime::UNIX_EPOCH)
+                .map_or(0, |since| since.as_nanos() as u64),
+        }
+    });
+    let mut name = prefix.to_vec();
+    name.extend_from_slice(format!("{seed:016x}-{:x}", COUNT.fetch_add(1, Ordering::Relaxed)).as_bytes());
+    name
+}
+
+/// See [`Staged`].
+pub(super) struct LocalStaged {
+    tree: Arc<Inner>,
+    folder: Folder,
+    name: Vec<u8>,
+    /// Nothing once it was closed for publishing.
+    file: Option<LocalFile>,
+    /// Whether the name still has to be removed.
+    is_there: bool,
+}
+
+impl LocalStaged {
+    pub(super) fn new(
+        tree: &Arc<Inner>,
+        path: &RelativePath,
+        size_bytes: u64,
+        from: Option<&RelativePath>,
+    ) -> Result<Self, EndpointError> {
+        let (folder, _) = tree.place(path, "write")?;
+        let name = random_name(STAGED_PREFIX);
+        let file = system::create_staged(&folder, &name)?;
+        let staged = Self { tree: Arc::clone(tree), folder, name, file: Some(file), is_there: true };
+        if let Some(from) = from {
+            staged.begin_as(&system::open_file(&tree.root, from)?, size_bytes)?;
+        }
+        Ok(staged)
+    }
+
+    fn file(&self) -> Result<&LocalFile, EndpointError> {
+        self.file.as_ref().ok_or_else(|| EndpointError::Unexpected {
+            path: self.folder.path(),
+            why: "the unfinished file was closed".to_owned(),
+        })
+    }
+
+    /// Begins as a copy of a file: with its blocks shared, or else copied, holes kept.
+    fn begin_as(&self, from: &LocalFile, size_bytes: u64) -> Result<(), EndpointError> {
+        let to = self.file()?;
+        let stat = from.stat()?;
+        if stat.kind != EntryKind::File {
+            return Err(EndpointError::Unexpected {
+                path: from.path(),
+                why: "it is not a regular file".to_owned(),
+            });
+        }
+        let is_shared = system::raw_file(from).is_some_and(|from| system::share_blocks(from, to));
+        if !is_shared {
+            to.set_length(stat.size_bytes)?;
+            let mut at = 0;
+            while let Some(range) = from.next_data(at, stat.size_bytes)? {
+                copy(from, to, range.clone())?;
+                at = range.end;
+            }
+        }
+        if stat.size_bytes != size_bytes { to.set_length(size_bytes) } else { Ok(()) }
+    }
+
+    /// The hash and the length of what is in the file.
+    fn read_back(&self) -> Result<(ContentHash, u64), EndpointError> {
+        let file = self.file()?;
+        READ_BACK.with_borrow_mut(|buffer| {
+            let mut hasher = blake3::Hasher::new();
+            let mut offset_bytes = 0;
+            loop {
+                let length = file.read_at(buffer, offset_bytes)?;
+                hasher.update(&buffer[..length]);
+                offset_bytes += length as u64;
+                if length < buffer.len() {
+                    return Ok((ContentHash(*hasher.finalize().as_bytes()), offset_bytes));
+                }
+            }
+        })
+    }
+
+    fn remove(&mut self) {
+        if self.is_there {
+            self.is_there = false;
+            self.file = None;
+            // What can not be removed now is found and removed by `clear_unfinished`.
+            let _ = self.folder.remove_file(&self.name);
+        }
+    }
+}
+
+fn copy(from: &LocalFile, to: &LocalFile, range: std::ops::Range<u64>) -> Result<(), EndpointError> {
+    let mut at = range.start;
+    while at < range.end {
+        let length = usize::try_from(range.end - at).unwrap_or(COPY_BYTES).min(COPY_BYTES);
+        let copied = match system::copy_range(from, to, at, length) {
+            Some(copied) if copied > 0 => copied,
+            _ => READ_BACK.with_borrow_mut(|buffer| {
+                let length = length.min(buffer.len());
+                let read = from.read_at(&mut buffer[..length], at)?;
+                to.write_at(&buffer[..read], at).map(|()| read)
+            })?,
+        };
+        if copied == 0 {
+            // It was cut meanwhile; who asked for the copy compares hashes anyway.
+            return Ok(());
+        }
+        at += copied as u64;
+    }
+    Ok(())
+}
+
+impl Staged for LocalStaged {
+    fn write_at(&mut self, bytes: &[u8], offset_bytes: u64) -> Result<(), EndpointError> {
+        self.file()?.write_at(bytes, offset_bytes)
+    }
+
+    fn set_length(&mut self, length_bytes: u64) -> Result<(), EndpointError> {
+        self.file()?.set_length(length_bytes)
+    }
+
+    fn clone_content(&mut self, from: &dyn Content) -> Result<bool, EndpointError> {
+        if !self.tree.capabilities.stages_from_existing {
+            return Ok(false);
+        }
+        let share = |from: &File| Ok(system::share_blocks(from, self.file()?));
+        from.local_file().map_or(Ok(false), share)
+    }
+
+    fn publish(
+        mut self: Box<Self>,
+        path: &RelativePath,
+        expected: &Expected,
+        metadata: &ItemMetadata,
+        proof: &ContentHash,
+    ) -> Result<Published, EndpointError> {
+        let (hash, length_bytes) = self.read_back()?;
+        if hash != *proof {
+            return Err(self.tree.unexpected(path, "what was stored is not what was sent"));
+        }
+        let file = self.file()?;
+        let metadata = self.tree.keepable(metadata);
+        let troubles = system::apply_to_staged(file, &metadata);
+        system::make_content_durable(file)?;
+        let modified = match metadata.modified.filter(|_| troubles.is_empty()) {
+            Some(modified) => modified,
+            None => file.stat()?.modified,
+        };
+        // Anew, from the root: the file comes to where the path leads now.
+        let (folder, name) = self.tree.place(path, "write")?;
+        self.file = self.file.take().and_then(system::keep_for_rename);
+        self.tree.put((&self.folder, &self.name), (&folder, path), expected)?;
+        self.is_there = false;
+        let stat = match &self.file {
+            Some(file) => file.stat()?,
+            None => folder.stat(name)?,
+        };
+        let mut item = self.tree.item(name, &stat);
+        if !self.tree.is_as_made(&item, length_bytes, modified) {
+            // Somebody was at it already: what is told is what was published, so that the edit is seen as one.
+            item.fingerprint.size_bytes = length_bytes;
+            item.fingerprint.modified = Some(modified);
+            item.fingerprint.version = Version::default();
+        }
+        Ok(Published { item, not_kept: in_words(troubles) })
+    }
+}
+
+impl Drop for LocalStaged {
+    fn drop(&mut self) {
+        self.remove();
+    }
+}
+
+/// Removes what a run that ended by force left behind in a folder.
+pub(super) fn clear_unfinished(folder: &Folder) -> Result<u64, EndpointError> {
+    let mut removed = 0;
+    for item in folder.names()? {
+        if !item.name.starts_with(STAGED_PREFIX) {
+            continue;
+        }
+        let Ok(stat) = folder.stat(&item.name) else { continue };
+        if !system::is_abandoned(folder, &item.name).unwrap_or_else(|| is_old(stat.changed)) {
+            continue;
+        }
+        let cleared = match stat.kind {
+            EntryKind::Folder => clear_probes(folder, &item.name),
+            _ => folder.remove_file(&item.name),
+        };
+        removed += u64::from(cleared.is_ok());
+    }
+    Ok(removed)
+}
+
+/// A folder in which was tried what the place can do: it holds nothing but empty files and links.
+pub(super) fn clear_probes(folder: &Folder, name: &[u8]) -> Result<(), EndpointError> {
+    let probes = folder.open_child(name)?;
+    for item in probes.names()? {
+        probes.remove_file(&item.name)?;
+    }
+    drop(probes);
+    folder.remove_folder(name)
+}
+
+fn is_old(changed: Timestamp) -> bool {
+    let now = Timestamp::from_system(SystemTime::now());
+    now.seconds.saturating_sub(changed.seconds) > ABANDONED_AFTER.as_secs().cast_signed()
+}

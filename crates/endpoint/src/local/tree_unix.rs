@@ -1,0 +1,386 @@
+//! What a tree of files needs of a Unix system: folders and files at a path below the root, moves between folders,
+//! marks on unfinished files, metadata without owners.
+//!
+//! Invariants:
+//! 1. Every path is resolved anew from the root's handle, without following a symbolic link: there is no remembered
+//!    folder that could have been moved elsewhere meanwhile.
+//! 2. An unfinished file is locked as long as a run holds it, whichever process that is; the lock dies with the process.
+//! 3. Nothing is set through a symbolic link.
+//!
+//! Deliberately not here: when to do what (`tree`), what one system does alone (`tree_linux`, `tree_macos`).
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+
+use keepwell_model::{EntryKind, ExtendedAttribute, RelativePath};
+use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, RenameFlags};
+use rustix::io::Errno;
+
+use super::item::{MetadataPart, MetadataTrouble, Stat};
+use super::unix::{Folder, borrow, to_mode};
+use super::unix_file::LocalFile;
+use super::unix_handles::{Node, OPEN_FOLDER};
+use super::unix_metadata::{Target, apply_attributes, read_attributes, set_times};
+use crate::error::EndpointError;
+use crate::tree::{ItemMetadata, NameRules};
+
+#[cfg(target_os = "linux")]
+use super::linux as system;
+#[cfg(target_os = "macos")]
+use super::macos as system;
+#[cfg(target_os = "linux")]
+use super::tree_linux as alone;
+#[cfg(target_os = "macos")]
+use super::tree_macos as alone;
+
+pub(super) use alone::CASE_SENSITIVE_UNLESS_SEEN;
+
+/// The longest path below a root: paths are walked from handles, so only the other side sets a limit.
+pub(super) const PATH_LIMIT_BYTES: u32 = 65_535;
+
+/// The names a system takes, where nothing could be tried.
+pub(super) const NAMES_UNLESS_SEEN: NameRules = NameRules::Bytes;
+
+/// Until who may read an unfinished file is known, only its owner may.
+const STAGED_MODE: u32 = 0o600;
+
+/// The folder at a path below the root.
+pub(super) fn folder(
+    root: &Folder,
+    path: &RelativePath,
+    action: &'static str,
+) -> Result<Folder, EndpointError> {
+    if path.is_root() {
+        return Ok(root.clone());
+    }
+    let handle = root.handle(action)?;
+    let opened = alone::open_beneath(borrow(&handle), path.as_bytes(), OPEN_FOLDER)
+        .map_err(|errno| root.failed(action, path.as_bytes(), errno.into()))?;
+    let tree = Arc::clone(&root.node().tree);
+    // Without a parent: it is never closed and opened again, only dropped.
+    let node = Node::new(tree, None, path.as_bytes(), path.components().count(), Some(Arc::new(opened)));
+    Ok(Folder::of(Arc::new(node)))
+}
+
+/// Opens a file at a path below the root for reading. The kind is for the caller to check.
+pub(super) fn open_file(root: &Folder, path: &RelativePath) -> Result<LocalFile, EndpointError> {
+    let handle = root.handle("read")?;
+    let opened = alone::open_beneath(borrow(&handle), path.as_bytes(), OPEN_FILE)
+        .map_err(|errno| root.failed("read", path.as_bytes(), errno.into()))?;
+    Ok(LocalFile::new(root.clone(), path.as_bytes(), opened, None))
+}
+
+#[cfg(target_os = "linux")]
+const OPEN_FILE: OFlags = OFlags::RDONLY
+    .union(OFlags::NOFOLLOW)
+    .union(OFlags::CLOEXEC)
+    .union(OFlags::NONBLOCK)
+    .union(OFlags::NOATIME);
+#[cfg(not(target_os = "linux"))]
+const OPEN_FILE: OFlags =
+    OFlags::RDONLY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC).union(OFlags::NONBLOCK);
+
+/// Walks a path in parts of at most so many bytes with the given way of opening, or name by name where it is not known.
+pub(super) fn open_by_parts(
+    folder: BorrowedFd<'_>,
+    path: &[u8],
+    flags: OFlags,
+    part_bytes: usize,
+    open: impl Fn(BorrowedFd<'_>, &[u8], OFlags) -> Result<OwnedFd, Errno>,
+) -> Result<OwnedFd, Errno> {
+    let mut current: Option<OwnedFd> = None;
+    let mut rest = path;
+    loop {
+        let at = current.as_ref().map_or(folder, AsFd::as_fd);
+        if rest.len() <= part_bytes {
+            match open(at, rest, flags) {
+                Err(Errno::NOSYS) => {}
+                result => return result,
+            }
+        }
+        let (part, after) = match rest.iter().position(|byte| *byte == b'/') {
+            Some(end) => (&rest[..end], &rest[end + 1..]),
+            None => return open_name(at, rest, flags),
+        };
+        current = Some(rustix::fs::openat(at, part, OPEN_FOLDER, Mode::empty())?);
+        rest = after;
+    }
+}
+
+fn open_name(folder: BorrowedFd<'_>, name: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {
+    #[cfg(target_os = "linux")]
+    if flags.contains(OFlags::NOATIME) {
+        match rustix::fs::openat(folder, name, flags, Mode::empty()) {
+            Err(Errno::PERM) => {
+                return rustix::fs::openat(folder, name, flags.difference(OFlags::NOATIME), Mode::empty());
+            }
+            result => return result,
+        }
+    }
+    rustix::fs::openat(folder, name, flags, Mode::empty())
+}
+
+/// Whether the folder still has a name: a handle outlives it.
+pub(super) fn is_alive(folder: &Folder) -> bool {
+    folder.stat_self().is_ok_and(|stat| stat.link_count > 0)
+}
+
+/// All names in a folder with what is known of each. What vanishes meanwhile is not in it.
+pub(super) fn items(folder: &Folder) -> Result<Vec<(Vec<u8>, Stat)>, EndpointError> {
+    let names = folder.names()?;
+    let handle = folder.handle("list")?;
+    let mut items = Vec::with_capacity(names.len());
+    for item in names {
+        match system::stat(&handle, &item.name) {
+            Ok(stat) => items.push((item.name, stat)),
+            Err(Errno::NOENT) => {}
+            Err(errno) => return Err(folder.failed("look at", &item.name, errno.into())),
+        }
+    }
+    Ok(items)
+}
+
+/// Makes a new file that only we may read, and marks it as held.
+pub(super) fn create_staged(folder: &Folder, name: &[u8]) -> Result<LocalFile, EndpointError> {
+    let handle = folder.at("write", name)?;
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let file = rustix::fs::openat(&handle, name, flags, to_mode(STAGED_MODE))
+        .map_err(|errno| folder.failed("write", name, errno.into()))?;
+    // Where a file system has no locks, the age of an unfinished file tells (see `is_abandoned`).
+    let _ = rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive);
+    Ok(LocalFile::new(folder.clone(), name, file, None))
+}
+
+/// Whether no run holds this unfinished file or folder any more. Nothing where the file system can not tell.
+pub(super) fn is_abandoned(folder: &Folder, name: &[u8]) -> Option<bool> {
+    let handle = folder.at("look at", name).ok()?;
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    let file = match rustix::fs::openat(&handle, name, flags, Mode::empty()) {
+        Ok(file) => file,
+        // A link is made in one step, and never held.
+        Err(Errno::LOOP) => return Some(true),
+        Err(_) => return None,
+    };
+    match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Some(true),
+        Err(Errno::WOULDBLOCK) => Some(false),
+        Err(_) => None,
+    }
+}
+
+/// Marks a folder that is ours for a moment; the mark ends with the handle that is given back.
+pub(super) fn hold(folder: &Folder) -> Option<Arc<OwnedFd>> {
+    let handle = folder.handle("look at").ok()?;
+    rustix::fs::flock(&handle, FlockOperation::NonBlockingLockExclusive).ok().map(|()| handle)
+}
+
+/// An unfinished file stays open, and so held, while it gets its name.
+pub(super) fn keep_for_rename(file: LocalFile) -> Option<LocalFile> {
+    Some(file)
+}
+
+/// Nothing to do before a file gets its name: one call makes a whole file system durable later.
+pub(super) fn make_content_durable(_file: &LocalFile) -> Result<(), EndpointError> {
+    Ok(())
+}
+
+/// Moves an item to a name that is free.
+pub(super) fn rename_to_free(
+    from: &Folder,
+    name: &[u8],
+    to: &Folder,
+    to_name: &[u8],
+) -> Result<(), EndpointError> {
+    let (from_handle, to_handle) = (from.at("rename", name)?, to.at("rename", to_name)?);
+    let renamed = rustix::fs::renameat_with(&from_handle, name, &to_handle, to_name, RenameFlags::NOREPLACE);
+    match renamed {
+        // The file system does not know the flag.
+        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {
+            rename_by_link(&from_handle, name, &to_handle, to_name)
+        }
+        result => result,
+    }
+    .map_err(|errno| to.failed("rename", to_name, errno.into()))
+}
+
+/// A link can not replace anything; where there are none (FAT, some network drives) or for a folder: look, then rename,
+/// with a moment between the two.
+fn rename_by_link(from: &OwnedFd, name: &[u8], to: &OwnedFd, to_name: &[u8]) -> Result<(), Errno> {
+    match rustix::fs::linkat(from, name, to, to_name, AtFlags::empty()) {
+        Ok(()) => rustix::fs::unlinkat(from, name, AtFlags::empty()),
+        Err(Errno::PERM | Errno::NOTSUP | Errno::NOSYS | Errno::MLINK) => match system::stat(to, to_name) {
+            Ok(_) => Err(Errno::EXIST),
+            Err(Errno::NOENT) => rustix::fs::renameat(from, name, to, to_name),
+            Err(errno) => Err(errno),
+        },
+        Err(errno) => Err(errno),
+    }
+}
+
+/// Moves an item to a name, in place of what is there.
+pub(super) fn rename_over(
+    from: &Folder,
+    name: &[u8],
+    to: &Folder,
+    to_name: &[u8],
+) -> Result<(), EndpointError> {
+    let (from_handle, to_handle) = (from.at("rename", name)?, to.at("rename", to_name)?);
+    rustix::fs::renameat(&from_handle, name, &to_handle, to_name)
+        .map_err(|errno| to.failed("rename", to_name, errno.into()))
+}
+
+/// Lets two items change places at once; false where the file system can not.
+pub(super) fn exchange(
+    from: &Folder,
+    name: &[u8],
+    to: &Folder,
+    to_name: &[u8],
+) -> Result<bool, EndpointError> {
+    let (from_handle, to_handle) = (from.at("rename", name)?, to.at("rename", to_name)?);
+    let flag = RenameFlags::EXCHANGE;
+    match rustix::fs::renameat_with(&from_handle, name, &to_handle, to_name, flag) {
+        Ok(()) => Ok(true),
+        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => Ok(false),
+        Err(errno) => Err(to.failed("rename", to_name, errno.into())),
+    }
+}
+
+/// Lets the second file share the blocks of the first; false where the file system can not.
+pub(super) fn share_blocks(from: &std::fs::File, to: &LocalFile) -> bool {
+    alone::share_blocks(from, to.file())
+}
+
+/// The file of the system, for those who share its blocks.
+pub(super) fn raw_file(file: &LocalFile) -> Option<&std::fs::File> {
+    Some(file.file())
+}
+
+/// Copies a range inside the system, as far as it goes; nothing where it can not at all.
+pub(super) fn copy_range(
+    from: &LocalFile,
+    to: &LocalFile,
+    offset_bytes: u64,
+    length: usize,
+) -> Option<usize> {
+    alone::copy_range(from.file(), to.file(), offset_bytes, length)
+}
+
+/// The attributes of an item that are a person's, sorted by name.
+pub(super) fn attributes(folder: &Folder, name: &[u8]) -> Result<Vec<ExtendedAttribute>, EndpointError> {
+    let mut attributes = if name.is_empty() {
+        folder.extended_attributes_self()?
+    } else {
+        folder.extended_attributes(name)?
+    };
+    attributes.retain(|attribute| !system::attribute_belongs_to_system(&attribute.name));
+    Ok(attributes)
+}
+
+/// As [`attributes`], of an open file.
+pub(super) fn attributes_of(file: &LocalFile) -> Result<Vec<ExtendedAttribute>, EndpointError> {
+    let mut attributes = read_attributes(Target::Open(file.file().as_fd()))
+        .map_err(|errno| file.failed("read the attributes of", errno.into()))?;
+    attributes.retain(|attribute| !system::attribute_belongs_to_system(&attribute.name));
+    Ok(attributes)
+}
+
+/// Sets what surrounds a file that was just staged. Hands back what could not be set.
+pub(super) fn apply_to_staged(file: &LocalFile, metadata: &ItemMetadata) -> Vec<MetadataTrouble> {
+    apply(Target::Open(file.file().as_fd()), EntryKind::File, Some(STAGED_MODE), metadata)
+}
+
+/// Sets what surrounds an item. Hands back what could not be set.
+pub(super) fn apply_to_name(
+    folder: &Folder,
+    name: &[u8],
+    stat: &Stat,
+    metadata: &ItemMetadata,
+) -> Result<Vec<MetadataTrouble>, EndpointError> {
+    let (handle, mode) = (folder.handle("set the attributes of")?, Some(stat.mode));
+    Ok(match name {
+        b"" => apply(Target::Open(borrow(&handle)), stat.kind, mode, metadata),
+        name => apply(Target::Named(borrow(&handle), name), stat.kind, mode, metadata),
+    })
+}
+
+/// Attributes before the mode, which could forbid them; times last.
+fn apply(
+    target: Target<'_>,
+    kind: EntryKind,
+    mut current_mode: Option<u32>,
+    metadata: &ItemMetadata,
+) -> Vec<MetadataTrouble> {
+    let mut troubles = Vec::new();
+    let mut note = |part, result: Result<(), Errno>| {
+        if let Err(errno) = result {
+            troubles.push(MetadataTrouble { part, source: errno.into() });
+        }
+    };
+    let mut wanted_mode = metadata.mode;
+    if let Some(wanted) = &metadata.extended_attributes {
+        let has_some = !matches!(system::list_attributes(target, &mut [0; 16]), Ok(0) | Err(Errno::NOTSUP));
+        if has_some || !wanted.is_empty() {
+            let is_read_only = current_mode.is_some_and(|mode| mode & 0o200 == 0);
+            if is_read_only && kind != EntryKind::Symlink {
+                // The system wants the right to write even from the owner; the mode comes back below.
+                let writable = current_mode.unwrap_or_default() & 0o777 | 0o200;
+                wanted_mode = wanted_mode.or(current_mode);
+                let _ = system::set_mode(target, to_mode(writable));
+            }
+            apply_attributes(target, has_some, wanted, &mut note);
+            // An ACL changes the permission bits.
+            current_mode = None;
+        }
+    }
+    if let Some(mode) = wanted_mode
+        && kind != EntryKind::Symlink
+    {
+        // Whoever runs this becomes the owner: a file must not begin to run as somebody else by being copied.
+        let is_ours = kind == EntryKind::Folder || metadata.mode.is_none();
+        let kept = if is_ours { mode & 0o7777 } else { mode & 0o1777 };
+        if current_mode != Some(mode & 0o7777) {
+            if current_mode != Some(kept) {
+                note(MetadataPart::Mode, system::set_mode(target, to_mode(kept)));
+            }
+            if kept != mode & 0o7777 {
+                note(MetadataPart::Mode, Err(Errno::PERM));
+            }
+        }
+    }
+    if let Some(modified) = metadata.modified {
+        note(MetadataPart::Times, set_times(target, modified));
+    }
+    troubles
+}
+
+/// See [`alone::has_lasting_ids`].
+pub(super) fn has_lasting_ids(folder: &Folder) -> bool {
+    folder.handle("look at").is_ok_and(|handle| alone::has_lasting_ids(borrow(&handle)))
+}
+
+/// See [`alone::copies_on_server`].
+pub(super) fn copies_on_server(folder: &Folder) -> bool {
+    folder.handle("look at").is_ok_and(|handle| alone::copies_on_server(borrow(&handle)))
+}
+
+/// How long a name may be.
+pub(super) fn name_limit_bytes(folder: &Folder) -> u32 {
+    folder
+        .handle("look at")
+        .ok()
+        .and_then(|handle| rustix::fs::fstatvfs(&handle).ok())
+        .and_then(|found| u32::try_from(found.f_namemax).ok())
+        .filter(|limit| *limit > 0)
+        .unwrap_or(255)
+}
+
+/// What names the volume the folder lies on, lastingly. Empty where nothing does.
+pub(super) fn volume(folder: &Folder) -> Result<String, EndpointError> {
+    let handle = folder.handle("look at")?;
+    alone::volume(borrow(&handle)).map_err(|errno| folder.failed("look at", b"", errno.into()))
+}
+
+/// What tells one mount from another at the same place.
+pub(super) fn mount_number(folder: &Folder) -> u64 {
+    folder.handle("look at").map_or(0, |handle| alone::mount_number(borrow(&handle)))
+}

@@ -1,0 +1,175 @@
+//! What only a Unix system has: links that lead out, holes, permissions, attributes, special files.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+
+use super::tests::{hash, is_changed, names, path, publish, seen, tree};
+use super::*;
+
+#[test]
+fn no_path_leads_out_through_a_link() {
+    let (folder, tree) = tree();
+    let outside = tempfile::tempdir().unwrap();
+    fs::write(outside.path().join("file"), "theirs").unwrap();
+    fs::create_dir(outside.path().join("below")).unwrap();
+    symlink(outside.path(), folder.path().join("link")).unwrap();
+    fs::write(folder.path().join("mine"), "mine").unwrap();
+    let theirs = LocalTree::open(outside.path()).unwrap().stat(&path("file")).unwrap().unwrap().fingerprint;
+    let (theirs, mine) = (Expected::Item(theirs), Expected::Item(seen(&tree, "mine")));
+    let plain = ItemMetadata::default();
+    assert!(tree.list(&path("link")).is_err());
+    assert!(tree.list(&path("link/below")).is_err());
+    assert_eq!(tree.stat(&path("link/file")).unwrap(), None);
+    assert!(tree.open(&path("link")).is_err());
+    assert!(tree.open(&path("link/file")).is_err());
+    assert!(publish(&tree, "link/new", b"x", &Expected::Absent).is_err());
+    assert!(tree.create_folder(&path("link/new"), &plain).is_err());
+    assert!(tree.create_symlink(&path("link/new"), b"x", &Expected::Absent, &plain).is_err());
+    assert!(tree.rename(&path("mine"), &path("link/mine"), &mine, &Expected::Absent).is_err());
+    assert!(tree.rename(&path("link/file"), &path("stolen"), &theirs, &Expected::Absent).is_err());
+    assert!(tree.clear_unfinished(&path("link")).is_err());
+    let Expected::Item(theirs) = theirs else { unreachable!() };
+    assert!(tree.remove(&path("link/file"), &theirs).is_err());
+    assert_eq!(names(outside.path()), ["below", "file"]);
+}
+
+#[test]
+fn a_link_that_appears_between_staging_and_publishing_leads_nowhere() {
+    let (folder, tree) = tree();
+    let outside = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("a")).unwrap();
+    let mut staged = tree.stage(&path("a/file"), 1, None).unwrap();
+    staged.write_at(b"x", 0).unwrap();
+    fs::rename(folder.path().join("a"), folder.path().join("b")).unwrap();
+    symlink(outside.path(), folder.path().join("a")).unwrap();
+    let plain = ItemMetadata::default();
+    assert!(staged.publish(&path("a/file"), &Expected::Absent, &plain, &hash(b"x")).is_err());
+    assert!(names(outside.path()).is_empty());
+    assert!(names(&folder.path().join("b")).is_empty());
+}
+
+#[test]
+fn links_pipes_and_sockets_are_listed_as_what_they_are() {
+    let (folder, tree) = tree();
+    symlink("some where", folder.path().join("link")).unwrap();
+    Folder::open(folder.path()).unwrap().create_pipe(b"pipe", 0o600).unwrap();
+    let _socket = std::os::unix::net::UnixListener::bind(folder.path().join("socket")).unwrap();
+    let mut items = tree.list(&RelativePath::root()).unwrap();
+    items.sort_by(|one, two| one.name.cmp(&two.name));
+    let kinds: Vec<_> = items.iter().map(|item| item.fingerprint.kind).collect();
+    assert_eq!(kinds, [EntryKind::Symlink, EntryKind::Pipe, EntryKind::Socket]);
+    assert_eq!(items[0].fingerprint.size_bytes, 10);
+    assert!(tree.open(&path("pipe")).is_err());
+    assert_eq!(tree.read_link(&path("link")).unwrap(), b"some where");
+}
+
+#[test]
+fn links_are_made_and_replaced_as_bytes() {
+    let (folder, tree) = tree();
+    let when = ItemMetadata { modified: Some(Timestamp::new(5, 0)), ..ItemMetadata::default() };
+    let target = b"not \xff text";
+    let made = tree.create_symlink(&path("link"), target, &Expected::Absent, &when).unwrap();
+    assert_eq!(tree.read_link(&path("link")).unwrap(), target);
+    assert_eq!(made.item.fingerprint.modified, when.modified);
+    assert!(is_changed(tree.create_symlink(&path("link"), b"x", &Expected::Absent, &when)));
+    let seen = Expected::Item(made.item.fingerprint);
+    tree.create_symlink(&path("link"), b"new", &seen, &when).unwrap();
+    assert!(is_changed(tree.create_symlink(&path("link"), b"late", &seen, &when)));
+    assert_eq!(tree.read_link(&path("link")).unwrap(), b"new");
+    assert_eq!(names(folder.path()), ["link"]);
+}
+
+#[test]
+fn an_edit_in_the_last_moment_comes_back() {
+    let (folder, tree) = tree();
+    fs::write(folder.path().join("file"), "mine").unwrap();
+    fs::write(folder.path().join("new"), "new").unwrap();
+    let root = &tree.inner.root;
+    // As if the edit came after the look: the expectation is what is there, but for the time of the content.
+    let before = seen(&tree, "file");
+    let expected = Fingerprint { modified: Some(Timestamp::new(1, 0)), ..before };
+    assert!(is_changed(tree.inner.put((root, b"new"), (root, &path("file")), &Expected::Item(expected))));
+    assert_eq!(fs::read(folder.path().join("file")).unwrap(), b"mine");
+    assert_eq!(fs::read(folder.path().join("new")).unwrap(), b"new");
+}
+
+#[test]
+fn permissions_and_attributes_are_set_exactly_and_nobody_begins_to_run_as_us() {
+    let (folder, tree) = tree();
+    let attribute = |name: &str| ExtendedAttribute { name: name.into(), value: b"1".to_vec() };
+    let can = *tree.capabilities();
+    let wanted = ItemMetadata {
+        mode: Some(0o4751),
+        extended_attributes: Some(vec![attribute("user.one")]),
+        modified: Some(Timestamp::new(1_000, 5)),
+    };
+    let staged = tree.stage(&path("file"), 0, None).unwrap();
+    let made = staged.publish(&path("file"), &Expected::Absent, &wanted, &hash(b"")).unwrap();
+    assert_eq!(made.item.mode, Some(0o751));
+    assert_eq!(made.not_kept.len(), 1, "{:?}", made.not_kept);
+    let mut file = tree.open(&path("file")).unwrap();
+    let attributes = tree.extended_attributes(&path("file")).unwrap();
+    assert_eq!(file.extended_attributes().unwrap().unwrap(), attributes);
+    assert_eq!(attributes.len(), usize::from(can.extended_attributes));
+    // A file nobody may write gets other attributes and stays one nobody may write.
+    let read_only = ItemMetadata { mode: Some(0o444), ..ItemMetadata::default() };
+    tree.set_metadata(&path("file"), &seen(&tree, "file"), &read_only).unwrap();
+    let other =
+        ItemMetadata { extended_attributes: Some(vec![attribute("user.two")]), ..ItemMetadata::default() };
+    let set = tree.set_metadata(&path("file"), &seen(&tree, "file"), &other).unwrap();
+    assert_eq!((set.item.mode, set.not_kept.len()), (Some(0o444), 0));
+    if can.extended_attributes {
+        assert_eq!(tree.extended_attributes(&path("file")).unwrap(), [attribute("user.two")]);
+    }
+    let folder_mode = ItemMetadata { mode: Some(0o2750), ..ItemMetadata::default() };
+    tree.create_folder(&path("folder"), &folder_mode).unwrap();
+    assert_eq!(fs::metadata(folder.path().join("folder")).unwrap().permissions().mode() & 0o7777, 0o2750);
+}
+
+#[test]
+fn holes_are_told_and_kept_by_a_copy() {
+    let (folder, tree) = tree();
+    let file = fs::File::create(folder.path().join("old")).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&file, b"end", 3 << 20).unwrap();
+    drop(file);
+    let mut content = tree.open(&path("old")).unwrap();
+    let mut all = vec![0; 3 << 20];
+    all.extend_from_slice(b"end");
+    let first = content.next_data(0).unwrap().unwrap();
+    let staged = tree.stage(&path("new"), all.len() as u64, Some(&path("old"))).unwrap();
+    staged.publish(&path("new"), &Expected::Absent, &ItemMetadata::default(), &hash(&all)).unwrap();
+    assert_eq!(fs::read(folder.path().join("new")).unwrap(), all);
+    if first.start > 0 {
+        assert!(fs::metadata(folder.path().join("new")).unwrap().blocks() * 512 < 1 << 20);
+    }
+}
+
+#[test]
+fn paths_longer_than_the_system_takes_at_once() {
+    let (_folder, tree) = tree();
+    let mut at = String::new();
+    for _ in 0..60 {
+        at = format!("{at}{}/", "n".repeat(100));
+        tree.create_folder(&path(&at), &ItemMetadata::default()).unwrap();
+    }
+    publish(&tree, &format!("{at}file"), b"deep", &Expected::Absent).unwrap();
+    let mut file = tree.open(&path(&format!("{at}file"))).unwrap();
+    let mut bytes = [0; 10];
+    assert_eq!(file.read_at(&mut bytes, 0).unwrap(), 4);
+    assert_eq!(tree.list(&path(&at)).unwrap().len(), 1);
+}
+
+#[test]
+fn the_file_system_of_the_tests_is_known_for_what_it_is() {
+    let (_folder, tree) = tree();
+    let can = tree.capabilities();
+    assert!(can.folders && can.symlinks && can.modes && can.times && can.renames_folders);
+    assert!(can.time_grain_ns <= 2_000_000_000 && can.name_limit_bytes >= 255);
+    if cfg!(target_os = "linux") {
+        assert!(can.case_sensitive);
+        assert_eq!(
+            (can.names, can.unicode),
+            (crate::tree::NameRules::Bytes, crate::tree::UnicodeNames::Kept)
+        );
+    }
+}
