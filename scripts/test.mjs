@@ -13,6 +13,7 @@ import { CommandFailed, project, run } from "./lib/run.mjs";
 import { bold, dim, duration, green, red, say } from "./lib/say.mjs";
 import { built, nextest, npmPackages, npmRun, page, python, rust, rustComponents } from "./lib/setup.mjs";
 import { Missing, systemPackages } from "./lib/system.mjs";
+import { servers } from "./servers.mjs";
 
 // Incremental compilation costs time and room where everything is compiled once.
 if (process.env.CI) process.env.CARGO_INCREMENTAL ??= "0";
@@ -36,6 +37,7 @@ const setup = [
   ["toolchain", "Rust, rustfmt, clippy", [], async () => (await rustComponents(), rust())],
   ["packages", "front-end packages", [], npmPackages],
   ["nextest", "cargo-nextest", ["system", "toolchain"], async () => void (cargoTools = await nextest())],
+  ["servers", "servers that the tests of places start", ["system", "toolchain"], servers],
   ["python", "Python for the format's reader", ["system"], async () => void (interpreter = await python())],
 ];
 
@@ -49,7 +51,7 @@ const stages = [
   [
     "rust",
     "Rust tests, acceptance, generated TypeScript",
-    ["build", "nextest"],
+    ["build", "nextest", "servers"],
     () => cargo("rust-tests", ["nextest", "run", "--workspace", "--no-fail-fast"], programs()),
   ],
   [

@@ -210,11 +210,11 @@ mod tests {
             ("AWS_ACCESS_KEY_ID", "a"),
             ("AWS_SECRET_ACCESS_KEY", "b"),
         ]);
-        let found = Credentials::from_names(&address("s3://b"), &ours).unwrap();
+        let found = Credentials::from_names(&address("s3://b"), ours).unwrap();
         assert_eq!((found.get("access_key_id"), found.get("secret_access_key")), (Some("u"), Some("p")));
-        let found = Credentials::from_names(&address("webdav://h/x"), &ours).unwrap();
+        let found = Credentials::from_names(&address("webdav://h/x"), ours).unwrap();
         assert_eq!((found.kind, found.get("user")), (CredentialKind::Password, Some("u")));
-        assert_eq!(Credentials::from_names(&address("/x"), &ours), None);
+        assert_eq!(Credentials::from_names(&address("/x"), ours), None);
         assert_eq!(Credentials::from_names(&address("s3://b"), |_| None), None);
         let azure = known(&[("AZURE_STORAGE_KEY", "k")]);
         let found = Credentials::from_names(&address("azure://c?account=a"), azure).unwrap();

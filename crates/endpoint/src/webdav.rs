@@ -1,4 +1,5 @@
-//! WebDAV servers (Apache, Nextcloud, a NAS) as places: [`WebDavStore`] holds the whole named objects of a repository.
+//! WebDAV servers (Apache, Nextcloud, a NAS) as places: [`WebDavStore`] holds the whole named objects of a repository,
+//! [`WebDavTree`] a tree of files.
 //!
 //! Why not through OpenDAL like the buckets: its WebDAV makes missing folders up to the root by itself, replaces without
 //! being asked, takes an absent folder for an empty one, and holds a whole file in memory. Invariants: folders are never
@@ -7,6 +8,10 @@
 
 mod client;
 mod multistatus;
+mod staged;
 mod store;
+mod tree;
+mod tree_probe;
 
 pub use store::WebDavStore;
+pub use tree::WebDavTree;

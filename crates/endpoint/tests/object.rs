@@ -1,11 +1,15 @@
 //! Buckets as places, on real servers: promises of stores, servers that lie, and a repository from making to restoring.
 
+// Where the servers run; see `scripts/servers.mjs`.
+#![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 #[path = "conformance/store.rs"]
 mod conformance;
+#[path = "conformance/tree.rs"]
+mod conformance_tree;
 #[path = "support/proxy.rs"]
-#[expect(dead_code, reason = "shared by several test programs")]
+#[allow(dead_code, reason = "shared by several test programs")]
 mod proxy;
 #[path = "support/servers.rs"]
 #[allow(dead_code, reason = "shared by several test programs")]
@@ -16,10 +20,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use conformance::Stores;
+use conformance_tree::Trees;
 use keepwell_endpoint::credentials::CredentialKind;
-use keepwell_endpoint::object::ObjectStore;
+use keepwell_endpoint::object::{ObjectStore, ObjectTree};
 use keepwell_endpoint::retry::{Patience, Stop};
-use keepwell_endpoint::{Address, Credentials, EndpointError, Store};
+use keepwell_endpoint::{Address, Credentials, EndpointError, Store, Tree};
 use proxy::Proxy;
 
 /// Tries often, and waits for nothing.
@@ -71,4 +76,29 @@ fn a_bucket_behind_a_server_that_lies_keeps_its_promises() {
         lose: &|name| fs::remove_dir_all(server.folder().join("data/bucket").join(name)).unwrap(),
     });
     assert!(liar.calls() > 300);
+}
+
+fn tree(port: u16, prefix: &str, create: bool) -> Result<Box<dyn Tree>, EndpointError> {
+    Ok(Box::new(ObjectTree::open(&s3_address(port, prefix), &s3_keys(), &quick(), create)?))
+}
+
+fn tree_promises(server: &servers::Server, port: u16) {
+    conformance_tree::keeps_its_promises(&Trees {
+        create: &|name| tree(port, name, true),
+        open: &|name| tree(port, name, false),
+        lose: &|name| fs::remove_dir_all(server.folder().join("data/bucket").join(name)).unwrap(),
+    });
+}
+
+#[test]
+fn a_tree_in_a_bucket_keeps_its_promises() {
+    let server = servers::s3();
+    tree_promises(&server, server.port);
+}
+
+#[test]
+fn a_tree_in_a_bucket_behind_a_server_that_lies_keeps_its_promises() {
+    let server = servers::s3();
+    let liar = Proxy::every_third(server.port);
+    tree_promises(&server, liar.port);
 }

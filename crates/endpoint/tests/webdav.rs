@@ -1,9 +1,13 @@
 //! A WebDAV server as a place: Apache with mod_dav, honest and behind a proxy that lies.
 
+// Where the servers run; see `scripts/servers.mjs`.
+#![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 #[path = "conformance/store.rs"]
 mod conformance;
+#[path = "conformance/tree.rs"]
+mod conformance_tree;
 #[path = "support/proxy.rs"]
 #[allow(dead_code, reason = "shared by several test programs")]
 mod proxy;
@@ -16,10 +20,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use conformance::Stores;
+use conformance_tree::Trees;
 use keepwell_endpoint::credentials::CredentialKind;
 use keepwell_endpoint::retry::{Patience, Stop};
-use keepwell_endpoint::webdav::WebDavStore;
-use keepwell_endpoint::{Address, Credentials, EndpointError, Store};
+use keepwell_endpoint::webdav::{WebDavStore, WebDavTree};
+use keepwell_endpoint::{Address, Credentials, EndpointError, Store, Tree};
 use proxy::Proxy;
 
 /// Tries often, and waits for nothing.
@@ -97,4 +102,29 @@ fn leftovers_of_a_killed_writer_are_listed_and_can_be_deleted() {
     assert_eq!(store.list("").unwrap().len(), 1);
     store.delete(&leftovers[0].key).unwrap();
     assert!(store.unfinished().unwrap().is_empty());
+}
+
+fn tree(port: u16, folder: &str, create: bool) -> Result<Box<dyn Tree>, EndpointError> {
+    Ok(Box::new(WebDavTree::open(&address(port, folder), &ada(), &quick(), create)?))
+}
+
+fn tree_promises(server: &servers::Server, port: u16) {
+    conformance_tree::keeps_its_promises(&Trees {
+        create: &|name| tree(port, name, true),
+        open: &|name| tree(port, name, false),
+        lose: &|name| fs::remove_dir_all(server.folder().join("data/dav").join(name)).unwrap(),
+    });
+}
+
+#[test]
+fn a_tree_keeps_its_promises() {
+    let server = servers::web_dav();
+    tree_promises(&server, server.port);
+}
+
+#[test]
+fn a_tree_on_a_server_that_lies_keeps_its_promises() {
+    let server = servers::web_dav();
+    let liar = Proxy::every_third(server.port);
+    tree_promises(&server, liar.port);
 }

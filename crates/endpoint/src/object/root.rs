@@ -16,6 +16,11 @@ use crate::error::EndpointError;
 
 /// The object that says: this is the root of a place. The capital letter keeps it from being a key of a store.
 pub(crate) const ROOT_MARKER: &str = ".Keepwell-place";
+/// The object that says: this folder is there, also when it is empty.
+pub(crate) const FOLDER_MARKER: &str = ".Keepwell-folder";
+/// What it holds.
+pub(crate) const FOLDER_TEXT: &[u8] =
+    b"This object marks a folder of a place of Keepwell, which may be empty.\n";
 const TEXT: &str =
     "This object marks a place of Keepwell. Without it, an empty place looks like a lost one.\n";
 /// More is no marker of ours.

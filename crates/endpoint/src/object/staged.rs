@@ -8,7 +8,7 @@ use keepwell_model::{ContentHash, RelativePath};
 use opendal::options::WriteOptions;
 
 use super::PART_BYTES;
-use super::tree::{ObjectTree, file_item, not_kept, user_metadata};
+use super::tree::{ObjectTree, not_kept, user_metadata};
 use super::upload::{Ended, Upload};
 use crate::error::EndpointError;
 use crate::spool::Spool;
@@ -136,7 +136,7 @@ impl Staged for ObjectStaged {
                 if conditions && capability.write_with_if_match {
                     let found = root.service.stat(&key)?;
                     let name = path.name().unwrap_or_default();
-                    if !file_item(name, &found).fingerprint.is_unchanged_since(item) {
+                    if !tree.inner.item(name, &found).fingerprint.is_unchanged_since(item) {
                         return Err(EndpointError::Changed { path: shown });
                     }
                     options.if_match = found.etag().map(str::to_owned);
@@ -151,7 +151,7 @@ impl Staged for ObjectStaged {
             Ended::Written => {}
         }
         let found = root.service.stat(&key)?;
-        let item = file_item(path.name().unwrap_or_default(), &found);
+        let item = tree.inner.item(path.name().unwrap_or_default(), &found);
         if item.fingerprint.size_bytes != size_bytes {
             return Err(EndpointError::Changed { path: shown });
         }

@@ -16,7 +16,7 @@ use opendal::Entry;
 use opendal::options::WriteOptions;
 
 use super::PART_BYTES;
-use super::root::{ROOT_MARKER, Root};
+use super::root::{FOLDER_MARKER, FOLDER_TEXT, ROOT_MARKER, Root};
 use super::service::Service;
 use super::upload::{Ended, Upload as ObjectUpload};
 use crate::address::Address;
@@ -24,10 +24,6 @@ use crate::credentials::Credentials;
 use crate::error::EndpointError;
 use crate::retry::Patience;
 use crate::store::{NAMES_LIMIT, Store, StoredObject, Upload, key_trouble};
-
-/// The object that says: this folder is there, also when it is empty.
-const FOLDER_MARKER: &str = ".Keepwell-folder";
-const FOLDER_TEXT: &[u8] = b"This object marks a folder of a place of Keepwell, which may be empty.\n";
 
 /// A store in a bucket. Cheap to clone.
 #[derive(Clone)]

@@ -1,7 +1,8 @@
 //! A tree of files in a bucket.
 //!
 //! A file is an object, a folder is what stands before a `/` in keys; a folder that holds nothing is an empty object whose
-//! key ends with `/`, as other programs make them. Invariants:
+//! key ends with `/`, as other programs make them, or, on services that keep no such objects, one with a name of ours in
+//! it. Invariants:
 //! 1. A listing shows something of the folder it was asked for, at least its marker, or the folder is not there; an empty
 //!    root needs the root's marker.
 //! 2. What replaces a file is one request with a condition on the etag that was seen, where the service has conditions;
@@ -12,12 +13,13 @@
 //! of a file here is when the service got it. Deliberately not here: links, permissions, attributes, which no service has.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use keepwell_model::{EntryKind, ExtendedAttribute, RelativePath, Timestamp};
+use opendal::options::{CopyOptions, WriteOptions};
 use opendal::{Entry, Metadata};
 
-use super::root::{ROOT_MARKER, Root};
+use super::root::{FOLDER_MARKER, FOLDER_TEXT, ROOT_MARKER, Root};
 use super::service::Service;
 use super::staged::{ObjectContent, ObjectStaged};
 use crate::address::Address;
@@ -45,6 +47,8 @@ pub(super) struct Inner {
     capabilities: Capabilities,
     /// Folders whose markers were seen or made.
     marked: Mutex<HashSet<String>>,
+    /// Whether the service shows objects whose keys end with `/`; found out by the first.
+    shows_markers: OnceLock<bool>,
 }
 
 impl ObjectTree {
@@ -70,10 +74,19 @@ impl ObjectTree {
             }
             _ => 0,
         };
+        // A service that leaves etags out of listings has none for us: an item looks the same from everywhere.
+        let first = root.service.list_some("", true, 3)?;
+        let mut files = first.iter().filter(|entry| entry.metadata().is_file());
+        let has_etags = files.all(|entry| entry.metadata().etag().is_some());
         // One for the slash after the prefix, one for that of a folder's marker.
         let left = u32::try_from(KEY_LIMIT_BYTES.saturating_sub(prefix + 2)).unwrap_or(0);
         Ok(Self {
-            inner: Arc::new(Inner { root, capabilities: capabilities(left), marked: Mutex::default() }),
+            inner: Arc::new(Inner {
+                root,
+                capabilities: capabilities(left, has_etags),
+                marked: Mutex::default(),
+                shows_markers: OnceLock::new(),
+            }),
         })
     }
 
@@ -104,10 +117,10 @@ impl ObjectTree {
     }
 }
 
-fn capabilities(path_limit_bytes: u32) -> Capabilities {
+fn capabilities(path_limit_bytes: u32, strong_versions: bool) -> Capabilities {
     Capabilities {
         stable_ids: false,
-        strong_versions: true,
+        strong_versions,
         folders: true,
         symlinks: false,
         modes: false,
@@ -152,11 +165,26 @@ impl Inner {
         self.root.service.path(&String::from_utf8_lossy(path.as_bytes()))
     }
 
+    /// A file as answers show it.
+    pub(super) fn item(&self, name: &[u8], metadata: &Metadata) -> TreeItem {
+        file_item(name, metadata, self.capabilities.strong_versions)
+    }
+
     fn make_marker(&self, marker: &str) -> Result<(), EndpointError> {
-        let (operator, wanted) = (self.root.service.operator.clone(), marker.to_owned());
-        self.root
-            .service
-            .run("create", marker.trim_end_matches('/'), async move { operator.create_dir(&wanted).await })?;
+        let service = &self.root.service;
+        let shown = marker.trim_end_matches('/');
+        if self.shows_markers.get() != Some(&false) {
+            let (operator, wanted) = (service.operator.clone(), marker.to_owned());
+            service.run("create", shown, async move { operator.create_dir(&wanted).await })?;
+            if self.shows_markers.get().is_none() {
+                let _ = self.shows_markers.set(!service.list_some(marker, true, 1)?.is_empty());
+            }
+        }
+        if self.shows_markers.get() == Some(&false) {
+            let written =
+                service.write(&format!("{marker}{FOLDER_MARKER}"), FOLDER_TEXT, WriteOptions::default());
+            written.map_err(|error| service.failed("create", shown, &error))?;
+        }
         self.marked.lock().unwrap_or_else(PoisonError::into_inner).insert(marker.to_owned());
         Ok(())
     }
@@ -177,7 +205,11 @@ impl Inner {
                 let why = "the service lists what is not in it".to_owned();
                 return Err(EndpointError::Unexpected { path: self.root.service.path(folder), why });
             };
-            let is_folder = relative.ends_with('/') || entry.metadata().is_dir();
+            // A marker of ours says that the folder it lies in is there.
+            let of_marker =
+                relative.strip_suffix(FOLDER_MARKER).filter(|of| of.is_empty() || of.ends_with('/'));
+            let relative = of_marker.unwrap_or(relative);
+            let is_folder = relative.ends_with('/') || relative.is_empty() || entry.metadata().is_dir();
             let name = relative.strip_suffix('/').unwrap_or(relative);
             if name.is_empty() || (folder.is_empty() && name == ROOT_MARKER) {
                 continue;
@@ -231,14 +263,14 @@ fn folder_item(name: &[u8]) -> TreeItem {
     }
 }
 
-pub(super) fn file_item(name: &[u8], metadata: &Metadata) -> TreeItem {
+fn file_item(name: &[u8], metadata: &Metadata, has_etags: bool) -> TreeItem {
     let mut item = folder_item(name);
     item.fingerprint = Fingerprint {
         kind: EntryKind::File,
         size_bytes: metadata.content_length(),
         // Listings tell more of the time than answers about one object do.
         modified: metadata.last_modified().map(|time| Timestamp::new(time.into_inner().as_second(), 0)),
-        version: metadata.etag().map(version_of).unwrap_or_default(),
+        version: metadata.etag().filter(|_| has_etags).map(version_of).unwrap_or_default(),
         id: 0,
     };
     item
@@ -282,7 +314,7 @@ impl Tree for ObjectTree {
                 return Err(EndpointError::Unexpected { path: self.service().path(name), why });
             }
             found.push(match entry {
-                Some(entry) => file_item(name.as_bytes(), entry.metadata()),
+                Some(entry) => self.inner.item(name.as_bytes(), entry.metadata()),
                 None => folder_item(name.as_bytes()),
             });
         }
@@ -317,7 +349,7 @@ impl Tree for ObjectTree {
             }
             if let Some(entry) = entry {
                 let own_name = path.name().unwrap_or_default().to_vec();
-                visit(path, file_item(&own_name, entry.metadata()));
+                visit(path, self.inner.item(&own_name, entry.metadata()));
             }
         }
         Ok(true)
@@ -328,13 +360,18 @@ impl Tree for ObjectTree {
         if path.is_root() {
             return self.inner.root.require().map(|()| Some(folder_item(name)));
         }
-        match self.service().stat(&self.inner.key(path)?) {
-            Ok(metadata) if !metadata.is_dir() => return Ok(Some(file_item(name, &metadata))),
-            Ok(_) | Err(EndpointError::NotFound { .. }) => {}
+        let trouble = match self.service().stat(&self.inner.key(path)?) {
+            Ok(metadata) if !metadata.is_dir() => return Ok(Some(self.inner.item(name, &metadata))),
+            Ok(_) | Err(EndpointError::NotFound { .. }) => None,
+            // Services over a file system break when they are asked for a folder as if it were a file.
+            Err(error @ EndpointError::Unreachable { .. }) => Some(error),
             Err(error) => return Err(error),
-        }
+        };
         if !self.service().list_some(&self.inner.folder(path)?, true, 1)?.is_empty() {
             return Ok(Some(folder_item(name)));
+        }
+        if let Some(error) = trouble {
+            return Err(error);
         }
         self.inner.root.require().map(|()| None)
     }
@@ -342,7 +379,7 @@ impl Tree for ObjectTree {
     fn open(&self, path: &RelativePath) -> Result<Box<dyn Content>, EndpointError> {
         let key = self.inner.key(path)?;
         let metadata = self.service().stat(&key).map_err(|error| self.inner.root.missing(error))?;
-        let item = file_item(path.name().unwrap_or_default(), &metadata);
+        let item = self.inner.item(path.name().unwrap_or_default(), &metadata);
         let etag = metadata.etag().map(str::to_owned);
         Ok(Box::new(ObjectContent::new(self.clone(), path.clone(), key, item, etag)))
     }
@@ -436,6 +473,7 @@ impl Tree for ObjectTree {
             return Err(changed());
         }
         self.inner.marked.lock().unwrap_or_else(PoisonError::into_inner).remove(&folder);
+        self.service().delete(&format!("{folder}{FOLDER_MARKER}"))?;
         self.service().delete(&folder)
     }
 
@@ -480,7 +518,7 @@ impl ObjectTree {
     fn copy(&self, old: &str, new: &str, only_new: bool, to: &RelativePath) -> Result<(), EndpointError> {
         let service = self.service();
         let capability = service.operator.info().capability();
-        let options = opendal::options::CopyOptions {
+        let options = CopyOptions {
             if_not_exists: only_new
                 && capability.copy_with_if_not_exists
                 && self.inner.root.has_conditions()?,

@@ -347,6 +347,27 @@ impl Client {
         })
     }
 
+    /// Notes something of our own beside a file or folder; false where the server takes no such notes.
+    pub(crate) fn note(&self, path: &str, name: &str, value: &str) -> Result<bool, EndpointError> {
+        let body = Body::Bytes(Bytes::from(multistatus::proppatch(name, value)));
+        self.run("write", path, |client, path| async move {
+            let headers = [("content-type", "application/xml; charset=utf-8".to_owned())];
+            let answer = client.send("write", "PROPPATCH", &path, &headers, body).await?;
+            match answer.status {
+                StatusCode::MULTI_STATUS | StatusCode::OK => {
+                    let text = String::from_utf8_lossy(&answer.body);
+                    Ok(!["403", "409", "422", "424", "507"]
+                        .iter()
+                        .any(|code| text.contains(&format!(" {code} "))))
+                }
+                StatusCode::FORBIDDEN | StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => {
+                    Ok(false)
+                }
+                _ => Err(client.refused("write", &path, &answer)),
+            }
+        })
+    }
+
     /// Moves a file or a folder.
     pub(crate) fn rename(&self, from: &str, to: &str, over: Over) -> Result<Moved, EndpointError> {
         let to = to.to_owned();

@@ -75,6 +75,11 @@ impl WebDavStore {
         Self::open(address, credentials, patience)
     }
 
+    /// What speaks to the server.
+    pub(super) fn into_client(self) -> Client {
+        self.client
+    }
+
     fn require_root(&self) -> Result<(), EndpointError> {
         let found = self.client.stat("")?;
         if found.is_folder {

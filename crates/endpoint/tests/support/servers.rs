@@ -153,16 +153,37 @@ pub fn web_dav() -> Server {
 }
 
 fn apache_configuration(folder: &Path, port: u16) -> String {
+    let known = [
+        "/usr/lib/apache2/modules",
+        "/usr/lib64/httpd/modules",
+        "/usr/lib/httpd/modules",
+        "/usr/lib64/apache2",
+    ];
     let modules =
-        ["mpm_event", "authn_core", "authz_core", "authn_file", "auth_basic", "authz_user", "dav", "dav_fs"];
-    let load: String = modules
+        known.iter().find(|path| Path::new(path).is_dir()).expect("Apache has its modules somewhere");
+    let names = [
+        "unixd",
+        "mpm_event",
+        "authn_core",
+        "authz_core",
+        "authn_file",
+        "auth_basic",
+        "authz_user",
+        "dav",
+        "dav_fs",
+    ];
+    // What is compiled in has no file.
+    let load: String = names
         .iter()
-        .map(|name| format!("LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so\n"))
+        .map(|name| (name, format!("{modules}/mod_{name}.so")))
+        .filter(|(_, file)| Path::new(file).exists())
+        .map(|(name, file)| format!("LoadModule {name}_module {file}\n"))
         .collect();
     let folder = folder.display();
+    // Numbers: every system calls its nobody another name.
     format!(
         "ServerRoot {folder}\nServerName localhost\nListen 127.0.0.1:{port}\nPidFile {folder}/pid\n{load}\
-         ErrorLog {folder}/error.log\nUser www-data\nGroup www-data\nDocumentRoot {folder}/data\n\
+         ErrorLog {folder}/error.log\nUser #65534\nGroup #65534\nDocumentRoot {folder}/data\n\
          DavLockDB {folder}/locks/lock\nStartServers 1\nThreadsPerChild 16\nMaxRequestWorkers 16\nServerLimit 1\n\
          LimitXMLRequestBody 1000000\n\
          <Directory {folder}/data>\nDav On\nAllowOverride None\nOptions None\nAuthType Basic\nAuthName test\n\
