@@ -4,15 +4,26 @@
 //! simulation test them. Deliberately not here: queueing, schedules and halts as states (`jobs`), how places are
 //! reached (`endpoint`).
 
+mod brakes;
 pub mod database;
 mod database_facts;
 pub mod database_rows;
 mod database_schema;
 pub mod error;
+pub mod moves;
+pub mod names;
 pub mod node;
 pub mod pair;
 pub mod plan;
 pub mod plan_store;
+pub mod planner;
+mod planner_decide;
+mod planner_names;
+mod planner_order;
+mod planner_pairs;
+mod planner_rows;
+mod planner_settle;
+mod planner_view;
 pub mod policy;
 pub mod run;
 mod run_prepare;

@@ -182,9 +182,9 @@ pub struct Brake {
     pub kind: BrakeKind,
     /// The side that looks wrong.
     pub side: Side,
-    /// How many items it is about.
+    /// How many items it is about; bytes where they do not fit.
     pub items: u64,
-    /// Out of how many.
+    /// Out of how many; free bytes where they do not fit.
     pub out_of: u64,
     /// A few of them.
     pub examples: Vec<RelativePath>,

@@ -188,6 +188,12 @@ impl BaseTree {
         self.nodes.len()
     }
 
+    /// How many of them are files.
+    #[must_use]
+    pub fn files(&self) -> u64 {
+        self.nodes.values().filter(|node| node.state.kind == keepwell_model::EntryKind::File).count() as u64
+    }
+
     /// Whether nothing was ever agreed on.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -1,0 +1,406 @@
+//! What was moved: which of a side's new items are items the base knew elsewhere; and what has to be read to know.
+//!
+//! An item is known again by its id on the place, where that survives renames, if size and time are those of the base
+//! too (ids are given again); else by its content. An item that is still at its path keeps its identity: programs that
+//! save by renaming do not move anything. Invariants: nothing is known again that is still where it was; at most one item
+//! claims to be the base's; a wrong guess costs a rename, never content. Deliberately not here: reading (`run`),
+//! deciding (`planner`).
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use keepwell_model::{ContentHash, EntryKind};
+
+use crate::node::{Content, NodeId, Side};
+use crate::planner_pairs::unite_for_reading;
+use crate::planner_view::{Implied, View, implied};
+use crate::policy::Policy;
+use crate::trees::{BaseEntry, BaseTree, Seen, SeenNode, SideTree};
+
+/// A file whose content has to be hashed before the run can be planned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Demand {
+    /// The side it is read on.
+    pub side: Side,
+    /// Its id there.
+    pub node: NodeId,
+}
+
+/// Which files have to be hashed. To be asked before [`resolve`] and again after it, when more items are known to be one.
+#[must_use]
+pub fn demands(base: &BaseTree, left: &SideTree, right: &SideTree) -> Vec<Demand> {
+    let mut found = Vec::new();
+    for (side, tree, across) in [(Side::Left, left, right), (Side::Right, right, left)] {
+        for (id, seen) in &tree.changes {
+            let (Seen::Here(seen), Some(entry)) = (seen, base.get(*id)) else { continue };
+            if !is_unread(seen) || entry.state.kind != EntryKind::File {
+                continue;
+            }
+            let may_be_base = seen.state.size_bytes == entry.state.size_bytes
+                && matches!(entry.state.content, Content::Known(_));
+            let may_be_same = matches!(across.changes.get(id), Some(Seen::Here(other))
+                if other.state.kind == EntryKind::File && other.state.size_bytes == seen.state.size_bytes);
+            if may_be_base || may_be_same {
+                found.push(Demand { side, node: *id });
+            }
+        }
+        found.extend(may_be_moved(base, tree, side).into_iter().map(|node| Demand { side, node }));
+    }
+    // A hash of one side alone tells nothing where the other was hashed before: its item has a known content then.
+    let policy = Policy::default();
+    let implied = [implied(base, left, Side::Left), implied(base, right, Side::Right)];
+    let mut view = View::new(base, left, right, &policy, [&implied[0], &implied[1]], false);
+    for (left_id, right_id) in unite_for_reading(&mut view) {
+        for (side, tree, node) in [(Side::Left, left, left_id), (Side::Right, right, right_id)] {
+            if matches!(tree.changes.get(&node), Some(Seen::Here(seen)) if is_unread(seen)) {
+                found.push(Demand { side, node });
+            }
+        }
+    }
+    found.sort_unstable();
+    found.dedup();
+    found
+}
+
+fn is_unread(seen: &SeenNode) -> bool {
+    seen.state.kind == EntryKind::File && seen.state.content == Content::Unread
+}
+
+/// New files on a place without lasting ids that are as long as one that is gone.
+fn may_be_moved(base: &BaseTree, tree: &SideTree, side: Side) -> Vec<NodeId> {
+    if tree.capabilities.stable_ids {
+        return Vec::new();
+    }
+    let implied = implied(base, tree, side);
+    let gone = gone_files(base, tree, &implied);
+    let sizes: HashSet<u64> = gone.iter().map(|(_, entry)| entry.state.size_bytes).collect();
+    let quick = quick_matches(base, tree, side, &gone);
+    let fresh = tree.changes.iter().filter_map(|(id, seen)| match seen {
+        Seen::Here(seen) if base.get(*id).is_none() && is_unread(seen) => Some((*id, seen)),
+        _ => None,
+    });
+    fresh
+        .filter(|(id, seen)| {
+            seen.state.size_bytes > 0 && sizes.contains(&seen.state.size_bytes) && !quick.contains_key(id)
+        })
+        .map(|(id, _)| id)
+        .collect()
+}
+
+fn gone_files<'b>(
+    base: &'b BaseTree,
+    tree: &SideTree,
+    implied: &BTreeMap<NodeId, Implied>,
+) -> Vec<(NodeId, BaseEntry<'b>)> {
+    let named = tree.changes.iter().filter(|(_, seen)| matches!(seen, Seen::Gone)).map(|(id, _)| *id);
+    let mut ids: Vec<NodeId> = named.chain(implied.keys().copied()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let files = ids.into_iter().filter_map(|id| Some((id, base.get(id)?)));
+    files.filter(|(_, entry)| entry.state.kind == EntryKind::File && entry.state.size_bytes > 0).collect()
+}
+
+/// What has the name, the size and the very time of exactly one file that is gone is that file, without reading it.
+fn quick_matches(
+    base: &BaseTree,
+    tree: &SideTree,
+    side: Side,
+    gone: &[(NodeId, BaseEntry<'_>)],
+) -> HashMap<NodeId, NodeId> {
+    let mut by_look: HashMap<_, Vec<NodeId>> = HashMap::new();
+    for (id, entry) in gone {
+        if let Some(modified) = entry.fingerprint_on(side).modified {
+            by_look.entry((entry.name_on(side), entry.state.size_bytes, modified)).or_default().push(*id);
+        }
+    }
+    let mut found: HashMap<NodeId, Vec<NodeId>> = HashMap::new();
+    for (id, seen) in &tree.changes {
+        let Seen::Here(seen) = seen else { continue };
+        let Some(modified) = seen.state.modified else { continue };
+        if base.get(*id).is_some() || !is_unread(seen) {
+            continue;
+        }
+        if let Some(ids) = by_look.get(&(seen.name.as_slice(), seen.state.size_bytes, modified))
+            && let [only] = ids.as_slice()
+        {
+            found.entry(*only).or_default().push(*id);
+        }
+    }
+    let only = found.into_iter().filter_map(|(gone, fresh)| match fresh.as_slice() {
+        [only] => Some((*only, gone)),
+        _ => None,
+    });
+    only.collect()
+}
+
+/// Gives new items that are moved ones the base's ids.
+#[must_use]
+pub fn resolve(base: &BaseTree, mut tree: SideTree, side: Side) -> SideTree {
+    make_explicit(base, &mut tree, side);
+    let claims = claims_by_id(base, &tree, side);
+    settle(base, &mut tree, side, &claims);
+    let claims = claims_by_content(base, &tree, side);
+    settle(base, &mut tree, side, &claims);
+    tree.changes.retain(|id, seen| match (seen, base.get(*id)) {
+        (Seen::Here(seen), Some(entry)) => !is_as_base(seen, &entry, side),
+        _ => true,
+    });
+    tree
+}
+
+fn is_as_base(seen: &SeenNode, entry: &BaseEntry<'_>, side: Side) -> bool {
+    let (now, before) = (&seen.state, &entry.state);
+    seen.parent == entry.parent
+        && seen.name == entry.name_on(side)
+        && now.is_same_content(before)
+        && (now.mode == before.mode || now.mode.is_none())
+        && (now.attributes == before.attributes || now.attributes.is_none())
+        && seen.fingerprint.is_unchanged_since(entry.fingerprint_on(side))
+        && seen.fingerprint.id == entry.fingerprint_on(side).id
+}
+
+/// Names what only follows: what was in folders that are gone; what became another kind is something new.
+fn make_explicit(base: &BaseTree, tree: &mut SideTree, side: Side) {
+    let mut aliases = HashMap::new();
+    for (id, implied) in implied(base, tree, side) {
+        match implied {
+            Implied::Gone => {
+                tree.changes.insert(id, Seen::Gone);
+            }
+            Implied::Became(fresh) => {
+                if let Some(seen) = tree.changes.insert(id, Seen::Gone) {
+                    tree.changes.insert(fresh, seen);
+                    aliases.insert(id, fresh);
+                }
+            }
+        }
+    }
+    rename_parents(tree, &aliases);
+}
+
+fn rename_parents(tree: &mut SideTree, aliases: &HashMap<NodeId, NodeId>) {
+    if aliases.is_empty() {
+        return;
+    }
+    for seen in tree.changes.values_mut() {
+        if let Seen::Here(seen) = seen
+            && let Some(now) = aliases.get(&seen.parent)
+        {
+            seen.parent = *now;
+        }
+    }
+    for set in [&mut tree.blind, &mut tree.occupied] {
+        *set = set.iter().map(|id| aliases.get(id).copied().unwrap_or(*id)).collect();
+    }
+}
+
+/// Whether an item can be the base's, moved: ids are given again, so size and time have to be the same too.
+fn is_plausible(entry: &BaseEntry<'_>, seen: &SeenNode, side: Side) -> bool {
+    let before = entry.fingerprint_on(side);
+    entry.state.kind == seen.state.kind
+        && (entry.state.kind != EntryKind::File
+            || (before.size_bytes == seen.fingerprint.size_bytes
+                && before.modified == seen.fingerprint.modified))
+}
+
+/// Which base node claims the item that is now known by another id: from the base's id to the other.
+fn claims_by_id(base: &BaseTree, tree: &SideTree, side: Side) -> HashMap<NodeId, NodeId> {
+    // Who may claim, and what may be claimed, by the id on the place; nothing where two share it (hard links).
+    let mut claimants: HashMap<u64, Option<NodeId>> = HashMap::new();
+    let mut items: HashMap<u64, Option<NodeId>> = HashMap::new();
+    for (id, seen) in &tree.changes {
+        let before = base.get(*id).map_or(0, |entry| entry.fingerprint_on(side).id);
+        let now = match seen {
+            Seen::Gone => 0,
+            Seen::Here(seen) => seen.fingerprint.id,
+        };
+        if before == now {
+            continue;
+        }
+        if before != 0 {
+            claimants.entry(before).and_modify(|id| *id = None).or_insert(Some(*id));
+        }
+        if now != 0 {
+            items.entry(now).and_modify(|id| *id = None).or_insert(Some(*id));
+        }
+    }
+    let mut wants: BTreeMap<NodeId, NodeId> = BTreeMap::new();
+    for (id, claimant) in &claimants {
+        let (Some(claimant), Some(Some(item))) = (claimant, items.get(id)) else { continue };
+        let (Some(entry), Some(Seen::Here(seen))) = (base.get(*claimant), tree.changes.get(item)) else {
+            continue;
+        };
+        if is_plausible(&entry, seen, side) {
+            wants.insert(*claimant, *item);
+        }
+    }
+    accept(&wants, tree)
+}
+
+/// Only what is not at its path any more claims: what is gone, what such an item has displaced, and rings of items that
+/// all displaced each other (names that swapped).
+fn accept(wants: &BTreeMap<NodeId, NodeId>, tree: &SideTree) -> HashMap<NodeId, NodeId> {
+    let mut accepted: HashMap<NodeId, NodeId> = HashMap::new();
+    for claimant in wants.keys().filter(|id| matches!(tree.changes.get(id), Some(Seen::Gone))) {
+        let mut at = *claimant;
+        while let Some(item) = wants.get(&at) {
+            if accepted.insert(at, *item).is_some() {
+                break;
+            }
+            at = *item;
+        }
+    }
+    for claimant in wants.keys() {
+        let mut ring = Vec::new();
+        let mut at = *claimant;
+        let is_ring = loop {
+            if accepted.contains_key(&at) || ring.contains(&at) {
+                break false;
+            }
+            ring.push(at);
+            match wants.get(&at) {
+                Some(item) if item == claimant => break true,
+                Some(item) => at = *item,
+                None => break false,
+            }
+        };
+        if is_ring {
+            accepted.extend(ring.iter().map(|id| (*id, wants[id])));
+        }
+    }
+    accepted
+}
+
+/// Carries claims out.
+fn settle(base: &BaseTree, tree: &mut SideTree, side: Side, claims: &HashMap<NodeId, NodeId>) {
+    if claims.is_empty() {
+        return;
+    }
+    let aliases: HashMap<NodeId, NodeId> = claims.iter().map(|(claimant, item)| (*item, *claimant)).collect();
+    // What lies unchanged in a folder that turns out to be another one has moved with it.
+    let mut moved_along = Vec::new();
+    for item in claims.values() {
+        for child in base.children(*item) {
+            if tree.changes.contains_key(child) || tree.blind.contains(child) {
+                continue;
+            }
+            if let Some(entry) = base.get(*child) {
+                moved_along.push((*child, as_seen(&entry, side)));
+            }
+        }
+    }
+    let mut taken: Vec<(NodeId, Seen)> = Vec::new();
+    for (claimant, item) in claims {
+        let Some(Seen::Here(mut seen)) = tree.changes.remove(item) else { continue };
+        if let Some(entry) = base.get(*claimant)
+            && seen.state.content == Content::Unread
+        {
+            seen.state.content = entry.state.content;
+        }
+        taken.push((*claimant, Seen::Here(seen)));
+    }
+    for item in claims.values().filter(|item| base.get(**item).is_some()) {
+        tree.changes.insert(*item, Seen::Gone);
+    }
+    tree.changes.extend(taken);
+    tree.changes.extend(moved_along);
+    rename_parents(tree, &aliases);
+}
+
+fn as_seen(entry: &BaseEntry<'_>, side: Side) -> Seen {
+    Seen::Here(SeenNode {
+        parent: entry.parent,
+        name: entry.name_on(side).to_vec(),
+        state: entry.state,
+        fingerprint: *entry.fingerprint_on(side),
+    })
+}
+
+/// The same for what has no lasting id: by content, and folders by what is in them.
+fn claims_by_content(base: &BaseTree, tree: &SideTree, side: Side) -> HashMap<NodeId, NodeId> {
+    let gone = gone_files(base, tree, &BTreeMap::new());
+    let mut claims: HashMap<NodeId, NodeId> = HashMap::new();
+    if !tree.capabilities.stable_ids {
+        let quick = quick_matches(base, tree, side, &gone);
+        claims.extend(quick.into_iter().map(|(fresh, gone)| (gone, fresh)));
+    }
+    let claimed: HashSet<NodeId> = claims.values().copied().collect();
+    let mut fresh: HashMap<(ContentHash, u64), Vec<(NodeId, &[u8])>> = HashMap::new();
+    for (id, seen) in &tree.changes {
+        if let Seen::Here(seen) = seen
+            && let Content::Known(hash) = seen.state.content
+            && seen.state.kind == EntryKind::File
+            && base.get(*id).is_none()
+            && !claimed.contains(id)
+        {
+            fresh.entry((hash, seen.state.size_bytes)).or_default().push((*id, &seen.name));
+        }
+    }
+    // First those that kept their names, then any: with equal content nothing can be mixed up.
+    for is_named in [true, false] {
+        for (id, entry) in &gone {
+            let Content::Known(hash) = entry.state.content else { continue };
+            if claims.contains_key(id) {
+                continue;
+            }
+            let Some(items) = fresh.get_mut(&(hash, entry.state.size_bytes)) else { continue };
+            let found = items.iter().position(|(_, name)| !is_named || *name == entry.name_on(side));
+            if let Some(found) = found {
+                claims.insert(*id, items.remove(found).0);
+            }
+        }
+    }
+    if !tree.capabilities.stable_ids {
+        claim_folders(base, tree, &mut claims);
+    }
+    claims
+}
+
+/// A folder that is gone is the new one into which more than half of what it held has moved.
+fn claim_folders(base: &BaseTree, tree: &SideTree, claims: &mut HashMap<NodeId, NodeId>) {
+    let parent_now = |id: &NodeId| match tree.changes.get(id) {
+        Some(Seen::Here(seen)) => Some(seen.parent),
+        _ => None,
+    };
+    let is_new_folder = |id: &NodeId| {
+        base.get(*id).is_none()
+            && matches!(tree.changes.get(id), Some(Seen::Here(seen)) if seen.state.kind == EntryKind::Folder)
+    };
+    let depth = |id: NodeId| {
+        let mut at = id;
+        let mut depth = 0_usize;
+        while let Some(entry) = base.get(at).filter(|_| depth <= base.len()) {
+            at = entry.parent;
+            depth += 1;
+        }
+        depth
+    };
+    let mut votes: HashMap<NodeId, BTreeMap<NodeId, usize>> = HashMap::new();
+    let vote = |votes: &mut HashMap<NodeId, BTreeMap<NodeId, usize>>, from: NodeId, to: NodeId| {
+        let (Some(entry), Some(folder)) = (base.get(from), parent_now(&to)) else { return };
+        if matches!(tree.changes.get(&entry.parent), Some(Seen::Gone)) && is_new_folder(&folder) {
+            *votes.entry(entry.parent).or_default().entry(folder).or_default() += 1;
+        }
+    };
+    for (from, to) in claims.iter() {
+        vote(&mut votes, *from, *to);
+    }
+    let mut folders: Vec<(usize, NodeId)> = tree
+        .changes
+        .iter()
+        .filter(|(_, seen)| matches!(seen, Seen::Gone))
+        .filter(|(id, _)| base.get(**id).is_some_and(|entry| entry.state.kind == EntryKind::Folder))
+        .map(|(id, _)| (depth(*id), *id))
+        .collect();
+    folders.sort_unstable_by(|one, two| two.cmp(one));
+    let mut taken: HashSet<NodeId> = HashSet::new();
+    for (_, folder) in folders {
+        let Some(candidates) = votes.get(&folder) else { continue };
+        let best = candidates.iter().filter(|(id, _)| !taken.contains(id)).max_by_key(|(_, count)| **count);
+        let Some((to, count)) = best.map(|(to, count)| (*to, *count)) else { continue };
+        if count * 2 > base.children(folder).len() {
+            taken.insert(to);
+            claims.insert(folder, to);
+            vote(&mut votes, folder, to);
+        }
+    }
+}

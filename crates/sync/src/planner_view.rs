@@ -1,0 +1,506 @@
+//! The nodes a plan is about, as both sides have them: everything that differs from the base anywhere, and nothing else.
+//!
+//! Invariants: a node has one number (its row in [`View::nodes`]) and one id over both sides, also where it is new on
+//! both ([`crate::planner_pairs`]); what is not in here is on both sides as the base says; every parent that is asked for
+//! here is such an id. Deliberately not here: what is done about it (`planner_decide`, `planner_settle`).
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use keepwell_endpoint::tree::Capabilities;
+use keepwell_model::{EntryKind, Problem, RelativePath};
+
+use crate::names;
+use crate::node::{Content, NodeId, Side, State};
+use crate::plan::{Conflict, Why};
+use crate::planner::STEP_PREFIX;
+use crate::policy::Policy;
+use crate::trees::{BaseEntry, BaseTree, Seen, SeenNode, SideTree};
+
+/// Conflict copies get ids from here on while they are planned.
+const COPIES: u64 = 3 << 61;
+
+/// How one side has a node.
+#[derive(Clone, Copy)]
+pub(crate) enum Slot<'a> {
+    /// Not at all.
+    Absent,
+    /// As the base says.
+    AsBase,
+    /// Like this.
+    Seen(&'a SeenNode),
+}
+
+/// A name the pair gives an item, without copying it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Name {
+    /// That of the base.
+    Base,
+    /// The one it has on this side now.
+    Of(Side),
+    /// A new one.
+    Own(Box<[u8]>),
+}
+
+/// An item as it lies on a side.
+pub(crate) struct Item<'v> {
+    pub(crate) parent: NodeId,
+    pub(crate) name: Cow<'v, [u8]>,
+    pub(crate) state: State,
+}
+
+/// One node: what is, and what shall be.
+pub(crate) struct Node<'a> {
+    /// Its id: in the base, else the left's fresh one, else the right's.
+    pub(crate) id: NodeId,
+    /// Its id in the right's tree.
+    pub(crate) right_id: NodeId,
+    pub(crate) kind: EntryKind,
+    slots: [Slot<'a>; 2],
+    /// Neither side is touched, whatever else is said here.
+    pub(crate) is_held: bool,
+    /// Whether it shall be there.
+    pub(crate) exists: bool,
+    /// In which folder.
+    pub(crate) parent: NodeId,
+    /// With which name.
+    pub(crate) name: Name,
+    /// Names it has to have on a side, other than what follows from `name`.
+    pub(crate) names_on: [Option<Box<[u8]>>; 2],
+    /// Whose content counts; nothing where both have the same.
+    pub(crate) from: Option<Side>,
+    /// Whose metadata counts; nothing where each part is merged.
+    pub(crate) metadata_of: Option<Side>,
+    /// Why its content changes or it comes or goes.
+    pub(crate) why: Why,
+    /// Why it is moved.
+    pub(crate) why_moved: Why,
+    /// It leaves the left when all else is done.
+    pub(crate) leaves: bool,
+    /// On this side the item becomes the conflict copy of this id.
+    pub(crate) set_aside: Option<(Side, NodeId)>,
+    /// It is such a conflict copy of this node.
+    pub(crate) copy_of: Option<NodeId>,
+    /// Its position was given by a side to end a circle.
+    pub(crate) is_forced: bool,
+}
+
+/// All of them, with what is found out on the way.
+pub(crate) struct View<'a> {
+    pub(crate) base: &'a BaseTree,
+    pub(crate) policy: &'a Policy,
+    sides: [&'a SideTree; 2],
+    pub(crate) nodes: Vec<Node<'a>>,
+    index: HashMap<NodeId, u32>,
+    /// Ids of a side that mean another node: the right's of what is new on both; what became another kind.
+    aliases: HashMap<(Side, NodeId), NodeId>,
+    blind: [HashSet<NodeId>; 2],
+    /// Folders that can not be removed on a side, by the ids used here.
+    pub(crate) occupied: [HashSet<NodeId>; 2],
+    pub(crate) conflicts: Vec<Conflict>,
+    pub(crate) problems: Vec<Problem>,
+    copies: u64,
+}
+
+pub(crate) fn number(side: Side) -> usize {
+    match side {
+        Side::Left => 0,
+        Side::Right => 1,
+    }
+}
+
+/// What a side says of a node that its tree does not name itself.
+pub(crate) enum Implied {
+    /// It was in a folder that is gone.
+    Gone,
+    /// It became another kind: the old is gone, this fresh id is what is there now.
+    Became(NodeId),
+}
+
+/// What follows from a tree without being in it.
+pub(crate) fn implied(base: &BaseTree, tree: &SideTree, side: Side) -> BTreeMap<NodeId, Implied> {
+    let mut found = BTreeMap::new();
+    let first = if side == Side::Left { NodeId::FRESH_LEFT } else { NodeId::FRESH_RIGHT };
+    let mut fresh = tree.changes.keys().next_back().map_or(first, |last| last.0.max(first) + 1);
+    let mut gone: Vec<NodeId> = Vec::new();
+    for (id, seen) in &tree.changes {
+        let Some(entry) = base.get(*id) else { continue };
+        match seen {
+            Seen::Gone if entry.state.kind == EntryKind::Folder => gone.push(*id),
+            Seen::Here(seen) if seen.state.kind != entry.state.kind => {
+                found.insert(*id, Implied::Became(NodeId(fresh)));
+                fresh += 1;
+                if entry.state.kind == EntryKind::Folder {
+                    gone.push(*id);
+                }
+            }
+            _ => {}
+        }
+    }
+    while let Some(folder) = gone.pop() {
+        for child in base.children(folder) {
+            if tree.changes.contains_key(child) || tree.blind.contains(child) || found.contains_key(child) {
+                continue;
+            }
+            found.insert(*child, Implied::Gone);
+            if base.get(*child).is_some_and(|entry| entry.state.kind == EntryKind::Folder) {
+                gone.push(*child);
+            }
+        }
+    }
+    found
+}
+
+impl<'a> View<'a> {
+    /// Gathers the nodes. `implied` is what [`implied`] found on each side.
+    pub(crate) fn new(
+        base: &'a BaseTree,
+        left: &'a SideTree,
+        right: &'a SideTree,
+        policy: &'a Policy,
+        implied: [&BTreeMap<NodeId, Implied>; 2],
+        everything: bool,
+    ) -> Self {
+        let sides = [left, right];
+        let mut view = Self {
+            base,
+            policy,
+            sides,
+            nodes: Vec::new(),
+            index: HashMap::new(),
+            aliases: HashMap::new(),
+            blind: [HashSet::new(), HashSet::new()],
+            occupied: [HashSet::new(), HashSet::new()],
+            conflicts: Vec::new(),
+            problems: Vec::new(),
+            copies: 0,
+        };
+        let mut ids: BTreeSet<NodeId> = BTreeSet::new();
+        for tree in sides {
+            ids.extend(tree.changes.keys());
+            ids.extend(tree.blind.iter().filter(|id| **id != NodeId::ROOT && base.get(**id).is_some()));
+        }
+        for implied in implied {
+            ids.extend(implied.keys());
+        }
+        if everything {
+            ids.extend(base.iter().map(|(id, _)| id));
+        }
+        view.nodes.reserve(ids.len());
+        view.index.reserve(ids.len());
+        for id in ids {
+            let slots = [0, 1].map(|side| match (implied[side].get(&id), sides[side].changes.get(&id)) {
+                (Some(_), _) | (None, Some(Seen::Gone)) => Slot::Absent,
+                (None, Some(Seen::Here(seen))) => Slot::Seen(seen),
+                (None, None) if base.get(id).is_some() => Slot::AsBase,
+                (None, None) => Slot::Absent,
+            });
+            view.add(id, slots);
+        }
+        for side in Side::BOTH {
+            for (id, implied) in implied[number(side)] {
+                let (Implied::Became(fresh), Some(Seen::Here(seen))) =
+                    (implied, sides[number(side)].changes.get(id))
+                else {
+                    continue;
+                };
+                let mut slots = [Slot::Absent; 2];
+                slots[number(side)] = Slot::Seen(seen);
+                view.add(*fresh, slots);
+                view.aliases.insert((side, *id), *fresh);
+            }
+        }
+        view
+    }
+
+    fn add(&mut self, id: NodeId, slots: [Slot<'a>; 2]) -> usize {
+        let kind = match (&slots, self.base.get(id)) {
+            (_, Some(entry)) => entry.state.kind,
+            ([Slot::Seen(seen), _] | [_, Slot::Seen(seen)], None) => seen.state.kind,
+            _ => EntryKind::File,
+        };
+        let row = self.nodes.len();
+        self.index.insert(id, u32::try_from(row).unwrap_or(u32::MAX));
+        self.nodes.push(Node {
+            id,
+            right_id: id,
+            kind,
+            slots,
+            is_held: false,
+            exists: false,
+            parent: NodeId::ROOT,
+            name: Name::Base,
+            names_on: [None, None],
+            from: None,
+            metadata_of: None,
+            why: Why::New,
+            why_moved: Why::Moved,
+            leaves: false,
+            set_aside: None,
+            copy_of: None,
+            is_forced: false,
+        });
+        row
+    }
+
+    /// Makes what is new on both sides one node. The right's row stays, with nothing in it.
+    pub(crate) fn unite(&mut self, left: usize, right: usize) {
+        let (left_id, right_id) = (self.nodes[left].id, self.nodes[right].id);
+        self.nodes[left].slots[1] = self.nodes[right].slots[1];
+        self.nodes[left].right_id = right_id;
+        self.nodes[right].slots[1] = Slot::Absent;
+        self.aliases.insert((Side::Right, right_id), left_id);
+    }
+
+    /// Once all ids are one: what is blind and what is occupied, by the ids used here.
+    pub(crate) fn learn_blindness(&mut self) {
+        for side in Side::BOTH {
+            self.blind[number(side)] =
+                self.side(side).blind.iter().map(|id| self.one_id(side, *id)).collect();
+            self.occupied[number(side)] =
+                self.side(side).occupied.iter().map(|id| self.one_id(side, *id)).collect();
+        }
+    }
+
+    /// The conflict copy of what a side has of a node: from now on that side has the copy and not the node.
+    pub(crate) fn set_aside(&mut self, row: usize, side: Side) -> usize {
+        let mut slots = [Slot::Absent; 2];
+        slots[number(side)] = self.nodes[row].slots[number(side)];
+        let id = NodeId(COPIES + self.copies);
+        self.copies += 1;
+        let copy = self.add(id, slots);
+        let of = self.nodes[row].id;
+        self.nodes[row].slots[number(side)] = Slot::Absent;
+        self.nodes[row].set_aside = Some((side, id));
+        self.nodes[copy].copy_of = Some(of);
+        copy
+    }
+
+    pub(crate) fn side(&self, side: Side) -> &'a SideTree {
+        self.sides[number(side)]
+    }
+
+    pub(crate) fn capabilities(&self, side: Side) -> &'a Capabilities {
+        &self.sides[number(side)].capabilities
+    }
+
+    /// The row of a node; nothing where both sides have it as the base.
+    pub(crate) fn row(&self, id: NodeId) -> Option<usize> {
+        self.index.get(&id).map(|row| *row as usize)
+    }
+
+    /// The id used here for an id of a side.
+    pub(crate) fn one_id(&self, side: Side, id: NodeId) -> NodeId {
+        let id = self.aliases.get(&(side, id)).copied().unwrap_or(id);
+        // What became another kind on the right may be one with something new on the left.
+        if side == Side::Right { self.aliases.get(&(side, id)).copied().unwrap_or(id) } else { id }
+    }
+
+    pub(crate) fn slot(&self, row: usize, side: Side) -> Slot<'a> {
+        self.nodes[row].slots[number(side)]
+    }
+
+    pub(crate) fn is_present(&self, row: usize, side: Side) -> bool {
+        !matches!(self.slot(row, side), Slot::Absent)
+    }
+
+    pub(crate) fn base_of(&self, row: usize) -> Option<BaseEntry<'a>> {
+        self.base.get(self.nodes[row].id)
+    }
+
+    /// The item as a side has it.
+    pub(crate) fn item(&self, row: usize, side: Side) -> Option<Item<'a>> {
+        match self.slot(row, side) {
+            Slot::Absent => None,
+            Slot::Seen(seen) => Some(Item {
+                parent: self.one_id(side, seen.parent),
+                name: Cow::Borrowed(&seen.name),
+                state: seen.state,
+            }),
+            Slot::AsBase => {
+                let entry = self.base_of(row)?;
+                Some(Item {
+                    parent: entry.parent,
+                    name: Cow::Borrowed(entry.name_on(side)),
+                    state: entry.state,
+                })
+            }
+        }
+    }
+
+    /// The folder a side has any node in, also one that is not in here.
+    pub(crate) fn parent_on(&self, side: Side, id: NodeId) -> Option<NodeId> {
+        match self.row(id) {
+            None => self.base.get(id).map(|entry| entry.parent),
+            Some(row) => match self.slot(row, side) {
+                Slot::Absent => None,
+                Slot::AsBase => self.base.get(id).map(|entry| entry.parent),
+                Slot::Seen(seen) => Some(self.one_id(side, seen.parent)),
+            },
+        }
+    }
+
+    /// Whether a side has it elsewhere than the base, and not only on the way of another change.
+    pub(crate) fn is_moved(&self, row: usize, side: Side) -> bool {
+        let (Slot::Seen(seen), Some(entry)) = (self.slot(row, side), self.base_of(row)) else { return false };
+        let is_elsewhere = self.one_id(side, seen.parent) != entry.parent || seen.name != entry.name_on(side);
+        is_elsewhere && !seen.name.starts_with(STEP_PREFIX)
+    }
+
+    /// Whether the content on a side is another than the base's, or may be.
+    pub(crate) fn is_changed(&self, row: usize, side: Side) -> bool {
+        let (Slot::Seen(seen), Some(entry)) = (self.slot(row, side), self.base_of(row)) else { return false };
+        let (now, before) = (&seen.state, &entry.state);
+        if now.is_same_content(before) {
+            return false;
+        }
+        let before_on = entry.fingerprint_on(side);
+        let unread = now.content == Content::Unread && before.content == Content::Unread;
+        !(unread && now.size_bytes == before.size_bytes && seen.fingerprint.modified == before_on.modified)
+    }
+
+    /// Whether both have the same content for certain.
+    pub(crate) fn is_same_on_both(&self, row: usize) -> bool {
+        match (self.item(row, Side::Left), self.item(row, Side::Right)) {
+            (Some(left), Some(right)) => {
+                left.state.is_same_content(&right.state)
+                    || (self.base_of(row).is_some()
+                        && !self.is_changed(row, Side::Left)
+                        && !self.is_changed(row, Side::Right))
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether nothing may be decided about a node, because a side knows nothing of it.
+    pub(crate) fn is_blind(&self, id: NodeId, side: Side, known: &mut HashMap<NodeId, bool>) -> bool {
+        let blind = &self.blind[number(side)];
+        if blind.is_empty() {
+            return false;
+        }
+        let mut way = Vec::new();
+        let mut at = id;
+        let answer = loop {
+            if blind.contains(&at) {
+                break true;
+            }
+            if at == NodeId::ROOT {
+                break false;
+            }
+            if let Some(answer) = known.get(&at) {
+                break *answer;
+            }
+            way.push(at);
+            let up = self.parent_on(side, at).or_else(|| self.base.get(at).map(|entry| entry.parent));
+            match up {
+                Some(parent) if way.len() <= self.nodes.len() + self.base.len() => at = parent,
+                _ => break false,
+            }
+        };
+        known.extend(way.into_iter().map(|id| (id, answer)));
+        answer
+    }
+
+    /// The name the pair is going to give a node.
+    pub(crate) fn pair_name(&self, row: usize) -> Cow<'_, [u8]> {
+        let node = &self.nodes[row];
+        match &node.name {
+            Name::Own(name) => Cow::Borrowed(name),
+            Name::Of(side) => match self.item(row, *side) {
+                Some(item) => item.name,
+                None => Cow::Borrowed(b""),
+            },
+            Name::Base => Cow::Borrowed(self.base_of(row).map_or(&b""[..], |entry| entry.name)),
+        }
+    }
+
+    /// The name a node is going to have on a side.
+    pub(crate) fn name_on(&self, row: usize, side: Side) -> Cow<'_, [u8]> {
+        let node = &self.nodes[row];
+        if let Some(own) = &node.names_on[number(side)] {
+            return Cow::Borrowed(own);
+        }
+        match &node.name {
+            Name::Base => Cow::Borrowed(self.base_of(row).map_or(&b""[..], |entry| entry.name_on(side))),
+            Name::Of(of) if *of == side => self.pair_name(row),
+            _ => match self.pair_name(row) {
+                Cow::Borrowed(name) => names::mapped(name, self.capabilities(side)),
+                Cow::Owned(name) => Cow::Owned(names::mapped(&name, self.capabilities(side)).into_owned()),
+            },
+        }
+    }
+
+    /// Where a node is going to be on a side: where it is while it is held.
+    pub(crate) fn target(&self, row: usize, side: Side) -> Option<(NodeId, Cow<'_, [u8]>)> {
+        let node = &self.nodes[row];
+        if node.is_held || (node.leaves && side == Side::Left && node.copy_of.is_none()) {
+            return self.item(row, side).map(|item| (item.parent, item.name));
+        }
+        node.exists.then(|| (node.parent, self.name_on(row, side)))
+    }
+
+    /// Whether a node has to be made, moved or renamed on a side.
+    pub(crate) fn arrives(&self, row: usize, side: Side) -> bool {
+        match (self.target(row, side), self.item(row, side)) {
+            (Some((parent, name)), Some(item)) => parent != item.parent || name != item.name,
+            (Some(_), None) => true,
+            (None, _) => false,
+        }
+    }
+
+    /// Whether a node can give way on a side: it is not there yet, or is going to be moved, or can be.
+    pub(crate) fn arrives_or_yields(&self, row: usize, side: Side) -> bool {
+        self.nodes[row].exists && self.target(row, side).is_some()
+    }
+
+    /// Leaves both sides as they are; whether that is news.
+    pub(crate) fn hold(&mut self, row: usize) -> bool {
+        let before = self.nodes[row].is_held;
+        self.nodes[row].is_held = true;
+        !before
+    }
+
+    /// Where a node is on a side now.
+    pub(crate) fn path_now(&self, row: usize, side: Side) -> Option<RelativePath> {
+        let item = self.item(row, side)?;
+        let mut names = vec![item.name];
+        let mut at = item.parent;
+        while at != NodeId::ROOT {
+            if names.len() > self.nodes.len() + self.base.len() {
+                return None;
+            }
+            match self.row(at) {
+                Some(row) => {
+                    let item = self.item(row, side)?;
+                    names.push(item.name);
+                    at = item.parent;
+                }
+                None => {
+                    let entry = self.base.get(at)?;
+                    names.push(Cow::Borrowed(entry.name_on(side)));
+                    at = entry.parent;
+                }
+            }
+        }
+        join(names.iter().rev())
+    }
+
+    /// What to call a node when speaking of it: where the pair knew it, else where it is.
+    pub(crate) fn path_for_people(&self, row: usize) -> RelativePath {
+        let id = self.nodes[row].id;
+        let known = self.base.get(id).and_then(|_| self.base.path_on(Side::Left, id));
+        known
+            .or_else(|| self.path_now(row, Side::Left))
+            .or_else(|| self.path_now(row, Side::Right))
+            .unwrap_or_default()
+    }
+}
+
+/// A path of names from the root down.
+pub(crate) fn join<'n>(names: impl Iterator<Item = &'n Cow<'n, [u8]>>) -> Option<RelativePath> {
+    let mut path = RelativePath::root();
+    for name in names {
+        path = path.join(name).ok()?;
+    }
+    Some(path)
+}
