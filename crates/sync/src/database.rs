@@ -102,35 +102,7 @@ impl PairDatabase {
     /// # Errors
     /// The database refused; nothing changed then.
     pub fn advance_base(&self, changes: &[BaseChange], next_id: u64) -> Result<(), SyncError> {
-        self.write(|transaction| {
-            let mut put = transaction.prepare_cached(
-                "INSERT INTO nodes (id, parent, name, left_name, right_name, facts) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-                 ON CONFLICT (id) DO UPDATE SET parent = excluded.parent, name = excluded.name,
-                 left_name = excluded.left_name, right_name = excluded.right_name, facts = excluded.facts",
-            )?;
-            let mut remove = transaction.prepare_cached("DELETE FROM nodes WHERE id = ?1 AND id > 0")?;
-            for change in changes {
-                match change {
-                    BaseChange::Put(id, node) => {
-                        let facts = encode(id.0, node);
-                        put.execute(params![
-                            sql(id.0),
-                            sql(node.parent.0),
-                            node.name,
-                            node.left_name,
-                            node.right_name,
-                            facts
-                        ])?;
-                    }
-                    BaseChange::Remove(id) => {
-                        remove.execute([sql(id.0)])?;
-                    }
-                }
-            }
-            set_number(transaction, "next_id", next_id)?;
-            let generation = number(transaction, "generation")?.unwrap_or(0);
-            set_number(transaction, "generation", generation.wrapping_add(1) & (i64::MAX as u64))
-        })
+        self.write(|transaction| advance_base(transaction, changes, next_id))
     }
 
     /// The next id that no node ever had.
@@ -259,6 +231,38 @@ impl PairDatabase {
         *connection = fresh;
         Ok(notice)
     }
+}
+
+/// See [`PairDatabase::advance_base`].
+pub(crate) fn advance_base(
+    connection: &Connection,
+    changes: &[BaseChange],
+    next_id: u64,
+) -> rusqlite::Result<()> {
+    if changes.is_empty() {
+        return Ok(());
+    }
+    let mut put = connection.prepare_cached(
+        "INSERT INTO nodes (id, parent, name, left_name, right_name, facts) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+         ON CONFLICT (id) DO UPDATE SET parent = excluded.parent, name = excluded.name,
+         left_name = excluded.left_name, right_name = excluded.right_name, facts = excluded.facts",
+    )?;
+    let mut remove = connection.prepare_cached("DELETE FROM nodes WHERE id = ?1 AND id > 0")?;
+    for change in changes {
+        match change {
+            BaseChange::Put(id, node) => {
+                let facts = encode(id.0, node);
+                let parent = sql(node.parent.0);
+                put.execute(params![sql(id.0), parent, node.name, node.left_name, node.right_name, facts])?;
+            }
+            BaseChange::Remove(id) => {
+                remove.execute([sql(id.0)])?;
+            }
+        }
+    }
+    set_number(connection, "next_id", next_id)?;
+    let generation = number(connection, "generation")?.unwrap_or(0);
+    set_number(connection, "generation", generation.wrapping_add(1))
 }
 
 /// The word of a side in the database. Never changes.

@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::database::{PairDatabase, side_of, side_word, sql};
+use crate::database::{BaseChange, PairDatabase, advance_base, side_of, side_word, sql};
 use crate::database_facts::{decode_state, encode_state, kind_number, kind_of};
 use crate::error::SyncError;
 use crate::node::{NodeId, Side};
@@ -42,6 +42,17 @@ pub struct JournalLine {
     pub kind: EntryKind,
     /// What was done.
     pub done: Done,
+}
+
+/// A group of proven deeds.
+#[derive(Clone, Debug, Default)]
+pub struct Group {
+    /// What the base learns, in order.
+    pub changes: Vec<BaseChange>,
+    /// Lines of the journal.
+    pub lines: Vec<JournalLine>,
+    /// What surely lies in the bins, with the place where that is another than was written down.
+    pub kept: Vec<(i64, Option<RelativePath>)>,
 }
 
 /// Something in the bin of a side.
@@ -205,33 +216,19 @@ impl PairDatabase {
         })
     }
 
-    /// Adds lines to a run's journal.
+    /// Writes down a group of proven deeds, all or nothing: what the base learns, the journal, what lies in the bins.
     ///
     /// # Errors
-    /// The database refused.
-    pub fn write_journal(&self, run: JobId, lines: &[JournalLine]) -> Result<(), SyncError> {
+    /// The database refused; nothing changed then.
+    pub fn commit_group(&self, run: JobId, group: &Group, next_id: u64) -> Result<(), SyncError> {
         self.write(|transaction| {
-            let mut insert = transaction.prepare_cached(
-                "INSERT OR REPLACE INTO journal
-                 (run, number, side, action, why, node, kind, path, other_path, size_bytes, hash)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+            advance_base(transaction, &group.changes, next_id)?;
+            write_journal(transaction, run, &group.lines)?;
+            let mut settle = transaction.prepare_cached(
+                "UPDATE bin SET settled = 1, bin_path = coalesce(?2, bin_path) WHERE id = ?1",
             )?;
-            let run = run.to_string();
-            for line in lines {
-                let done = &line.done;
-                insert.execute(params![
-                    run,
-                    sql(line.number),
-                    side_word(done.side),
-                    word(&done.action),
-                    word(&done.why),
-                    sql(line.node.0),
-                    kind_number(line.kind),
-                    done.path.as_bytes(),
-                    done.other_path.as_ref().map(RelativePath::as_bytes),
-                    done.size_bytes.cast_signed(),
-                    done.hash.as_ref().map(|hash| &hash.as_bytes()[..]),
-                ])?;
+            for (id, bin_path) in &group.kept {
+                settle.execute(params![id, bin_path.as_ref().map(RelativePath::as_bytes)])?;
             }
             Ok(())
         })
@@ -402,6 +399,20 @@ impl PairDatabase {
         })
     }
 
+    /// Forgets conflicts that were decided and done; those that are still there come back with the next plan.
+    ///
+    /// # Errors
+    /// The database refused.
+    pub fn forget_decided(&self, nodes: &[NodeId]) -> Result<(), SyncError> {
+        if nodes.is_empty() {
+            return Ok(());
+        }
+        self.write(|transaction| {
+            let mut forget = transaction.prepare_cached("DELETE FROM conflicts WHERE node = ?1")?;
+            nodes.iter().try_for_each(|node| forget.execute([sql(node.0)]).map(drop))
+        })
+    }
+
     /// Keeps (or takes back) what a person said to conflicts; the next run does it. How many there were.
     ///
     /// # Errors
@@ -438,6 +449,32 @@ pub(crate) fn is_same_question(one: &Conflict, two: &Conflict) -> bool {
             }
     };
     one.path == two.path && one.kind == two.kind && same(&one.left, &two.left) && same(&one.right, &two.right)
+}
+
+fn write_journal(connection: &Connection, run: JobId, lines: &[JournalLine]) -> rusqlite::Result<()> {
+    let mut insert = connection.prepare_cached(
+        "INSERT OR REPLACE INTO journal
+         (run, number, side, action, why, node, kind, path, other_path, size_bytes, hash)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+    )?;
+    let run = run.to_string();
+    for line in lines {
+        let done = &line.done;
+        insert.execute(params![
+            run,
+            sql(line.number),
+            side_word(done.side),
+            word(&done.action),
+            word(&done.why),
+            sql(line.node.0),
+            kind_number(line.kind),
+            done.path.as_bytes(),
+            done.other_path.as_ref().map(RelativePath::as_bytes),
+            done.size_bytes.cast_signed(),
+            done.hash.as_ref().map(|hash| &hash.as_bytes()[..]),
+        ])?;
+    }
+    Ok(())
 }
 
 fn run_row(row: &Row<'_>) -> rusqlite::Result<RunRecord> {

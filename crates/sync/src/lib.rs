@@ -5,11 +5,16 @@
 //! reached (`endpoint`).
 
 mod brakes;
+mod copy;
 pub mod database;
 mod database_facts;
 pub mod database_rows;
 mod database_schema;
 pub mod error;
+mod execute;
+pub mod execute_bin;
+mod execute_item;
+mod execute_view;
 pub mod moves;
 pub mod names;
 pub mod node;
@@ -26,6 +31,8 @@ mod planner_settle;
 mod planner_view;
 pub mod policy;
 pub mod run;
+mod run_hash;
+mod run_look;
 mod run_prepare;
 pub mod run_types;
 pub mod text;

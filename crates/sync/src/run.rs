@@ -28,7 +28,12 @@ pub struct Syncer {
     clock: Clock,
     utc_offset_seconds: i32,
     database: PairDatabase,
-    base: BaseTree,
+    /// Nothing while a run has it, and after one that ended early: it is read again then.
+    base: Option<BaseTree>,
+    /// Which state of the database that is.
+    base_generation: u64,
+    /// What [`Syncer::base`] answers without one.
+    nothing: BaseTree,
     notices: Vec<String>,
     /// Held for as long as this lives.
     _lock: File,
@@ -52,7 +57,20 @@ impl Syncer {
                 BaseTree::default()
             }
         };
-        Ok(Self { pair, left, right, clock, utc_offset_seconds, database, base, notices, _lock: lock })
+        let base_generation = database.generation()?;
+        Ok(Self {
+            pair,
+            left,
+            right,
+            clock,
+            utc_offset_seconds,
+            database,
+            base: Some(base),
+            base_generation,
+            nothing: BaseTree::default(),
+            notices,
+            _lock: lock,
+        })
     }
 
     /// The pair.
@@ -76,7 +94,45 @@ impl Syncer {
     /// What both sides agreed on.
     #[must_use]
     pub fn base(&self) -> &BaseTree {
-        &self.base
+        self.base.as_ref().unwrap_or(&self.nothing)
+    }
+
+    /// Reads the base again where a run that ended early left none, or something else changed it.
+    pub(crate) fn ensure_base(&mut self) -> Result<(), SyncError> {
+        let generation = self.database.generation()?;
+        if self.base.is_none() || self.base_generation != generation {
+            let now_ms = self.now().to_milliseconds();
+            self.base = Some(match self.database.load_base()? {
+                Some(base) => base,
+                None => {
+                    self.notices.push(self.database.start_anew(now_ms)?);
+                    BaseTree::default()
+                }
+            });
+            self.base_generation = self.database.generation()?;
+        }
+        Ok(())
+    }
+
+    /// Takes the base out for a run; it is read anew unless it is given back.
+    pub(crate) fn take_base(&mut self) -> BaseTree {
+        self.base.take().unwrap_or_default()
+    }
+
+    /// Gives it back as the run left it.
+    ///
+    /// # Errors
+    /// The database can not be read.
+    pub(crate) fn give_base(&mut self, base: BaseTree) -> Result<(), SyncError> {
+        self.base_generation = self.database.generation()?;
+        self.base = Some(base);
+        Ok(())
+    }
+
+    /// The time now.
+    #[must_use]
+    pub fn now(&self) -> keepwell_model::Timestamp {
+        (self.clock)()
     }
 
     /// One of the two places.

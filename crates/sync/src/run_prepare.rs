@@ -1,37 +1,236 @@
-//! The steps of a run one after the other. In the making: looking, planning and the executor are not joined yet.
+//! The steps of a run one after the other: look, read, plan; and apply.
+//!
+//! Invariants: a side whose identity changed between the beginning and the end of the look is not planned with; what a
+//! person chose for a conflict is in every plan until it is applied or the conflict is another one. Deliberately not
+//! here: each of the steps.
 
-use keepwell_model::{Control, JobId};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use keepwell_endpoint::tree::{PlaceIdentity, Tree};
+use keepwell_model::{Control, JobId, Phase};
+use parking_lot::RwLock;
 
 use crate::error::SyncError;
+use crate::execute::Execution;
+use crate::execute_bin::{BinFolders, settle};
+use crate::execute_item::Tools;
+use crate::execute_view::View;
+use crate::moves;
+use crate::node::{NodeId, Side};
+use crate::planner;
 use crate::policy::Policy;
 use crate::run::Syncer;
-use crate::run_types::{Done, Hints, Limits, Prepared, SyncReport};
+use crate::run_hash::{read_all, to_read};
+use crate::run_look::look;
+use crate::run_types::{Done, Hints, Limits, Prepared, RunState, SyncReport};
+use crate::trees::SideTree;
 
+/// See [`Syncer::prepare`].
 pub(crate) fn prepare(
-    syncer: &Syncer,
+    syncer: &mut Syncer,
     _hints: Option<&Hints>,
-    _preview: bool,
+    preview: bool,
     control: &Control,
 ) -> Result<Prepared, SyncError> {
+    control.restart_counters(Phase::Scanning);
+    syncer.ensure_base()?;
+    settle(syncer.database(), |side| &**syncer.tree(side))?;
+    let before = identities(syncer)?;
+    let (mut left, mut right) = look_at_both(syncer, control)?;
+    if identities(syncer)? != before {
+        let side = if syncer.tree(Side::Left).identity().ok().as_ref() == Some(&before[0]) {
+            Side::Right
+        } else {
+            Side::Left
+        };
+        return Err(SyncError::AnotherPlace { side });
+    }
+    let rules = syncer.database().rules_digest()?;
+    let rules_changed = rules.is_some_and(|digest| digest != syncer.pair().rules.digest());
+    for (side, tree) in [(Side::Left, &mut left), (Side::Right, &mut right)] {
+        let known = syncer.database().identity(side)?;
+        let now = &before[usize::from(side == Side::Right)];
+        let is_known = !syncer.base().is_empty();
+        let facts = &mut tree.circumstances;
+        facts.is_another_place |= is_known && known.is_some_and(|known| known != *now);
+        facts.are_rules_changed |= is_known && rules_changed;
+        if facts.free_bytes.is_none() {
+            facts.free_bytes = syncer.tree(side).free_bytes().map_err(SyncError::place(side))?;
+        }
+    }
+    read_what_counts(syncer, &mut left, &mut right, control)?;
+    let mut left = moves::resolve(syncer.base(), left, Side::Left);
+    let mut right = moves::resolve(syncer.base(), right, Side::Right);
+    // Now that more items are known to be one, more may have to be compared.
+    read_what_counts(syncer, &mut left, &mut right, control)?;
     control.checkpoint()?;
-    tracing::debug!(today = syncer.today(), "looking is not joined yet");
-    Err(SyncError::Outdated)
+    let policy = syncer.pair().policy(&syncer.today());
+    let mut prepared = Prepared {
+        plan: Arc::new(planner::plan(syncer.base(), &left, &right, &policy)),
+        left: Arc::new(left),
+        right: Arc::new(right),
+        policy,
+        generation: syncer.database().generation()?,
+    };
+    syncer.database().set_conflicts(&prepared.plan.conflicts)?;
+    let choices = stored_choices(syncer, &prepared)?;
+    if choices.is_empty() {
+        store(syncer, &prepared, preview)?;
+        return Ok(prepared);
+    }
+    prepared.policy.choices = choices;
+    let policy = prepared.policy.clone();
+    prepared = planned_again(syncer, &prepared, policy);
+    store(syncer, &prepared, preview)?;
+    Ok(prepared)
 }
 
-pub(crate) fn again(_syncer: &Syncer, _prepared: &Prepared, _policy: Policy) -> Result<Prepared, SyncError> {
-    Err(SyncError::Outdated)
+/// See [`Syncer::choose`] and the others that plan again.
+pub(crate) fn again(syncer: &Syncer, prepared: &Prepared, policy: Policy) -> Result<Prepared, SyncError> {
+    let prepared = planned_again(syncer, prepared, policy);
+    store(syncer, &prepared, true)?;
+    Ok(prepared)
 }
 
+fn planned_again(syncer: &Syncer, prepared: &Prepared, policy: Policy) -> Prepared {
+    let plan = planner::plan(syncer.base(), &prepared.left, &prepared.right, &policy);
+    Prepared { plan: Arc::new(plan), policy, ..prepared.clone() }
+}
+
+fn store(syncer: &Syncer, prepared: &Prepared, preview: bool) -> Result<(), SyncError> {
+    if preview { syncer.database().store_plan(&prepared.plan, &prepared.policy) } else { Ok(()) }
+}
+
+/// What a person said to conflicts of this plan in an earlier run's list.
+fn stored_choices(
+    syncer: &Syncer,
+    prepared: &Prepared,
+) -> Result<BTreeMap<NodeId, crate::policy::Choice>, SyncError> {
+    if prepared.plan.conflicts.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let stored = syncer.database().conflicts()?;
+    Ok(stored.iter().filter_map(|stored| Some((stored.conflict.node, stored.choice?))).collect())
+}
+
+fn identities(syncer: &Syncer) -> Result<[PlaceIdentity; 2], SyncError> {
+    let of = |side: Side| syncer.tree(side).identity().map_err(SyncError::place(side));
+    Ok([of(Side::Left)?, of(Side::Right)?])
+}
+
+/// How many threads do both places good.
+pub(crate) fn workers(left: &dyn Tree, right: &dyn Tree) -> usize {
+    let parallel = left.capabilities().parallel.min(right.capabilities().parallel);
+    usize::try_from(parallel).unwrap_or(1).clamp(1, 64)
+}
+
+fn look_at_both(syncer: &Syncer, control: &Control) -> Result<(SideTree, SideTree), SyncError> {
+    let of = |side: Side| look(&**syncer.tree(side), syncer.base(), side, control);
+    if workers(&**syncer.tree(Side::Left), &**syncer.tree(Side::Right)) == 1 {
+        return Ok((of(Side::Left)?, of(Side::Right)?));
+    }
+    std::thread::scope(|scope| {
+        let left = scope.spawn(|| of(Side::Left));
+        let right = of(Side::Right);
+        match left.join() {
+            Ok(left) => Ok((left?, right?)),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    })
+}
+
+fn read_what_counts(
+    syncer: &Syncer,
+    left: &mut SideTree,
+    right: &mut SideTree,
+    control: &Control,
+) -> Result<(), SyncError> {
+    let demands = moves::demands(syncer.base(), left, right);
+    let on = |side: Side| -> Vec<NodeId> {
+        demands.iter().filter(|demand| demand.side == side).map(|demand| demand.node).collect()
+    };
+    let mut files = to_read(syncer.base(), left, Side::Left, &on(Side::Left));
+    files.extend(to_read(syncer.base(), right, Side::Right, &on(Side::Right)));
+    if files.is_empty() {
+        return Ok(());
+    }
+    let trees = [&**syncer.tree(Side::Left), &**syncer.tree(Side::Right)];
+    read_all(&files, trees, [left, right], workers(trees[0], trees[1]), control)
+}
+
+/// See [`Syncer::apply`].
 pub(crate) fn apply(
-    _syncer: &Syncer,
-    _prepared: &Prepared,
-    _run: JobId,
-    _control: &Control,
+    syncer: &mut Syncer,
+    prepared: &Prepared,
+    run: JobId,
+    control: &Control,
     limits: &Limits,
-    _done: &mut (dyn FnMut(Done) + Send),
+    done: &mut (dyn FnMut(Done) + Send),
 ) -> Result<SyncReport, SyncError> {
-    limits.pay(0);
-    let mut report = SyncReport::default();
-    report.side_mut(crate::node::Side::Left);
-    Err(SyncError::Outdated)
+    let plan = &prepared.plan;
+    plan.problems.iter().for_each(|problem| control.problem(problem.clone()));
+    remember_places(syncer)?;
+    if plan.operations.is_empty() && plan.agreements.is_empty() {
+        let conflicts = plan.conflicts.len() as u64;
+        return Ok(SyncReport { conflicts, ..SyncReport::default() });
+    }
+    let identities = identities(syncer)?;
+    let next_id = syncer.database().next_id()?;
+    syncer.database().begin_run(run, syncer.now().to_milliseconds())?;
+    let base = RwLock::new(syncer.take_base());
+    let (mut report, result) = {
+        let (left, right) = (&**syncer.tree(Side::Left), &**syncer.tree(Side::Right));
+        let execution = Execution {
+            plan,
+            database: syncer.database(),
+            base: &base,
+            run,
+            now_ms: syncer.now().to_milliseconds(),
+            tools: Tools {
+                left,
+                right,
+                bins: [BinFolders::default(), BinFolders::default()],
+                attributes: syncer.pair().attributes,
+                control,
+                limits,
+            },
+            identities,
+            workers: workers(left, right),
+        };
+        execution.run(View::new(plan, &prepared.left, &prepared.right, &base, next_id), done)
+    };
+    report.conflicts = plan.conflicts.len() as u64;
+    if result.is_ok() {
+        syncer.give_base(base.into_inner())?;
+    }
+    let settled = settle(syncer.database(), |side| &**syncer.tree(side));
+    let state = match &result {
+        Ok(()) => RunState::Done,
+        Err(SyncError::Cancelled) => RunState::Stopped,
+        Err(_) => RunState::Failed,
+    };
+    syncer.database().end_run(run, state, &report, syncer.now().to_milliseconds())?;
+    result?;
+    settled?;
+    let decided: Vec<NodeId> = prepared.policy.choices.keys().copied().collect();
+    syncer.database().forget_decided(&decided)?;
+    syncer.database().clear_plan()?;
+    syncer.database().tidy()?;
+    Ok(report)
+}
+
+/// From now on these are the places, and these the rules, of what is agreed on.
+fn remember_places(syncer: &Syncer) -> Result<(), SyncError> {
+    for side in Side::BOTH {
+        let now = syncer.tree(side).identity().map_err(SyncError::place(side))?;
+        if syncer.database().identity(side)?.as_ref() != Some(&now) {
+            syncer.database().set_identity(side, &now)?;
+        }
+    }
+    let rules = syncer.pair().rules.digest();
+    if syncer.database().rules_digest()? != Some(rules) {
+        syncer.database().set_rules_digest(&rules)?;
+    }
+    Ok(())
 }

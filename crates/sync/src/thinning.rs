@@ -1,41 +1,16 @@
 //! Which versions in a bin are kept: all young ones, then one a day, then one a week, within a limit of space.
 //!
 //! Thinning goes by item: of a file that changed a hundred times in a day long ago, the last version of that day stays.
-//! Invariants: pure, time comes in; a version younger than [`BinRules::keep_all_ms`] is never thinned, not even for
+//! Invariants: pure, time comes in; a version younger than [`BinSpec::keep_all_days`] is never thinned, not even for
 //! space: it may be what a person misses right now; what is thinned is the same however the versions are ordered.
 //! Deliberately not here: removing anything (`bin`).
 
 use std::collections::HashSet;
 
-use serde::{Deserialize, Serialize};
+use crate::pair::BinSpec;
 
-const HOUR_MS: i64 = 3_600_000;
-const DAY_MS: i64 = 24 * HOUR_MS;
+const DAY_MS: i64 = 24 * 3_600_000;
 const WEEK_MS: i64 = 7 * DAY_MS;
-
-/// How long what was replaced or removed is kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BinRules {
-    /// Everything younger than this stays, in milliseconds.
-    pub keep_all_ms: i64,
-    /// One version a day of each item, up to this age.
-    pub keep_daily_ms: i64,
-    /// One version a week of each item, up to this age; older ones go.
-    pub keep_weekly_ms: i64,
-    /// Beyond this many bytes the oldest go first, where they are not younger than `keep_all_ms`.
-    pub limit_bytes: Option<u64>,
-}
-
-impl Default for BinRules {
-    fn default() -> Self {
-        Self {
-            keep_all_ms: DAY_MS,
-            keep_daily_ms: 30 * DAY_MS,
-            keep_weekly_ms: 365 * DAY_MS,
-            limit_bytes: None,
-        }
-    }
-}
 
 /// A version in a bin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +27,8 @@ pub struct BinVersion {
 
 /// The versions that go, by the rules and the time. Times in the future count as now.
 #[must_use]
-pub fn thin(versions: &[BinVersion], rules: &BinRules, now_ms: i64) -> Vec<i64> {
+pub fn thin(versions: &[BinVersion], rules: &BinSpec, now_ms: i64) -> Vec<i64> {
+    let days = |days: u32| i64::from(days) * DAY_MS;
     let mut newest_first: Vec<&BinVersion> = versions.iter().collect();
     newest_first.sort_by_key(|version| (std::cmp::Reverse(version.binned_ms), std::cmp::Reverse(version.id)));
     let mut taken: HashSet<(u64, bool, i64)> = HashSet::new();
@@ -60,11 +36,11 @@ pub fn thin(versions: &[BinVersion], rules: &BinRules, now_ms: i64) -> Vec<i64> 
     let mut gone = Vec::new();
     for version in newest_first {
         let age_ms = now_ms.saturating_sub(version.binned_ms).max(0);
-        let stays = if age_ms < rules.keep_all_ms {
+        let stays = if age_ms < days(rules.keep_all_days) {
             true
-        } else if age_ms < rules.keep_daily_ms {
+        } else if age_ms < days(rules.keep_daily_days) {
             taken.insert((version.item, false, version.binned_ms.div_euclid(DAY_MS)))
-        } else if age_ms < rules.keep_weekly_ms {
+        } else if age_ms < days(rules.keep_weekly_days) {
             taken.insert((version.item, true, version.binned_ms.div_euclid(WEEK_MS)))
         } else {
             false
@@ -77,7 +53,7 @@ pub fn thin(versions: &[BinVersion], rules: &BinRules, now_ms: i64) -> Vec<i64> 
             if total_bytes <= limit_bytes {
                 break;
             }
-            if now_ms.saturating_sub(version.binned_ms) >= rules.keep_all_ms {
+            if now_ms.saturating_sub(version.binned_ms) >= days(rules.keep_all_days) {
                 total_bytes -= version.size_bytes;
                 gone.push(version.id);
             }
@@ -90,6 +66,7 @@ pub fn thin(versions: &[BinVersion], rules: &BinRules, now_ms: i64) -> Vec<i64> 
 mod tests {
     use super::*;
 
+    const HOUR_MS: i64 = 3_600_000;
     const NOW: i64 = 1_000 * DAY_MS;
 
     fn version(id: i64, item: u64, age_ms: i64) -> BinVersion {
@@ -104,8 +81,8 @@ mod tests {
     #[test]
     fn young_versions_all_stay_also_when_space_is_short() {
         let versions: Vec<_> = (0..20).map(|id| version(id, 1, id * HOUR_MS)).collect();
-        let rules = BinRules { limit_bytes: Some(0), ..BinRules::default() };
-        assert_eq!(thin(&versions, &rules, NOW), []);
+        let rules = BinSpec { limit_bytes: Some(0), ..BinSpec::default() };
+        assert!(thin(&versions, &rules, NOW).is_empty());
     }
 
     #[test]
@@ -116,7 +93,7 @@ mod tests {
             version(3, 2, 5 * DAY_MS - HOUR_MS),
             version(4, 1, 6 * DAY_MS - HOUR_MS),
         ];
-        assert_eq!(thin(&versions, &BinRules::default(), NOW), [1]);
+        assert_eq!(thin(&versions, &BinSpec::default(), NOW), [1]);
     }
 
     #[test]
@@ -124,13 +101,13 @@ mod tests {
         let week = NOW.div_euclid(WEEK_MS) * WEEK_MS - 10 * WEEK_MS;
         let at = |id, time_ms| BinVersion { id, item: 1, binned_ms: time_ms, size_bytes: 10 };
         let versions = [at(1, week), at(2, week + DAY_MS), at(3, week + WEEK_MS), at(4, NOW - 366 * DAY_MS)];
-        assert_eq!(sorted(thin(&versions, &BinRules::default(), NOW)), [1, 4]);
+        assert_eq!(sorted(thin(&versions, &BinSpec::default(), NOW)), [1, 4]);
     }
 
     #[test]
     fn the_oldest_go_first_for_space() {
         let versions = [version(1, 1, 2 * DAY_MS), version(2, 2, 3 * DAY_MS), version(3, 3, HOUR_MS)];
-        let rules = BinRules { limit_bytes: Some(20), ..BinRules::default() };
+        let rules = BinSpec { limit_bytes: Some(20), ..BinSpec::default() };
         assert_eq!(thin(&versions, &rules, NOW), [2]);
     }
 
@@ -138,9 +115,9 @@ mod tests {
     fn the_order_of_the_index_does_not_matter_and_a_clock_that_was_ahead_loses_nothing() {
         let mut versions: Vec<_> = (0..200).map(|id| version(id, id as u64 % 3, id * 9 * HOUR_MS)).collect();
         versions.push(version(999, 1, -50 * DAY_MS));
-        let one = sorted(thin(&versions, &BinRules::default(), NOW));
+        let one = sorted(thin(&versions, &BinSpec::default(), NOW));
         versions.reverse();
-        assert_eq!(sorted(thin(&versions, &BinRules::default(), NOW)), one);
+        assert_eq!(sorted(thin(&versions, &BinSpec::default(), NOW)), one);
         assert!(!one.contains(&999));
     }
 }

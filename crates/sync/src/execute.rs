@@ -1,0 +1,517 @@
+//! Carrying out a plan: batch by batch, in parallel inside a batch, the base advancing only behind what is proven.
+//!
+//! Invariants:
+//! 1. The base, the journal and the index of the bins advance in groups, each in one transaction, and only after both
+//!    places said that what the group wrote is on the disk.
+//! 2. A row that can not be done holds back what builds on it, and nothing else.
+//! 3. Nothing is removed or replaced in a place that is not the one this run began with.
+//! 4. With one worker everything happens in the order of the plan, in this thread: a simulation sees the same run twice.
+//!
+//! Deliberately not here: one row (`execute_item`), what the base learns from it (`execute_view`).
+
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc;
+
+use keepwell_endpoint::EndpointError;
+use keepwell_endpoint::tree::PlaceIdentity;
+use keepwell_model::{EntryKind, JobId, Phase, Problem, RelativePath};
+use parking_lot::RwLock;
+
+use crate::copy::CopyError;
+use crate::database::{BaseChange, PairDatabase};
+use crate::database_rows::{BinItem, Group, JournalLine};
+use crate::error::SyncError;
+use crate::execute_bin::bin_path;
+use crate::execute_item::{Deed, Tools, is_changed_meanwhile};
+use crate::execute_view::View;
+use crate::node::{Content, NodeId, Side};
+use crate::plan::{Action, Operation, Plan, Why};
+use crate::run_types::{ActionKind, Done, SyncReport};
+use crate::trees::BaseTree;
+
+/// The base advances at least after so many rows.
+const GROUP_ITEMS: usize = 16_384;
+/// And after so many bytes.
+const GROUP_BYTES: u64 = 512 << 20;
+/// A worker takes so many rows at once: neighbours lie in one folder.
+const TAKEN_ITEMS: usize = 16;
+/// Fewer, where they are so large.
+const TAKEN_BYTES: u64 = 4 << 20;
+
+/// What carrying out a plan needs.
+pub(crate) struct Execution<'a> {
+    pub plan: &'a Plan,
+    pub database: &'a PairDatabase,
+    pub base: &'a RwLock<BaseTree>,
+    pub run: JobId,
+    pub now_ms: i64,
+    pub tools: Tools<'a>,
+    /// The places as they were when the run began.
+    pub identities: [PlaceIdentity; 2],
+    pub workers: usize,
+}
+
+/// What goes to the bin with a row.
+struct Planned {
+    id: i64,
+    path: RelativePath,
+}
+
+type Answer = (usize, Result<Deed, CopyError>);
+
+/// What changes while rows are done.
+struct Progress<'a, 'd> {
+    report: SyncReport,
+    group: Group,
+    group_bytes: u64,
+    next_line: u64,
+    /// Items that could not be done: what builds on them waits for the next run.
+    held_back: HashSet<NodeId>,
+    /// Sides that have no room left.
+    full: [bool; 2],
+    /// Why the run ends early.
+    ended: Option<SyncError>,
+    view: &'a RwLock<View<'a>>,
+    done: &'d mut (dyn FnMut(Done) + Send),
+}
+
+impl Execution<'_> {
+    /// Does it. The report tells what was done also where the run ended early.
+    pub(crate) fn run(
+        &self,
+        view: View<'_>,
+        done: &mut (dyn FnMut(Done) + Send),
+    ) -> (SyncReport, Result<(), SyncError>) {
+        let view = RwLock::new(view);
+        let mut progress = Progress {
+            report: SyncReport::default(),
+            group: Group::default(),
+            group_bytes: 0,
+            next_line: 0,
+            held_back: HashSet::new(),
+            full: [false; 2],
+            ended: None,
+            view: &view,
+            done,
+        };
+        let control = self.tools.control;
+        let bytes = self.plan.operations.iter().map(|operation| operation.size_bytes).sum();
+        control.restart_counters(Phase::Copying);
+        control.add_total(self.plan.operations.len() as u64, bytes);
+        control.set_total_known();
+        let result = self.all(&mut progress);
+        // What was done is written down, also where the run ends early.
+        let flushed = self.flush(&mut progress);
+        let result = result.and(progress.ended.map_or(Ok(()), Err)).and(flushed);
+        (progress.report, result)
+    }
+
+    fn all(&self, progress: &mut Progress<'_, '_>) -> Result<(), SyncError> {
+        self.agree(progress)?;
+        let operations = &self.plan.operations;
+        let mut start = 0;
+        while start < operations.len() && progress.ended.is_none() {
+            let batch = operations[start].batch;
+            let length = operations[start..].iter().take_while(|operation| operation.batch == batch).count();
+            self.batch(start..start + length, progress)?;
+            start += length;
+        }
+        Ok(())
+    }
+
+    /// What both sides have alike already: nothing was written, so nothing has to reach the disk first.
+    fn agree(&self, progress: &mut Progress<'_, '_>) -> Result<(), SyncError> {
+        if self.plan.agreements.is_empty() {
+            return Ok(());
+        }
+        let mut view = progress.view.write();
+        let changes = view.agree(&self.plan.agreements);
+        self.database.advance_base(&changes, view.next_id())?;
+        drop(view);
+        let mut base = self.base.write();
+        changes.into_iter().for_each(|change| apply(&mut base, change));
+        progress.report.agreed = self.plan.agreements.len() as u64;
+        Ok(())
+    }
+
+    fn batch(&self, range: std::ops::Range<usize>, progress: &mut Progress<'_, '_>) -> Result<(), SyncError> {
+        let operations = &self.plan.operations;
+        let leaves = |operation: &Operation| matches!(operation.action, Action::Remove | Action::Replace);
+        if operations[range.clone()].iter().any(|operation| operation.why == Why::MovedIn) {
+            // What leaves one side for good must be safe on the other.
+            self.flush(progress)?;
+        }
+        for side in Side::BOTH {
+            if operations[range.clone()].iter().any(|operation| operation.side == side && leaves(operation)) {
+                self.check_place(side)?;
+            }
+        }
+        let mut ready: Vec<usize> = Vec::with_capacity(range.len());
+        for number in range {
+            let operation = &operations[number];
+            if progress.is_held_back(operation) {
+                progress.hold_back(operation);
+                progress.report.changed_meanwhile += 1;
+                self.tools.control.add_done(1, operation.size_bytes);
+            } else {
+                ready.push(number);
+            }
+        }
+        let bins = self.expect_in_bin(&ready, progress)?;
+        let workers = self.workers.min(ready.len().div_ceil(TAKEN_ITEMS)).max(1);
+        if workers == 1 {
+            for number in ready {
+                let answer = self.one(number, &bins, progress.view);
+                self.take(number, answer, &bins, progress)?;
+                if progress.ended.is_some() {
+                    break;
+                }
+            }
+            return Ok(());
+        }
+        self.in_parallel(&ready, &bins, workers, progress)
+    }
+
+    fn in_parallel(
+        &self,
+        ready: &[usize],
+        bins: &HashMap<usize, Planned>,
+        workers: usize,
+        progress: &mut Progress<'_, '_>,
+    ) -> Result<(), SyncError> {
+        let next = AtomicUsize::new(0);
+        let is_over = AtomicBool::new(false);
+        let view = progress.view;
+        std::thread::scope(|scope| {
+            let (sender, receiver) = mpsc::channel::<Answer>();
+            for _ in 0..workers {
+                let (sender, next, is_over) = (sender.clone(), &next, &is_over);
+                scope.spawn(move || {
+                    while !is_over.load(Ordering::Relaxed) {
+                        let taken = self.take_rows(ready, next);
+                        if taken.is_empty() {
+                            return;
+                        }
+                        for &number in taken {
+                            if is_over.load(Ordering::Relaxed) {
+                                return;
+                            }
+                            // Nobody listens any more: the run is over.
+                            if sender.send((number, self.one(number, bins, view))).is_err() {
+                                return;
+                            }
+                        }
+                    }
+                });
+            }
+            drop(sender);
+            let mut result = Ok(());
+            for (number, answer) in receiver {
+                if result.is_ok() {
+                    result = self.take(number, answer, bins, progress);
+                }
+                if result.is_err() || progress.ended.is_some() {
+                    is_over.store(true, Ordering::Relaxed);
+                }
+            }
+            result
+        })
+    }
+
+    /// The next few rows for a worker.
+    fn take_rows<'r>(&self, ready: &'r [usize], next: &AtomicUsize) -> &'r [usize] {
+        let mut start = next.load(Ordering::Relaxed);
+        loop {
+            let mut bytes = 0;
+            let few = ready[start.min(ready.len())..].iter().take(TAKEN_ITEMS).take_while(|number| {
+                let fits = bytes < TAKEN_BYTES;
+                bytes += self.plan.operations[**number].size_bytes;
+                fits
+            });
+            let end = start + few.count();
+            match next.compare_exchange_weak(start, end, Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => return &ready[start.min(ready.len())..end.min(ready.len())],
+                Err(now) => start = now,
+            }
+        }
+    }
+
+    /// Does one row.
+    fn one(
+        &self,
+        number: usize,
+        bins: &HashMap<usize, Planned>,
+        view: &RwLock<View<'_>>,
+    ) -> Result<Deed, CopyError> {
+        let control = self.tools.control;
+        control.checkpoint()?;
+        let operation = &self.plan.operations[number];
+        control.set_current(operation.path.as_bytes());
+        let (known, there) = {
+            let view = view.read();
+            let other = operation.side.other();
+            (
+                view.known(operation.side, operation.node_on(operation.side)),
+                view.known(other, operation.node_on(other)),
+            )
+        };
+        self.tools.carry_out(operation, known, there, bins.get(&number).map(|planned| &planned.path))
+    }
+
+    /// Writes down what will go to the bins with these rows.
+    fn expect_in_bin(
+        &self,
+        ready: &[usize],
+        progress: &Progress<'_, '_>,
+    ) -> Result<HashMap<usize, Planned>, SyncError> {
+        let view = progress.view.read();
+        let mut numbers = Vec::new();
+        let mut items = Vec::new();
+        for &number in ready {
+            let operation = &self.plan.operations[number];
+            let is_replaced = match operation.action {
+                Action::Remove => false,
+                Action::Replace => true,
+                _ => continue,
+            };
+            let node = operation.node_on(operation.side);
+            let Some(known) = view.known(operation.side, node) else { continue };
+            let path = operation.from.as_ref().unwrap_or(&operation.path);
+            numbers.push(number);
+            items.push(BinItem {
+                id: 0,
+                run: self.run,
+                side: operation.side,
+                node: operation.node,
+                path: path.clone(),
+                bin_path: bin_path(self.run, path),
+                kind: known.state.kind,
+                size_bytes: known.state.size_bytes,
+                modified: known.state.modified,
+                hash: match known.state.content {
+                    Content::Known(hash) => Some(hash),
+                    _ => None,
+                },
+                why: operation.why,
+                is_replaced,
+                at_ms: self.now_ms,
+            });
+        }
+        drop(view);
+        if items.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let ids = self.database.expect_in_bin(&items)?;
+        let planned = ids.into_iter().zip(items).map(|(id, item)| Planned { id, path: item.bin_path });
+        Ok(numbers.into_iter().zip(planned).collect())
+    }
+
+    /// Takes the answer of a row.
+    fn take(
+        &self,
+        number: usize,
+        answer: Result<Deed, CopyError>,
+        bins: &HashMap<usize, Planned>,
+        progress: &mut Progress<'_, '_>,
+    ) -> Result<(), SyncError> {
+        let operation = &self.plan.operations[number];
+        self.tools.control.add_done(1, operation.size_bytes);
+        let deed = match answer {
+            Ok(deed) => deed,
+            Err(error) => {
+                self.failed(operation, error, progress);
+                return Ok(());
+            }
+        };
+        for what in &deed.not_kept {
+            self.tools.control.problem(Problem::new(
+                operation.path.to_string(),
+                "Not everything about this item could be kept",
+                what.clone(),
+                "Its content is safe. The place may not support this.",
+            ));
+        }
+        let change = progress.view.write().learn(operation, &deed.outcome);
+        if let Some(change) = change {
+            apply(&mut self.base.write(), change.clone());
+            progress.group.changes.push(change);
+        }
+        if let Some(planned) = bins.get(&number) {
+            let elsewhere = deed.bin_path.clone().filter(|path| *path != planned.path);
+            progress.group.kept.push((planned.id, elsewhere));
+        }
+        progress.count(operation, &deed);
+        self.tools.control.add_written(operation.size_bytes);
+        if progress.group.lines.len() >= GROUP_ITEMS || progress.group_bytes >= GROUP_BYTES {
+            self.flush(progress)?;
+        }
+        Ok(())
+    }
+
+    /// A row that could not be done.
+    fn failed(&self, operation: &Operation, error: CopyError, progress: &mut Progress<'_, '_>) {
+        progress.hold_back(operation);
+        let (side, error) = match error {
+            CopyError::Cancelled => {
+                progress.ended = Some(SyncError::Cancelled);
+                return;
+            }
+            CopyError::Changed => {
+                progress.report.changed_meanwhile += 1;
+                return;
+            }
+            CopyError::Source(error) => (operation.side.other(), error),
+            CopyError::Target(error) => (operation.side, error),
+        };
+        match error {
+            error if is_changed_meanwhile(&error) => {
+                progress.report.changed_meanwhile += 1;
+                // The whole place may have gone.
+                if let Err(error) = self.check_place(side) {
+                    progress.ended = Some(error);
+                }
+            }
+            error @ (EndpointError::Unreachable { .. }
+            | EndpointError::SignIn { .. }
+            | EndpointError::UnknownServer { .. }
+            | EndpointError::ServerChanged { .. }) => {
+                progress.report.failed += 1;
+                progress.ended = Some(SyncError::Place { side, source: error });
+            }
+            error => {
+                let is_full = matches!(error, EndpointError::NoSpace { .. });
+                let full = &mut progress.full[usize::from(side == Side::Right)];
+                let was_full = std::mem::replace(full, is_full || *full);
+                progress.report.failed += 1;
+                // One sentence is enough to say that a place is full.
+                if !(is_full && was_full) {
+                    self.tools.control.problem(trouble(operation, &error));
+                }
+                if let Err(error) = self.check_place(side) {
+                    progress.ended = Some(error);
+                }
+            }
+        }
+    }
+
+    /// Whether a side is still the place it was.
+    fn check_place(&self, side: Side) -> Result<(), SyncError> {
+        let now = self.tools.tree(side).identity().map_err(SyncError::place(side))?;
+        match now == self.identities[usize::from(side == Side::Right)] {
+            true => Ok(()),
+            false => Err(SyncError::AnotherPlace { side }),
+        }
+    }
+
+    /// Makes what was done since the last time lasting, and lets the base learn it.
+    fn flush(&self, progress: &mut Progress<'_, '_>) -> Result<(), SyncError> {
+        if progress.group.lines.is_empty() {
+            return Ok(());
+        }
+        for side in Side::BOTH {
+            if progress.group.lines.iter().any(|line| line.done.side == side) {
+                self.tools.tree(side).sync().map_err(SyncError::place(side))?;
+            }
+        }
+        let group = std::mem::take(&mut progress.group);
+        progress.group_bytes = 0;
+        let next_id = progress.view.read().next_id();
+        self.database.commit_group(self.run, &group, next_id)?;
+        for done in group.lines.into_iter().map(|line| line.done) {
+            (progress.done)(done);
+        }
+        Ok(())
+    }
+}
+
+impl Progress<'_, '_> {
+    fn is_held_back(&self, operation: &Operation) -> bool {
+        let parent = match operation.action {
+            Action::CreateFolder { parent } | Action::Copy { parent } | Action::Move { parent, .. } => {
+                Some(parent)
+            }
+            _ => None,
+        };
+        let writes = matches!(operation.action, Action::Copy { .. } | Action::Replace);
+        (writes && self.full[usize::from(operation.side == Side::Right)] && operation.size_bytes > 0)
+            || [Some(operation.node), Some(operation.right_node), parent]
+                .into_iter()
+                .flatten()
+                .any(|node| self.held_back.contains(&node))
+    }
+
+    fn hold_back(&mut self, operation: &Operation) {
+        self.held_back.extend([operation.node, operation.right_node]);
+        if let Action::Move { becomes: Some(copy), .. } = operation.action {
+            self.held_back.insert(copy);
+        }
+    }
+
+    fn count(&mut self, operation: &Operation, deed: &Deed) {
+        let totals = self.report.side_mut(operation.side);
+        match operation.action {
+            Action::CreateFolder { .. } => totals.created += 1,
+            Action::Copy { .. } => {
+                totals.created += 1;
+                totals.bytes += operation.size_bytes;
+            }
+            Action::Replace => {
+                totals.replaced += 1;
+                totals.bytes += operation.size_bytes - deed.spared_bytes.min(operation.size_bytes);
+            }
+            Action::Move { .. } => totals.moved += 1,
+            Action::Remove => totals.removed += 1,
+            Action::SetMetadata => totals.metadata += 1,
+        }
+        self.report.spared_bytes += deed.spared_bytes;
+        self.group_bytes += operation.size_bytes;
+        let other_path = match operation.action {
+            Action::Move { .. } => operation.from.clone(),
+            _ => deed.bin_path.clone(),
+        };
+        self.group.lines.push(JournalLine {
+            number: self.next_line,
+            node: operation.node,
+            kind: operation.kind,
+            done: Done {
+                side: operation.side,
+                action: ActionKind::from(&operation.action),
+                path: operation.path.clone(),
+                other_path,
+                hash: deed.hash,
+                size_bytes: operation.size_bytes,
+                why: operation.why,
+            },
+        });
+        self.next_line += 1;
+    }
+}
+
+/// Lets the base in memory learn a step, as the database does.
+pub(crate) fn apply(base: &mut BaseTree, change: BaseChange) {
+    match change {
+        BaseChange::Put(id, node) => base.insert(id, node),
+        BaseChange::Remove(id) => {
+            let mut gone = vec![id];
+            while let Some(id) = gone.pop() {
+                gone.extend_from_slice(base.children(id));
+                base.remove(id);
+            }
+        }
+    }
+}
+
+/// Trouble with one row, for a person.
+fn trouble(operation: &Operation, error: &EndpointError) -> Problem {
+    let what = match (&operation.action, operation.kind) {
+        (Action::CreateFolder { .. }, _) => "This folder could not be made",
+        (Action::Copy { .. }, _) => "This could not be copied",
+        (Action::Replace, _) => "This could not be replaced by its new version; the old one is still there",
+        (Action::Move { .. }, _) => "This could not be moved",
+        (Action::Remove, EntryKind::Folder) => "This folder could not be removed",
+        (Action::Remove, _) => "This could not be put into the bin; it is still there",
+        (Action::SetMetadata, _) => "The times or permissions of this could not be set",
+    };
+    Problem::new(operation.path.to_string(), what, error.to_string(), error.next_step())
+}

@@ -1,0 +1,440 @@
+//! One row of a plan, carried out.
+//!
+//! Invariants: right before anything is put, moved or removed, the place checks that it is still what the scan saw; what
+//! is replaced or removed goes to the bin first and comes back where its replacement can not be published; what is
+//! answered as done is proven. Deliberately not here: batches and threads (`execute`), what the base learns
+//! (`execute_view`).
+
+use keepwell_endpoint::EndpointError;
+use keepwell_endpoint::tree::{Expected, ItemMetadata, Published, Tree, TreeItem};
+use keepwell_model::{ContentHash, Control, EntryKind, ExtendedAttribute, RelativePath, Timestamp};
+
+use crate::copy::{CopyError, CopyOrder, StagedCopy, stage_copy};
+use crate::execute_bin::{BinFolders, put_into_bin, relocate};
+use crate::execute_view::{Known, Outcome};
+use crate::node::{Content, Side, State};
+use crate::plan::{Action, Operation};
+use crate::run_types::Limits;
+
+/// How often a file that changes while it is copied is tried.
+const TRIES: u32 = 3;
+
+/// What carrying out a row needs.
+pub(crate) struct Tools<'a> {
+    pub left: &'a dyn Tree,
+    pub right: &'a dyn Tree,
+    pub bins: [BinFolders; 2],
+    /// Extended attributes are synced.
+    pub attributes: bool,
+    pub control: &'a Control,
+    pub limits: &'a Limits,
+}
+
+/// What came of a row that was done.
+#[derive(Debug, Default)]
+pub(crate) struct Deed {
+    pub outcome: Outcome,
+    /// Where it lies in the bin.
+    pub bin_path: Option<RelativePath>,
+    pub hash: Option<ContentHash>,
+    pub spared_bytes: u64,
+    /// What could not be kept, in words.
+    pub not_kept: Vec<String>,
+}
+
+impl Tools<'_> {
+    pub(crate) fn tree(&self, side: Side) -> &dyn Tree {
+        match side {
+            Side::Left => self.left,
+            Side::Right => self.right,
+        }
+    }
+
+    fn bins(&self, side: Side) -> &BinFolders {
+        &self.bins[usize::from(side == Side::Right)]
+    }
+
+    /// Does a row: `known` is the item on the side that is changed, `there` on the other, and `bin_path` where what goes
+    /// to the bin should lie.
+    pub(crate) fn carry_out(
+        &self,
+        operation: &Operation,
+        known: Option<Known>,
+        there: Option<Known>,
+        bin_path: Option<&RelativePath>,
+    ) -> Result<Deed, CopyError> {
+        match &operation.action {
+            Action::CreateFolder { .. } => self.create_folder(operation, there),
+            Action::Copy { .. } => match operation.kind {
+                EntryKind::Symlink => self.link(operation, there, None, bin_path),
+                _ => self.copy(operation, there, None, bin_path),
+            },
+            Action::Replace => {
+                let known = known.ok_or(CopyError::Changed)?;
+                match operation.kind {
+                    EntryKind::Symlink => self.link(operation, there, Some(known), bin_path),
+                    _ => self.copy(operation, there, Some(known), bin_path),
+                }
+            }
+            Action::Move { .. } => self.relocate(operation, known.ok_or(CopyError::Changed)?),
+            Action::Remove => self.remove(operation, known.ok_or(CopyError::Changed)?, bin_path),
+            Action::SetMetadata => self.set_metadata(operation, known.ok_or(CopyError::Changed)?, there),
+        }
+    }
+
+    /// What surrounds the content on the side that is changed: that of the other side, unless the row says otherwise.
+    fn wanted(&self, operation: &Operation, here: Option<&State>, there: &State) -> Wanted {
+        let of = |side: Side| if side == operation.side { here } else { Some(there) };
+        match &operation.metadata {
+            None => Wanted {
+                modified: there.modified,
+                mode: there.mode,
+                attributes_of: self.attributes.then_some(operation.side.other()),
+                attributes: there.attributes,
+            },
+            Some(change) => {
+                let from = change.attributes_of.unwrap_or(operation.side);
+                Wanted {
+                    modified: change.modified.or(here.and_then(|state| state.modified)),
+                    mode: change.mode.or(here.and_then(|state| state.mode)),
+                    attributes_of: self.attributes.then_some(from),
+                    attributes: of(from).and_then(|state| state.attributes),
+                }
+            }
+        }
+    }
+
+    /// The extended attributes, read where they come from.
+    fn attributes(
+        &self,
+        operation: &Operation,
+        of: Option<Side>,
+        from: &RelativePath,
+    ) -> Result<Option<Vec<ExtendedAttribute>>, CopyError> {
+        let Some(side) = of else { return Ok(None) };
+        let both = Side::BOTH.iter().all(|side| self.tree(*side).capabilities().extended_attributes);
+        if !both {
+            return Ok(None);
+        }
+        let (path, wrap): (_, fn(EndpointError) -> CopyError) = match side == operation.side {
+            true => (from, CopyError::Target),
+            false => (operation.source(), CopyError::Source),
+        };
+        self.tree(side).extended_attributes(path).map(Some).map_err(wrap)
+    }
+
+    fn create_folder(&self, operation: &Operation, there: Option<Known>) -> Result<Deed, CopyError> {
+        let there = there.ok_or(CopyError::Changed)?;
+        let wanted = self.wanted(operation, None, &there.state);
+        let attributes = self.attributes(
+            operation,
+            wanted.attributes_of.filter(|side| *side != operation.side),
+            operation.source(),
+        )?;
+        // The time of a folder is that of its last entry: it is not ours to keep.
+        let metadata = ItemMetadata { modified: None, mode: wanted.mode, extended_attributes: attributes };
+        let tree = self.tree(operation.side);
+        let published = match tree.create_folder(&operation.path, &metadata) {
+            Ok(published) => published,
+            // A crash before the base learned of it, or somebody was quicker: it is there, and that was wanted.
+            Err(EndpointError::AlreadyExists { .. }) => Published {
+                item: tree
+                    .stat(&operation.path)
+                    .map_err(CopyError::Target)?
+                    .filter(|item| item.fingerprint.kind == EntryKind::Folder)
+                    .ok_or(CopyError::Changed)?,
+                not_kept: Vec::new(),
+            },
+            Err(error) => return Err(CopyError::Target(error)),
+        };
+        let agreed = wanted.state(&there.state);
+        Ok(Deed {
+            outcome: Outcome {
+                target: Some(Known { state: agreed, fingerprint: published.item.fingerprint }),
+                source: Some(there),
+                agreed: Some(agreed),
+            },
+            not_kept: published.not_kept,
+            ..Deed::default()
+        })
+    }
+
+    fn copy(
+        &self,
+        operation: &Operation,
+        there: Option<Known>,
+        replaces: Option<Known>,
+        bin_path: Option<&RelativePath>,
+    ) -> Result<Deed, CopyError> {
+        let there = there.ok_or(CopyError::Changed)?;
+        let here = operation.from.as_ref().unwrap_or(&operation.path);
+        let wanted = self.wanted(operation, replaces.as_ref().map(|known| &known.state), &there.state);
+        let is_from_source = wanted.attributes_of == Some(operation.side.other());
+        let both = Side::BOTH.iter().all(|side| self.tree(*side).capabilities().extended_attributes);
+        let order = CopyOrder {
+            from: self.tree(operation.side.other()),
+            source: operation.source(),
+            seen: &there.fingerprint,
+            to: self.tree(operation.side),
+            target: &operation.path,
+            replaces: replaces.filter(|known| known.state.kind == EntryKind::File).is_some().then_some(here),
+            attributes: is_from_source && both,
+        };
+        let copy = self.staged(&order)?;
+        if matches!(there.state.content, Content::Known(hash) if hash != copy.hash) {
+            return Err(CopyError::Changed);
+        }
+        let StagedCopy { staged, hash, item, attributes, spared_bytes } = copy;
+        let attributes = match attributes {
+            Some(attributes) => Some(attributes),
+            None if is_from_source => None,
+            None => self.attributes(operation, wanted.attributes_of, here)?,
+        };
+        let metadata =
+            ItemMetadata { modified: wanted.modified, mode: wanted.mode, extended_attributes: attributes };
+        let publish = |expected: &Expected| {
+            staged.publish(&operation.path, expected, &metadata, &hash).map_err(CopyError::Target)
+        };
+        let (published, bin_path) = self.in_place_of(operation, replaces, bin_path, publish)?;
+        let state = State {
+            kind: EntryKind::File,
+            size_bytes: item.fingerprint.size_bytes,
+            content: Content::Known(hash),
+            ..there.state
+        };
+        let agreed = wanted.state(&state);
+        Ok(Deed {
+            outcome: Outcome {
+                target: Some(Known { state: agreed, fingerprint: published.item.fingerprint }),
+                source: Some(Known { state, fingerprint: item.fingerprint }),
+                agreed: Some(agreed),
+            },
+            bin_path,
+            hash: Some(hash),
+            spared_bytes,
+            not_kept: published.not_kept,
+        })
+    }
+
+    /// A file that changes under our hands is tried again: it may be still by then. Only its own change between opening
+    /// and the last byte counts; one that is not what the scan saw is left for the next run at once.
+    fn staged(&self, order: &CopyOrder<'_>) -> Result<StagedCopy, CopyError> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match stage_copy(order, self.control, self.limits) {
+                Err(CopyError::Changed) if tries < TRIES => {
+                    let now = order.from.stat(order.source).map_err(CopyError::Source)?;
+                    if !now.is_some_and(|item| item.fingerprint.is_unchanged_since(order.seen)) {
+                        return Err(CopyError::Changed);
+                    }
+                }
+                result => return result,
+            }
+        }
+    }
+
+    /// Puts what is there into the bin, and publishes; it comes back where that fails.
+    fn in_place_of(
+        &self,
+        operation: &Operation,
+        replaces: Option<Known>,
+        bin_path: Option<&RelativePath>,
+        publish: impl FnOnce(&Expected) -> Result<Published, CopyError>,
+    ) -> Result<(Published, Option<RelativePath>), CopyError> {
+        let Some((known, bin_path)) = replaces.zip(bin_path) else {
+            return publish(&Expected::Absent).map(|published| (published, None));
+        };
+        let tree = self.tree(operation.side);
+        let here = operation.from.as_ref().unwrap_or(&operation.path);
+        let bins = self.bins(operation.side);
+        let (in_bin, item) = put_into_bin(tree, bins, here, &known.fingerprint, bin_path, self.control)?;
+        match publish(&Expected::Absent) {
+            Ok(published) => Ok((published, Some(in_bin))),
+            Err(error) => {
+                // Where even this fails the index of the bin is unsettled, and the next run looks at it.
+                if let Err(trouble) = relocate(tree, &in_bin, here, &item.fingerprint, self.control) {
+                    tracing::warn!(path = %here, ?trouble, "what was to be replaced stays in the bin for now");
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn link(
+        &self,
+        operation: &Operation,
+        there: Option<Known>,
+        replaces: Option<Known>,
+        bin_path: Option<&RelativePath>,
+    ) -> Result<Deed, CopyError> {
+        let there = there.ok_or(CopyError::Changed)?;
+        let from = self.tree(operation.side.other());
+        let item = from
+            .stat(operation.source())
+            .map_err(CopyError::Source)?
+            .filter(|item| item.fingerprint.is_unchanged_since(&there.fingerprint))
+            .ok_or(CopyError::Changed)?;
+        let target = from.read_link(operation.source()).map_err(CopyError::Source)?;
+        let hash = ContentHash(*blake3::hash(&target).as_bytes());
+        if matches!(there.state.content, Content::Known(known) if known != hash) {
+            return Err(CopyError::Changed);
+        }
+        let wanted = self.wanted(operation, replaces.as_ref().map(|known| &known.state), &there.state);
+        let metadata = ItemMetadata { modified: wanted.modified, mode: None, extended_attributes: None };
+        let to = self.tree(operation.side);
+        let publish = |expected: &Expected| {
+            to.create_symlink(&operation.path, &target, expected, &metadata).map_err(CopyError::Target)
+        };
+        let (published, bin_path) = self.in_place_of(operation, replaces, bin_path, publish)?;
+        let state = State { kind: EntryKind::Symlink, content: Content::Known(hash), ..there.state };
+        let agreed = wanted.state(&state);
+        Ok(Deed {
+            outcome: Outcome {
+                target: Some(Known { state: agreed, fingerprint: published.item.fingerprint }),
+                source: Some(Known { state, fingerprint: item.fingerprint }),
+                agreed: Some(agreed),
+            },
+            bin_path,
+            hash: Some(hash),
+            not_kept: published.not_kept,
+            ..Deed::default()
+        })
+    }
+
+    fn relocate(&self, operation: &Operation, known: Known) -> Result<Deed, CopyError> {
+        let tree = self.tree(operation.side);
+        let from = operation.from.as_ref().unwrap_or(&operation.path);
+        let item = if operation.kind == EntryKind::Folder && !tree.capabilities().renames_folders {
+            self.move_folder(tree, from, &operation.path)?
+        } else {
+            relocate(tree, from, &operation.path, &known.fingerprint, self.control)?
+        };
+        Ok(Deed {
+            outcome: Outcome {
+                target: Some(Known { state: known.state, fingerprint: item.fingerprint }),
+                ..Outcome::default()
+            },
+            hash: content_hash(&known.state),
+            ..Deed::default()
+        })
+    }
+
+    /// Where a place has no folders to rename: everything in it, one after the other, by copies inside the place.
+    fn move_folder(
+        &self,
+        tree: &dyn Tree,
+        from: &RelativePath,
+        to: &RelativePath,
+    ) -> Result<TreeItem, CopyError> {
+        let made = match tree.create_folder(to, &ItemMetadata::default()) {
+            Ok(made) => made.item,
+            Err(EndpointError::AlreadyExists { .. }) => {
+                tree.stat(to).map_err(CopyError::Target)?.ok_or(CopyError::Changed)?
+            }
+            Err(error) => return Err(CopyError::Target(error)),
+        };
+        for item in tree.list(from).map_err(CopyError::Target)? {
+            self.control.checkpoint()?;
+            let (Ok(old), Ok(new)) = (from.join(&item.name), to.join(&item.name)) else { continue };
+            match item.fingerprint.kind {
+                EntryKind::Folder => self.move_folder(tree, &old, &new)?,
+                _ => relocate(tree, &old, &new, &item.fingerprint, self.control)?,
+            };
+        }
+        if let Some(item) = tree.stat(from).map_err(CopyError::Target)? {
+            tree.remove(from, &item.fingerprint).map_err(CopyError::Target)?;
+        }
+        Ok(made)
+    }
+
+    fn remove(
+        &self,
+        operation: &Operation,
+        known: Known,
+        bin_path: Option<&RelativePath>,
+    ) -> Result<Deed, CopyError> {
+        let tree = self.tree(operation.side);
+        let path = operation.from.as_ref().unwrap_or(&operation.path);
+        let hash = content_hash(&known.state);
+        let bin_path = match bin_path {
+            Some(bin_path) if operation.kind != EntryKind::Folder => {
+                let bins = self.bins(operation.side);
+                let put = put_into_bin(tree, bins, path, &known.fingerprint, bin_path, self.control)?;
+                Some(put.0)
+            }
+            _ => {
+                tree.remove(path, &known.fingerprint).map_err(CopyError::Target)?;
+                None
+            }
+        };
+        Ok(Deed { bin_path, hash, ..Deed::default() })
+    }
+
+    fn set_metadata(
+        &self,
+        operation: &Operation,
+        known: Known,
+        there: Option<Known>,
+    ) -> Result<Deed, CopyError> {
+        let there_state = there.map_or(known.state, |there| there.state);
+        let wanted = self.wanted(operation, Some(&known.state), &there_state);
+        let path = operation.from.as_ref().unwrap_or(&operation.path);
+        let is_other = wanted.attributes_of == Some(operation.side.other());
+        let attributes =
+            if is_other { self.attributes(operation, wanted.attributes_of, path)? } else { None };
+        let change = operation.metadata.as_deref();
+        let metadata = ItemMetadata {
+            modified: change.map_or(wanted.modified, |change| change.modified),
+            mode: change.map_or(wanted.mode, |change| change.mode),
+            extended_attributes: attributes,
+        };
+        let tree = self.tree(operation.side);
+        let published = tree.set_metadata(path, &known.fingerprint, &metadata).map_err(CopyError::Target)?;
+        let agreed = wanted.state(&known.state);
+        Ok(Deed {
+            outcome: Outcome {
+                target: Some(Known { state: agreed, fingerprint: published.item.fingerprint }),
+                source: None,
+                agreed: Some(agreed),
+            },
+            hash: content_hash(&known.state),
+            not_kept: published.not_kept,
+            ..Deed::default()
+        })
+    }
+}
+
+fn content_hash(state: &State) -> Option<ContentHash> {
+    match state.content {
+        Content::Known(hash) => Some(hash),
+        _ => None,
+    }
+}
+
+/// What surrounds the content from now on.
+struct Wanted {
+    modified: Option<Timestamp>,
+    mode: Option<u32>,
+    attributes_of: Option<Side>,
+    attributes: Option<[u8; 16]>,
+}
+
+impl Wanted {
+    fn state(&self, content: &State) -> State {
+        State {
+            modified: self.modified.or(content.modified),
+            mode: self.mode.or(content.mode),
+            attributes: self.attributes.or(content.attributes),
+            ..*content
+        }
+    }
+}
+
+/// Whether an error of a place says that the item is not what it was: a matter for the next run, no trouble.
+pub(crate) fn is_changed_meanwhile(error: &EndpointError) -> bool {
+    matches!(
+        error,
+        EndpointError::Changed { .. } | EndpointError::NotFound { .. } | EndpointError::AlreadyExists { .. }
+    )
+}

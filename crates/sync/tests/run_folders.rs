@@ -1,0 +1,435 @@
+//! Runs of a pair of real folders: what a person sees on both sides afterwards.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use keepwell_endpoint::local::LocalTree;
+use keepwell_model::{Control, JobId, PairId, Timestamp};
+use keepwell_sync::pair::{BinSpec, FilterSpec, PlaceSpec};
+use keepwell_sync::run_types::RunState;
+use keepwell_sync::{
+    Choice, ConflictPolicy, Done, Limits, Mode, PairSpec, PlanFilter, Side, SyncError, SyncReport, Syncer,
+    SyncerOptions,
+};
+
+/// Two folders, a state folder, and a clock that goes on by a second with every look.
+struct Home {
+    folder: tempfile::TempDir,
+    time: Arc<AtomicI64>,
+    pair: PairSpec,
+    runs: u8,
+}
+
+impl Home {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("left")).unwrap();
+        fs::create_dir(folder.path().join("right")).unwrap();
+        let place = |label: &str| PlaceSpec { label: label.into(), ..PlaceSpec::default() };
+        let pair = PairSpec {
+            id: PairId([7; 16]),
+            name: "a pair".into(),
+            left: place("Laptop"),
+            right: place("Disk"),
+            mode: Mode::TwoWay,
+            conflicts: ConflictPolicy::Ask,
+            conflicts_by_pattern: Vec::new(),
+            links: Default::default(),
+            attributes: false,
+            modes: true,
+            rules: FilterSpec::default(),
+            brakes: Default::default(),
+            bin: BinSpec::default(),
+            live: false,
+            paused: false,
+        };
+        Self { folder, time: Arc::new(AtomicI64::new(1_790_000_000)), pair, runs: 0 }
+    }
+
+    fn path(&self, path: &str) -> PathBuf {
+        self.folder.path().join(path)
+    }
+
+    fn write(&self, path: &str, content: &str) {
+        let path = self.path(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+    }
+
+    fn read(&self, path: &str) -> Option<String> {
+        fs::read_to_string(self.path(path)).ok()
+    }
+
+    fn open(&self) -> Syncer {
+        let time = Arc::clone(&self.time);
+        Syncer::open(SyncerOptions {
+            state_folder: self.path("state"),
+            pair: self.pair.clone(),
+            left: Arc::new(LocalTree::open(&self.path("left")).unwrap()),
+            right: Arc::new(LocalTree::open(&self.path("right")).unwrap()),
+            clock: Arc::new(move || Timestamp::new(time.fetch_add(1, Ordering::Relaxed), 0)),
+            utc_offset_seconds: 0,
+        })
+        .unwrap()
+    }
+
+    fn run_with(&mut self, syncer: &mut Syncer) -> Result<(SyncReport, Vec<Done>), SyncError> {
+        let control = Control::new();
+        let prepared = syncer.prepare(None, false, &control)?;
+        self.runs += 1;
+        let mut done = Vec::new();
+        let report =
+            syncer.apply(&prepared, JobId([self.runs; 16]), &control, &Limits::default(), &mut |deed| {
+                done.push(deed)
+            })?;
+        assert_eq!(control.problems().problems, []);
+        Ok((report, done))
+    }
+
+    fn run(&mut self) -> (SyncReport, Vec<Done>) {
+        let mut syncer = self.open();
+        self.run_with(&mut syncer).unwrap()
+    }
+
+    /// Every path below a side with its content; our own folder is not looked at.
+    fn tree(&self, side: &str) -> Vec<(String, Option<String>)> {
+        fn walk(root: &Path, at: &Path, into: &mut Vec<(String, Option<String>)>) {
+            for item in fs::read_dir(at).unwrap() {
+                let path = item.unwrap().path();
+                let name = path.strip_prefix(root).unwrap().to_string_lossy().into_owned();
+                if name == ".keepwell" {
+                    continue;
+                }
+                if path.is_dir() && !path.is_symlink() {
+                    into.push((name, None));
+                    walk(root, &path, into);
+                } else if path.is_symlink() {
+                    into.push((name, Some(fs::read_link(&path).unwrap().to_string_lossy().into_owned())));
+                } else {
+                    into.push((name, Some(fs::read_to_string(&path).unwrap())));
+                }
+            }
+        }
+        let mut found = Vec::new();
+        let root = self.path(side);
+        walk(&root, &root, &mut found);
+        found.sort();
+        found
+    }
+
+    #[track_caller]
+    fn assert_in_step(&self) {
+        assert_eq!(self.tree("left"), self.tree("right"));
+    }
+
+    /// Everything in the bins of a side, as contents.
+    fn bin(&self, side: &str) -> Vec<String> {
+        fn walk(at: &Path, into: &mut Vec<String>) {
+            for item in fs::read_dir(at).into_iter().flatten() {
+                let path = item.unwrap().path();
+                if path.is_dir() { walk(&path, into) } else { into.push(fs::read_to_string(path).unwrap()) }
+            }
+        }
+        let mut found = Vec::new();
+        walk(&self.path(&format!("{side}/.keepwell/bin")), &mut found);
+        found.sort();
+        found
+    }
+}
+
+#[test]
+fn what_is_on_either_side_reaches_the_other_and_a_second_run_does_nothing() {
+    let mut home = Home::new();
+    home.write("left/a/b/one.txt", "one");
+    home.write("left/empty.txt", "");
+    fs::create_dir_all(home.path("left/folder/inside")).unwrap();
+    home.write("right/two.txt", "two");
+    home.write("left/same.txt", "same on both");
+    home.write("right/same.txt", "same on both");
+    #[cfg(unix)]
+    std::os::unix::fs::symlink("a/b/one.txt", home.path("left/link")).unwrap();
+
+    let (report, done) = home.run();
+    home.assert_in_step();
+    assert_eq!(home.read("right/a/b/one.txt").as_deref(), Some("one"));
+    assert_eq!(home.read("left/two.txt").as_deref(), Some("two"));
+    assert_eq!(report.left.created, 1);
+    assert_eq!(report.conflicts, 0);
+    assert_eq!(
+        done.len() as u64,
+        report.left.created + report.right.created + report.left.metadata + report.right.metadata
+    );
+
+    let (report, done) = home.run();
+    assert_eq!((report, done.len()), (SyncReport::default(), 0));
+}
+
+#[test]
+fn a_large_file_with_holes_and_many_small_ones_arrive_whole() {
+    let mut home = Home::new();
+    let mut large: Vec<u8> = (0..3_000_000_u32).map(|number| (number / 7) as u8).collect();
+    large[500_000..1_500_000].fill(0);
+    fs::write(home.path("left/large"), &large).unwrap();
+    for number in 0..300 {
+        home.write(&format!("left/folder-{}/file-{number}", number % 7), &format!("content {number}"));
+    }
+    home.run();
+    assert_eq!(fs::read(home.path("right/large")).unwrap(), large);
+    assert_eq!(fs::read_dir(home.path("right/folder-3")).unwrap().count(), 43);
+
+    large[2_000_000] ^= 1;
+    fs::write(home.path("left/large"), &large).unwrap();
+    let (report, _) = home.run();
+    assert_eq!(fs::read(home.path("right/large")).unwrap(), large);
+    assert_eq!(report.right.replaced, 1);
+    assert_eq!(home.run().0, SyncReport::default());
+}
+
+#[test]
+fn what_is_replaced_or_removed_lies_in_the_bin_of_its_side() {
+    let mut home = Home::new();
+    home.write("left/edited.txt", "old");
+    home.write("left/gone/away.txt", "away");
+    home.write("left/stays.txt", "stays");
+    home.run();
+
+    home.write("left/edited.txt", "the new one");
+    fs::remove_dir_all(home.path("right/gone")).unwrap();
+    let (report, _) = home.run();
+    home.assert_in_step();
+    assert_eq!(home.read("right/edited.txt").as_deref(), Some("the new one"));
+    assert!(!home.path("left/gone").exists());
+    assert_eq!(home.bin("right"), ["old"]);
+    assert_eq!(home.bin("left"), ["away"]);
+    assert_eq!((report.right.replaced, report.left.removed), (1, 2));
+
+    let syncer = home.open();
+    let items = syncer.database().bin_items(0, 10).unwrap();
+    let files: Vec<_> = items
+        .iter()
+        .filter(|item| item.size_bytes > 0)
+        .map(|item| (item.side, item.path.to_string(), item.is_replaced))
+        .collect();
+    assert!(files.contains(&(Side::Right, "edited.txt".into(), true)), "{files:?}");
+    assert!(files.contains(&(Side::Left, "gone/away.txt".into(), false)), "{files:?}");
+    let runs = syncer.database().runs(0, 10).unwrap();
+    assert_eq!(runs.len(), 2);
+    assert!(runs.iter().all(|run| run.state == RunState::Done && run.finished.is_some()));
+    let journal = syncer.database().journal(runs[0].id, 0, 10).unwrap();
+    assert_eq!(journal.len(), 3);
+}
+
+#[test]
+fn a_conflict_waits_for_a_person_and_the_next_run_does_what_was_said() {
+    let mut home = Home::new();
+    home.write("left/both.txt", "base");
+    home.run();
+    home.write("left/both.txt", "from the laptop");
+    home.write("right/both.txt", "from the other disk");
+    let (report, _) = home.run();
+    assert_eq!(report.conflicts, 1);
+    assert_eq!(home.read("left/both.txt").as_deref(), Some("from the laptop"));
+    assert_eq!(home.read("right/both.txt").as_deref(), Some("from the other disk"));
+
+    let mut syncer = home.open();
+    let waiting = syncer.database().conflicts().unwrap();
+    assert_eq!(waiting.len(), 1);
+    assert_eq!(waiting[0].conflict.path.to_string(), "both.txt");
+    syncer.database().choose_conflicts(&[waiting[0].id], Some(Choice::RightToLeft)).unwrap();
+    let (report, _) = home.run_with(&mut syncer).unwrap();
+    assert_eq!((report.conflicts, report.left.replaced), (0, 1));
+    assert_eq!(home.read("left/both.txt").as_deref(), Some("from the other disk"));
+    assert_eq!(home.bin("left"), ["from the laptop"]);
+    assert_eq!(syncer.database().conflicts().unwrap(), []);
+    assert_eq!(home.run_with(&mut syncer).unwrap().0, SyncReport::default());
+}
+
+#[test]
+fn a_choice_does_not_outlive_the_versions_it_was_made_for() {
+    let mut home = Home::new();
+    home.write("left/both.txt", "base");
+    home.run();
+    home.write("left/both.txt", "from the laptop");
+    home.write("right/both.txt", "from the other disk");
+    let mut syncer = home.open();
+    home.run_with(&mut syncer).unwrap();
+    let waiting = syncer.database().conflicts().unwrap();
+    syncer.database().choose_conflicts(&[waiting[0].id], Some(Choice::RightToLeft)).unwrap();
+    home.write("left/both.txt", "more work on the laptop");
+    let (report, _) = home.run_with(&mut syncer).unwrap();
+    assert_eq!(report.conflicts, 1);
+    assert_eq!(home.read("left/both.txt").as_deref(), Some("more work on the laptop"));
+    assert_eq!(syncer.database().conflicts().unwrap()[0].choice, None);
+}
+
+#[test]
+fn keeping_both_leaves_both_on_both_sides() {
+    let mut home = Home::new();
+    home.pair.conflicts = ConflictPolicy::KeepBoth;
+    home.write("left/both.txt", "base");
+    home.run();
+    home.write("left/both.txt", "from the laptop");
+    home.write("right/both.txt", "from the other disk");
+    home.run();
+    home.assert_in_step();
+    let mut contents: Vec<_> = home.tree("left").into_iter().filter_map(|(_, content)| content).collect();
+    contents.sort();
+    assert_eq!(contents, ["from the laptop", "from the other disk"]);
+    assert_eq!(home.run().0, SyncReport::default());
+}
+
+#[test]
+fn a_plan_is_shown_row_by_row_and_a_skipped_row_is_not_done() {
+    let home = Home::new();
+    home.write("left/take.txt", "take");
+    home.write("left/leave.txt", "leave");
+    let mut syncer = home.open();
+    let control = Control::new();
+    let prepared = syncer.prepare(None, true, &control).unwrap();
+    let page = syncer.database().plan_page(&PlanFilter::default(), 0, 100).unwrap();
+    assert_eq!((page.total, page.rows.len()), (2, 2));
+    let filter = PlanFilter { text: "LEAVE".into(), ..PlanFilter::default() };
+    let leave = syncer.database().plan_page(&filter, 0, 100).unwrap().rows.remove(0);
+    assert_eq!(leave.path.to_string(), "leave.txt");
+    assert!(home.tree("right").is_empty(), "a preview changes nothing");
+
+    let prepared = syncer.choose(&prepared, [(leave.node, Choice::Skip)].into()).unwrap();
+    syncer.apply(&prepared, JobId([1; 16]), &control, &Limits::default(), &mut |_| {}).unwrap();
+    assert_eq!(home.tree("right"), [("take.txt".into(), Some("take".into()))]);
+    let again = syncer.apply(&prepared, JobId([2; 16]), &control, &Limits::default(), &mut |_| {});
+    assert!(matches!(again, Err(SyncError::Outdated)), "{again:?}");
+}
+
+#[test]
+fn a_lost_base_loses_nothing_and_moves_nothing() {
+    let mut home = Home::new();
+    home.write("left/a/one.txt", "one");
+    home.write("right/two.txt", "two");
+    home.run();
+    fs::remove_dir_all(home.path("state")).unwrap();
+    home.write("left/a/three.txt", "three");
+    let (report, _) = home.run();
+    home.assert_in_step();
+    assert_eq!((report.right.created, report.left.created, report.agreed), (1, 0, 3));
+    assert_eq!((home.bin("left"), home.bin("right")), (vec![], vec![]));
+}
+
+#[test]
+fn a_damaged_base_is_moved_aside_and_told_and_loses_nothing() {
+    let mut home = Home::new();
+    for number in 0..200 {
+        home.write(&format!("left/file-{number}"), &format!("content {number}"));
+    }
+    home.run();
+    let database = home.path("state/sync").join(format!("{}.sqlite", home.pair.id));
+    let mut bytes = fs::read(&database).unwrap();
+    // Into a row of the base, wherever it lies: the name of a file.
+    let places: Vec<_> = bytes.windows(8).enumerate().filter(|(_, part)| part == b"file-100").collect();
+    let places: Vec<_> = places.into_iter().map(|(at, _)| at + 5).collect();
+    places.into_iter().for_each(|at| bytes[at] = b'9');
+    fs::write(&database, &bytes).unwrap();
+
+    let mut syncer = home.open();
+    assert_eq!(syncer.notices().len(), 1, "{:?}", syncer.notices());
+    assert_eq!(syncer.database().runs(0, 10).unwrap().len(), 1, "the history is taken over");
+    let (report, done) = home.run_with(&mut syncer).unwrap();
+    assert_eq!((report.agreed, done.len()), (200, 0));
+    home.assert_in_step();
+
+    drop(syncer);
+    fs::write(&database, "this was never a database, not for one moment of its life").unwrap();
+    let mut syncer = home.open();
+    assert_eq!(syncer.notices().len(), 1);
+    let (report, done) = home.run_with(&mut syncer).unwrap();
+    assert_eq!((report.agreed, done.len()), (200, 0));
+}
+
+#[test]
+fn one_pair_runs_once_at_a_time() {
+    let home = Home::new();
+    let first = home.open();
+    let options = SyncerOptions {
+        state_folder: home.path("state"),
+        pair: home.pair.clone(),
+        left: Arc::clone(first.tree(Side::Left)),
+        right: Arc::clone(first.tree(Side::Right)),
+        clock: Arc::new(|| Timestamp::new(0, 0)),
+        utc_offset_seconds: 0,
+    };
+    assert!(matches!(Syncer::open(options), Err(SyncError::Busy)));
+}
+
+#[test]
+fn another_folder_at_the_path_is_a_brake_and_nothing_is_removed() {
+    let mut home = Home::new();
+    for number in 0..5 {
+        home.write(&format!("left/file-{number}"), "content");
+    }
+    home.run();
+    fs::rename(home.path("right"), home.path("unplugged")).unwrap();
+    fs::create_dir(home.path("right")).unwrap();
+    let mut syncer = home.open();
+    let control = Control::new();
+    let prepared = syncer.prepare(None, false, &control).unwrap();
+    assert!(!prepared.plan().brakes.is_empty());
+    let refused = syncer.apply(&prepared, JobId([9; 16]), &control, &Limits::default(), &mut |_| {});
+    assert!(matches!(refused, Err(SyncError::Braked)));
+    assert_eq!(home.tree("left").len(), 5);
+
+    let back = syncer.bring_back_from(&prepared, Side::Left).unwrap();
+    let kinds: Vec<_> = back.plan().brakes.iter().map(|brake| brake.kind).collect();
+    let back = syncer.release(&back, &kinds).unwrap();
+    syncer.apply(&back, JobId([9; 16]), &control, &Limits::default(), &mut |_| {}).unwrap();
+    home.assert_in_step();
+    assert_eq!(home.tree("right").len(), 5);
+}
+
+#[test]
+fn what_changes_between_the_look_and_the_deed_is_left_for_the_next_run() {
+    let mut home = Home::new();
+    home.write("left/edited.txt", "old");
+    home.write("left/fresh.txt", "fresh");
+    home.run();
+    home.write("left/edited.txt", "new from the left");
+    home.write("left/late.txt", "late");
+    let mut syncer = home.open();
+    let control = Control::new();
+    let prepared = syncer.prepare(None, false, &control).unwrap();
+    home.write("right/edited.txt", "meanwhile on the right");
+    home.write("left/late.txt", "later still");
+    let report = syncer.apply(&prepared, JobId([5; 16]), &control, &Limits::default(), &mut |_| {}).unwrap();
+    assert_eq!(report.changed_meanwhile, 2);
+    assert_eq!(control.problems().total, 0);
+    assert_eq!(home.read("right/edited.txt").as_deref(), Some("meanwhile on the right"));
+    assert_eq!(home.read("right/late.txt"), None);
+    let (report, _) = home.run_with(&mut syncer).unwrap();
+    assert_eq!((report.conflicts, report.right.created), (1, 1));
+    assert_eq!(home.read("right/late.txt").as_deref(), Some("later still"));
+}
+
+#[test]
+fn a_stopped_run_keeps_what_it_did_and_the_next_goes_on() {
+    let mut home = Home::new();
+    for number in 0..50 {
+        home.write(&format!("left/file-{number}"), "content");
+    }
+    let mut syncer = home.open();
+    let control = Arc::new(Control::new());
+    let prepared = syncer.prepare(None, false, &control).unwrap();
+    let limits = Limits {
+        pay: Some(Arc::new({
+            let control = Arc::clone(&control);
+            move |_| control.cancel()
+        })),
+    };
+    let stopped = syncer.apply(&prepared, JobId([5; 16]), &control, &limits, &mut |_| {});
+    assert!(matches!(stopped, Err(SyncError::Cancelled)));
+    let there = home.tree("right").len() as u64;
+    assert!((1..50).contains(&there));
+    assert_eq!(syncer.database().runs(0, 1).unwrap()[0].state, RunState::Stopped);
+    let (report, _) = home.run_with(&mut syncer).unwrap();
+    assert_eq!((report.right.created, report.agreed), (50 - there, 0));
+    home.assert_in_step();
+}
