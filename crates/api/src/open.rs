@@ -9,8 +9,8 @@ use std::sync::Arc;
 pub use keepwell_catalog::KeyringChoice;
 use keepwell_catalog::{Catalog, Credentials, Presence};
 use keepwell_jobs::{
-    Clock, DeviceKey, Engine, EngineOptions, Fault, FaultKind, MachineWork, Repositories, Scheduler,
-    SystemClock,
+    Clock, DeviceKey, Due, Engine, EngineOptions, Fault, FaultKind, Live, MachineWork, Origin, Repositories,
+    Scheduler, Syncs, SystemClock, Trees,
 };
 pub use keepwell_repository::secret::Cost;
 use parking_lot::Mutex;
@@ -78,8 +78,10 @@ impl OpenOptions {
 pub struct Api {
     // Dropped in this order: first nothing new is started, then what runs ends, then the rest goes.
     pub(crate) scheduler: Option<Scheduler>,
+    pub(crate) live: Option<Live>,
     pub(crate) engine: Arc<Engine>,
     pub(crate) repositories: Arc<Repositories>,
+    pub(crate) syncs: Arc<Syncs>,
     pub(crate) credentials: Arc<Credentials>,
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) presence: Arc<Presence>,
@@ -112,9 +114,13 @@ impl Api {
         let credentials = Arc::new(Credentials::open(&options.home, options.keyring.clone()));
         let device = Arc::new(DeviceKey::load_or_make(&catalog, &credentials)?);
         let repositories = Arc::new(Repositories::new(Arc::clone(&catalog), Arc::clone(&credentials))?);
+        let trees = Trees::new(Arc::clone(&credentials), options.user_folder.clone(), options.home.clone());
+        let syncs =
+            Arc::new(Syncs::new(Arc::clone(&catalog), Arc::new(trees), Arc::clone(&clock), zone.clone()));
         let work = MachineWork {
             catalog: Arc::clone(&catalog),
             repositories: Arc::clone(&repositories),
+            syncs: Arc::clone(&syncs),
             clock: Arc::clone(&clock),
             host: options.host.clone(),
             user: options.user.clone(),
@@ -131,8 +137,10 @@ impl Api {
         })?);
         let mut api = Self {
             scheduler: None,
+            live: None,
             engine,
             repositories,
+            syncs,
             credentials,
             catalog,
             presence,
@@ -152,13 +160,19 @@ impl Api {
     }
 
     fn start_scheduler(&mut self) -> Result<(), ApiError> {
-        let (catalog, engine, clock) =
-            (Arc::clone(&self.catalog), Arc::clone(&self.engine), Arc::clone(&self.clock));
-        let starter = move |plan| {
-            use_cases::plan::start_plan(&catalog, &engine, &*clock, plan).map(drop).map_err(|error| Fault {
-                hint: error.hint,
-                ..Fault::new(FaultKind::Failed, error.message, "")
-            })
+        let (catalog, engine, clock, syncs) = (
+            Arc::clone(&self.catalog),
+            Arc::clone(&self.engine),
+            Arc::clone(&self.clock),
+            Arc::clone(&self.syncs),
+        );
+        let starter = move |due| match due {
+            Due::Plan(plan) => {
+                use_cases::plan::start_plan(&catalog, &engine, &*clock, plan).map(drop).map_err(|error| {
+                    Fault { hint: error.hint, ..Fault::new(FaultKind::Failed, error.message, "") }
+                })
+            }
+            Due::Pair(pair) => syncs.start(&engine, pair, false, Origin::Schedule, None).map(drop),
         };
         let scheduler = Scheduler::start(
             Arc::clone(&self.catalog),
@@ -172,6 +186,26 @@ impl Api {
                 .hint("Close some programs, then start Keepwell again.")
         })?;
         self.scheduler = Some(scheduler);
+        self.start_live()
+    }
+
+    /// Watches live pairs from now on, unless another process does.
+    ///
+    /// # Errors
+    /// The system gave no thread.
+    pub fn start_live(&mut self) -> Result<(), ApiError> {
+        let started = Live::start(
+            Arc::clone(&self.catalog),
+            Arc::clone(&self.presence),
+            Arc::clone(&self.clock),
+            Arc::clone(&self.engine),
+            Arc::clone(&self.syncs),
+        );
+        let live = started.map_err(|error| {
+            ApiError::new(ErrorCode::Failed, format!("Live pairs can not be watched: {error}."))
+                .hint("Close some programs, then start Keepwell again.")
+        })?;
+        self.live = Some(live);
         Ok(())
     }
 

@@ -394,6 +394,16 @@ impl Catalog {
         })
     }
 
+    /// Drops one job: it did nothing that anyone would want to read of.
+    ///
+    /// # Errors
+    /// The database can not be written.
+    pub fn remove_job(&self, id: JobId) -> Result<(), CatalogError> {
+        self.write(|transaction| {
+            transaction.execute("DELETE FROM jobs WHERE id = ?1", [id.to_string()]).map(drop)
+        })
+    }
+
     /// Drops the oldest finished jobs beyond a number; answers which went.
     ///
     /// # Errors

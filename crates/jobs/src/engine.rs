@@ -21,7 +21,7 @@ use parking_lot::{Condvar, Mutex};
 pub use crate::changes::Changes;
 use crate::clock::Clock;
 use crate::device::DeviceKey;
-use crate::outcome::CONTINUE;
+use crate::outcome::{CONTINUE, Halt, Proposal};
 use crate::progress::{Meter, Progress};
 use crate::request::JobRequest;
 use crate::run::{Attachment, Work};
@@ -165,7 +165,7 @@ impl Engine {
             title: job.title,
             state: JobState::Queued,
             destination: job.destination,
-            place_id: job.request.target().place_id,
+            place_id: job.request.target().and_then(|target| target.place_id),
             place_label: job.place_label,
             plan_id: job.request.plan_id(),
             pair_id: job.request.pair_id(),
@@ -332,7 +332,7 @@ impl Engine {
         if !matches!(record.state, JobState::Halted | JobState::WaitingForConfirmation) {
             return Err(EngineError::WrongState { state: record.state.word(), wanted: "continued" });
         }
-        let request = self.request(&record)?.decided(choice).ok_or(EngineError::NoChoice)?;
+        let request = decided(self.request(&record)?, &record, choice).ok_or(EngineError::NoChoice)?;
         record.request = serde_json::to_string(&request).map_err(|_| EngineError::Unreadable)?;
         record.state = JobState::Queued;
         record.halt = None;
@@ -468,6 +468,14 @@ impl Engine {
             let _ = watcher.join();
         }
     }
+}
+
+/// The request after a person's choice.
+fn decided(request: JobRequest, record: &JobRecord, choice: &str) -> Option<JobRequest> {
+    let halt: Option<Halt> = record.halt.as_deref().and_then(|text| serde_json::from_str(text).ok());
+    let proposal: Option<Proposal> =
+        record.proposal.as_deref().and_then(|text| serde_json::from_str(text).ok());
+    request.decided(choice, halt.as_ref(), proposal.as_ref())
 }
 
 impl Drop for Engine {

@@ -5,7 +5,9 @@ use keepwell_backup::restore::RestoreError;
 use keepwell_catalog::{CatalogError, CredentialError};
 use keepwell_endpoint::EndpointError;
 use keepwell_repository::RepositoryError;
+use keepwell_sync::SyncError;
 
+use crate::engine::EngineError;
 use crate::outcome::{Fault, FaultKind};
 
 impl From<EndpointError> for Fault {
@@ -78,6 +80,45 @@ impl From<RestoreError> for Fault {
                 Self::new(FaultKind::BadRequest, message, next).about(path)
             }
             RestoreError::Cancelled => Self::new(FaultKind::Failed, message, next),
+        }
+    }
+}
+
+impl From<SyncError> for Fault {
+    fn from(error: SyncError) -> Self {
+        let (message, next) = (sentence(&error), error.next_step());
+        let path = match &error {
+            SyncError::Database { path, .. } | SyncError::Io { path, .. } | SyncError::Newer { path, .. } => {
+                Some(path.display().to_string())
+            }
+            SyncError::Place { source, .. } => Some(source.path().to_owned()),
+            _ => None,
+        };
+        let kind = match error {
+            SyncError::Place { source, .. } => Self::from(source).kind,
+            SyncError::Newer { .. } => FaultKind::Newer,
+            SyncError::Busy => FaultKind::Busy,
+            SyncError::Missing { .. } => FaultKind::NotFound,
+            SyncError::AnotherPlace { .. } => FaultKind::Unreachable,
+            SyncError::Braked | SyncError::Outdated | SyncError::Rule { .. } => FaultKind::BadRequest,
+            SyncError::Cancelled | SyncError::Database { .. } | SyncError::Io { .. } => FaultKind::Failed,
+        };
+        Self { path, ..Self::new(kind, message, next) }
+    }
+}
+
+impl From<EngineError> for Fault {
+    fn from(error: EngineError) -> Self {
+        let kind = match &error {
+            EngineError::Unknown(_) => FaultKind::NotFound,
+            EngineError::WrongState { .. } | EngineError::NoChoice => FaultKind::BadRequest,
+            EngineError::TooMany | EngineError::Stopping => FaultKind::Busy,
+            EngineError::Unreadable => FaultKind::Newer,
+            EngineError::Catalog(_) | EngineError::Thread(_) => FaultKind::Failed,
+        };
+        match error {
+            EngineError::Catalog(error) => error.into(),
+            error => Self { kind, message: sentence(&error), hint: None, path: None },
         }
     }
 }

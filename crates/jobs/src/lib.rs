@@ -1,17 +1,20 @@
-//! The one engine that runs work: backups, restores, checks.
+//! The one engine that runs work: backups, restores, checks, syncs.
 //!
 //! Read [`engine`] first. Invariants: one serial queue per destination, over all processes that share the state folder
 //! (a lease in the catalog); a panic fails that job only; problems are capped with a count of the rest; every run ends
-//! with a signed receipt; nothing here reads the environment. Deliberately not here: what the three kinds of work do
-//! (`backup`, `repository`), and how a person sees it (`api`).
+//! with a signed receipt; nothing here reads the environment. Deliberately not here: what the kinds of work do
+//! (`backup`, `repository`, `sync`), and how a person sees it (`api`).
 
+pub mod bandwidth;
 pub mod clock;
 pub mod desk;
 pub mod device;
 pub mod engine;
 mod fault;
+pub mod live;
 pub mod merkle;
 pub mod outcome;
+pub mod pairs;
 pub mod path_text;
 pub mod progress;
 pub mod receipt;
@@ -19,27 +22,40 @@ pub mod repositories;
 pub mod request;
 pub mod schedule;
 pub mod scheduler;
+pub mod syncs;
 pub mod throttle;
+pub mod trees;
 pub mod work;
 
 mod changes;
+mod live_watch;
 mod queue;
 mod run;
 mod shared;
+mod sync_words;
+mod sync_work;
 mod watch;
 
+pub use bandwidth::{Bandwidth, Window};
 pub use clock::{Clock, SystemClock};
 pub use desk::{Desk, Resumed};
 pub use device::DeviceKey;
 pub use engine::{Changes, Engine, EngineError, EngineOptions, JobView, NewJob};
-pub use outcome::{CONTINUE, Choice, Ending, Fact, Fault, FaultKind, Halt, Outcome, Proposal, Skip};
+pub use live::{Live, LiveState};
+pub use outcome::{
+    CONTINUE, Choice, Ending, Fact, Fault, FaultKind, Halt, Outcome, Proposal, PulledBrake, Skip,
+};
+pub use pairs::PairDefinition;
 pub use progress::Progress;
 pub use receipt::{Receipt, ReceiptError};
 pub use repositories::Repositories;
 pub use request::{
-    BackupJob, BackupRules, CheckJob, JobRequest, Overwrite, RestoreJob, RestoreTarget, Target,
+    BackupJob, BackupRules, CheckJob, JobRequest, Origin, Overwrite, RestoreJob, RestoreTarget, SyncAnswer,
+    SyncJob, Target,
 };
 pub use run::{Attachment, HISTORY_JOBS, HISTORY_SETTING, Running, Work};
 pub use schedule::Schedule;
-pub use scheduler::Scheduler;
+pub use scheduler::{Due, Scheduler};
+pub use syncs::Syncs;
+pub use trees::Trees;
 pub use work::MachineWork;

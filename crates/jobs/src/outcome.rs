@@ -1,5 +1,7 @@
 //! How work can end: done, cancelled, halted by a safety brake, proposed, failed.
 
+use keepwell_sync::Side;
+use keepwell_sync::policy::BrakeKind;
 use serde::{Deserialize, Serialize};
 
 /// A fact about a run, for people and clients.
@@ -55,6 +57,9 @@ pub struct Outcome {
     pub skipped: Vec<Skip>,
     /// BLAKE3 Merkle root over the entries, in hexadecimal.
     pub merkle_root: String,
+    /// There was nothing to do: where nobody asked for the run by hand, it leaves no trace in the history.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub was_idle: bool,
 }
 
 /// What a client can branch on.
@@ -132,6 +137,28 @@ pub struct Halt {
     /// What else a person can choose.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub choices: Vec<Choice>,
+    /// The brakes, one by one, where there can be several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub brakes: Vec<PulledBrake>,
+}
+
+/// One brake of a sync that was pulled.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PulledBrake {
+    /// Which.
+    pub kind: BrakeKind,
+    /// The side that looks wrong.
+    pub side: Side,
+    /// How many items it is about.
+    pub items: u64,
+    /// Out of how many.
+    pub out_of: u64,
+    /// A few of them, for people.
+    pub examples: Vec<String>,
+    /// Whether the run may go on although it was pulled.
+    pub can_release: bool,
+    /// Whether the side can be filled again from the other.
+    pub can_bring_back: bool,
 }
 
 /// The choice every halt and every proposal has: to go on.
@@ -155,6 +182,8 @@ pub struct Proposal {
     pub summary: String,
     /// In numbers.
     pub facts: Vec<Fact>,
+    /// Tells this plan from any other: what a person said yes to is what is done.
+    pub digest: String,
 }
 
 /// How a run ended.

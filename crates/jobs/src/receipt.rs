@@ -5,6 +5,7 @@
 
 use keepwell_catalog::JobRecord;
 use keepwell_model::{Problem, ProblemLog};
+use keepwell_sync::Side;
 use serde::{Deserialize, Serialize};
 
 use crate::device::{DeviceKey, verify};
@@ -24,7 +25,7 @@ pub struct Statement {
     pub version: u32,
     /// The job.
     pub job_id: String,
-    /// `backup`, `restore` or `check`.
+    /// `backup`, `restore`, `check` or `sync`.
     pub kind: String,
     /// How it ended.
     pub state: String,
@@ -128,8 +129,10 @@ fn asked(job: &JobRecord, request: &JobRequest) -> Vec<String> {
         Ok(bytes) => path_text::display(&bytes),
         Err(_) => path.clone(),
     };
-    let place = show(&request.target().path);
-    let mut lines = vec![job.title.clone(), format!("Repository: {place}")];
+    let mut lines = vec![job.title.clone()];
+    if let Some(target) = request.target() {
+        lines.push(format!("Repository: {}", show(&target.path)));
+    }
     match request {
         JobRequest::Backup(backup) => {
             lines.extend(backup.sources.iter().map(|source| format!("Source: {}", show(source))));
@@ -155,6 +158,17 @@ fn asked(job: &JobRecord, request: &JobRequest) -> Vec<String> {
                 lines.push("Every file is read back and compared".to_owned());
             }
         }
+        JobRequest::Sync(sync) => {
+            lines.push(format!("Left: {}", sync.left));
+            lines.push(format!("Right: {}", sync.right));
+            if !sync.answer.release.is_empty() {
+                let kinds: Vec<_> = sync.answer.release.iter().map(|kind| format!("{kind:?}")).collect();
+                lines.push(format!("A person went on despite: {}", kinds.join(", ")));
+            }
+            if let Some(side) = sync.answer.bring_back_from {
+                lines.push(format!("A person had everything brought back from the {}", side_word(side)));
+            }
+        }
         JobRequest::Check(check) => {
             lines.push(if check.full { "All content is read" } else { "Structure only" }.to_owned());
             if check.repair {
@@ -168,6 +182,13 @@ fn asked(job: &JobRecord, request: &JobRequest) -> Vec<String> {
         lines.push(format!("and {more} more"));
     }
     lines
+}
+
+fn side_word(side: Side) -> &'static str {
+    match side {
+        Side::Left => "left",
+        Side::Right => "right",
+    }
 }
 
 #[cfg(test)]

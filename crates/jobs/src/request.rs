@@ -2,11 +2,19 @@
 //!
 //! Invariants: no secret is in a request; paths are in the escaped form of [`crate::path_text`].
 
+use keepwell_catalog::PairRecord;
 use keepwell_model::{PairId, PlaceId, PlanId};
+use keepwell_sync::Side;
+use keepwell_sync::policy::BrakeKind;
 use serde::{Deserialize, Serialize};
 
-use crate::outcome::CONTINUE;
+use crate::outcome::{CONTINUE, Halt, Proposal};
 use crate::schedule::Schedule;
+
+/// The choice of a halted sync: the right becomes like the left again.
+pub const BRING_BACK_FROM_LEFT: &str = "bringBackFromLeft";
+/// The choice of a halted sync: the left becomes like the right again.
+pub const BRING_BACK_FROM_RIGHT: &str = "bringBackFromRight";
 
 /// The repository a job works on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,6 +108,89 @@ pub struct CheckJob {
     pub repair: bool,
 }
 
+/// Who wanted a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Origin {
+    /// A person, now.
+    #[default]
+    Person,
+    /// The schedule.
+    Schedule,
+    /// Something changed in a live pair.
+    Live,
+}
+
+/// What a person answered to a halt or a preview.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SyncAnswer {
+    /// The digest of the plan the person said yes to.
+    pub confirmed: Option<String>,
+    /// Brakes the person saw and goes on despite.
+    pub release: Vec<BrakeKind>,
+    /// Fill the other side again from this one.
+    pub bring_back_from: Option<Side>,
+}
+
+/// One run of a sync pair.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SyncJob {
+    /// The pair.
+    pub pair_id: PairId,
+    /// What it is called.
+    pub name: String,
+    /// One place, for the receipt.
+    pub left: String,
+    /// The other.
+    pub right: String,
+    /// Whether the plan is to be shown first.
+    pub preview: bool,
+    /// Who wanted it.
+    pub origin: Origin,
+    /// What a person answered.
+    #[serde(default)]
+    pub answer: SyncAnswer,
+}
+
+impl SyncJob {
+    /// A run of a pair, as it is asked for.
+    #[must_use]
+    pub fn of(pair: &PairRecord, preview: bool, origin: Origin) -> Self {
+        Self {
+            pair_id: pair.id,
+            name: pair.name.clone(),
+            left: pair.left_address.clone(),
+            right: pair.right_address.clone(),
+            preview,
+            origin,
+            answer: SyncAnswer::default(),
+        }
+    }
+
+    /// The queue of a pair: one run at a time.
+    #[must_use]
+    pub fn destination(&self) -> String {
+        format!("sync/{}", self.pair_id)
+    }
+
+    fn decide(&mut self, choice: &str, halt: Option<&Halt>, proposal: Option<&Proposal>) -> Option<()> {
+        let shown = halt.map(|halt| halt.brakes.as_slice()).unwrap_or_default();
+        match (choice, proposal) {
+            (CONTINUE, Some(proposal)) => self.answer.confirmed = Some(proposal.digest.clone()),
+            (CONTINUE, None) if shown.iter().all(|brake| brake.can_release) => {
+                self.answer.release.extend(shown.iter().map(|brake| brake.kind));
+                self.answer.release.sort_unstable();
+                self.answer.release.dedup();
+            }
+            (BRING_BACK_FROM_LEFT, None) => self.answer.bring_back_from = Some(Side::Left),
+            (BRING_BACK_FROM_RIGHT, None) => self.answer.bring_back_from = Some(Side::Right),
+            _ => return None,
+        }
+        Some(())
+    }
+}
+
 /// Everything the engine can be asked to do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
@@ -110,6 +201,8 @@ pub enum JobRequest {
     Restore(RestoreJob),
     /// Proves a repository.
     Check(CheckJob),
+    /// Keeps two places the same.
+    Sync(SyncJob),
 }
 
 impl JobRequest {
@@ -120,17 +213,25 @@ impl JobRequest {
             Self::Backup(_) => "backup",
             Self::Restore(_) => "restore",
             Self::Check(_) => "check",
+            Self::Sync(_) => "sync",
         }
     }
 
-    /// The repository it works on.
+    /// The repository it works on, if it does on one.
     #[must_use]
-    pub fn target(&self) -> &Target {
+    pub fn target(&self) -> Option<&Target> {
         match self {
-            Self::Backup(job) => &job.target,
-            Self::Restore(job) => &job.target,
-            Self::Check(job) => &job.target,
+            Self::Backup(job) => Some(&job.target),
+            Self::Restore(job) => Some(&job.target),
+            Self::Check(job) => Some(&job.target),
+            Self::Sync(_) => None,
         }
+    }
+
+    /// Whether a person asked for it; what runs by itself and finds nothing to do leaves no trace.
+    #[must_use]
+    pub fn is_by_hand(&self) -> bool {
+        !matches!(self, Self::Sync(job) if job.origin != Origin::Person)
     }
 
     /// The plan it is run for.
@@ -138,7 +239,7 @@ impl JobRequest {
     pub fn plan_id(&self) -> Option<PlanId> {
         match self {
             Self::Backup(job) => job.plan_id,
-            Self::Restore(_) | Self::Check(_) => None,
+            Self::Restore(_) | Self::Check(_) | Self::Sync(_) => None,
         }
     }
 
@@ -146,14 +247,16 @@ impl JobRequest {
     #[must_use]
     pub fn pair_id(&self) -> Option<PairId> {
         match self {
+            Self::Sync(job) => Some(job.pair_id),
             Self::Backup(_) | Self::Restore(_) | Self::Check(_) => None,
         }
     }
 
     /// The same work after a person chose how to go on from a halt or a proposal; nothing where that is no choice.
     #[must_use]
-    pub fn decided(mut self, choice: &str) -> Option<Self> {
+    pub fn decided(mut self, choice: &str, halt: Option<&Halt>, proposal: Option<&Proposal>) -> Option<Self> {
         match &mut self {
+            Self::Sync(job) => job.decide(choice, halt, proposal)?,
             Self::Backup(job) if choice == CONTINUE => job.confirmed = true,
             Self::Restore(_) | Self::Check(_) if choice == CONTINUE => {}
             _ => return None,
@@ -169,6 +272,9 @@ impl JobRequest {
         if let Self::Backup(job) = &mut work {
             (job.plan_id, job.confirmed) = (None, false);
             job.tags.clear();
+        }
+        if let Self::Sync(job) = &mut work {
+            (job.preview, job.origin, job.answer) = (false, Origin::Person, SyncAnswer::default());
         }
         // Requests are kept as JSON: what can not be written so never became a job.
         let text = serde_json::to_string(&work).unwrap_or_default();

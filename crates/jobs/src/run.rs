@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use keepwell_catalog::{JobRecord, JobState};
 use keepwell_model::{Control, JobId, ProblemLog};
+use keepwell_sync::Hints;
 use zeroize::Zeroizing;
 
 use crate::desk::Desk;
@@ -26,11 +27,17 @@ pub const HISTORY_SETTING: &str = "historyJobs";
 pub struct Attachment {
     /// The password a person gave for this run.
     pub password: Option<Zeroizing<String>>,
+    /// Folders in which something changed, for a live sync.
+    pub hints: Option<Hints>,
 }
 
 impl std::fmt::Debug for Attachment {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Attachment").field("password", &self.password.is_some()).finish()
+        formatter
+            .debug_struct("Attachment")
+            .field("password", &self.password.is_some())
+            .field("hints", &self.hints)
+            .finish()
     }
 }
 
@@ -88,6 +95,7 @@ pub(crate) fn run(shared: &Shared, job_id: JobId) {
         ))
     });
     let problems = control.problems();
+    let leaves_no_trace = is_idle(&ending) && problems.total == 0 && !request.is_by_hand();
     if matches!(ending, Ending::Done(_)) {
         desk.clear();
     }
@@ -95,8 +103,15 @@ pub(crate) fn run(shared: &Shared, job_id: JobId) {
     log_ending(&record, &problems);
     keep(shared, &record, &request, outcome.as_ref(), &problems);
     shared.work.finished(&record, &request);
+    if leaves_no_trace && let Err(error) = shared.catalog.remove_job(job_id) {
+        tracing::warn!(%error, "a run that did nothing could not be taken out of the history");
+    }
     shared.retire(job_id);
     trim_history(shared);
+}
+
+fn is_idle(ending: &Ending) -> bool {
+    matches!(ending, Ending::Done(outcome) if outcome.was_idle)
 }
 
 /// Drops the oldest finished jobs.

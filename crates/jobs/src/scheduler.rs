@@ -1,4 +1,4 @@
-//! Runs plans when they are due. Only one process does, over all that share the state: whoever holds the lease.
+//! Runs plans and sync pairs when they are due. Only one process does, over all that share the state: whoever holds the lease.
 //!
 //! Deliberately not here: when a plan is due (`schedule`, pure), and how a plan becomes a job (the starter).
 
@@ -7,12 +7,13 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
-use keepwell_catalog::{Catalog, CatalogError, LeaseOutcome, PlanRecord, Presence};
-use keepwell_model::PlanId;
+use keepwell_catalog::{Catalog, CatalogError, LeaseOutcome, PairRecord, PlanRecord, Presence};
+use keepwell_model::{PairId, PlanId};
 use parking_lot::{Condvar, Mutex};
 
 use crate::clock::Clock;
 use crate::outcome::Fault;
+use crate::pairs::PairDefinition;
 use crate::request::PlanDefinition;
 use crate::schedule::{Decision, Times, decide};
 
@@ -21,8 +22,17 @@ const TICK: Duration = Duration::from_secs(5);
 /// The lease.
 const LEASE: &str = "scheduler";
 
-/// Turns a due plan into a job.
-pub type Starter = Arc<dyn Fn(PlanId) -> Result<(), Fault> + Send + Sync>;
+/// What is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Due {
+    /// A plan.
+    Plan(PlanId),
+    /// A sync pair.
+    Pair(PairId),
+}
+
+/// Turns what is due into a job.
+pub type Starter = Arc<dyn Fn(Due) -> Result<(), Fault> + Send + Sync>;
 
 /// A plan and when it is due.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -133,7 +143,8 @@ impl Inner {
         let now_ms = self.clock.now_ms();
         match self.catalog.take_lease(LEASE, &self.presence, now_ms)? {
             LeaseOutcome::Taken { .. } => {
-                look(&self.catalog, now_ms, &self.zone, &mut |plan| (self.starter)(plan))
+                look(&self.catalog, now_ms, &self.zone, &mut |plan| (self.starter)(Due::Plan(plan)))?;
+                look_at_pairs(&self.catalog, now_ms, &self.zone, &mut |pair| (self.starter)(Due::Pair(pair)))
             }
             LeaseOutcome::Held(_) => Ok(()),
         }
@@ -150,7 +161,7 @@ pub fn look(
     zone: &TimeZone,
     start: &mut dyn FnMut(PlanId) -> Result<(), Fault>,
 ) -> Result<(), CatalogError> {
-    if catalog.setting(PAUSED_SETTING)?.as_deref() == Some("true") {
+    if is_paused(catalog)? {
         return Ok(());
     }
     for plan in catalog.plans()?.into_iter().filter(|plan| plan.enabled) {
@@ -175,6 +186,66 @@ pub fn look(
         }
     }
     Ok(())
+}
+
+/// Looks at every sync pair once and starts those that are due.
+///
+/// # Errors
+/// The catalog refused.
+pub fn look_at_pairs(
+    catalog: &Catalog,
+    now_ms: i64,
+    zone: &TimeZone,
+    start: &mut dyn FnMut(PairId) -> Result<(), Fault>,
+) -> Result<(), CatalogError> {
+    if is_paused(catalog)? {
+        return Ok(());
+    }
+    for pair in catalog.pairs()?.into_iter().filter(|pair| !pair.paused) {
+        let Ok(definition) = PairDefinition::of(&pair) else {
+            tracing::warn!(pair = %pair.name, "this pair can not be read; it may be from a newer Keepwell");
+            continue;
+        };
+        let times = Times { from_ms: pair.schedule_from_ms, retry_ms: pair.retry_ms };
+        match decide(definition.schedule, times, now_ms, zone) {
+            Decision::Wait(_) => {}
+            Decision::Shift(times) => {
+                tracing::warn!(pair = %pair.name, "the clock was set back: the schedule goes on from now");
+                catalog.set_pair_times(pair.id, times.from_ms, times.retry_ms)?;
+            }
+            Decision::Run(times) => {
+                // First noted, then started, as with plans.
+                catalog.set_pair_times(pair.id, times.from_ms, times.retry_ms)?;
+                tracing::info!(pair = %pair.name, "this pair is due");
+                if let Err(fault) = start(pair.id) {
+                    tracing::warn!(pair = %pair.name, %fault, "the pair could not be started");
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// When a pair runs next by its schedule: a moment in the past means as soon as schedules are looked at.
+#[must_use]
+pub fn next_pair_run_ms(pair: &PairRecord, now_ms: i64, zone: &TimeZone) -> Option<i64> {
+    if pair.paused {
+        return None;
+    }
+    let schedule = PairDefinition::of(pair).ok()?.schedule;
+    match decide(schedule, Times { from_ms: pair.schedule_from_ms, retry_ms: pair.retry_ms }, now_ms, zone) {
+        Decision::Wait(due) => due,
+        Decision::Run(_) => Some(now_ms),
+        Decision::Shift(times) => schedule.next_after(times.from_ms, zone),
+    }
+}
+
+/// Whether a person holds everything that runs by itself.
+///
+/// # Errors
+/// The catalog refused.
+pub fn is_paused(catalog: &Catalog) -> Result<bool, CatalogError> {
+    Ok(catalog.setting(PAUSED_SETTING)?.as_deref() == Some("true"))
 }
 
 /// The setting that says that all schedules wait.

@@ -1,4 +1,4 @@
-//! The three kinds of work, done with the engine crates.
+//! The kinds of work, done with the engine crates.
 //!
 //! Invariants: the request decides everything, besides it only a password is handed over; before a backup changes
 //! anything a safety brake looks whether a source that held files is empty now. Deliberately not here: queueing and
@@ -26,6 +26,8 @@ use crate::repositories::Repositories;
 use crate::request::{BackupJob, CheckJob, JobRequest, Overwrite, RestoreJob, RestoreTarget};
 use crate::run::{Running, Work};
 use crate::schedule::RETRY_MS;
+use crate::sync_work;
+use crate::syncs::Syncs;
 
 /// A source that held at least this many files and is empty now pulls the brake.
 const BRAKE_FILES: u64 = 10;
@@ -59,6 +61,8 @@ pub struct MachineWork {
     pub catalog: Arc<Catalog>,
     /// Opens repositories.
     pub repositories: Arc<Repositories>,
+    /// Opens sync pairs.
+    pub syncs: Arc<Syncs>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// This machine's name.
@@ -72,14 +76,20 @@ pub struct MachineWork {
 impl Work for MachineWork {
     fn run(&self, running: &Running<'_>) -> Ending {
         let password = running.attachment.password.as_deref().map(String::as_str);
-        let repository = match self.repositories.open(running.request.target(), password) {
-            Ok(repository) => repository,
-            Err(fault) => return Ending::Failed(fault),
-        };
+        let open = |target| self.repositories.open(target, password);
         let ending = match running.request {
-            JobRequest::Backup(job) => self.back_up(running, job, &repository),
-            JobRequest::Restore(job) => bring_back(running, job, &repository),
-            JobRequest::Check(job) => self.check(running, job, &repository),
+            JobRequest::Backup(job) => {
+                open(&job.target).and_then(|repository| self.back_up(running, job, &repository))
+            }
+            JobRequest::Restore(job) => {
+                open(&job.target).and_then(|repository| bring_back(running, job, &repository))
+            }
+            JobRequest::Check(job) => {
+                open(&job.target).and_then(|repository| self.check(running, job, &repository))
+            }
+            JobRequest::Sync(job) => {
+                sync_work::sync(running, job, &self.syncs, &self.clock, self.repositories.ceiling())
+            }
         };
         ending.unwrap_or_else(Ending::Failed)
     }
@@ -90,18 +100,20 @@ impl Work for MachineWork {
         }
     }
 
-    /// A run of a plan that has a schedule goes on by itself.
+    /// A run of a plan or pair that has a schedule goes on by itself.
     fn interrupted(&self, job: &JobRecord) {
-        let plan = job.plan_id.map(|id| self.catalog.plan(id));
-        let noted = plan.transpose().map(Option::flatten).and_then(|plan| match plan {
-            Some(plan) => {
-                let retry_ms = self.clock.now_ms().saturating_add(AFTER_CRASH_MS);
-                self.catalog.set_plan_times(plan.id, plan.schedule_from_ms, Some(retry_ms))
+        let retry_ms = Some(self.clock.now_ms().saturating_add(AFTER_CRASH_MS));
+        let note = || {
+            if let Some(plan) = job.plan_id.map(|id| self.catalog.plan(id)).transpose()?.flatten() {
+                self.catalog.set_plan_times(plan.id, plan.schedule_from_ms, retry_ms)?;
             }
-            None => Ok(()),
-        });
-        if let Err(error) = noted {
-            tracing::warn!(%error, "the plan of this run could not be told to go on");
+            if let Some(pair) = job.pair_id.map(|id| self.catalog.pair(id)).transpose()?.flatten() {
+                self.catalog.set_pair_times(pair.id, pair.schedule_from_ms, retry_ms)?;
+            }
+            Ok::<_, keepwell_catalog::CatalogError>(())
+        };
+        if let Err(error) = note() {
+            tracing::warn!(%error, "what this run was for could not be told to go on");
         }
     }
 }
@@ -120,14 +132,17 @@ impl MachineWork {
                 self.catalog.set_last_check(place_id, &text)?;
             }
         }
+        let may_pass = job
+            .fault
+            .as_deref()
+            .and_then(|text| serde_json::from_str::<Fault>(text).ok())
+            .is_some_and(|fault| fault.may_pass());
+        let retry_ms = may_pass.then(|| self.clock.now_ms().saturating_add(RETRY_MS));
         if let Some(plan) = job.plan_id.map(|id| self.catalog.plan(id)).transpose()?.flatten() {
-            let may_pass = job
-                .fault
-                .as_deref()
-                .and_then(|text| serde_json::from_str::<Fault>(text).ok())
-                .is_some_and(|fault| fault.may_pass());
-            let retry_ms = may_pass.then(|| self.clock.now_ms().saturating_add(RETRY_MS));
             self.catalog.set_plan_times(plan.id, plan.schedule_from_ms, retry_ms)?;
+        }
+        if let Some(pair) = job.pair_id.map(|id| self.catalog.pair(id)).transpose()?.flatten() {
+            self.catalog.set_pair_times(pair.id, pair.schedule_from_ms, retry_ms)?;
         }
         Ok(())
     }
@@ -223,6 +238,7 @@ impl MachineWork {
                     if_continued: "A snapshot without these files is made. Earlier snapshots keep them."
                         .to_owned(),
                     choices: Vec::new(),
+                    brakes: Vec::new(),
                 }));
             }
         }
@@ -312,6 +328,7 @@ fn backup_outcome(made: &BackupOutcome) -> Outcome {
         ],
         skipped: Vec::new(),
         merkle_root: tree.root_text(),
+        was_idle: false,
     };
     if made.resumed_files > 0 {
         let label = "Files stored by a run that was broken off before";
@@ -469,5 +486,6 @@ fn restore_outcome(id: SnapshotId, report: &RestoreReport, verify: bool, merkle_
         facts,
         skipped,
         merkle_root,
+        was_idle: false,
     }
 }

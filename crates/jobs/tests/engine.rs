@@ -120,7 +120,7 @@ fn one_destination_works_on_one_job_at_a_time_and_others_go_on() {
     static AT_WORK: AtomicUsize = AtomicUsize::new(0);
     static MOST: AtomicUsize = AtomicUsize::new(0);
     let (engine, _) = engine(home.path(), "test", |running| {
-        if running.request.target().path == "busy" {
+        if running.request.target().unwrap().path == "busy" {
             return until_cancelled(running);
         }
         MOST.fetch_max(AT_WORK.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
@@ -143,7 +143,7 @@ fn one_destination_works_on_one_job_at_a_time_and_others_go_on() {
 fn a_panic_fails_that_job_only() {
     let home = tempfile::tempdir().unwrap();
     let (engine, _) = engine(home.path(), "test", |running| {
-        assert!(running.request.target().path != "bad", "a fault in the work");
+        assert!(running.request.target().unwrap().path != "bad", "a fault in the work");
         Ending::Done(Outcome::default())
     });
     let bad = engine.enqueue(job("bad")).unwrap();
@@ -200,6 +200,7 @@ fn a_safety_brake_waits_for_a_person() {
             reason: "empty".to_owned(),
             if_continued: "all gone".to_owned(),
             choices: Vec::new(),
+            brakes: Vec::new(),
         }),
         _ => Ending::Failed(Fault::new(FaultKind::Failed, "x", "y")),
     });
@@ -244,7 +245,11 @@ fn a_proposed_plan_waits_for_a_person_and_is_then_carried_out() {
     let (engine, catalog) = engine(home.path(), "test", |_| {
         if ASKED.fetch_add(1, Ordering::SeqCst) == 0 {
             let facts = vec![Fact::count("copies", "Copies", 3)];
-            return Ending::Proposed(Proposal { summary: "3 files are copied.".to_owned(), facts });
+            return Ending::Proposed(Proposal {
+                summary: "3 files are copied.".to_owned(),
+                facts,
+                digest: "d".to_owned(),
+            });
         }
         Ending::Done(Outcome::default())
     });

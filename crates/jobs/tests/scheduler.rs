@@ -3,11 +3,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 use jiff::tz::TimeZone;
-use keepwell_catalog::{Catalog, PlaceRecord, PlanRecord};
+use keepwell_catalog::{Catalog, PairRecord, PlaceRecord, PlanRecord};
 use keepwell_jobs::request::PlanDefinition;
-use keepwell_jobs::scheduler::{PAUSED_SETTING, look, next_run_ms};
-use keepwell_jobs::{BackupRules, Fault, FaultKind, Schedule};
-use keepwell_model::{PlaceId, PlanId};
+use keepwell_jobs::scheduler::{PAUSED_SETTING, look, look_at_pairs, next_pair_run_ms, next_run_ms};
+use keepwell_jobs::{BackupRules, Bandwidth, Fault, FaultKind, PairDefinition, Schedule};
+use keepwell_model::{PairId, PlaceId, PlanId};
 
 const HOUR: i64 = 3_600_000;
 const START: i64 = 1_800_000_000_000;
@@ -121,4 +121,51 @@ fn a_plan_of_a_newer_keepwell_is_left_alone() {
     plan.definition = r#"{"schedule":{"kind":"atFullMoon"}}"#.to_owned();
     catalog.save_plan(&plan).unwrap();
     assert_eq!(started(&catalog, START + HOUR), [1]);
+}
+
+fn pair(number: u8, schedule: Schedule, paused: bool) -> PairRecord {
+    let text = format!(
+        r#"{{"id":"{}","name":"pair","left":{{"address":"/a"}},"right":{{"address":"/b"}}}}"#,
+        format!("{number:02x}").repeat(16)
+    );
+    let mut pair: keepwell_sync::PairSpec = serde_json::from_str(&text).unwrap();
+    pair.paused = paused;
+    PairDefinition { pair, schedule, bandwidth: Bandwidth::default() }.record(START).unwrap()
+}
+
+fn started_pairs(catalog: &Catalog, now_ms: i64) -> Vec<u8> {
+    let mut started = Vec::new();
+    look_at_pairs(catalog, now_ms, &TimeZone::UTC, &mut |pair| {
+        started.push(pair.0[0]);
+        Ok(())
+    })
+    .unwrap();
+    started
+}
+
+#[test]
+fn pairs_run_when_they_are_due_unless_they_are_held() {
+    let home = tempfile::tempdir().unwrap();
+    let catalog = Catalog::open(home.path(), START).unwrap().catalog;
+    let hourly = Schedule::EveryHours { hours: 1 };
+    for record in [pair(1, hourly, false), pair(2, hourly, true), pair(3, Schedule::Manual, false)] {
+        catalog.save_pair(&record).unwrap();
+    }
+    assert!(started_pairs(&catalog, START + HOUR - 1).is_empty());
+    assert_eq!(started_pairs(&catalog, START + 3 * HOUR), [1], "one run catches up");
+    assert!(started_pairs(&catalog, START + 3 * HOUR + 1).is_empty());
+
+    catalog.set_pair_paused(PairId([2; 16]), false).unwrap();
+    assert_eq!(
+        next_pair_run_ms(&catalog.pair(PairId([2; 16])).unwrap().unwrap(), START, &TimeZone::UTC),
+        Some(START + HOUR)
+    );
+    catalog.set_setting(PAUSED_SETTING, "true").unwrap();
+    assert!(started_pairs(&catalog, START + 9 * HOUR).is_empty(), "everything is held");
+    catalog.set_setting(PAUSED_SETTING, "false").unwrap();
+    assert_eq!(started_pairs(&catalog, START + 9 * HOUR), [1, 2]);
+
+    // What may pass by itself is tried again before its next slot.
+    catalog.set_pair_times(PairId([1; 16]), START + 9 * HOUR, Some(START + 9 * HOUR + 60_000)).unwrap();
+    assert_eq!(started_pairs(&catalog, START + 9 * HOUR + 60_000), [1]);
 }

@@ -57,6 +57,7 @@ impl Meant {
     pub(crate) fn attachment(&self) -> Attachment {
         Attachment {
             password: self.password.as_ref().map(|secret| Zeroizing::new(secret.reveal().to_owned())),
+            ..Attachment::default()
         }
     }
 }

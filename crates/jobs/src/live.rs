@@ -1,0 +1,378 @@
+//! Live pairs: what changes on one side is on the other a moment later.
+//!
+//! One thread looks after all live pairs of this process. Invariants:
+//! 1. Only one process watches a pair (a lease), and it starts nothing while a job of the pair is under way or waits for
+//!    a person.
+//! 2. A burst becomes one run: it begins when nothing happened for a moment, or after a while in any case.
+//! 3. Everything is looked at when watching begins, after anything may have been lost, and from time to time (at
+//!    moments that differ, so that many machines do not ask one server at once). Where a side can not be watched, that is
+//!    often, and is said.
+//!
+//! Deliberately not here: what events mean (`live_watch`), what a run does (`sync_work`).
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use keepwell_catalog::{Catalog, LeaseOutcome, Presence, random_bytes};
+use keepwell_model::{JobId, PairId};
+use keepwell_sync::{Hints, Side};
+use parking_lot::{Condvar, Mutex};
+
+use crate::clock::Clock;
+use crate::engine::{Engine, EngineError};
+use crate::live_watch::{Dirty, SideWatch};
+use crate::outcome::Fault;
+use crate::pairs::PairDefinition;
+use crate::request::Origin;
+use crate::scheduler::is_paused;
+use crate::syncs::Syncs;
+
+/// A run begins when nothing happened for so long …
+const QUIET: Duration = Duration::from_millis(150);
+/// … or so long after the first news.
+const PATIENCE: Duration = Duration::from_millis(1_500);
+/// How long the thread sleeps at most; while a run is under way or news wait, it looks more often.
+const IDLE: Duration = Duration::from_secs(2);
+const BUSY: Duration = Duration::from_millis(20);
+/// How often everything is looked at, where both sides are watched, and where one is not.
+const FULL_EVERY: Duration = Duration::from_secs(15 * 60);
+const FULL_UNWATCHED: Duration = Duration::from_secs(60);
+/// How long after a failure everything is looked at again.
+const AFTER_FAILURE: Duration = Duration::from_secs(30);
+
+/// How a live pair is watched here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LiveState {
+    /// Changes are noticed as they happen.
+    Watching,
+    /// A side is only looked at from time to time, and why.
+    Scanning(String),
+}
+
+/// One pair that is watched here.
+struct Watched {
+    definition: PairDefinition,
+    sides: HashMap<Side, (Arc<Mutex<Dirty>>, Option<SideWatch>)>,
+    state: LiveState,
+    /// The run that is under way.
+    job: Option<JobId>,
+    next_full: Instant,
+    /// Not before this: a job of the pair waits for a person, or the last run failed.
+    not_before: Instant,
+}
+
+struct Inner {
+    catalog: Arc<Catalog>,
+    presence: Arc<Presence>,
+    clock: Arc<dyn Clock>,
+    engine: Arc<Engine>,
+    syncs: Arc<Syncs>,
+    states: Mutex<HashMap<PairId, LiveState>>,
+    /// Whether there is news, and whether to stop.
+    signal: Mutex<(bool, bool)>,
+    told: Condvar,
+}
+
+/// Watches the live pairs of this process.
+pub struct Live {
+    inner: Arc<Inner>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Live {
+    /// Begins to watch live pairs, those that are made later too.
+    ///
+    /// # Errors
+    /// The system gave no thread.
+    pub fn start(
+        catalog: Arc<Catalog>,
+        presence: Arc<Presence>,
+        clock: Arc<dyn Clock>,
+        engine: Arc<Engine>,
+        syncs: Arc<Syncs>,
+    ) -> std::io::Result<Self> {
+        let inner = Arc::new(Inner {
+            catalog,
+            presence,
+            clock,
+            engine,
+            syncs,
+            states: Mutex::default(),
+            signal: Mutex::default(),
+            told: Condvar::new(),
+        });
+        let thread = std::thread::Builder::new().name("jobs-live".to_owned()).spawn({
+            let inner = Arc::clone(&inner);
+            move || inner.run()
+        })?;
+        Ok(Self { inner, thread: Some(thread) })
+    }
+
+    /// Looks at the pairs at once: one was made, changed, or let go on.
+    pub fn wake(&self) {
+        self.inner.tell();
+    }
+
+    /// How a pair is watched by this process; nothing where it is not.
+    #[must_use]
+    pub fn state(&self, id: PairId) -> Option<LiveState> {
+        self.inner.states.lock().get(&id).cloned()
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        self.inner.signal.lock().1 = true;
+        self.inner.told.notify_all();
+        if let Some(thread) = self.thread.take() {
+            // One that panicked has nothing left to do.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn lease(id: PairId) -> String {
+    format!("live/{id}")
+}
+
+/// Whether any living process watches a pair.
+///
+/// # Errors
+/// The catalog refused.
+pub fn is_watched(
+    catalog: &Catalog,
+    presence: &Presence,
+    id: PairId,
+) -> Result<bool, keepwell_catalog::CatalogError> {
+    Ok(catalog.lease(&lease(id))?.is_some_and(|found| presence.is_alive(&found.holder)))
+}
+
+impl Inner {
+    fn tell(&self) {
+        self.signal.lock().0 = true;
+        self.told.notify_all();
+    }
+
+    fn run(self: &Arc<Self>) {
+        let mut watched: HashMap<PairId, Watched> = HashMap::new();
+        let mut looked: Option<Instant> = None;
+        let mut wait = Duration::ZERO;
+        loop {
+            {
+                let mut signal = self.signal.lock();
+                if !signal.0 && !signal.1 {
+                    self.told.wait_for(&mut signal, wait);
+                }
+                if signal.1 {
+                    break;
+                }
+                signal.0 = false;
+            }
+            // News of files come by the thousand; pairs do not.
+            if looked.is_none_or(|looked| looked.elapsed() >= Duration::from_millis(500)) {
+                if let Err(fault) = self.look_at_pairs(&mut watched) {
+                    tracing::warn!(%fault, "the live pairs can not be looked at");
+                }
+                looked = Some(Instant::now());
+            }
+            wait = IDLE;
+            for (id, pair) in &mut watched {
+                wait = wait.min(self.serve(*id, pair));
+            }
+        }
+        for id in watched.into_keys() {
+            self.give_up(id);
+        }
+    }
+
+    fn give_up(&self, id: PairId) {
+        self.states.lock().remove(&id);
+        if let Err(error) = self.catalog.release_lease(&lease(id), &self.presence) {
+            tracing::warn!(%error, "the lease of a live pair could not be given back; it ends with this process");
+        }
+    }
+
+    /// Begins to watch pairs that are live now, and ends with those that are not any more.
+    fn look_at_pairs(self: &Arc<Self>, watched: &mut HashMap<PairId, Watched>) -> Result<(), Fault> {
+        let mut wanted = HashMap::new();
+        if !is_paused(&self.catalog)? {
+            for record in self.catalog.pairs()?.into_iter().filter(|record| !record.paused) {
+                if let Ok(definition) = PairDefinition::of(&record)
+                    && definition.pair.live
+                {
+                    wanted.insert(record.id, definition);
+                }
+            }
+        }
+        let over: Vec<PairId> = watched
+            .iter()
+            .filter(|(id, pair)| wanted.get(*id) != Some(&pair.definition))
+            .map(|(id, _)| *id)
+            .collect();
+        for id in over {
+            watched.remove(&id);
+            self.give_up(id);
+        }
+        for (id, definition) in wanted {
+            if watched.contains_key(&id) {
+                continue;
+            }
+            match self.catalog.take_lease(&lease(id), &self.presence, self.clock.now_ms())? {
+                LeaseOutcome::Taken { .. } => {
+                    let pair = self.watch(definition);
+                    self.states.lock().insert(id, pair.state.clone());
+                    watched.insert(id, pair);
+                }
+                LeaseOutcome::Held(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Watches both sides as far as they can be.
+    fn watch(self: &Arc<Self>, definition: PairDefinition) -> Watched {
+        let mut sides = HashMap::new();
+        let mut lacking = Vec::new();
+        for side in Side::BOTH {
+            let address = match side {
+                Side::Left => &definition.pair.left.address,
+                Side::Right => &definition.pair.right.address,
+            };
+            let dirty = Arc::new(Mutex::new(Dirty::default()));
+            let watch = match self.begin(address, &dirty) {
+                Ok(watch) => Some(watch),
+                Err(why) => {
+                    tracing::info!(address, why, "this side of a live pair is looked at from time to time");
+                    lacking.push(format!("{address}: {why}"));
+                    None
+                }
+            };
+            sides.insert(side, (dirty, watch));
+        }
+        let state = match lacking.is_empty() {
+            true => LiveState::Watching,
+            false => LiveState::Scanning(lacking.join("; ")),
+        };
+        let now = Instant::now();
+        Watched { definition, sides, state, job: None, next_full: now, not_before: now }
+    }
+
+    fn begin(self: &Arc<Self>, address: &str, dirty: &Arc<Mutex<Dirty>>) -> Result<SideWatch, String> {
+        let tree = self.syncs.trees().open(address).map_err(|fault| fault.to_string())?;
+        let root = tree.local_root().ok_or("this place does not tell of changes")?;
+        let tell = {
+            let inner = Arc::downgrade(self);
+            move || inner.upgrade().into_iter().for_each(|inner| inner.tell())
+        };
+        SideWatch::start(root, Arc::clone(dirty), tell).map_err(|error| match error.kind {
+            notify::ErrorKind::MaxFilesWatch => {
+                "the system watches no more folders (raise fs.inotify.max_user_watches)".to_owned()
+            }
+            _ => error.to_string(),
+        })
+    }
+
+    /// Starts a run where one is due. How long to wait before looking again.
+    fn serve(&self, id: PairId, pair: &mut Watched) -> Duration {
+        let now = Instant::now();
+        if let Some(job) = pair.job {
+            match self.ended(job) {
+                None => return BUSY,
+                Some(went_well) => {
+                    pair.job = None;
+                    if !went_well {
+                        pair.not_before = now + AFTER_FAILURE;
+                        pair.next_full = pair.not_before;
+                    }
+                }
+            }
+        }
+        if now < pair.not_before {
+            return pair.not_before - now;
+        }
+        let is_full = now >= pair.next_full || pair.sides.values().any(|(dirty, _)| is_lost(dirty, now));
+        if !is_full {
+            match pair.sides.values().filter_map(|(dirty, _)| due_in(dirty, now)).min() {
+                Some(Duration::ZERO) => {}
+                Some(left) => return left,
+                None => return pair.next_full - now,
+            }
+        }
+        let hints = take_hints(pair, is_full);
+        match self.syncs.start(&self.engine, id, false, Origin::Live, hints) {
+            Ok(Some(job)) => {
+                pair.job = Some(job);
+                if is_full {
+                    pair.next_full = now + full_every(pair);
+                }
+                BUSY
+            }
+            Ok(None) => {
+                // A job of it is under way or waits for a person; then everything is looked at.
+                pair.next_full = now;
+                pair.not_before = now + Duration::from_millis(500);
+                Duration::from_millis(500)
+            }
+            Err(fault) => {
+                tracing::warn!(pair = %id, %fault, "a live pair could not be started");
+                pair.next_full = now;
+                pair.not_before = now + AFTER_FAILURE;
+                AFTER_FAILURE
+            }
+        }
+    }
+
+    /// Whether a run is over: whether it went well; nothing while it is under way.
+    fn ended(&self, job: JobId) -> Option<bool> {
+        use keepwell_catalog::JobState;
+        match self.engine.job(job) {
+            Ok(view) => match view.record.state {
+                JobState::Succeeded | JobState::SucceededWithProblems => Some(true),
+                state if state.is_finished() => Some(false),
+                // It waits for a person: nothing else is started meanwhile, see `Syncs::start`.
+                JobState::Halted | JobState::WaitingForConfirmation => Some(true),
+                _ => None,
+            },
+            // It did nothing and left no trace.
+            Err(EngineError::Unknown(_)) => Some(true),
+            Err(_) => Some(false),
+        }
+    }
+}
+
+/// How long until news of a side are acted upon; nothing where there are none.
+fn due_in(dirty: &Mutex<Dirty>, now: Instant) -> Option<Duration> {
+    let dirty = dirty.lock();
+    let (first, last) = (dirty.first?, dirty.last?);
+    Some((last + QUIET).min(first + PATIENCE).saturating_duration_since(now))
+}
+
+/// Whether something was lost, and the burst in which it was is over.
+fn is_lost(dirty: &Mutex<Dirty>, now: Instant) -> bool {
+    let lost = dirty.lock().is_lost;
+    lost && due_in(dirty, now).is_none_or(|left| left.is_zero())
+}
+
+/// Takes what is known to have changed. A side that can not be watched is only looked at in full runs: in between it is
+/// taken to be as it was, and every step looks again before it changes something.
+fn take_hints(pair: &Watched, is_full: bool) -> Option<Hints> {
+    let mut hints = Hints::default();
+    for (side, (dirty, _)) in &pair.sides {
+        let taken = std::mem::take(&mut *dirty.lock());
+        let folders: Option<BTreeSet<_>> = Some(taken.folders);
+        match side {
+            Side::Left => hints.left = folders,
+            Side::Right => hints.right = folders,
+        }
+    }
+    (!is_full).then_some(hints)
+}
+
+/// When everything is looked at next, give or take a fifth.
+fn full_every(pair: &Watched) -> Duration {
+    let usual = if pair.state == LiveState::Watching { FULL_EVERY } else { FULL_UNWATCHED };
+    let chance = random_bytes::<1>().map_or(128, |[byte]| byte);
+    usual.mul_f64(0.8 + 0.4 * f64::from(chance) / 255.0)
+}

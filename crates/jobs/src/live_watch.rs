@@ -1,0 +1,194 @@
+//! Hints of the system that something changed below a folder.
+//!
+//! Events are only hints: each names a folder to look into, nothing else is believed. Invariants:
+//! 1. A new or moved-in folder is named itself too, so that all in it is looked at.
+//! 2. Whatever can be lost (an overflow, a watch that could not be set) ends in `is_lost`: everything is looked at then.
+//! 3. What sync keeps in a root for itself and unfinished files name no folder, and reading is no change.
+//! 4. At most [`DIRTY_LIMIT`] folders are named; beyond that everything is looked at.
+//!
+//! Deliberately not here: when a run begins (`live`).
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use keepwell_endpoint::tree::{OWN_FOLDER, STAGED_PREFIX};
+use keepwell_model::RelativePath;
+use notify::event::{AccessKind, AccessMode};
+use notify::{Config, Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+use parking_lot::Mutex;
+
+use crate::path_text;
+
+/// Folders that are named one by one.
+pub(crate) const DIRTY_LIMIT: usize = 10_000;
+
+/// What is known to have changed on one side.
+#[derive(Debug, Default)]
+pub(crate) struct Dirty {
+    /// Folders to look into.
+    pub(crate) folders: BTreeSet<RelativePath>,
+    /// Something was lost: look everywhere.
+    pub(crate) is_lost: bool,
+    /// When the first of it happened, and the last.
+    pub(crate) first: Option<Instant>,
+    pub(crate) last: Option<Instant>,
+}
+
+impl Dirty {
+    fn touch(&mut self) {
+        let now = Instant::now();
+        self.first.get_or_insert(now);
+        self.last = Some(now);
+    }
+
+    fn add(&mut self, folder: RelativePath) {
+        if self.is_lost {
+            return;
+        }
+        self.folders.insert(folder);
+        if self.folders.len() > DIRTY_LIMIT {
+            self.folders.clear();
+            self.is_lost = true;
+        }
+    }
+
+    /// Notes what an event says; whether it says anything.
+    fn note(&mut self, root: &Path, event: &Event) -> bool {
+        if event.need_rescan() {
+            self.is_lost = true;
+            self.folders.clear();
+            self.touch();
+            return true;
+        }
+        if matches!(event.kind, EventKind::Access(kind) if kind != AccessKind::Close(AccessMode::Write)) {
+            return false;
+        }
+        let mut is_news = false;
+        for path in &event.paths {
+            let Some(below) = below(root, path) else { continue };
+            is_news = true;
+            if path != root && std::fs::symlink_metadata(path).is_ok_and(|found| found.is_dir()) {
+                self.add(below.clone());
+            }
+            self.add(below.parent().unwrap_or_else(RelativePath::root));
+        }
+        if is_news {
+            self.touch();
+        }
+        is_news
+    }
+}
+
+/// The path below the root, unless it is none of the person's.
+fn below(root: &Path, path: &Path) -> Option<RelativePath> {
+    let below = path.strip_prefix(root).ok()?;
+    let mut names = Vec::new();
+    for name in below.components() {
+        names.push(path_text::bytes_of(Path::new(name.as_os_str())));
+    }
+    let is_own = |name: &Vec<u8>| name == OWN_FOLDER || name.starts_with(STAGED_PREFIX);
+    if names.iter().any(is_own) {
+        return None;
+    }
+    RelativePath::parse(&names.join(&b'/')).ok()
+}
+
+/// Watches one side for as long as it lives.
+pub(crate) struct SideWatch {
+    _watcher: RecommendedWatcher,
+}
+
+impl SideWatch {
+    /// Begins to watch; `tell` is called after every news.
+    ///
+    /// # Errors
+    /// The system does not watch it, or has no watches left.
+    pub(crate) fn start(
+        root: PathBuf,
+        dirty: Arc<Mutex<Dirty>>,
+        tell: impl Fn() + Send + 'static,
+    ) -> Result<Self, notify::Error> {
+        // Not through links: they would lead to the same folders again and again, and out of the root.
+        let config = Config::default().with_follow_symlinks(false);
+        let handler = {
+            let root = root.clone();
+            move |event: notify::Result<Event>| {
+                let is_news = match event {
+                    Ok(event) => dirty.lock().note(&root, &event),
+                    Err(error) => {
+                        tracing::info!(%error, "changes may have been missed: everything is looked at");
+                        let mut dirty = dirty.lock();
+                        dirty.is_lost = true;
+                        dirty.touch();
+                        true
+                    }
+                };
+                if is_news {
+                    tell();
+                }
+            }
+        };
+        let mut watcher = RecommendedWatcher::new(handler, config)?;
+        watcher.watch(&root, RecursiveMode::Recursive)?;
+        Ok(Self { _watcher: watcher })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use notify::event::{CreateKind, Flag, ModifyKind};
+
+    fn event(kind: EventKind, path: &Path) -> Event {
+        Event::new(kind).add_path(path.to_owned())
+    }
+
+    fn folders(dirty: &Dirty) -> Vec<String> {
+        dirty.folders.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn the_folder_of_what_changed_is_named_and_a_new_folder_itself() {
+        let room = tempfile::tempdir().unwrap();
+        let root = room.path();
+        std::fs::create_dir_all(root.join("a/new")).unwrap();
+        let mut dirty = Dirty::default();
+        assert!(dirty.note(root, &event(EventKind::Modify(ModifyKind::Any), &root.join("a/file"))));
+        assert!(dirty.note(root, &event(EventKind::Create(CreateKind::Any), &root.join("a/new"))));
+        assert!(dirty.note(root, &event(EventKind::Create(CreateKind::Any), &root.join("top"))));
+        assert_eq!(folders(&dirty), ["", "a", "a/new"]);
+        assert!(dirty.first.is_some() && !dirty.is_lost);
+    }
+
+    #[test]
+    fn what_sync_keeps_for_itself_and_mere_reading_is_no_news() {
+        let root = Path::new("/root-of-a-pair");
+        let mut dirty = Dirty::default();
+        let changed = EventKind::Modify(ModifyKind::Any);
+        assert!(!dirty.note(root, &event(changed, &root.join(".keepwell/bin/1/file"))));
+        assert!(!dirty.note(root, &event(changed, &root.join("a/.keepwell-staged-1"))));
+        assert!(!dirty.note(root, &event(changed, Path::new("/elsewhere/file"))));
+        let opened = EventKind::Access(AccessKind::Open(AccessMode::Read));
+        assert!(!dirty.note(root, &event(opened, &root.join("file"))));
+        assert!(dirty.last.is_none() && dirty.folders.is_empty());
+        let written = EventKind::Access(AccessKind::Close(AccessMode::Write));
+        assert!(dirty.note(root, &event(written, &root.join("file"))));
+    }
+
+    #[test]
+    fn what_may_be_lost_and_what_is_too_much_ends_in_a_look_at_everything() {
+        let root = Path::new("/root-of-a-pair");
+        let mut dirty = Dirty::default();
+        assert!(dirty.note(root, &Event::new(EventKind::Other).set_flag(Flag::Rescan)));
+        assert!(dirty.is_lost);
+
+        let mut dirty = Dirty::default();
+        for number in 0..=DIRTY_LIMIT {
+            let path = root.join(format!("{number}/file"));
+            dirty.note(root, &event(EventKind::Modify(ModifyKind::Any), &path));
+        }
+        assert!(dirty.is_lost && dirty.folders.is_empty());
+    }
+}

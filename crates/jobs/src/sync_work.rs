@@ -1,0 +1,282 @@
+//! A run of a sync pair as a job: planned, held by brakes or for a look, carried out, told in a receipt.
+//!
+//! Invariants: nothing is changed while the job is planning; brakes and previews end the run with the plan held
+//! (`syncs`), and the person's answer carries out that very plan; a plan that has to be made again because the process
+//! ended is shown again unless it came out the same. Deliberately not here: how two places are compared (`sync`).
+
+use std::sync::Arc;
+
+use keepwell_model::Problem;
+use keepwell_sync::plan::{Brake, Plan, Totals};
+use keepwell_sync::policy::BrakeKind;
+use keepwell_sync::run_types::ActionKind;
+use keepwell_sync::{Done, Limits, PairSpec, Prepared, Side, SyncError, SyncReport, Syncer};
+
+use crate::bandwidth::Bandwidth;
+use crate::clock::Clock;
+use crate::merkle::MerkleTree;
+use crate::outcome::{Choice, Ending, Fact, Fault, Halt, Outcome, Proposal, PulledBrake};
+use crate::path_text;
+use crate::request::{BRING_BACK_FROM_LEFT, BRING_BACK_FROM_RIGHT, SyncJob};
+use crate::run::Running;
+use crate::sync_words::{brake_means, brake_words};
+use crate::syncs::Syncs;
+use crate::throttle::Ceiling;
+
+/// Carries out one run.
+pub(crate) fn sync(
+    running: &Running<'_>,
+    job: &SyncJob,
+    syncs: &Syncs,
+    clock: &Arc<dyn Clock>,
+    overall: &Arc<Ceiling>,
+) -> Result<Ending, Fault> {
+    let (_, definition) = syncs.definition(job.pair_id)?;
+    let held = syncs.take(running.job_id, job.pair_id);
+    let was_held = held.is_some();
+    let planned = match held {
+        Some(held) => Ok((held.syncer, held.prepared)),
+        None => plan(running, job, syncs),
+    };
+    let (mut syncer, prepared) = match planned {
+        Ok(planned) => planned,
+        Err(Planning::Stopped) => return Ok(Ending::Cancelled(Outcome::default())),
+        Err(Planning::Failed(fault)) => return Err(fault),
+    };
+    let prepared = answered(&syncer, prepared, job)?;
+    if !prepared.plan().brakes.is_empty() {
+        let halt = halt(&definition.pair, &prepared.plan().brakes);
+        syncs.hold(running.job_id, syncer, prepared);
+        return Ok(Ending::Halted(halt));
+    }
+    let said_yes = was_held || job.answer.confirmed.as_deref() == Some(&digest(prepared.plan()));
+    if job.preview && !(said_yes && job.answer.confirmed.is_some()) {
+        let proposal = proposal(prepared.plan());
+        syncs.hold(running.job_id, syncer, prepared);
+        return Ok(Ending::Proposed(proposal));
+    }
+
+    running.desk.planned();
+    tell_problems(running, prepared.plan());
+    let was_idle = prepared.plan().operations.is_empty();
+    let mut tree = MerkleTree::default();
+    let limits = limits(definition.bandwidth, syncs, clock, overall);
+    let mut done = |done: Done| tree.add(&leaf(&done));
+    match syncer.apply(&prepared, running.job_id, running.control, &limits, &mut done) {
+        Ok(report) => {
+            let mut outcome = outcome(&definition.pair, &report, tree.root_text());
+            outcome.was_idle = was_idle && report.conflicts == 0;
+            Ok(Ending::Done(outcome))
+        }
+        Err(SyncError::Cancelled) => {
+            Ok(Ending::Cancelled(Outcome { merkle_root: tree.root_text(), ..Outcome::default() }))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+enum Planning {
+    Stopped,
+    Failed(Fault),
+}
+
+impl From<Fault> for Planning {
+    fn from(fault: Fault) -> Self {
+        Self::Failed(fault)
+    }
+}
+
+impl From<SyncError> for Planning {
+    fn from(error: SyncError) -> Self {
+        match error {
+            SyncError::Cancelled => Self::Stopped,
+            error => Self::Failed(error.into()),
+        }
+    }
+}
+
+/// Opens the pair, looks at both sides, plans.
+fn plan(running: &Running<'_>, job: &SyncJob, syncs: &Syncs) -> Result<(Syncer, Prepared), Planning> {
+    let mut syncer = syncs.open_patiently(job.pair_id, running.control)?;
+    for notice in syncer.notices() {
+        running.control.problem(Problem::new(
+            &job.name,
+            "What both sides had agreed on was lost. They are compared by their content instead.",
+            notice,
+            "Look at the next runs: what was removed on one side meanwhile may come back from the other.",
+        ));
+    }
+    let hints = running.attachment.hints.as_ref();
+    let prepared = syncer.prepare(hints, job.preview, running.control)?;
+    Ok((syncer, prepared))
+}
+
+/// The plan after a person's answer to its brakes.
+fn answered(syncer: &Syncer, mut prepared: Prepared, job: &SyncJob) -> Result<Prepared, Fault> {
+    if let Some(side) = job.answer.bring_back_from {
+        prepared = syncer.bring_back_from(&prepared, side)?;
+    }
+    let is_pulled = |kind: &BrakeKind| prepared.plan().brakes.iter().any(|brake| brake.kind == *kind);
+    let released: Vec<BrakeKind> = job.answer.release.iter().copied().filter(is_pulled).collect();
+    if !released.is_empty() {
+        prepared = syncer.release(&prepared, &released)?;
+    }
+    Ok(prepared)
+}
+
+/// The pair's own limit by the hours, and the one of all places, each paid for.
+fn limits(bandwidth: Bandwidth, syncs: &Syncs, clock: &Arc<dyn Clock>, overall: &Arc<Ceiling>) -> Limits {
+    let own = Ceiling::default();
+    let (clock, overall, zone) = (Arc::clone(clock), Arc::clone(overall), syncs.zone().clone());
+    Limits {
+        pay: Some(Arc::new(move |bytes| {
+            own.set(bandwidth.at(clock.now_ms(), &zone));
+            own.pay(bytes);
+            overall.pay(bytes);
+        })),
+    }
+}
+
+fn tell_problems(running: &Running<'_>, plan: &Plan) {
+    plan.problems.iter().for_each(|problem| running.control.problem(problem.clone()));
+}
+
+/// Tells a plan from any other: what is done to what, whatever the order in which both sides were looked at.
+fn digest(plan: &Plan) -> String {
+    let mut rows: Vec<[u8; 32]> = plan
+        .operations
+        .iter()
+        .map(|operation| {
+            let mut hasher = blake3::Hasher::new();
+            let action = ActionKind::from(&operation.action);
+            hasher.update(format!("{:?} {action:?} {:?} ", operation.side, operation.why).as_bytes());
+            hasher.update(&operation.size_bytes.to_le_bytes());
+            for path in [Some(&operation.path), operation.from.as_ref(), operation.source.as_ref()] {
+                let bytes = path.map(keepwell_model::RelativePath::as_bytes).unwrap_or_default();
+                hasher.update(&(bytes.len() as u64).to_le_bytes()).update(bytes);
+            }
+            *hasher.finalize().as_bytes()
+        })
+        .collect();
+    rows.sort_unstable();
+    let mut hasher = blake3::Hasher::new();
+    for row in &rows {
+        hasher.update(row);
+    }
+    hasher.finalize().to_hex().to_string()
+}
+
+/// A leaf of the receipt's tree: side, deed, content, and where.
+fn leaf(done: &Done) -> Vec<u8> {
+    let mut leaf =
+        format!("{:?} {:?} {:?} {}\n", done.side, done.action, done.why, done.size_bytes).into_bytes();
+    leaf.extend_from_slice(&done.hash.map_or([0; 32], |hash| hash.0));
+    leaf.extend_from_slice(&(done.path.as_bytes().len() as u64).to_le_bytes());
+    leaf.extend_from_slice(done.path.as_bytes());
+    leaf.extend(done.other_path.iter().flat_map(|path| path.as_bytes()));
+    leaf
+}
+
+/// What the person calls a side.
+fn place_name(pair: &PairSpec, side: Side) -> String {
+    let place = match side {
+        Side::Left => &pair.left,
+        Side::Right => &pair.right,
+    };
+    if place.label.is_empty() { place.address.clone() } else { place.label.clone() }
+}
+
+fn halt(pair: &PairSpec, brakes: &[Brake]) -> Halt {
+    let named = |side| place_name(pair, side);
+    let reasons: Vec<String> = brakes.iter().map(|brake| brake_words(brake, &named(brake.side))).collect();
+    let means: Vec<String> =
+        brakes.iter().filter_map(|brake| brake_means(brake.kind)).map(str::to_owned).collect();
+    let pulled: Vec<PulledBrake> = brakes
+        .iter()
+        .map(|brake| PulledBrake {
+            kind: brake.kind,
+            side: brake.side,
+            items: brake.items,
+            out_of: brake.out_of,
+            examples: brake.examples.iter().map(|path| path_text::display(path.as_bytes())).collect(),
+            can_release: brake_means(brake.kind).is_some(),
+            can_bring_back: can_bring_back(brake.kind),
+        })
+        .collect();
+    let choices = Side::BOTH
+        .into_iter()
+        .filter(|from| pulled.iter().any(|brake| brake.can_bring_back && brake.side == from.other()))
+        .map(|from| bring_back(&named(from), &named(from.other()), from))
+        .collect();
+    Halt {
+        reason: format!("{} Nothing was changed.", reasons.join(" ")),
+        if_continued: means.join(" "),
+        choices,
+        brakes: pulled,
+    }
+}
+
+/// Whether the side that looks wrong can be filled again from the other: not where there is nothing to fill.
+fn can_bring_back(kind: BrakeKind) -> bool {
+    !matches!(kind, BrakeKind::RootGone | BrakeKind::AnotherPlace | BrakeKind::NoSpace)
+}
+
+fn bring_back(from: &str, to: &str, side: Side) -> Choice {
+    let key = match side {
+        Side::Left => BRING_BACK_FROM_LEFT,
+        Side::Right => BRING_BACK_FROM_RIGHT,
+    };
+    Choice {
+        key: key.to_owned(),
+        label: format!("Bring back from {from}"),
+        means: format!("{to} becomes like {from} again. What is different in {to} goes to its bin."),
+    }
+}
+
+fn proposal(plan: &Plan) -> Proposal {
+    let rows = plan.operations.len() as u64;
+    let mut facts = vec![Fact::count("rows", "Changes", rows)];
+    facts.extend(totals_facts(&plan.left, &plan.right));
+    facts.push(Fact::count("conflicts", "Conflicts that stay as they are", plan.conflicts.len() as u64));
+    let summary = match rows {
+        0 => "Both sides are in step: there is nothing to do.".to_owned(),
+        1 => "One change waits for your word.".to_owned(),
+        rows => format!("{rows} changes wait for your word."),
+    };
+    Proposal { summary, facts, digest: digest(plan) }
+}
+
+fn totals_facts(left: &Totals, right: &Totals) -> Vec<Fact> {
+    let both = |of: fn(&Totals) -> u64| of(left) + of(right);
+    vec![
+        Fact::count("created", "New", both(|totals| totals.created)),
+        Fact::count("replaced", "Replaced", both(|totals| totals.replaced)),
+        Fact::count("moved", "Moved or renamed", both(|totals| totals.moved)),
+        Fact::count("removed", "Put into the bin", both(|totals| totals.removed)),
+        Fact::count("metadataSet", "Rights or times set", both(|totals| totals.metadata)),
+        Fact::bytes("leftBytes", "Copied to the left", left.bytes),
+        Fact::bytes("rightBytes", "Copied to the right", right.bytes),
+    ]
+}
+
+fn outcome(pair: &PairSpec, report: &SyncReport, merkle_root: String) -> Outcome {
+    let mut facts = totals_facts(&report.left, &report.right);
+    facts.extend([
+        Fact::count("conflicts", "Conflicts that wait for you", report.conflicts),
+        Fact::count("changedMeanwhile", "Changed meanwhile, left for the next run", report.changed_meanwhile),
+        Fact::count("failed", "Could not be done", report.failed),
+        Fact::bytes("sparedBytes", "Did not have to travel", report.spared_bytes),
+    ]);
+    tracing::debug!(pair = %pair.id, agreed = report.agreed, "the run of the pair is done");
+    let sum = |of: fn(&Totals) -> u64| of(&report.left) + of(&report.right);
+    Outcome {
+        items: sum(|totals| {
+            totals.created + totals.replaced + totals.moved + totals.removed + totals.metadata
+        }),
+        bytes: sum(|totals| totals.bytes),
+        bytes_written: sum(|totals| totals.bytes),
+        facts,
+        merkle_root,
+        ..Outcome::default()
+    }
+}

@@ -1,0 +1,240 @@
+//! Sync pairs at hand: opens them, and holds plans that wait for a person, so that what was shown is what is done.
+//!
+//! Invariants:
+//! 1. A plan that is held is applied as it is, or not at all: another run of the pair lets go of it first.
+//! 2. At most [`HELD_LIMIT`] plans are held, the newest; one that was let go of is planned again, and shown again if it
+//!    came out differently.
+//!
+//! Deliberately not here: what is asked and answered (`sync_work`), and when pairs run (`scheduler`, `live`).
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use keepwell_catalog::{Catalog, JobFilter, JobState, PairRecord};
+use keepwell_model::{Control, JobId, PairId, Timestamp};
+use keepwell_sync::policy::Choice;
+use keepwell_sync::{Hints, NodeId, Prepared, SyncError, Syncer, SyncerOptions};
+use parking_lot::Mutex;
+
+use crate::clock::Clock;
+use crate::engine::{Engine, NewJob};
+use crate::outcome::{Fault, FaultKind};
+use crate::pairs::PairDefinition;
+use crate::request::{JobRequest, Origin, SyncJob};
+use crate::run::Attachment;
+use crate::trees::Trees;
+
+/// Plans that are held at most: each has both trees in memory.
+pub const HELD_LIMIT: usize = 3;
+/// How often a pair that another process holds is tried, and how long at most.
+const BUSY_RETRY: Duration = Duration::from_millis(200);
+const BUSY_TRIES: u32 = 100;
+
+/// A plan that waits for a person.
+pub struct Held {
+    /// The job that made it.
+    pub job_id: JobId,
+    /// The pair, opened and kept from others.
+    pub syncer: Syncer,
+    /// The plan.
+    pub prepared: Prepared,
+    /// When the two sides were looked at.
+    pub made_ms: i64,
+}
+
+impl std::fmt::Debug for Held {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Held").field("job_id", &self.job_id).finish_non_exhaustive()
+    }
+}
+
+/// The pairs of this machine.
+pub struct Syncs {
+    catalog: Arc<Catalog>,
+    trees: Arc<Trees>,
+    clock: Arc<dyn Clock>,
+    zone: TimeZone,
+    state_folder: PathBuf,
+    held: Mutex<Vec<Held>>,
+}
+
+impl Syncs {
+    /// The pairs of this catalog.
+    #[must_use]
+    pub fn new(catalog: Arc<Catalog>, trees: Arc<Trees>, clock: Arc<dyn Clock>, zone: TimeZone) -> Self {
+        let state_folder = catalog.state_folder().to_owned();
+        Self { catalog, trees, clock, zone, state_folder, held: Mutex::default() }
+    }
+
+    /// Opens places.
+    #[must_use]
+    pub fn trees(&self) -> &Trees {
+        &self.trees
+    }
+
+    /// The zone of schedules and limits.
+    #[must_use]
+    pub fn zone(&self) -> &TimeZone {
+        &self.zone
+    }
+
+    /// A pair of the catalog.
+    ///
+    /// # Errors
+    /// There is none, or it is from a newer Keepwell.
+    pub fn definition(&self, id: PairId) -> Result<(PairRecord, PairDefinition), Fault> {
+        let record = self.catalog.pair(id)?.ok_or_else(|| {
+            Fault::new(
+                FaultKind::NotFound,
+                "This sync pair does not exist (any more).",
+                "Look at the list of pairs.",
+            )
+        })?;
+        let definition = PairDefinition::of(&record)?;
+        Ok((record, definition))
+    }
+
+    /// Opens a pair; no other process can meanwhile.
+    ///
+    /// # Errors
+    /// There is no such pair, a place can not be opened, or it is busy.
+    pub fn open(&self, id: PairId) -> Result<Syncer, Fault> {
+        let (_, definition) = self.definition(id)?;
+        let pair = definition.pair;
+        let left = self.trees.open(&pair.left.address)?;
+        let right = self.trees.open(&pair.right.address)?;
+        let clock = {
+            let clock = Arc::clone(&self.clock);
+            Arc::new(move || timestamp(clock.now_ms()))
+        };
+        let now =
+            jiff::Timestamp::from_millisecond(self.clock.now_ms()).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+        let options = SyncerOptions {
+            state_folder: self.state_folder.clone(),
+            pair,
+            left,
+            right,
+            clock,
+            utc_offset_seconds: self.zone.to_offset(now).seconds(),
+        };
+        Ok(Syncer::open(options)?)
+    }
+
+    /// As [`open`](Self::open), but waits a while for a process that holds the pair.
+    pub(crate) fn open_patiently(&self, id: PairId, control: &Control) -> Result<Syncer, Fault> {
+        for _ in 0..BUSY_TRIES {
+            match self.open(id) {
+                Err(fault) if fault.kind == FaultKind::Busy && control.checkpoint().is_ok() => {
+                    std::thread::sleep(BUSY_RETRY);
+                }
+                result => return result,
+            }
+        }
+        self.open(id)
+    }
+
+    /// Does something with a pair: with the one that is held for a person, else opened for it.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), or what the work says.
+    pub fn with_pair<T>(
+        &self,
+        id: PairId,
+        work: impl FnOnce(&mut Syncer) -> Result<T, SyncError>,
+    ) -> Result<T, Fault> {
+        let mut all = self.held.lock();
+        if let Some(held) = all.iter_mut().find(|held| held.syncer.pair().id == id) {
+            return Ok(work(&mut held.syncer)?);
+        }
+        drop(all);
+        Ok(work(&mut self.open(id)?)?)
+    }
+
+    /// Looks at the plan a job holds; nothing where it is not held in this process.
+    pub fn with_held<T>(&self, job_id: JobId, look: impl FnOnce(&Held) -> T) -> Option<T> {
+        self.held.lock().iter().find(|held| held.job_id == job_id).map(look)
+    }
+
+    /// Plans what a job holds anew with a person's choices, in place of the choices before; `false` where it is not held
+    /// in this process.
+    ///
+    /// # Errors
+    /// It can not be planned.
+    pub fn choose(&self, job_id: JobId, choices: BTreeMap<NodeId, Choice>) -> Result<bool, Fault> {
+        let mut all = self.held.lock();
+        let Some(held) = all.iter_mut().find(|held| held.job_id == job_id) else { return Ok(false) };
+        held.prepared = held.syncer.choose(&held.prepared, choices)?;
+        Ok(true)
+    }
+
+    /// Puts a run of a pair in the queue. What starts by itself does not where a job of the pair is under way or waits
+    /// for a person: then there is none.
+    ///
+    /// # Errors
+    /// There is no such pair, or too much is waiting.
+    pub fn start(
+        &self,
+        engine: &Engine,
+        id: PairId,
+        preview: bool,
+        origin: Origin,
+        hints: Option<Hints>,
+    ) -> Result<Option<JobId>, Fault> {
+        if origin != Origin::Person && self.is_taken(id)? {
+            return Ok(None);
+        }
+        let (record, _) = self.definition(id)?;
+        let job = SyncJob::of(&record, preview, origin);
+        let new = NewJob {
+            title: format!("Sync {}", record.name),
+            place_label: record.name,
+            destination: job.destination(),
+            request: JobRequest::Sync(job),
+            attachment: Attachment { hints, ..Attachment::default() },
+        };
+        Ok(Some(engine.enqueue(new)?))
+    }
+
+    /// Whether a job of the pair is under way or waits for a person: nothing else is started by itself then.
+    ///
+    /// # Errors
+    /// The catalog refused.
+    pub fn is_taken(&self, id: PairId) -> Result<bool, keepwell_catalog::CatalogError> {
+        let states = JobState::ALL.into_iter().filter(|state| !state.is_finished()).collect();
+        let filter = JobFilter { states, pair_id: Some(id), ..JobFilter::default() };
+        Ok(self.catalog.jobs(&filter, 0, 1)?.1 > 0)
+    }
+
+    /// Holds a plan for a person.
+    pub(crate) fn hold(&self, job_id: JobId, syncer: Syncer, prepared: Prepared) {
+        let made_ms = self.clock.now_ms();
+        let mut all = self.held.lock();
+        all.retain(|held| held.syncer.pair().id != syncer.pair().id);
+        all.push(Held { job_id, syncer, prepared, made_ms });
+        if all.len() > HELD_LIMIT {
+            all.remove(0);
+        }
+    }
+
+    /// Takes the plan of a job; whatever else is held of the pair is let go of.
+    pub(crate) fn take(&self, job_id: JobId, pair_id: PairId) -> Option<Held> {
+        let mut all = self.held.lock();
+        let at = all.iter().position(|held| held.job_id == job_id);
+        let taken = at.map(|at| all.remove(at));
+        all.retain(|held| held.syncer.pair().id != pair_id);
+        taken
+    }
+
+    /// Lets go of what a job holds: it is over.
+    pub fn let_go(&self, job_id: JobId) {
+        self.held.lock().retain(|held| held.job_id != job_id);
+    }
+}
+
+fn timestamp(now_ms: i64) -> Timestamp {
+    let nanoseconds = u32::try_from(now_ms.rem_euclid(1000)).unwrap_or(0) * 1_000_000;
+    Timestamp::new(now_ms.div_euclid(1000), nanoseconds)
+}
