@@ -1,0 +1,227 @@
+//! What a pair leaves out: patterns in gitignore syntax, folders that were not chosen, files too large, too young, too old.
+//!
+//! The patterns are those of the pair and those of the shared file `.keepwell/rules` in the roots; while the two roots
+//! have different ones, both count. Invariants: pure, what has to be known of an item is handed in; both sides are asked
+//! with the same rules; what is left out is never "gone", only unknown (`scan` sees to that).
+//! Deliberately not here: reading the shared file and the clock (`scan`).
+
+use ignore::gitignore::{Gitignore, GitignoreBuilder};
+use keepwell_model::{EntryKind, RelativePath, Timestamp};
+
+use crate::pair::FilterSpec;
+
+/// How many patterns one source of them may have.
+pub const PATTERNS_LIMIT: usize = 10_000;
+
+/// A rule can not be understood.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the rule \"{rule}\" can not be understood: {why}")]
+pub struct FilterError {
+    /// The rule as it was written.
+    pub rule: String,
+    /// What is wrong with it.
+    pub why: String,
+}
+
+/// What a rule may ask of an item.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts {
+    /// What it is.
+    pub kind: EntryKind,
+    /// Its length.
+    pub size_bytes: u64,
+    /// When it last changed.
+    pub modified: Option<Timestamp>,
+}
+
+/// The rules of a pair, ready to be asked.
+#[derive(Debug)]
+pub struct Filter {
+    patterns: Vec<Gitignore>,
+    folders: Vec<RelativePath>,
+    max_size_bytes: Option<u64>,
+    changed_before: Option<i64>,
+    changed_after: Option<i64>,
+    digest: [u8; 16],
+}
+
+impl Filter {
+    /// Reads the rules of the pair, and the shared files of both roots as far as there are any.
+    ///
+    /// # Errors
+    /// One can not be understood, or there are too many.
+    pub fn new(spec: &FilterSpec, shared: &[Vec<u8>], now: Timestamp) -> Result<Self, FilterError> {
+        let mut patterns = Vec::new();
+        if !spec.patterns.is_empty() {
+            patterns.push(gitignore(spec.patterns.iter().map(String::as_str))?);
+        }
+        let mut texts: Vec<&Vec<u8>> = shared.iter().collect();
+        texts.sort();
+        texts.dedup();
+        for text in &texts {
+            patterns.push(gitignore(String::from_utf8_lossy(text).lines())?);
+        }
+        let mut folders = Vec::new();
+        for folder in &spec.folders {
+            folders.push(
+                RelativePath::parse(folder.as_bytes())
+                    .map_err(|error| FilterError { rule: folder.clone(), why: error.why.to_owned() })?,
+            );
+        }
+        let before = |age: u64| now.seconds.saturating_sub(i64::try_from(age).unwrap_or(i64::MAX));
+        Ok(Self {
+            patterns,
+            folders,
+            max_size_bytes: spec.max_size_bytes,
+            changed_before: spec.min_age_seconds.map(before),
+            changed_after: spec.max_age_seconds.map(before),
+            digest: digest(spec, &texts),
+        })
+    }
+
+    /// Changes whenever a rule does, also one of a shared file; the same as that of the pair's own rules where there is
+    /// no shared file.
+    #[must_use]
+    pub fn digest(&self) -> [u8; 16] {
+        self.digest
+    }
+
+    /// Whether an item is left out. What lies in a folder that is left out is never asked for.
+    #[must_use]
+    pub fn excludes(&self, path: &RelativePath, facts: &Facts) -> bool {
+        let is_folder = facts.kind == EntryKind::Folder;
+        if !self.is_chosen(path, is_folder) {
+            return true;
+        }
+        if facts.kind == EntryKind::File && self.excludes_file(facts) {
+            return true;
+        }
+        if self.patterns.is_empty() {
+            return false;
+        }
+        let text = String::from_utf8_lossy(path.as_bytes());
+        self.patterns.iter().any(|patterns| patterns.matched(&*text, is_folder).is_ignore())
+    }
+
+    fn excludes_file(&self, facts: &Facts) -> bool {
+        let seconds = facts.modified.map(|modified| modified.seconds);
+        self.max_size_bytes.is_some_and(|limit| facts.size_bytes > limit)
+            || seconds.zip(self.changed_before).is_some_and(|(seconds, limit)| seconds > limit)
+            || seconds.zip(self.changed_after).is_some_and(|(seconds, limit)| seconds < limit)
+    }
+
+    /// Whether it lies in one of the chosen folders, is one, or is on the way to one.
+    fn is_chosen(&self, path: &RelativePath, is_folder: bool) -> bool {
+        self.folders.is_empty()
+            || self
+                .folders
+                .iter()
+                .any(|folder| path.starts_with(folder) || (is_folder && folder.starts_with(path)))
+    }
+}
+
+fn gitignore<'a>(lines: impl Iterator<Item = &'a str>) -> Result<Gitignore, FilterError> {
+    let error = |rule: &str, why: String| FilterError { rule: rule.to_owned(), why };
+    let mut builder = GitignoreBuilder::new("");
+    for (number, line) in lines.enumerate() {
+        if number >= PATTERNS_LIMIT {
+            return Err(error(line, format!("there are more than {PATTERNS_LIMIT} rules")));
+        }
+        builder.add_line(None, line).map_err(|why| error(line, why.to_string()))?;
+    }
+    builder.build().map_err(|why| error("", why.to_string()))
+}
+
+fn digest(spec: &FilterSpec, shared: &[&Vec<u8>]) -> [u8; 16] {
+    let own = spec.digest();
+    if shared.is_empty() {
+        return own;
+    }
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&own);
+    for text in shared {
+        hasher.update(&(text.len() as u64).to_le_bytes()).update(text);
+    }
+    let mut digest = [0; 16];
+    digest.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+    digest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(text: &str) -> RelativePath {
+        RelativePath::parse(text.as_bytes()).unwrap()
+    }
+
+    fn excludes(filter: &Filter, text: &str, kind: EntryKind) -> bool {
+        let facts = Facts { kind, size_bytes: 10, modified: Some(Timestamp::new(1_000, 0)) };
+        filter.excludes(&path(text), &facts)
+    }
+
+    fn filter(spec: &FilterSpec, shared: &[Vec<u8>]) -> Filter {
+        Filter::new(spec, shared, Timestamp::new(2_000, 0)).unwrap()
+    }
+
+    #[test]
+    fn patterns_mean_what_they_mean_in_a_gitignore_file_and_both_sources_count() {
+        let spec = FilterSpec { patterns: vec!["*.tmp".into(), "!keep.tmp".into()], ..Default::default() };
+        let shared = [b"# ours\r\n/build/\n\nnotes".to_vec(), b"other".to_vec()];
+        let filter = filter(&spec, &shared);
+        assert!(excludes(&filter, "a/x.tmp", EntryKind::File));
+        assert!(!excludes(&filter, "a/keep.tmp", EntryKind::File));
+        assert!(excludes(&filter, "build", EntryKind::Folder));
+        assert!(!excludes(&filter, "build", EntryKind::File));
+        assert!(!excludes(&filter, "a/build", EntryKind::Folder));
+        assert!(excludes(&filter, "a/notes", EntryKind::File) && excludes(&filter, "other", EntryKind::File));
+    }
+
+    #[test]
+    fn only_chosen_folders_and_the_way_to_them_are_in() {
+        let spec = FilterSpec { folders: vec!["a/b".into(), "c".into()], ..Default::default() };
+        let filter = filter(&spec, &[]);
+        for inside in ["a", "a/b", "a/b/deep", "c"] {
+            assert!(!excludes(&filter, inside, EntryKind::Folder), "{inside}");
+        }
+        assert!(!excludes(&filter, "a/b/file", EntryKind::File));
+        assert!(excludes(&filter, "a", EntryKind::File) && excludes(&filter, "a/file", EntryKind::File));
+        assert!(excludes(&filter, "d", EntryKind::Folder) && excludes(&filter, "a/bc", EntryKind::Folder));
+    }
+
+    #[test]
+    fn sizes_and_ages_are_those_of_files() {
+        let rule = |change: fn(&mut FilterSpec)| {
+            let mut spec = FilterSpec::default();
+            change(&mut spec);
+            excludes(&filter(&spec, &[]), "x", EntryKind::File)
+        };
+        assert!(rule(|spec| spec.max_size_bytes = Some(9)) && !rule(|spec| spec.max_size_bytes = Some(10)));
+        assert!(
+            rule(|spec| spec.min_age_seconds = Some(1_001)) && !rule(|spec| spec.min_age_seconds = Some(999))
+        );
+        assert!(
+            rule(|spec| spec.max_age_seconds = Some(999)) && !rule(|spec| spec.max_age_seconds = Some(1_001))
+        );
+        let small = FilterSpec { max_size_bytes: Some(1), ..Default::default() };
+        assert!(!excludes(&filter(&small, &[]), "x", EntryKind::Folder));
+    }
+
+    #[test]
+    fn the_digest_tells_of_shared_rules_too() {
+        let spec = FilterSpec::default();
+        assert_eq!(filter(&spec, &[]).digest(), spec.digest());
+        let one = filter(&spec, &[b"a".to_vec()]).digest();
+        assert_ne!(one, spec.digest());
+        assert_eq!(one, filter(&spec, &[b"a".to_vec(), b"a".to_vec()]).digest(), "both roots have the same");
+        assert_ne!(one, filter(&spec, &[b"b".to_vec()]).digest());
+    }
+
+    #[test]
+    fn a_rule_that_can_not_be_read_is_told() {
+        let spec = FilterSpec { patterns: vec!["[z-a]".into()], ..Default::default() };
+        assert_eq!(Filter::new(&spec, &[], Timestamp::default()).unwrap_err().rule, "[z-a]");
+        let spec = FilterSpec { folders: vec!["../up".into()], ..Default::default() };
+        assert_eq!(Filter::new(&spec, &[], Timestamp::default()).unwrap_err().rule, "../up");
+    }
+}

@@ -1,0 +1,388 @@
+//! Looking at one side: what differs from the base, found by several threads at once.
+//!
+//! Invariants, beside those of [`SideTree`]:
+//! 1. A folder that can not be listed is blind, and so is all below it; where the place itself can not be reached the
+//!    whole scan is an error. What a rule leaves out is blind too, also when it is not there.
+//! 2. With hints only the folders they name are listed, and all of every folder that is new or was replaced.
+//! 3. Of what is as the base says, nothing is kept: memory goes with the differences.
+//! 4. A file that somebody is still writing is blind until it has been still for a moment.
+//!
+//! Deliberately not here: moves (`moves`), reading contents (`run_hash`), whether it is the right place (`run_prepare`).
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use keepwell_endpoint::EndpointError;
+use keepwell_endpoint::tree::{OWN_FOLDER, Tree, TreeItem};
+use keepwell_model::{Control, EntryKind, ExtendedAttribute, RelativePath};
+use parking_lot::{Condvar, Mutex};
+
+use crate::error::SyncError;
+use crate::filter::{Facts, Filter};
+use crate::node::{NodeId, Side};
+use crate::policy::Links;
+use crate::trees::{BaseTree, Circumstances, Seen, SideTree};
+
+/// The name of the shared rules in a root's own folder.
+pub const RULES_NAME: &[u8] = b"rules";
+/// The longest file of shared rules that is read.
+pub const RULES_LIMIT_BYTES: usize = 1 << 20;
+
+/// How a side is looked at.
+#[derive(Clone, Copy)]
+pub struct ScanOptions<'a> {
+    /// What is left out.
+    pub filter: &'a Filter,
+    /// The folders to look into; nothing: everywhere.
+    pub hints: Option<&'a BTreeSet<RelativePath>>,
+    /// What becomes of symbolic links.
+    pub links: Links,
+    /// Permission bits are synced.
+    pub modes: bool,
+    /// Extended attributes are synced, and both places keep them.
+    pub attributes: bool,
+    /// One of the roots has shared rules, which are synced like any file.
+    pub shared_rules: bool,
+    /// A file must have been still for so long; nothing: each is taken as it is.
+    pub settle: Option<Duration>,
+    /// How many folders are read at once.
+    pub workers: usize,
+}
+
+/// The text of the shared rules in a root; nothing where it has none.
+///
+/// # Errors
+/// They can not be read, or are too long.
+pub fn shared_rules(tree: &dyn Tree) -> Result<Option<Vec<u8>>, EndpointError> {
+    let Ok(path) = RelativePath::root().join(OWN_FOLDER).and_then(|own| own.join(RULES_NAME)) else {
+        return Ok(None);
+    };
+    match tree.stat(&path)? {
+        Some(item) if item.fingerprint.kind == EntryKind::File => {}
+        _ => return Ok(None),
+    }
+    let mut text = vec![0; RULES_LIMIT_BYTES + 1];
+    let length = match tree.open(&path) {
+        Ok(mut file) => file.read_at(&mut text, 0)?,
+        Err(EndpointError::NotFound { .. }) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    if length > RULES_LIMIT_BYTES {
+        let why = format!("rules may be {RULES_LIMIT_BYTES} bytes long");
+        return Err(EndpointError::Unexpected { path: path.to_string(), why });
+    }
+    text.truncate(length);
+    Ok(Some(text))
+}
+
+/// A short hash over extended attributes, which are sorted by name.
+#[must_use]
+pub fn attributes_hash(attributes: &[ExtendedAttribute]) -> [u8; 16] {
+    let mut hasher = blake3::Hasher::new();
+    for bytes in attributes.iter().flat_map(|attribute| [&attribute.name, &attribute.value]) {
+        hasher.update(&(bytes.len() as u64).to_le_bytes()).update(bytes);
+    }
+    let mut hash = [0; 16];
+    hash.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+    hash
+}
+
+/// Looks at a side, and hands back how it differs from the base.
+///
+/// # Errors
+/// The place can not be reached, or the person stopped it.
+pub fn scan(
+    tree: &dyn Tree,
+    base: &BaseTree,
+    side: Side,
+    options: &ScanOptions<'_>,
+    control: &Control,
+) -> Result<SideTree, SyncError> {
+    let first = match side {
+        Side::Left => NodeId::FRESH_LEFT,
+        Side::Right => NodeId::FRESH_RIGHT,
+    };
+    let found = SideTree {
+        changes: BTreeMap::new(),
+        blind: BTreeSet::new(),
+        occupied: BTreeSet::new(),
+        capabilities: *tree.capabilities(),
+        circumstances: Circumstances::default(),
+    };
+    let mut scan = Scan {
+        tree,
+        base,
+        side,
+        options,
+        control,
+        listed: None,
+        next: AtomicU64::new(first),
+        tasks: Mutex::new(Tasks::default()),
+        news: Condvar::new(),
+        is_over: AtomicBool::new(false),
+        found: Mutex::new(found),
+        unsettled: Mutex::default(),
+        trouble: Mutex::default(),
+    };
+    scan.begin()?;
+    // With hints one after the other, from the root down: what a folder says of the folders in it comes first.
+    let workers = if options.hints.is_some() { 1 } else { options.workers.clamp(1, 64) };
+    if workers == 1 {
+        scan.work();
+    } else {
+        std::thread::scope(|scope| {
+            for _ in 0..workers {
+                scope.spawn(|| scan.work());
+            }
+        });
+    }
+    if let Some(trouble) = scan.trouble.lock().take() {
+        return Err(trouble);
+    }
+    scan.settle()?;
+    let is_partial = options.hints.is_some();
+    let mut found = scan.found.into_inner();
+    if is_partial {
+        found.circumstances.items = items_now(base, &found);
+    }
+    Ok(found)
+}
+
+/// How many items the side has, where not all were looked at.
+fn items_now(base: &BaseTree, found: &SideTree) -> u64 {
+    let fresh = found.changes.keys().filter(|id| id.is_fresh()).count();
+    let gone = found.changes.values().filter(|seen| matches!(seen, Seen::Gone)).count();
+    (base.len() + fresh).saturating_sub(gone) as u64
+}
+
+/// A folder to be listed.
+pub(crate) struct Task {
+    pub(crate) folder: NodeId,
+    pub(crate) path: RelativePath,
+    /// All below it too, not only what a hint names.
+    pub(crate) whole: bool,
+}
+
+#[derive(Default)]
+pub(crate) struct Tasks {
+    waiting: Vec<Task>,
+    at_work: usize,
+    /// With hints: the folders that are listed already, or will be.
+    entered: BTreeSet<NodeId>,
+}
+
+/// A file that changed a moment ago.
+pub(crate) struct Unsettled {
+    pub(crate) known: Option<NodeId>,
+    pub(crate) folder: NodeId,
+    pub(crate) path: RelativePath,
+    pub(crate) item: TreeItem,
+}
+
+pub(crate) struct Scan<'a> {
+    pub(crate) tree: &'a dyn Tree,
+    pub(crate) base: &'a BaseTree,
+    pub(crate) side: Side,
+    pub(crate) options: &'a ScanOptions<'a>,
+    pub(crate) control: &'a Control,
+    /// Everything, where the place lists it in one go.
+    pub(crate) listed: Option<Mutex<HashMap<RelativePath, Vec<TreeItem>>>>,
+    pub(crate) next: AtomicU64,
+    pub(crate) tasks: Mutex<Tasks>,
+    pub(crate) news: Condvar,
+    pub(crate) is_over: AtomicBool,
+    pub(crate) found: Mutex<SideTree>,
+    pub(crate) unsettled: Mutex<Vec<Unsettled>>,
+    pub(crate) trouble: Mutex<Option<SyncError>>,
+}
+
+/// What one folder adds to what was found.
+#[derive(Default)]
+pub(crate) struct Findings {
+    pub(crate) changes: Vec<(NodeId, Seen)>,
+    pub(crate) blind: Vec<NodeId>,
+    pub(crate) is_occupied: bool,
+    pub(crate) items: u64,
+    pub(crate) folders: Vec<Task>,
+    pub(crate) unsettled: Vec<Unsettled>,
+}
+
+impl Scan<'_> {
+    fn begin(&mut self) -> Result<(), SyncError> {
+        let tasks = self.tasks.get_mut();
+        if let Some(hints) = self.options.hints {
+            // Taken from the end: the folder before those in it.
+            for hint in hints.iter().rev() {
+                let Some((folder, path)) = nearest_known(self.base, self.side, self.options.filter, hint)
+                else {
+                    continue;
+                };
+                tasks.waiting.push(Task { folder, path, whole: false });
+            }
+            return Ok(());
+        }
+        tasks.waiting.push(Task { folder: NodeId::ROOT, path: RelativePath::root(), whole: true });
+        let mut listed: HashMap<RelativePath, Vec<TreeItem>> = HashMap::new();
+        let mut visit = |path: RelativePath, item: TreeItem| {
+            listed.entry(path.parent().unwrap_or_default()).or_default().push(item);
+        };
+        let is_whole = self
+            .tree
+            .visit_all(&RelativePath::root(), &mut visit)
+            .map_err(|source| SyncError::Place { side: self.side, source })?;
+        if is_whole {
+            self.listed = Some(Mutex::new(listed));
+        }
+        Ok(())
+    }
+
+    fn work(&self) {
+        while let Some(task) = self.take() {
+            let result = self.control.checkpoint().map_err(SyncError::from).and_then(|()| self.look(&task));
+            if let Err(error) = result {
+                self.trouble.lock().get_or_insert(error);
+                self.is_over.store(true, Ordering::Release);
+            }
+            let mut tasks = self.tasks.lock();
+            tasks.at_work -= 1;
+            if tasks.at_work == 0 && tasks.waiting.is_empty() || self.is_over.load(Ordering::Acquire) {
+                self.is_over.store(true, Ordering::Release);
+                self.news.notify_all();
+            }
+        }
+    }
+
+    fn take(&self) -> Option<Task> {
+        let mut tasks = self.tasks.lock();
+        loop {
+            if self.is_over.load(Ordering::Acquire) {
+                return None;
+            }
+            if let Some(task) = tasks.waiting.pop() {
+                // A hint for a folder that is listed already, or gone, says nothing new.
+                if self.options.hints.is_some() && !tasks.entered.insert(task.folder)
+                    || !task.whole && self.is_gone(task.folder)
+                {
+                    continue;
+                }
+                tasks.at_work += 1;
+                return Some(task);
+            }
+            if tasks.at_work == 0 {
+                return None;
+            }
+            self.news.wait(&mut tasks);
+        }
+    }
+
+    fn list(&self, path: &RelativePath) -> Result<Vec<TreeItem>, EndpointError> {
+        match &self.listed {
+            Some(listed) => Ok(listed.lock().remove(path).unwrap_or_default()),
+            None => self.tree.list(path),
+        }
+    }
+
+    fn is_gone(&self, folder: NodeId) -> bool {
+        matches!(self.found.lock().changes.get(&folder), Some(Seen::Gone))
+    }
+
+    /// A folder that a hint named is not there: the one above says what became of it, if it was not asked yet.
+    fn ask_above(&self, task: &Task) {
+        let above = self.base.get(task.folder).map_or(NodeId::ROOT, |entry| entry.parent);
+        let mut tasks = self.tasks.lock();
+        if tasks.entered.contains(&above) {
+            drop(tasks);
+            if !self.is_gone(above) {
+                self.found.lock().blind.insert(task.folder);
+            }
+            return;
+        }
+        let path = task.path.parent().unwrap_or_default();
+        tasks.waiting.push(Task { folder: above, path, whole: false });
+    }
+
+    /// Lists one folder and compares it with the base.
+    fn look(&self, task: &Task) -> Result<(), SyncError> {
+        self.control.set_current(task.path.as_bytes());
+        let items = match self.list(&task.path) {
+            Ok(items) => items,
+            Err(EndpointError::NotFound { .. }) if task.path.is_root() => {
+                self.found.lock().circumstances.is_root_gone = true;
+                return Ok(());
+            }
+            Err(source) if task.path.is_root() || concerns_place(&source) => {
+                return Err(SyncError::Place { side: self.side, source });
+            }
+            Err(EndpointError::NotFound { .. } | EndpointError::Unexpected { .. }) if !task.whole => {
+                self.ask_above(task);
+                return Ok(());
+            }
+            // It was there a moment ago: the next look tells what became of it.
+            Err(EndpointError::NotFound { .. }) => {
+                self.found.lock().blind.insert(task.folder);
+                return Ok(());
+            }
+            Err(error) => {
+                self.told(&task.path, "This folder could not be read; nothing in it is synced.", &error);
+                self.found.lock().blind.insert(task.folder);
+                return Ok(());
+            }
+        };
+        let findings = self.compare(task, items)?;
+        let mut found = self.found.lock();
+        found.changes.extend(findings.changes);
+        found.blind.extend(findings.blind);
+        if findings.is_occupied {
+            found.occupied.insert(task.folder);
+        }
+        found.circumstances.items += findings.items;
+        drop(found);
+        if !findings.unsettled.is_empty() {
+            self.unsettled.lock().extend(findings.unsettled);
+        }
+        if !findings.folders.is_empty() {
+            let mut tasks = self.tasks.lock();
+            tasks.waiting.extend(findings.folders);
+            self.news.notify_all();
+        }
+        Ok(())
+    }
+}
+
+/// Whether an error is about the whole place, so that nothing else can be asked of it either.
+pub(crate) fn concerns_place(error: &EndpointError) -> bool {
+    matches!(
+        error,
+        EndpointError::Unreachable { .. }
+            | EndpointError::SignIn { .. }
+            | EndpointError::UnknownServer { .. }
+            | EndpointError::ServerChanged { .. }
+    )
+}
+
+/// The folder of the base that a path on a side names, or else the nearest one above it. Nothing where it is left out.
+fn nearest_known(
+    base: &BaseTree,
+    side: Side,
+    filter: &Filter,
+    path: &RelativePath,
+) -> Option<(NodeId, RelativePath)> {
+    let (mut folder, mut known) = (NodeId::ROOT, RelativePath::root());
+    for name in path.components() {
+        let below = base.children(folder).iter().copied().find(|id| {
+            base.get(*id)
+                .is_some_and(|entry| entry.state.kind == EntryKind::Folder && entry.name_on(side) == name)
+        });
+        let (Some(below), Ok(at)) = (below, known.join(name)) else { break };
+        if filter.excludes(&at, &Facts { kind: EntryKind::Folder, size_bytes: 0, modified: None }) {
+            return None;
+        }
+        (folder, known) = (below, at);
+    }
+    Some((folder, known))
+}
+
+#[cfg(test)]
+#[path = "scan_tests.rs"]
+mod tests;

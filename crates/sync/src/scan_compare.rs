@@ -1,0 +1,334 @@
+//! One folder of a scan compared with the base, and files that are still being written.
+//!
+//! Invariants: those of `scan`; nothing is read here but links and extended attributes. Deliberately not here: which
+//! folders are listed, and by whom (`scan`).
+
+use std::collections::HashMap;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use keepwell_endpoint::EndpointError;
+use keepwell_endpoint::tree::{OWN_FOLDER, TreeItem, UnicodeNames};
+use keepwell_model::{ContentHash, EntryKind, Problem, RelativePath, Timestamp};
+use unicode_normalization::UnicodeNormalization;
+
+use crate::error::SyncError;
+use crate::filter::Facts;
+use crate::node::{Content, NodeId, State};
+use crate::policy::Links;
+use crate::scan::{Findings, RULES_NAME, Scan, Task, Unsettled, attributes_hash, concerns_place};
+use crate::trees::{BaseEntry, Seen, SeenNode};
+
+/// How long is waited for files that somebody is writing, in all.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+impl Scan<'_> {
+    pub(crate) fn compare(&self, task: &Task, items: Vec<TreeItem>) -> Result<Findings, SyncError> {
+        let mut known: HashMap<Vec<u8>, (NodeId, BaseEntry<'_>)> = self
+            .base
+            .children(task.folder)
+            .iter()
+            .filter_map(|id| {
+                self.base.get(*id).map(|entry| (self.key(entry.name_on(self.side)), (*id, entry)))
+            })
+            .collect();
+        let mut findings = Findings::default();
+        for item in items {
+            if self.is_own(task, &item.name) {
+                continue;
+            }
+            let Ok(path) = task.path.join(&item.name) else { continue };
+            let kind = item.fingerprint.kind;
+            if !matches!(kind, EntryKind::File | EntryKind::Folder | EntryKind::Symlink) {
+                findings.is_occupied = true;
+                if !self.is_left_out(&path, &facts_of(&item)) {
+                    self.skipped(&path);
+                }
+                continue;
+            }
+            let entry = known.remove(&self.key(&item.name));
+            let is_link_left_out = kind == EntryKind::Symlink && self.options.links == Links::Skip;
+            if is_link_left_out || self.is_left_out(&path, &facts_of(&item)) {
+                findings.is_occupied = true;
+                findings.blind.extend(entry.map(|(id, _)| id));
+                continue;
+            }
+            findings.items += 1;
+            self.compare_item(task, path, item, entry, &mut findings)?;
+        }
+        for (id, entry) in known.into_values() {
+            let is_left_out = task.path.join(entry.name_on(self.side)).is_ok_and(|path| {
+                let facts = Facts {
+                    kind: entry.state.kind,
+                    size_bytes: entry.state.size_bytes,
+                    modified: entry.state.modified,
+                };
+                self.is_left_out(&path, &facts)
+            });
+            match is_left_out {
+                true => findings.blind.push(id),
+                false => findings.changes.push((id, Seen::Gone)),
+            }
+        }
+        Ok(findings)
+    }
+
+    fn compare_item(
+        &self,
+        task: &Task,
+        path: RelativePath,
+        item: TreeItem,
+        entry: Option<(NodeId, BaseEntry<'_>)>,
+        findings: &mut Findings,
+    ) -> Result<(), SyncError> {
+        let kind = item.fingerprint.kind;
+        let known = entry.filter(|(_, entry)| entry.state.kind == kind);
+        if let (Some((gone, _)), None) = (entry, known) {
+            // Something else has its name now.
+            findings.changes.push((gone, Seen::Gone));
+        }
+        let attributes = match kind {
+            // The fingerprint of a folder says nothing of what surrounds it.
+            EntryKind::Folder => self.attributes(&path)?,
+            _ => None,
+        };
+        if let Some((_, entry)) = known
+            && self.is_unchanged(&item, &entry)
+            && (kind != EntryKind::Folder || attributes == entry.state.attributes)
+        {
+            if kind == EntryKind::Folder {
+                self.enter(task, known, path, &item, findings);
+            }
+            return Ok(());
+        }
+        let is_fresh_write = kind == EntryKind::File && self.settles_in(&item).is_some();
+        if is_fresh_write {
+            let known = known.map(|(id, _)| id);
+            findings.unsettled.push(Unsettled { known, folder: task.folder, path, item });
+            return Ok(());
+        }
+        let id = known.map_or_else(|| self.fresh(), |(id, _)| id);
+        match self.state(&path, &item, attributes) {
+            Ok(state) => {
+                let seen = SeenNode {
+                    parent: task.folder,
+                    name: item.name.clone(),
+                    state,
+                    fingerprint: item.fingerprint,
+                };
+                findings.changes.push((id, Seen::Here(seen)));
+            }
+            Err(source) if concerns_place(&source) => {
+                return Err(SyncError::Place { side: self.side, source });
+            }
+            Err(error) => {
+                if !matches!(error, EndpointError::NotFound { .. }) {
+                    self.told(&path, "This could not be read; it is not synced.", &error);
+                }
+                findings.is_occupied = true;
+                findings.blind.extend(known.map(|(id, _)| id));
+                return Ok(());
+            }
+        }
+        if kind == EntryKind::Folder {
+            let entry = known.map(|(_, entry)| (id, entry));
+            self.enter_as(task, id, entry, path, &item, findings);
+        }
+        Ok(())
+    }
+
+    fn enter(
+        &self,
+        task: &Task,
+        known: Option<(NodeId, BaseEntry<'_>)>,
+        path: RelativePath,
+        item: &TreeItem,
+        findings: &mut Findings,
+    ) {
+        if let Some((id, _)) = known {
+            self.enter_as(task, id, known, path, item, findings);
+        }
+    }
+
+    /// Sees to it that a folder is listed: one that is new or was replaced with all that is in it.
+    fn enter_as(
+        &self,
+        task: &Task,
+        id: NodeId,
+        known: Option<(NodeId, BaseEntry<'_>)>,
+        path: RelativePath,
+        item: &TreeItem,
+        findings: &mut Findings,
+    ) {
+        let is_replaced =
+            known.is_none_or(|(_, entry)| entry.fingerprint_on(self.side).id != item.fingerprint.id);
+        if task.whole || is_replaced {
+            findings.folders.push(Task { folder: id, path, whole: true });
+        }
+    }
+
+    /// Once all is listed: takes the files that came to rest, and waits a moment for the others.
+    pub(crate) fn settle(&self) -> Result<(), SyncError> {
+        let mut waited = Duration::ZERO;
+        let mut waiting = std::mem::take(&mut *self.unsettled.lock());
+        while !waiting.is_empty() {
+            let wait = waiting.iter().filter_map(|file| self.settles_in(&file.item)).max();
+            let wait = wait.unwrap_or_default().max(Duration::from_millis(1));
+            let is_last = waited + wait > PATIENCE;
+            if !is_last {
+                self.control.checkpoint()?;
+                std::thread::sleep(wait);
+                waited += wait;
+            }
+            let mut moving = Vec::new();
+            for mut file in waiting {
+                let now = self
+                    .tree
+                    .stat(&file.path)
+                    .map_err(|source| SyncError::Place { side: self.side, source })?;
+                match now {
+                    Some(now)
+                        if now.fingerprint == file.item.fingerprint && self.settles_in(&now).is_none() =>
+                    {
+                        self.settled(&file, now);
+                    }
+                    Some(now) if !is_last && now.fingerprint.kind == EntryKind::File => {
+                        file.item = now;
+                        moving.push(file);
+                    }
+                    // Still being written, or gone: the next look sees to it.
+                    _ => self.found.lock().blind.extend(file.known),
+                }
+            }
+            waiting = moving;
+        }
+        Ok(())
+    }
+
+    fn settled(&self, file: &Unsettled, item: TreeItem) {
+        let id = file.known.unwrap_or_else(|| self.fresh());
+        match self.state(&file.path, &item, None) {
+            Ok(state) => {
+                let seen =
+                    SeenNode { parent: file.folder, name: item.name, state, fingerprint: item.fingerprint };
+                self.found.lock().changes.insert(id, Seen::Here(seen));
+            }
+            Err(error) => {
+                self.told(&file.path, "This could not be read; it is not synced.", &error);
+                self.found.lock().blind.extend(file.known);
+            }
+        }
+    }
+
+    /// How long a file that just changed must stay still yet; nothing where it may be taken.
+    fn settles_in(&self, item: &TreeItem) -> Option<Duration> {
+        let settle = self.options.settle?;
+        let now = nanoseconds(Timestamp::from_system(std::time::SystemTime::now()));
+        let age = now - nanoseconds(item.fingerprint.modified?);
+        // A time in the future says nothing.
+        let age = Duration::from_nanos(u64::try_from(age).ok()?);
+        settle.checked_sub(age).filter(|left| !left.is_zero())
+    }
+
+    fn is_unchanged(&self, item: &TreeItem, entry: &BaseEntry<'_>) -> bool {
+        let before = entry.fingerprint_on(self.side);
+        // A version that changes with every change says all of the permissions too; folders are compared without.
+        let is_mode_told = item.fingerprint.kind != EntryKind::Folder
+            && self.tree.capabilities().strong_versions
+            && !before.version.is_unknown();
+        let is_mode_same =
+            !self.options.modes || is_mode_told || item.mode.is_none() || item.mode == entry.state.mode;
+        is_mode_same && item.fingerprint.is_unchanged_since(before)
+    }
+
+    fn state(
+        &self,
+        path: &RelativePath,
+        item: &TreeItem,
+        attributes: Option<[u8; 16]>,
+    ) -> Result<State, EndpointError> {
+        let print = &item.fingerprint;
+        let content = match print.kind {
+            EntryKind::Symlink => {
+                Content::Known(ContentHash(*blake3::hash(&self.tree.read_link(path)?).as_bytes()))
+            }
+            EntryKind::File => Content::Unread,
+            _ => Content::None,
+        };
+        let attributes = match print.kind {
+            EntryKind::File if self.options.attributes => {
+                Some(attributes_hash(&self.tree.extended_attributes(path)?))
+            }
+            _ => attributes,
+        };
+        Ok(State {
+            kind: print.kind,
+            size_bytes: if print.kind == EntryKind::File { print.size_bytes } else { 0 },
+            content,
+            modified: print.modified.filter(|_| print.kind != EntryKind::Folder),
+            mode: item.mode.filter(|_| self.options.modes),
+            attributes,
+        })
+    }
+
+    fn attributes(&self, path: &RelativePath) -> Result<Option<[u8; 16]>, SyncError> {
+        if !self.options.attributes {
+            return Ok(None);
+        }
+        match self.tree.extended_attributes(path) {
+            Ok(attributes) => Ok(Some(attributes_hash(&attributes))),
+            Err(source) if concerns_place(&source) => Err(SyncError::Place { side: self.side, source }),
+            // Listing it tells more.
+            Err(_) => Ok(None),
+        }
+    }
+
+    fn fresh(&self) -> NodeId {
+        NodeId(self.next.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// What names are compared by: a place that changes the Unicode form shows another one than it was given.
+    fn key(&self, name: &[u8]) -> Vec<u8> {
+        match (self.tree.capabilities().unicode, std::str::from_utf8(name)) {
+            (UnicodeNames::Composed | UnicodeNames::Decomposed, Ok(text)) => {
+                text.nfc().collect::<String>().into_bytes()
+            }
+            _ => name.to_vec(),
+        }
+    }
+
+    /// Whether this is the place's own and not synced: all but the shared rules.
+    fn is_own(&self, task: &Task, name: &[u8]) -> bool {
+        if task.path.is_root() {
+            return name == OWN_FOLDER && !self.options.shared_rules;
+        }
+        task.path.as_bytes() == OWN_FOLDER && name != RULES_NAME
+    }
+
+    fn is_left_out(&self, path: &RelativePath, facts: &Facts) -> bool {
+        let is_own = path.components().next() == Some(OWN_FOLDER);
+        !is_own && self.options.filter.excludes(path, facts)
+    }
+
+    pub(crate) fn told(&self, path: &RelativePath, what: &str, error: &EndpointError) {
+        self.control.problem(Problem::new(path.to_string(), what, error.to_string(), error.next_step()));
+    }
+
+    fn skipped(&self, path: &RelativePath) {
+        self.control.problem(Problem::new(
+            path.to_string(),
+            "This is a pipe, a socket or a device; it is not synced.",
+            "It has no content that another place could hold.",
+            "Leave it out with a rule if it belongs there.",
+        ));
+    }
+}
+
+fn facts_of(item: &TreeItem) -> Facts {
+    let print = &item.fingerprint;
+    Facts { kind: print.kind, size_bytes: print.size_bytes, modified: print.modified }
+}
+
+fn nanoseconds(time: Timestamp) -> i128 {
+    i128::from(time.seconds) * 1_000_000_000 + i128::from(time.nanoseconds)
+}
