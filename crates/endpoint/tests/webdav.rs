@@ -50,6 +50,7 @@ fn promises(server: &servers::Server, port: u16) {
         create: &|name| Ok(Arc::new(WebDavStore::create(&address(port, name), &ada(), &quick())?)),
         open: &|name| Ok(Arc::new(WebDavStore::open(&address(port, name), &ada(), &quick())?)),
         lose: &|name| fs::remove_dir_all(server.folder().join("data/dav").join(name)).unwrap(),
+        takes_parts: true,
     });
 }
 
@@ -113,6 +114,7 @@ fn tree_promises(server: &servers::Server, port: u16) {
         create: &|name| tree(port, name, true),
         open: &|name| tree(port, name, false),
         lose: &|name| fs::remove_dir_all(server.folder().join("data/dav").join(name)).unwrap(),
+        takes_parts: true,
     });
 }
 

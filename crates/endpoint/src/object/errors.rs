@@ -19,7 +19,12 @@ pub(crate) fn sorted(action: &'static str, path: String, error: &Error) -> Endpo
         ErrorKind::NotFound => EndpointError::NotFound { path },
         ErrorKind::AlreadyExists | ErrorKind::ConditionNotMatch => EndpointError::AlreadyExists { path },
         _ if matches!(error.kind(), ErrorKind::RangeNotSatisfied)
-            || says(&["got unexpected data size", "got too little data"]) =>
+            || says(&[
+                "got unexpected data size",
+                "got too little data",
+                "content range is invalid",
+                "InvalidRange",
+            ]) =>
         {
             EndpointError::Unexpected { path, why: "it is shorter than it should be".to_owned() }
         }

@@ -38,9 +38,14 @@ impl Root {
         Self { service, conditions: OnceLock::new() }
     }
 
-    /// The place is there: its marker, or at least anything at all.
+    /// The place is there: its marker, or at least anything at all. A bucket that is not there is an error.
+    fn is_there(&self) -> Result<bool, EndpointError> {
+        Ok(self.service.has(ROOT_MARKER)? || !self.service.list_some("", true, 1)?.is_empty())
+    }
+
+    /// An error where the place is not there.
     pub(crate) fn require(&self) -> Result<(), EndpointError> {
-        if self.service.has(ROOT_MARKER)? || !self.service.list_some("", true, 1)?.is_empty() {
+        if self.is_there()? {
             return Ok(());
         }
         Err(EndpointError::NotFound { path: self.service.name.to_string() })
@@ -48,9 +53,8 @@ impl Root {
 
     /// Marks the place where nothing is yet.
     pub(crate) fn make(&self) -> Result<(), EndpointError> {
-        match self.require() {
-            Err(EndpointError::NotFound { .. }) => {}
-            result => return result,
+        if self.is_there()? {
+            return Ok(());
         }
         let mut random = [0_u8; 16];
         getrandom::fill(&mut random).map_err(|error| {

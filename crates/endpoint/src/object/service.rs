@@ -20,6 +20,8 @@ use crate::credentials::{CredentialKind, Credentials};
 use crate::error::EndpointError;
 use crate::retry::Patience;
 
+/// What all our objects are to a service: bytes.
+pub(crate) const CONTENT_TYPE: &str = "application/octet-stream";
 /// The most objects one listing may have: beyond it the memory of a list is not worth having.
 const LISTING_LIMIT: usize = 20_000_000;
 
@@ -174,8 +176,9 @@ impl Service {
         &self,
         key: &str,
         bytes: impl Into<Buffer>,
-        options: WriteOptions,
+        mut options: WriteOptions,
     ) -> Result<Metadata, Error> {
+        options.content_type.get_or_insert_with(|| CONTENT_TYPE.to_owned());
         let (operator, wanted, bytes) = (self.operator.clone(), key.to_owned(), bytes.into());
         runtime::wait(async move { operator.write_options(&wanted, bytes, options).await })
             .unwrap_or_else(|error| Err(Error::new(ErrorKind::Unexpected, error.to_string())))

@@ -15,7 +15,7 @@ use opendal::{Error, ErrorKind, Metadata, Writer};
 
 use super::PART_BYTES;
 use super::runtime;
-use super::service::Service;
+use super::service::{CONTENT_TYPE, Service};
 use crate::error::EndpointError;
 
 /// The most parts an upload has (the limit of S3).
@@ -62,6 +62,7 @@ impl Upload {
         let token = keepwell_model::id::to_hex(&random);
         options.user_metadata.get_or_insert_with(HashMap::new).insert(TOKEN_FIELD.to_owned(), token.clone());
         options.concurrent = PARTS_AT_ONCE;
+        options.content_type.get_or_insert_with(|| CONTENT_TYPE.to_owned());
         let least = usize::try_from(size_bytes / (PARTS_LIMIT as u64 - 1)).unwrap_or(usize::MAX);
         Ok(Self {
             service: service.clone(),

@@ -176,11 +176,17 @@ pub(super) fn item(name: &[u8], resource: &Resource) -> TreeItem {
             kind: EntryKind::File,
             size_bytes: resource.size_bytes,
             modified: noted_time(resource).or(resource.written),
-            version: resource.etag.as_ref().map(|etag| Version::of(etag.as_bytes())).unwrap_or_default(),
+            version: version(resource),
             id: 0,
         }
     };
     TreeItem { name: name.to_vec(), fingerprint, mode: None, link_count: 1 }
+}
+
+/// Apache calls an etag weak for the first second of a file and strong later: the same content all the same.
+pub(super) fn version(resource: &Resource) -> Version {
+    let token = resource.etag.as_deref().map(|etag| etag.trim_start_matches("W/").trim_matches('"'));
+    token.map(|token| Version::of(token.as_bytes())).unwrap_or_default()
 }
 
 /// The time noted beside a file, if nobody wrote the file since.

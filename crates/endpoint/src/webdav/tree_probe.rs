@@ -7,6 +7,7 @@
 use keepwell_model::id::to_hex;
 
 use super::client::Client;
+use super::tree::version;
 use crate::error::EndpointError;
 use crate::object::transport::Body;
 use crate::tree::{Capabilities, NameRules, STAGED_PREFIX, UnicodeNames};
@@ -61,9 +62,11 @@ fn try_all(client: &Client, name: &str, stem: &str, found: &mut Capabilities) ->
         Err(EndpointError::NotFound { .. }) => Ok(false),
         Err(error) => Err(error),
     };
-    let plain = client.stat(name)?;
-    // A weak etag may stay the same when the content changes.
-    found.strong_versions = plain.etag.as_ref().is_some_and(|etag| !etag.starts_with("W/"));
+    let before = version(&client.stat(name)?);
+    // Another content of the same length, right away: what etags of whole seconds do not notice.
+    client.write(name, Body::Bytes(bytes::Bytes::from_static(b"PROBE")))?;
+    let after = version(&client.stat(name)?);
+    found.strong_versions = !after.is_unknown() && before != after;
     if client.note(name, "modified", "1 2 3")? && client.stat(name)?.noted.as_deref() == Some("1 2 3") {
         found.times = true;
         found.time_grain_ns = 1;

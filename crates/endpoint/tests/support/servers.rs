@@ -4,6 +4,7 @@
 //! finds no server fails and says so; it is never skipped.
 
 use std::fs;
+use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -84,7 +85,8 @@ impl Drop for Server {
         if std::thread::panicking() {
             for log in ["server.log", "error.log"] {
                 let said = fs::read_to_string(self.folder.path().join(log)).unwrap_or_default();
-                eprintln!("{log}: {}", said.chars().take(4000).collect::<String>());
+                let lines: Vec<&str> = said.lines().collect();
+                eprintln!("{log}: {}", lines[lines.len().saturating_sub(30)..].join("\n"));
             }
         }
     }
@@ -103,34 +105,68 @@ pub fn s3() -> Server {
     })
 }
 
-/// `moto`: a simulator of S3, for what s3s-fs lacks (listing unfinished uploads). It has no bucket at first.
+/// `moto`: a simulator of S3, for what s3s-fs lacks (listing unfinished uploads, etags in listings). Its one bucket is
+/// called `bucket`.
 pub fn s3_simulator() -> Server {
     let binary = program(&[tools().join("servers/python/bin/moto_server")]);
-    Server::start("moto_server", |_, port| {
+    let server = Server::start("moto_server", |_, port| {
         let mut command = Command::new(&binary);
         command.args(["-H", "127.0.0.1", "-p", &port.to_string()]);
         command
-    })
+    });
+    let mut request = TcpStream::connect(("127.0.0.1", server.port)).unwrap();
+    request
+        .write_all(
+            b"PUT /bucket HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
+        )
+        .unwrap();
+    let mut answer = String::new();
+    request.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    server
 }
 
-/// `azurite`: Microsoft's emulator of Azure Blob Storage, with its well-known account. It has no container at first.
+/// The account of [`azure`] and its key, which are the same everywhere and no secret.
+pub const AZURE_ACCOUNT: &str = "devstoreaccount1";
+/// See [`AZURE_ACCOUNT`].
+pub const AZURE_KEY: &str =
+    "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
+
+/// `azurite`: Microsoft's emulator of Azure Blob Storage, with its well-known account and the container `container`.
 pub fn azure() -> Server {
     let script = program(&[tools().join("servers/node_modules/azurite/dist/src/blob/main.js")]);
-    Server::start("azurite", |folder, port| {
+    let server = Server::start("azurite", |folder, port| {
         let mut command = Command::new("node");
         command.arg(&script).args(["--silent", "--skipApiVersionCheck", "--blobHost", "127.0.0.1"]);
         command.args(["--blobPort", &port.to_string(), "--disableTelemetry", "--location"]).arg(folder);
         command
-    })
+    });
+    // Making a container needs a signature; Node, which runs azurite, has all that takes.
+    let port = server.port.to_string();
+    let made = Command::new("node").args(["-e", MAKE_CONTAINER, &port, AZURE_ACCOUNT, AZURE_KEY]).status();
+    assert!(made.unwrap().success(), "the container could not be made");
+    server
 }
+
+const MAKE_CONTAINER: &str = r#"
+const [port, account, key] = process.argv.slice(1);
+const date = new Date().toUTCString();
+const path = `/${account}/container`;
+const text = ["PUT", "", "", "", "", "", "", "", "", "", "", "", `x-ms-date:${date}`, "x-ms-version:2021-08-06",
+  `/${account}${path}`, "restype:container"].join("\n");
+const signature = require("crypto").createHmac("sha256", Buffer.from(key, "base64")).update(text, "utf8").digest("base64");
+fetch(`http://127.0.0.1:${port}${path}?restype=container`, { method: "PUT", headers: {
+  "x-ms-date": date, "x-ms-version": "2021-08-06", authorization: `SharedKey ${account}:${signature}` } })
+  .then((answer) => { if (answer.status !== 201) { console.error(answer.status); process.exit(1); } });
+"#;
 
 /// `gcp-storage-emulator`: an emulator of Google Cloud Storage with the bucket `bucket`.
 pub fn google() -> Server {
     let binary = program(&[tools().join("servers/python/bin/gcp-storage-emulator")]);
     Server::start("gcp-storage-emulator", |folder, port| {
         let mut command = Command::new(&binary);
+        command.arg("--data-dir").arg(folder.join("data"));
         command.args(["start", "--host=127.0.0.1", &format!("--port={port}"), "--default-bucket=bucket"]);
-        command.arg(format!("--data-dir={}", folder.join("data").display()));
         command
     })
 }
