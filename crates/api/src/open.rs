@@ -114,7 +114,12 @@ impl Api {
         let credentials = Arc::new(Credentials::open(&options.home, options.keyring.clone()));
         let device = Arc::new(DeviceKey::load_or_make(&catalog, &credentials)?);
         let repositories = Arc::new(Repositories::new(Arc::clone(&catalog), Arc::clone(&credentials))?);
-        let trees = Trees::new(Arc::clone(&credentials), options.user_folder.clone(), options.home.clone());
+        let trees = Trees::new(
+            Arc::clone(&credentials),
+            options.user_folder.clone(),
+            options.home.clone(),
+            options.user.clone(),
+        );
         let syncs =
             Arc::new(Syncs::new(Arc::clone(&catalog), Arc::new(trees), Arc::clone(&clock), zone.clone()));
         let work = MachineWork {

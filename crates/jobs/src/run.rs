@@ -79,6 +79,7 @@ pub(crate) fn run(shared: &Shared, job_id: JobId) {
     let _inside = span.enter();
     tracing::info!(title = %record.title, place = %record.place_label, "the job begins");
 
+    let is_hinted = attachment.hints.is_some();
     let desk = Desk::new(shared, job_id, request.work_key());
     let running = Running { job_id, request: &request, attachment, control: &control, desk: &desk };
     let ending = catch_unwind(AssertUnwindSafe(|| shared.work.run(&running))).unwrap_or_else(|panic| {
@@ -95,7 +96,9 @@ pub(crate) fn run(shared: &Shared, job_id: JobId) {
         ))
     });
     let problems = control.problems();
-    let leaves_no_trace = is_idle(&ending) && problems.total == 0 && !request.is_by_hand();
+    // What is wrong with items is told by the runs that look at everything.
+    let is_told = problems.total > 0 && !is_hinted;
+    let leaves_no_trace = is_idle(&ending) && !is_told && !request.is_by_hand();
     if matches!(ending, Ending::Done(_)) {
         desk.clear();
     }

@@ -46,6 +46,8 @@ pub(crate) fn sync(
     let prepared = answered(&syncer, prepared, job)?;
     if !prepared.plan().brakes.is_empty() {
         let halt = halt(&definition.pair, &prepared.plan().brakes);
+        // Planned once more as it is, which writes its rows down: a person has to see what it is about.
+        let prepared = syncer.release(&prepared, &[])?;
         syncs.hold(running.job_id, syncer, prepared);
         return Ok(Ending::Halted(halt));
     }
@@ -57,7 +59,6 @@ pub(crate) fn sync(
     }
 
     running.desk.planned();
-    tell_problems(running, prepared.plan());
     let was_idle = prepared.plan().operations.is_empty();
     let mut tree = MerkleTree::default();
     let limits = limits(definition.bandwidth, syncs, clock, overall);
@@ -65,7 +66,7 @@ pub(crate) fn sync(
     match syncer.apply(&prepared, running.job_id, running.control, &limits, &mut done) {
         Ok(report) => {
             let mut outcome = outcome(&definition.pair, &report, tree.root_text());
-            outcome.was_idle = was_idle && report.conflicts == 0;
+            outcome.was_idle = was_idle;
             Ok(Ending::Done(outcome))
         }
         Err(SyncError::Cancelled) => {
@@ -135,10 +136,6 @@ fn limits(bandwidth: Bandwidth, syncs: &Syncs, clock: &Arc<dyn Clock>, overall: 
             overall.pay(bytes);
         })),
     }
-}
-
-fn tell_problems(running: &Running<'_>, plan: &Plan) {
-    plan.problems.iter().for_each(|problem| running.control.problem(problem.clone()));
 }
 
 /// Tells a plan from any other: what is done to what, whatever the order in which both sides were looked at.

@@ -12,6 +12,8 @@ use keepwell_catalog::Credentials as Keyring;
 use keepwell_endpoint::local::LocalTree;
 use keepwell_endpoint::object::ObjectTree;
 use keepwell_endpoint::retry::Patience;
+use keepwell_endpoint::sftp::{KnownHosts, Secret, SftpOptions, SftpTree, SignIn};
+use keepwell_endpoint::webdav::WebDavTree;
 use keepwell_endpoint::{Address, Credentials, EndpointError, Tree};
 use parking_lot::Mutex;
 
@@ -23,19 +25,13 @@ pub fn secret_name(address: &Address) -> String {
     format!("place/{address}")
 }
 
-fn unknown(address: &Address) -> Fault {
-    Fault::new(
-        FaultKind::BadRequest,
-        format!("{address} is no place that can be synced with."),
-        "Choose a folder, or a place of another kind.",
-    )
-}
-
 /// Opens trees.
 pub struct Trees {
     keyring: Arc<Keyring>,
     home: Option<PathBuf>,
     state_folder: PathBuf,
+    /// The person's account on this machine: the one on a server where nothing else is said.
+    account: String,
     /// For this process only, by address.
     given: Mutex<HashMap<String, Credentials>>,
 }
@@ -43,8 +39,13 @@ pub struct Trees {
 impl Trees {
     /// Opens trees with what this keyring holds. The home folder is where a person's own SSH keys are.
     #[must_use]
-    pub fn new(keyring: Arc<Keyring>, home: Option<PathBuf>, state_folder: PathBuf) -> Self {
-        Self { keyring, home, state_folder, given: Mutex::default() }
+    pub fn new(
+        keyring: Arc<Keyring>,
+        home: Option<PathBuf>,
+        state_folder: PathBuf,
+        account: impl Into<String>,
+    ) -> Self {
+        Self { keyring, home, state_folder, account: account.into(), given: Mutex::default() }
     }
 
     /// What opens a place while this process lives; comes before what the keyring holds.
@@ -71,7 +72,7 @@ impl Trees {
         let address = Self::address(address)?;
         match &address {
             Address::Local(path) => Ok(Arc::new(LocalTree::open(path)?)),
-            _ => self.open_remote(&address),
+            _ => self.open_remote(&address, false),
         }
     }
 
@@ -88,22 +89,57 @@ impl Trees {
                 }
                 _ => Ok(()),
             },
-            Address::S3 { .. } | Address::Azure { .. } | Address::Gcs { .. } => {
-                ObjectTree::open(&address, &self.credentials(&address)?, &Patience::default(), true)?;
-                Ok(())
-            }
-            _ => Err(unknown(&address)),
+            _ => self.open_remote(&address, true).map(drop),
         }
     }
 
-    fn open_remote(&self, address: &Address) -> Result<Arc<dyn Tree>, Fault> {
+    /// Opens a server; makes the place there if asked.
+    fn open_remote(&self, address: &Address, make: bool) -> Result<Arc<dyn Tree>, Fault> {
         let credentials = self.credentials(address)?;
-        match address {
+        let patience = Patience::default();
+        Ok(match address {
+            Address::Local(path) => Arc::new(LocalTree::open(path)?),
             Address::S3 { .. } | Address::Azure { .. } | Address::Gcs { .. } => {
-                Ok(Arc::new(ObjectTree::open(address, &credentials, &Patience::default(), false)?))
+                Arc::new(ObjectTree::open(address, &credentials, &patience, make)?)
             }
-            _ => Err(unknown(address)),
+            Address::WebDav { .. } => Arc::new(WebDavTree::open(address, &credentials, &patience, make)?),
+            Address::Sftp { user, host, port, path } => {
+                let options = self.sftp(user.as_deref(), host, *port, &credentials);
+                Arc::new(match make {
+                    true => SftpTree::create(options, path)?,
+                    false => SftpTree::open(options, path)?,
+                })
+            }
+        })
+    }
+
+    /// How one signs in to an SSH server: with what was given for it, else as the person's `ssh` does.
+    fn sftp(&self, user: Option<&str>, host: &str, port: Option<u16>, given: &Credentials) -> SftpOptions {
+        let user = user.or_else(|| given.get("user")).unwrap_or(&self.account);
+        let mut options = SftpOptions::new(host, port.unwrap_or(22), user);
+        let secret = |name: &str| given.get(name).map(Secret::new);
+        if let Some(password) = secret("password") {
+            options.sign_in.push(SignIn::Password(password));
         }
+        if let Some(path) = given.get("path") {
+            let passphrase = secret("passphrase");
+            options.sign_in.push(SignIn::KeyFile { path: path.into(), passphrase });
+        }
+        if options.sign_in.is_empty() {
+            options.sign_in.push(SignIn::Agent);
+            let keys = ["id_ed25519", "id_ecdsa", "id_rsa"];
+            let below = self.home.iter().flat_map(|home| keys.map(|name| home.join(".ssh").join(name)));
+            let files = below.filter(|path| path.is_file());
+            options.sign_in.extend(files.map(|path| SignIn::KeyFile { path, passphrase: None }));
+        }
+        options.known_hosts = self.known_hosts();
+        options
+    }
+
+    /// The servers that are trusted: those of the person's `ssh`, and those accepted here.
+    #[must_use]
+    pub fn known_hosts(&self) -> KnownHosts {
+        KnownHosts::of_person(self.home.as_deref()).and_own(self.state_folder.join("known_hosts"))
     }
 
     /// What opens a server.

@@ -1,0 +1,331 @@
+//! Sync pairs as jobs, on real folders: runs, previews, brakes, schedules' traces, live.
+
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+use keepwell_catalog::{Catalog, Credentials, JobFilter, JobState, KeyringChoice, Presence};
+use keepwell_jobs::request::BRING_BACK_FROM_LEFT;
+use keepwell_jobs::{
+    Attachment, Bandwidth, CONTINUE, DeviceKey, Engine, EngineError, EngineOptions, Halt, JobView, Live,
+    LiveState, MachineWork, Origin, Outcome, PairDefinition, Proposal, Receipt, Repositories, Schedule,
+    Syncs, SystemClock, Trees,
+};
+use keepwell_model::{JobId, PairId};
+
+const PAIR: PairId = PairId([7; 16]);
+
+/// One process with its engine, on the state of a room.
+struct House {
+    engine: Arc<Engine>,
+    catalog: Arc<Catalog>,
+    syncs: Arc<Syncs>,
+    presence: Arc<Presence>,
+}
+
+struct Room(tempfile::TempDir);
+
+impl Room {
+    fn new() -> Self {
+        let room = tempfile::tempdir().unwrap();
+        for name in ["left", "right", "state"] {
+            fs::create_dir(room.path().join(name)).unwrap();
+        }
+        Self(room)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn write(&self, name: &str, content: &str) {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+    }
+
+    fn read(&self, name: &str) -> Option<String> {
+        fs::read_to_string(self.path(name)).ok()
+    }
+
+    /// Writes the pair down.
+    fn pair(&self, house: &House, live: bool) {
+        let text = format!(
+            r#"{{"id":"{PAIR}","name":"Photos","left":{{"address":"{}"}},"right":{{"address":"{}"}}}}"#,
+            self.path("left").display(),
+            self.path("right").display(),
+        );
+        let mut pair: keepwell_sync::PairSpec = serde_json::from_str(&text).unwrap();
+        pair.live = live;
+        let definition = PairDefinition { pair, schedule: Schedule::Manual, bandwidth: Bandwidth::default() };
+        house.catalog.save_pair(&definition.record(1).unwrap()).unwrap();
+    }
+
+    fn house(&self) -> House {
+        let home = self.path("state");
+        let catalog = Arc::new(Catalog::open(&home, 1).unwrap().catalog);
+        let credentials = Arc::new(Credentials::open(&home, KeyringChoice::File));
+        let device = Arc::new(DeviceKey::load_or_make(&catalog, &credentials).unwrap());
+        let clock = Arc::new(SystemClock::default());
+        let repositories =
+            Arc::new(Repositories::new(Arc::clone(&catalog), Arc::clone(&credentials)).unwrap());
+        let trees = Arc::new(Trees::new(credentials, None, home.clone(), "me"));
+        let syncs = Arc::new(Syncs::new(Arc::clone(&catalog), trees, clock.clone(), TimeZone::UTC));
+        let work = MachineWork {
+            catalog: Arc::clone(&catalog),
+            repositories,
+            syncs: Arc::clone(&syncs),
+            clock: clock.clone(),
+            host: "host".to_owned(),
+            user: "me".to_owned(),
+            program: "test".to_owned(),
+        };
+        let presence = Arc::new(Presence::announce(&home, "test").unwrap());
+        let options = EngineOptions {
+            catalog: Arc::clone(&catalog),
+            presence: Arc::clone(&presence),
+            clock,
+            work: Arc::new(work),
+            device,
+            host: "host".to_owned(),
+            program: "test".to_owned(),
+        };
+        House { engine: Arc::new(Engine::start(options).unwrap()), catalog, syncs, presence }
+    }
+}
+
+impl House {
+    fn start(&self, preview: bool, origin: Origin) -> JobId {
+        self.syncs.start(&self.engine, PAIR, preview, origin, None).unwrap().expect("it is started")
+    }
+
+    fn run(&self) -> JobView {
+        self.engine.wait(self.start(false, Origin::Person)).unwrap()
+    }
+
+    fn ended(&self, id: JobId, state: JobState) -> JobView {
+        let view = self.engine.wait(id).unwrap();
+        assert_eq!(view.record.state, state, "{:?} {:?}", view.record.fault, view.record.halt);
+        view
+    }
+
+    fn decide(&self, id: JobId, choice: &str) {
+        self.engine.decide(id, choice, Attachment::default()).unwrap();
+    }
+
+    fn jobs(&self) -> u64 {
+        self.catalog.jobs(&JobFilter { pair_id: Some(PAIR), ..JobFilter::default() }, 0, 1).unwrap().1
+    }
+}
+
+fn fact(view: &JobView, key: &str) -> u64 {
+    let outcome: Outcome = serde_json::from_str(view.record.outcome.as_ref().unwrap()).unwrap();
+    outcome.facts.into_iter().find(|fact| fact.key == key).unwrap().value
+}
+
+fn wait_for(mut so: impl FnMut() -> bool) {
+    for _ in 0..3_000 {
+        if so() {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    panic!("waited half a minute in vain");
+}
+
+#[test]
+fn a_run_carries_changes_over_and_its_receipt_is_over_what_was_done() {
+    let room = Room::new();
+    let house = room.house();
+    room.pair(&house, false);
+    room.write("left/a/one", "1");
+    room.write("right/two", "2");
+    let first = house.run();
+    assert_eq!(first.record.state, JobState::Succeeded, "{:?}", first.record.fault);
+    assert_eq!(
+        (room.read("right/a/one").as_deref(), room.read("left/two").as_deref()),
+        (Some("1"), Some("2"))
+    );
+    assert_eq!(fact(&first, "created"), 3);
+    let receipt = |view: &JobView| -> Receipt {
+        serde_json::from_str(&house.catalog.receipt(view.record.id).unwrap().unwrap()).unwrap()
+    };
+    let statement = receipt(&first).statement().unwrap();
+    assert_eq!(statement.kind, "sync");
+    assert!(receipt(&first).is_valid() && statement.asked.iter().any(|line| line.starts_with("Left: ")));
+
+    let second = house.run();
+    assert_eq!(fact(&second, "created"), 0);
+    assert_ne!(receipt(&second).statement().unwrap().merkle_root, statement.merkle_root);
+    assert_eq!(house.jobs(), 2, "what a person asked for stays in the history");
+    let by_itself = house.start(false, Origin::Schedule);
+    wait_for(|| matches!(house.engine.job(by_itself), Err(EngineError::Unknown(_))));
+    assert_eq!(house.jobs(), 2, "what ran by itself and did nothing does not");
+}
+
+#[test]
+fn a_preview_changes_nothing_until_a_person_says_so_and_then_does_what_was_shown() {
+    let room = Room::new();
+    let house = room.house();
+    room.pair(&house, false);
+    room.write("left/one", "1");
+    room.write("left/two", "2");
+    let id = house.start(true, Origin::Person);
+    let view = house.ended(id, JobState::WaitingForConfirmation);
+    let proposal: Proposal = serde_json::from_str(view.record.proposal.as_ref().unwrap()).unwrap();
+    assert_eq!(proposal.facts.iter().find(|fact| fact.key == "rows").unwrap().value, 2);
+    assert_eq!(room.read("right/one"), None);
+    assert!(
+        house.syncs.start(&house.engine, PAIR, false, Origin::Live, None).unwrap().is_none(),
+        "nothing starts by itself while a person looks"
+    );
+
+    // The person skips a row; what came after the look is not part of it either.
+    let skipped = house.syncs.with_held(id, |held| {
+        let rows = held.prepared.plan().operations.iter();
+        rows.filter(|row| row.path.as_bytes() == b"two").map(|row| row.node).collect::<Vec<_>>()
+    });
+    let choices = skipped.unwrap().into_iter().map(|node| (node, keepwell_sync::Choice::Skip)).collect();
+    assert!(house.syncs.choose(id, choices).unwrap());
+    room.write("left/three", "3");
+    house.decide(id, CONTINUE);
+    house.ended(id, JobState::Succeeded);
+    assert_eq!(room.read("right/one").as_deref(), Some("1"));
+    assert_eq!((room.read("right/two"), room.read("right/three")), (None, None));
+
+    assert_eq!(house.run().record.state, JobState::Succeeded);
+    assert_eq!(room.read("right/two").as_deref(), Some("2"));
+}
+
+#[test]
+fn a_plan_whose_process_ended_is_carried_out_if_it_is_still_the_same_and_shown_again_if_not() {
+    let room = Room::new();
+    let id = {
+        let house = room.house();
+        room.pair(&house, false);
+        room.write("left/one", "1");
+        let id = house.start(true, Origin::Person);
+        house.ended(id, JobState::WaitingForConfirmation);
+        id
+    };
+    room.write("left/two", "2");
+    let house = room.house();
+    house.decide(id, CONTINUE);
+    house.ended(id, JobState::WaitingForConfirmation);
+    assert_eq!(room.read("right/one"), None, "the person has not seen the second file yet");
+    drop(house);
+    let house = room.house();
+    house.decide(id, CONTINUE);
+    house.ended(id, JobState::Succeeded);
+    assert_eq!(
+        (room.read("right/one").as_deref(), room.read("right/two").as_deref()),
+        (Some("1"), Some("2"))
+    );
+}
+
+fn emptied(room: &Room, house: &House) -> JobId {
+    room.pair(house, false);
+    for number in 0..30 {
+        room.write(&format!("left/folder/{number}"), &number.to_string());
+    }
+    assert_eq!(house.run().record.state, JobState::Succeeded);
+    fs::remove_dir_all(room.path("right/folder")).unwrap();
+    house.start(false, Origin::Person)
+}
+
+#[test]
+fn a_brake_halts_the_run_and_the_other_side_can_be_brought_back() {
+    let room = Room::new();
+    let house = room.house();
+    let id = emptied(&room, &house);
+    let view = house.ended(id, JobState::Halted);
+    let halt: Halt = serde_json::from_str(view.record.halt.as_ref().unwrap()).unwrap();
+    assert!(halt.reason.contains("Nothing was changed."), "{}", halt.reason);
+    assert!(!halt.brakes.is_empty());
+    assert!(halt.choices.iter().any(|choice| choice.key == BRING_BACK_FROM_LEFT));
+    assert!(matches!(house.engine.decide(id, "dance", Attachment::default()), Err(EngineError::NoChoice)));
+    house.decide(id, BRING_BACK_FROM_LEFT);
+    house.ended(id, JobState::Succeeded);
+    for number in 0..30 {
+        assert_eq!(room.read(&format!("right/folder/{number}")), Some(number.to_string()));
+        assert_eq!(room.read(&format!("left/folder/{number}")), Some(number.to_string()));
+    }
+}
+
+#[test]
+fn a_person_can_go_on_despite_a_brake_and_what_goes_lies_in_the_bin() {
+    let room = Room::new();
+    let house = room.house();
+    let id = emptied(&room, &house);
+    house.ended(id, JobState::Halted);
+    house.decide(id, CONTINUE);
+    house.ended(id, JobState::Succeeded);
+    assert!(!room.path("left/folder").exists());
+    let kept = files_below(&room.path("left/.keepwell"));
+    assert_eq!(kept.iter().filter(|path| path.to_string_lossy().contains("folder")).count(), 30, "{kept:?}");
+}
+
+fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut open = vec![folder.to_owned()];
+    while let Some(folder) = open.pop() {
+        for item in fs::read_dir(folder).into_iter().flatten().flatten() {
+            let path = item.path();
+            if path.is_dir() { open.push(path) } else { found.push(path) }
+        }
+    }
+    found
+}
+
+#[test]
+fn a_place_that_is_not_there_fails_the_run_and_touches_nothing() {
+    let room = Room::new();
+    let house = room.house();
+    room.pair(&house, false);
+    room.write("left/one", "1");
+    assert_eq!(house.run().record.state, JobState::Succeeded);
+    fs::rename(room.path("right"), room.path("unplugged")).unwrap();
+    let view = house.run();
+    assert_ne!(view.record.state, JobState::Succeeded);
+    assert_eq!(room.read("left/one").as_deref(), Some("1"));
+    assert!(!room.path("right").exists(), "nothing is made in its place");
+}
+
+#[test]
+fn what_changes_in_a_live_pair_is_on_the_other_side_soon() {
+    let room = Room::new();
+    let house = room.house();
+    room.write("left/before", "0");
+    room.pair(&house, true);
+    let live = Live::start(
+        Arc::clone(&house.catalog),
+        Arc::clone(&house.presence),
+        Arc::new(SystemClock::default()),
+        Arc::clone(&house.engine),
+        Arc::clone(&house.syncs),
+    )
+    .unwrap();
+    wait_for(|| room.read("right/before").as_deref() == Some("0"));
+    assert_eq!(live.state(PAIR), Some(LiveState::Watching));
+    room.write("left/new/deep/file", "1");
+    wait_for(|| room.read("right/new/deep/file").as_deref() == Some("1"));
+    room.write("right/back", "2");
+    wait_for(|| room.read("left/back").as_deref() == Some("2"));
+    fs::rename(room.path("left/new"), room.path("left/renamed")).unwrap();
+    wait_for(|| {
+        room.read("right/renamed/deep/file").as_deref() == Some("1") && !room.path("right/new").exists()
+    });
+
+    // A pair that is held is left alone.
+    house.catalog.set_pair_paused(PAIR, true).unwrap();
+    live.wake();
+    wait_for(|| live.state(PAIR).is_none());
+    room.write("left/later", "3");
+    house.catalog.set_pair_paused(PAIR, false).unwrap();
+    live.wake();
+    wait_for(|| room.read("right/later").as_deref() == Some("3"));
+}
