@@ -155,6 +155,23 @@ impl PairDatabase {
         })
     }
 
+    /// Runs that say they are at work, though nobody holds the pair: their process died. They are failed from now on.
+    /// Whether there were any.
+    ///
+    /// # Errors
+    /// The database refused.
+    pub fn close_dead_runs(&self, now_ms: i64) -> Result<bool, SyncError> {
+        let sql = "UPDATE runs SET state = 'failed', finished_ms = ?1 WHERE state = 'running'";
+        let is_there = self.with(|connection| {
+            connection
+                .query_row("SELECT EXISTS (SELECT 1 FROM runs WHERE state = 'running')", [], |row| row.get(0))
+        })?;
+        if is_there {
+            self.write(|transaction| transaction.execute(sql, [now_ms]).map(drop))?;
+        }
+        Ok(is_there)
+    }
+
     /// Writes down how a run ended.
     ///
     /// # Errors

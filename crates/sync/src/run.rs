@@ -35,6 +35,8 @@ pub struct Syncer {
     /// What [`Syncer::base`] answers without one.
     nothing: BaseTree,
     notices: Vec<String>,
+    /// The run before this one was killed: it may have left unfinished files.
+    died: bool,
     /// Held for as long as this lives.
     _lock: File,
 }
@@ -58,7 +60,9 @@ impl Syncer {
             }
         };
         let base_generation = database.generation()?;
+        let died = database.close_dead_runs(now_ms)?;
         Ok(Self {
+            died,
             pair,
             left,
             right,
@@ -127,6 +131,11 @@ impl Syncer {
         self.base_generation = self.database.generation()?;
         self.base = Some(base);
         Ok(())
+    }
+
+    /// Whether unfinished files of a dead run may lie about; asked once.
+    pub(crate) fn take_died(&mut self) -> bool {
+        std::mem::take(&mut self.died)
     }
 
     /// The time now.

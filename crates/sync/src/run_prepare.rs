@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use keepwell_endpoint::tree::{PlaceIdentity, Tree};
-use keepwell_model::{Control, JobId, Phase};
+use keepwell_model::{Control, EntryKind, JobId, Phase};
 use parking_lot::RwLock;
 
 use crate::error::SyncError;
@@ -21,15 +21,15 @@ use crate::node::{NodeId, Side};
 use crate::planner;
 use crate::policy::Policy;
 use crate::run::Syncer;
-use crate::run_hash::{read_all, to_read};
-use crate::run_look::look;
+use crate::run_hash::{path_now, read_all, to_read};
+use crate::run_look::look_at_both;
 use crate::run_types::{Done, Hints, Limits, Prepared, RunState, SyncReport};
-use crate::trees::SideTree;
+use crate::trees::{Seen, SideTree};
 
 /// See [`Syncer::prepare`].
 pub(crate) fn prepare(
     syncer: &mut Syncer,
-    _hints: Option<&Hints>,
+    hints: Option<&Hints>,
     preview: bool,
     control: &Control,
 ) -> Result<Prepared, SyncError> {
@@ -37,7 +37,7 @@ pub(crate) fn prepare(
     syncer.ensure_base()?;
     settle(syncer.database(), |side| &**syncer.tree(side))?;
     let before = identities(syncer)?;
-    let (mut left, mut right) = look_at_both(syncer, control)?;
+    let (mut left, mut right) = look_at_both(syncer, hints, control)?;
     if identities(syncer)? != before {
         let side = if syncer.tree(Side::Left).identity().ok().as_ref() == Some(&before[0]) {
             Side::Right
@@ -58,6 +58,10 @@ pub(crate) fn prepare(
         if facts.free_bytes.is_none() {
             facts.free_bytes = syncer.tree(side).free_bytes().map_err(SyncError::place(side))?;
         }
+    }
+    if syncer.take_died() {
+        clear_unfinished(syncer, &left, Side::Left, control)?;
+        clear_unfinished(syncer, &right, Side::Right, control)?;
     }
     read_what_counts(syncer, &mut left, &mut right, control)?;
     let mut left = moves::resolve(syncer.base(), left, Side::Left);
@@ -114,6 +118,30 @@ fn stored_choices(
     Ok(stored.iter().filter_map(|stored| Some((stored.conflict.node, stored.choice?))).collect())
 }
 
+/// Removes what a run that was killed left unfinished, in every folder that is there. What can not be removed now stays
+/// invisible, and goes another time.
+fn clear_unfinished(
+    syncer: &Syncer,
+    seen: &SideTree,
+    side: Side,
+    control: &Control,
+) -> Result<(), SyncError> {
+    let base = syncer.base();
+    let known = base.iter().filter(|(_, entry)| entry.state.kind == EntryKind::Folder).map(|(id, _)| id);
+    let fresh = seen.changes.iter().filter_map(|(id, seen)| match seen {
+        Seen::Here(seen) if id.is_fresh() && seen.state.kind == EntryKind::Folder => Some(*id),
+        _ => None,
+    });
+    for folder in [NodeId::ROOT].into_iter().chain(known).chain(fresh) {
+        control.checkpoint()?;
+        let Some(path) = path_now(base, seen, side, folder) else { continue };
+        if let Err(error) = syncer.tree(side).clear_unfinished(&path) {
+            tracing::debug!(%path, %error, "unfinished files stay for now");
+        }
+    }
+    Ok(())
+}
+
 fn identities(syncer: &Syncer) -> Result<[PlaceIdentity; 2], SyncError> {
     let of = |side: Side| syncer.tree(side).identity().map_err(SyncError::place(side));
     Ok([of(Side::Left)?, of(Side::Right)?])
@@ -123,21 +151,6 @@ fn identities(syncer: &Syncer) -> Result<[PlaceIdentity; 2], SyncError> {
 pub(crate) fn workers(left: &dyn Tree, right: &dyn Tree) -> usize {
     let parallel = left.capabilities().parallel.min(right.capabilities().parallel);
     usize::try_from(parallel).unwrap_or(1).clamp(1, 64)
-}
-
-fn look_at_both(syncer: &Syncer, control: &Control) -> Result<(SideTree, SideTree), SyncError> {
-    let of = |side: Side| look(&**syncer.tree(side), syncer.base(), side, control);
-    if workers(&**syncer.tree(Side::Left), &**syncer.tree(Side::Right)) == 1 {
-        return Ok((of(Side::Left)?, of(Side::Right)?));
-    }
-    std::thread::scope(|scope| {
-        let left = scope.spawn(|| of(Side::Left));
-        let right = of(Side::Right);
-        match left.join() {
-            Ok(left) => Ok((left?, right?)),
-            Err(panic) => std::panic::resume_unwind(panic),
-        }
-    })
 }
 
 fn read_what_counts(
