@@ -118,6 +118,12 @@ impl Syncer {
         Ok(())
     }
 
+    /// Reads the base again after something else than a run changed it.
+    pub(crate) fn reload_base(&mut self) -> Result<(), SyncError> {
+        self.base = None;
+        self.ensure_base()
+    }
+
     /// Takes the base out for a run; it is read anew unless it is given back.
     pub(crate) fn take_base(&mut self) -> BaseTree {
         self.base.take().unwrap_or_default()
