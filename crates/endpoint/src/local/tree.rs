@@ -24,7 +24,7 @@ use super::{Folder, LocalFile, tree_probe};
 use crate::error::EndpointError;
 use crate::tree::{
     Capabilities, Content, Expected, Fingerprint, ItemMetadata, PlaceIdentity, Published, STAGED_PREFIX,
-    Staged, Tree, TreeItem, Version,
+    Staged, Tree, TreeItem, UnicodeNames, Version,
 };
 
 #[cfg(unix)]
@@ -414,21 +414,28 @@ impl Tree for LocalTree {
         let Some(before) = self.inner.check(&from_folder, from, source)? else {
             return Err(self.inner.changed(from));
         };
-        let renamed = self.inner.put((&from_folder, name), (&to_folder, to), target);
-        match renamed {
-            // The name that is in the way may be the item's own, to a file system that knows no case.
-            Err(EndpointError::Changed { .. }) if matches!(target, Expected::Absent) && from != to => {
-                let is_itself = from_folder.path() == to_folder.path()
-                    && self.inner.look(&to_folder, to_name)?.is_some_and(|found| {
-                        (found.file_system, found.inode) == (before.file_system, before.inode)
-                    })
-                    && !has_name(&to_folder, to_name)?;
-                if !is_itself {
-                    return renamed.map(|()| self.inner.item(to_name, &before));
-                }
-                self.inner.rename_to_same((&from_folder, name), (&to_folder, to))?;
+        let inner = &self.inner;
+        // The name that is in the way may be the item's own, to a file system that knows no case.
+        let is_itself = || -> Result<bool, EndpointError> {
+            Ok(*target == Expected::Absent
+                && from != to
+                && from.parent() == to.parent()
+                && inner.look(&to_folder, to_name)?.is_some_and(|found| {
+                    (found.file_system, found.inode) == (before.file_system, before.inode)
+                })
+                && !has_name(&to_folder, to_name)?)
+        };
+        let (source, place) = ((&from_folder, name), (&to_folder, to));
+        let keeps_names_apart =
+            inner.capabilities.case_sensitive && inner.capabilities.unicode == UnicodeNames::Kept;
+        if !keeps_names_apart && is_itself()? {
+            inner.rename_to_same(source, place)?;
+        } else {
+            match inner.put(source, place, target) {
+                // A folder without case in a place that otherwise has it.
+                Err(EndpointError::Changed { .. }) if is_itself()? => inner.rename_to_same(source, place)?,
+                result => result?,
             }
-            result => result?,
         }
         let after = to_folder.stat(to_name)?;
         // An edit in the moment before the rename came along; who does not see it would think it was synced.
