@@ -99,4 +99,13 @@ pub(crate) const STEPS: &[&str] = &[
         choice TEXT
     ) STRICT;
     ",
+    // 2: small texts both sides had, for merging a conflict.
+    "
+    CREATE TABLE texts (
+        hash BLOB PRIMARY KEY,
+        kept_ms INTEGER NOT NULL,
+        content BLOB NOT NULL
+    ) STRICT;
+    CREATE INDEX texts_by_time ON texts (kept_ms);
+    ",
 ];

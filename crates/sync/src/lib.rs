@@ -4,7 +4,10 @@
 //! simulation test them. Deliberately not here: queueing, schedules and halts as states (`jobs`), how places are
 //! reached (`endpoint`).
 
+pub mod bin_care;
 mod brakes;
+pub mod bring_back;
+pub mod conflict_text;
 mod copy;
 pub mod database;
 mod database_facts;

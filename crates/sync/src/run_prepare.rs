@@ -229,6 +229,8 @@ pub(crate) fn apply(
     let decided: Vec<NodeId> = prepared.policy.choices.keys().copied().collect();
     syncer.database().forget_decided(&decided)?;
     syncer.database().clear_plan()?;
+    syncer.keep_texts(run)?;
+    syncer.thin_bin_if_due(control)?;
     syncer.database().tidy()?;
     Ok(report)
 }

@@ -1,0 +1,369 @@
+//! Back from the bin: single items, and whole runs undone.
+//!
+//! Undoing goes through the journal of a run from its end, item by item, and only where the item is still what the run
+//! made of it. Invariants:
+//! 1. Nothing is lost by undoing: what is in the way, or was made by the run, goes to the bin itself, under the deed's
+//!    own number, so that an undo can be undone.
+//! 2. What changed after the run is left alone, and told.
+//! 3. The base forgets what the run made or replaced, so the next run does not take the undoing for a change to carry
+//!    over: where both sides differ then, it asks. What was moved or removed comes back as a change like any other.
+//!
+//! Deliberately not here: what the next run does about it (`planner`); thinning (`bin_care`).
+
+use std::collections::HashMap;
+
+use keepwell_endpoint::EndpointError;
+use keepwell_endpoint::tree::{Tree, TreeItem};
+use keepwell_model::{ContentHash, Control, EntryKind, JobId, Problem, RelativePath};
+
+use crate::copy::{CopyError, hash_file};
+use crate::database::BaseChange;
+use crate::database_rows::{BinItem, JournalLine};
+use crate::error::SyncError;
+use crate::execute_bin::{BinFolders, bin_path, put_into_bin, relocate};
+use crate::node::{Content, NodeId, Side};
+use crate::plan::Why;
+use crate::run::Syncer;
+use crate::run_types::ActionKind;
+
+/// How many lines of a journal are held at once.
+const LINES_AT_ONCE: u32 = 1000;
+
+/// What came of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BroughtBack {
+    /// Items that are as they were before.
+    pub items: u64,
+    /// Items that were left alone; each has a problem that says why.
+    pub left_alone: u64,
+}
+
+/// What a run put into the bins, by where it was.
+type Bin = HashMap<(Side, RelativePath), BinItem>;
+
+/// Why an item was left alone: a sentence, and what to do.
+pub(crate) struct Alone(&'static str, &'static str);
+
+/// What stops one item, or everything.
+pub(crate) enum Trouble {
+    Alone(Alone),
+    Place(EndpointError),
+    All(SyncError),
+}
+
+impl From<CopyError> for Trouble {
+    fn from(error: CopyError) -> Self {
+        match error {
+            CopyError::Target(error) | CopyError::Source(error) => Self::Place(error),
+            CopyError::Changed => {
+                Self::Alone(Alone("It changed while this was done.", "Look at it, then try again."))
+            }
+            CopyError::Cancelled => Self::All(SyncError::Cancelled),
+        }
+    }
+}
+
+impl From<EndpointError> for Trouble {
+    fn from(error: EndpointError) -> Self {
+        Self::Place(error)
+    }
+}
+
+impl From<SyncError> for Trouble {
+    fn from(error: SyncError) -> Self {
+        Self::All(error)
+    }
+}
+
+impl Syncer {
+    /// Brings single items back from the bin to where they were. What is there now goes to the bin, under `deed`.
+    ///
+    /// # Errors
+    /// [`SyncError::Missing`] where one is not in the bin; the database refused; the person stopped it.
+    pub fn bring_back(
+        &mut self,
+        items: &[i64],
+        deed: JobId,
+        control: &Control,
+    ) -> Result<BroughtBack, SyncError> {
+        let database = self.database();
+        let missing = |id: &i64| SyncError::Missing { what: "bin item", id: id.to_string() };
+        let found: Vec<BinItem> = items
+            .iter()
+            .map(|id| database.bin_item(*id)?.ok_or_else(|| missing(id)))
+            .collect::<Result<_, _>>()?;
+        let mut result = BroughtBack::default();
+        let deeds = Deeds::new(self, deed, control);
+        for item in found {
+            control.checkpoint()?;
+            let outcome = deeds.clear_way(&item).and_then(|()| deeds.out_of_bin(&item));
+            note(outcome, item.side, &item.path, control, &mut result)?;
+        }
+        self.settle_places()?;
+        Ok(result)
+    }
+
+    /// Undoes a run. The pair should be paused with it: the next run has to be looked at by a person.
+    ///
+    /// # Errors
+    /// [`SyncError::Missing`] where there is no such run; the database refused; the person stopped it: what was undone
+    /// until then stays undone.
+    pub fn undo(&mut self, run: JobId, deed: JobId, control: &Control) -> Result<BroughtBack, SyncError> {
+        if self.database().run(run)?.is_none() {
+            return Err(SyncError::Missing { what: "run", id: run.to_string() });
+        }
+        let mut lines = Vec::new();
+        loop {
+            let from = lines.last().map_or(0, |line: &JournalLine| line.number + 1);
+            let more = self.database().journal(run, from, LINES_AT_ONCE)?;
+            if more.is_empty() {
+                break;
+            }
+            lines.extend(more);
+        }
+        // Forgotten first: what an undoing that is broken off leaves is asked about, never taken for a change.
+        let is_made = |line: &&JournalLine| {
+            matches!(line.done.action, ActionKind::Copy | ActionKind::CreateFolder | ActionKind::Replace)
+        };
+        let forgotten: Vec<_> =
+            lines.iter().filter(is_made).map(|line| BaseChange::Remove(line.node)).collect();
+        let next_id = self.database().next_id()?;
+        self.database().advance_base(&forgotten, next_id)?;
+        let in_bin = self.database().bin_items_of(run)?;
+        let mut bin: Bin = in_bin.into_iter().map(|item| ((item.side, item.path.clone()), item)).collect();
+        let mut result = BroughtBack::default();
+        let deeds = Deeds::new(self, deed, control);
+        for line in lines.iter().rev() {
+            control.checkpoint()?;
+            let outcome = deeds.undo(line, &mut bin);
+            note(outcome, line.done.side, &line.done.path, control, &mut result)?;
+        }
+        self.settle_places()?;
+        self.database().mark_undone(run)?;
+        self.reload_base()?;
+        Ok(result)
+    }
+
+    /// Waits until both places have on the disk what was done.
+    fn settle_places(&self) -> Result<(), SyncError> {
+        for side in Side::BOTH {
+            self.tree(side).sync().map_err(SyncError::place(side))?;
+        }
+        Ok(())
+    }
+}
+
+/// Counts what came of one item; only what concerns everything ends it all.
+fn note(
+    outcome: Result<(), Trouble>,
+    side: Side,
+    path: &RelativePath,
+    control: &Control,
+    result: &mut BroughtBack,
+) -> Result<(), SyncError> {
+    let (why, next) = match outcome {
+        Ok(()) => {
+            result.items += 1;
+            return Ok(());
+        }
+        Err(Trouble::All(error)) => return Err(error),
+        Err(Trouble::Alone(Alone(why, next))) => (why.to_owned(), next),
+        Err(Trouble::Place(error)) => (error.to_string(), error.next_step()),
+    };
+    result.left_alone += 1;
+    let shown = match side {
+        Side::Left => format!("left: {path}"),
+        Side::Right => format!("right: {path}"),
+    };
+    control.problem(Problem::new(shown, "This item was left as it is.", why, next));
+    Ok(())
+}
+
+/// The deeds on single items.
+pub(crate) struct Deeds<'a> {
+    syncer: &'a Syncer,
+    /// The number under which things go to the bin now.
+    deed: JobId,
+    /// Folders that are surely there, per side.
+    folders: [BinFolders; 2],
+    control: &'a Control,
+}
+
+impl<'a> Deeds<'a> {
+    pub(crate) fn new(syncer: &'a Syncer, deed: JobId, control: &'a Control) -> Self {
+        Self { syncer, deed, folders: [BinFolders::default(), BinFolders::default()], control }
+    }
+
+    fn tree(&self, side: Side) -> &dyn Tree {
+        self.syncer.tree(side).as_ref()
+    }
+
+    fn folders(&self, side: Side) -> &BinFolders {
+        match side {
+            Side::Left => &self.folders[0],
+            Side::Right => &self.folders[1],
+        }
+    }
+
+    /// Undoes one line of a journal.
+    fn undo(&self, line: &JournalLine, bin: &mut Bin) -> Result<(), Trouble> {
+        let (side, path) = (line.done.side, &line.done.path);
+        let mut take = |path: &RelativePath| bin.remove(&(side, path.clone()));
+        const NOT_IN_BIN: Alone =
+            Alone("What was there before is not in the bin any more.", "Bring it back from a backup.");
+        match line.done.action {
+            ActionKind::Copy => {
+                let item = self.still(line)?;
+                self.into_bin(side, line.node, path, &item, line.done.hash, false)
+            }
+            ActionKind::Replace => {
+                let before = take(path).ok_or(Trouble::Alone(NOT_IN_BIN))?;
+                let item = self.still(line)?;
+                self.into_bin(side, line.node, path, &item, line.done.hash, true)?;
+                self.out_of_bin(&before)
+            }
+            ActionKind::Remove if line.kind == EntryKind::Folder => self.make_folder(side, path),
+            ActionKind::Remove => {
+                let before = take(path).ok_or(Trouble::Alone(NOT_IN_BIN))?;
+                self.out_of_bin(&before)
+            }
+            ActionKind::CreateFolder => self.remove_folder(side, path),
+            ActionKind::Move => self.move_back(line),
+            // The old times and permissions were not kept; they are of no weight beside the content.
+            ActionKind::SetMetadata => Ok(()),
+        }
+    }
+
+    /// The item a run made, if it is still that.
+    fn still(&self, line: &JournalLine) -> Result<TreeItem, Trouble> {
+        const CHANGED: Alone = Alone(
+            "It changed after that run, or is not there any more.",
+            "Look at it; the version from before that run is in the bin.",
+        );
+        let (side, path) = (line.done.side, &line.done.path);
+        let item = self.tree(side).stat(path)?.ok_or(Trouble::Alone(CHANGED))?;
+        let is_known = self.syncer.base().get(line.node).is_some_and(|node| {
+            let node = node.to_node();
+            let content = line.done.hash.map_or(Content::None, Content::Known);
+            node.state.content == content && item.fingerprint.is_unchanged_since(node.fingerprint_on(side))
+        });
+        let is_same = is_known
+            || (item.fingerprint.kind == line.kind
+                && match line.kind {
+                    EntryKind::File if item.fingerprint.size_bytes == line.done.size_bytes => {
+                        let hash = hash_file(self.tree(side), path, &item.fingerprint, self.control)?;
+                        hash.is_some() && hash == line.done.hash
+                    }
+                    EntryKind::Symlink => {
+                        let target = self.tree(side).read_link(path)?;
+                        Some(ContentHash(*blake3::hash(&target).as_bytes())) == line.done.hash
+                    }
+                    _ => false,
+                });
+        if is_same { Ok(item) } else { Err(Trouble::Alone(CHANGED)) }
+    }
+
+    fn move_back(&self, line: &JournalLine) -> Result<(), Trouble> {
+        let (side, now) = (line.done.side, &line.done.path);
+        let gone = Alone("It is not where that run moved it.", "Look where it is now and move it by hand.");
+        let before = line
+            .done
+            .other_path
+            .as_ref()
+            .ok_or(Trouble::Alone(Alone("It is not known where it was before.", "Move it by hand.")))?;
+        let item = self.tree(side).stat(now)?.ok_or(Trouble::Alone(gone))?;
+        self.make_parents(side, before)?;
+        relocate(self.tree(side), now, before, &item.fingerprint, self.control)?;
+        Ok(())
+    }
+
+    /// Removes a folder the run made. One that is used now stays.
+    fn remove_folder(&self, side: Side, path: &RelativePath) -> Result<(), Trouble> {
+        let Some(item) = self.tree(side).stat(path)? else { return Ok(()) };
+        if item.fingerprint.kind != EntryKind::Folder || !self.tree(side).list(path)?.is_empty() {
+            return Err(Trouble::Alone(Alone(
+                "The folder that run made holds something now.",
+                "Remove it by hand if you do not need it.",
+            )));
+        }
+        Ok(self.tree(side).remove(path, &item.fingerprint)?)
+    }
+
+    fn make_folder(&self, side: Side, path: &RelativePath) -> Result<(), Trouble> {
+        Ok(self.folders(side).make(self.tree(side), path)?)
+    }
+
+    /// What is where an item comes back goes to the bin; folders stay where they are.
+    fn clear_way(&self, coming: &BinItem) -> Result<(), Trouble> {
+        match self.tree(coming.side).stat(&coming.path)? {
+            None => Ok(()),
+            Some(item) if item.fingerprint.kind == EntryKind::Folder => Err(Trouble::Alone(Alone(
+                "A folder has this name now.",
+                "Rename the folder, then bring it back again.",
+            ))),
+            Some(item) => self.into_bin(coming.side, coming.node, &coming.path, &item, None, true),
+        }
+    }
+
+    fn out_of_bin(&self, item: &BinItem) -> Result<(), Trouble> {
+        if item.kind == EntryKind::Folder {
+            self.make_folder(item.side, &item.path)?;
+        } else {
+            let tree = self.tree(item.side);
+            let there = tree.stat(&item.bin_path)?.ok_or(Trouble::Alone(Alone(
+                "It is not in the bin any more.",
+                "Bring it back from a backup.",
+            )))?;
+            self.make_parents(item.side, &item.path)?;
+            relocate(tree, &item.bin_path, &item.path, &there.fingerprint, self.control)?;
+        }
+        Ok(self.syncer.database().settle_bin(&[], &[item.id])?)
+    }
+
+    pub(crate) fn into_bin(
+        &self,
+        side: Side,
+        node: NodeId,
+        path: &RelativePath,
+        item: &TreeItem,
+        hash: Option<ContentHash>,
+        is_replaced: bool,
+    ) -> Result<(), Trouble> {
+        let mut entry = BinItem {
+            id: 0,
+            run: self.deed,
+            side,
+            node,
+            path: path.clone(),
+            bin_path: bin_path(self.deed, path),
+            kind: item.fingerprint.kind,
+            size_bytes: item.fingerprint.size_bytes,
+            modified: item.fingerprint.modified,
+            hash,
+            why: Why::BroughtBack,
+            is_replaced,
+            at_ms: self.syncer.now().to_milliseconds(),
+        };
+        let database = self.syncer.database();
+        let wanted = entry.bin_path.clone();
+        let ids = database.expect_in_bin(std::slice::from_ref(&entry))?;
+        let put =
+            put_into_bin(self.tree(side), self.folders(side), path, &item.fingerprint, &wanted, self.control);
+        match put {
+            Ok((bin_path, _)) if bin_path == wanted => Ok(database.settle_bin(&ids, &[])?),
+            Ok((bin_path, _)) => {
+                entry.bin_path = bin_path;
+                let other = database.expect_in_bin(std::slice::from_ref(&entry))?;
+                Ok(database.settle_bin(&other, &ids)?)
+            }
+            Err(error) => {
+                database.settle_bin(&[], &ids)?;
+                Err(error.into())
+            }
+        }
+    }
+
+    fn make_parents(&self, side: Side, path: &RelativePath) -> Result<(), Trouble> {
+        Ok(self.folders(side).make(self.tree(side), &path.parent().unwrap_or_default())?)
+    }
+}

@@ -1,0 +1,201 @@
+//! A conflict of two texts: what they differ in, and both changes merged into one where a person asks for it.
+//!
+//! Merging needs the text both sides had before. Of runs up to [`RUN_LIMIT_FILES`] files the pair's database keeps each
+//! small text that was carried over; older ones go first beyond [`TEXTS_LIMIT_BYTES`]. Invariants: nothing is merged by
+//! guessing (`text`); the merged text takes the place of the left version, which goes to the bin, only while that is
+//! still what was merged; then the right is told to become like the left, by the next run as any choice.
+//! Deliberately not here: the comparison itself (`text`), deciding conflicts (`database_rows`).
+
+use keepwell_endpoint::EndpointError;
+use keepwell_endpoint::tree::{Expected, ItemMetadata};
+use keepwell_model::{ContentHash, Control, EntryKind, JobId, RelativePath, Timestamp};
+use rusqlite::{OptionalExtension, params};
+
+use crate::bring_back::{Deeds, Trouble};
+use crate::database_rows::StoredConflict;
+use crate::error::SyncError;
+use crate::node::{Content, Side};
+use crate::policy::Choice;
+use crate::run::Syncer;
+use crate::run_types::ActionKind;
+use crate::text::{ComparedLine, Merged, TEXT_LIMIT_BYTES, as_text, compare_texts, merge_texts};
+
+/// Of runs with more files no texts are kept: an initial copy would fill the database with what nobody edits.
+pub const RUN_LIMIT_FILES: usize = 1_000;
+/// Larger texts are not kept.
+const KEPT_LIMIT_BYTES: u64 = 256 << 10;
+/// So much text is kept for a pair.
+const TEXTS_LIMIT_BYTES: i64 = 64 << 20;
+
+/// What a person sees of a conflict of two texts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TextConflict {
+    /// The lines that differ, with a few around.
+    pub lines: Vec<ComparedLine>,
+    /// Whether these are all.
+    pub is_all: bool,
+    /// Whether both changes can be merged into one text without guessing.
+    pub can_merge: bool,
+}
+
+impl Syncer {
+    /// The lines in which the two versions of a conflict differ; nothing where they are not both small texts.
+    ///
+    /// # Errors
+    /// [`SyncError::Missing`] where the conflict does not wait any more; a version can not be read.
+    pub fn compare_conflict(&self, id: i64, limit_lines: usize) -> Result<Option<TextConflict>, SyncError> {
+        let Some((left, right)) = self.both_texts(&self.conflict(id)?)? else { return Ok(None) };
+        let Some((lines, is_all)) = compare_texts(&left, &right, limit_lines) else { return Ok(None) };
+        let base = self.base_text(&self.conflict(id)?)?;
+        let can_merge = base.is_some_and(|base| matches!(merge_texts(&base, &left, &right), Merged::Text(_)));
+        Ok(Some(TextConflict { lines, is_all, can_merge }))
+    }
+
+    /// Merges both changes of a conflict into one text, in the place of the left version; the next run carries it to the
+    /// right. In between the version lies in the bin; what a crash leaves is put back. Answers what came of it; only [`Merged::Text`] changed anything.
+    ///
+    /// # Errors
+    /// [`SyncError::Missing`] where the conflict does not wait any more; a place refused, or a version changed
+    /// meanwhile: then nothing was changed.
+    pub fn merge_conflict(&mut self, id: i64, deed: JobId, control: &Control) -> Result<Merged, SyncError> {
+        let stored = self.conflict(id)?;
+        let left_place = SyncError::place(Side::Left);
+        let (Some(path), Some(base)) = (stored.conflict.left.path.clone(), self.base_text(&stored)?) else {
+            return Ok(Merged::NotText);
+        };
+        let Some(before) = self.tree(Side::Left).stat(&path).map_err(&left_place)? else {
+            return Err(SyncError::Missing { what: "conflict", id: id.to_string() });
+        };
+        let Some((left, right)) = self.both_texts(&stored)? else { return Ok(Merged::NotText) };
+        let merged = merge_texts(&base, &left, &right);
+        let Merged::Text(text) = &merged else { return Ok(merged) };
+        let bytes = text.as_bytes();
+        let mut staged = self.tree(Side::Left).stage(&path, bytes.len() as u64, None).map_err(&left_place)?;
+        staged.write_at(bytes, 0).map_err(&left_place)?;
+        let deeds = Deeds::new(self, deed, control);
+        let hash = Some(ContentHash(*blake3::hash(&left).as_bytes()));
+        match deeds.into_bin(Side::Left, stored.conflict.node, &path, &before, hash, true) {
+            Ok(()) => {}
+            Err(Trouble::All(error)) => return Err(error),
+            Err(Trouble::Place(error)) => return Err(left_place(error)),
+            Err(Trouble::Alone(_)) => {
+                return Err(left_place(EndpointError::Changed { path: path.to_string() }));
+            }
+        }
+        let metadata =
+            ItemMetadata { modified: Some(self.now()), mode: before.mode, extended_attributes: None };
+        let proof = ContentHash(*blake3::hash(bytes).as_bytes());
+        staged.publish(&path, &Expected::Absent, &metadata, &proof).map_err(&left_place)?;
+        self.database().choose_conflicts(&[id], Some(Choice::LeftToRight))?;
+        Ok(merged)
+    }
+
+    /// Keeps the small texts a run carried over, for merging later.
+    pub(crate) fn keep_texts(&self, run: JobId) -> Result<(), SyncError> {
+        let limit = u32::try_from(RUN_LIMIT_FILES + 1).unwrap_or(u32::MAX);
+        let lines = self.database().journal(run, 0, limit)?;
+        if lines.len() > RUN_LIMIT_FILES {
+            return Ok(());
+        }
+        let mut texts: Vec<(ContentHash, Vec<u8>)> = Vec::new();
+        for line in &lines {
+            let done = &line.done;
+            let is_carried = matches!(done.action, ActionKind::Copy | ActionKind::Replace);
+            let Some(hash) = done.hash.filter(|_| is_carried && line.kind == EntryKind::File) else {
+                continue;
+            };
+            if done.size_bytes > KEPT_LIMIT_BYTES {
+                continue;
+            }
+            // A text that can not be read now is only one that can not be merged later.
+            let Ok(bytes) = self.read_small(done.side, &done.path) else { continue };
+            if as_text(&bytes).is_some() && *blake3::hash(&bytes).as_bytes() == hash.0 {
+                texts.push((hash, bytes));
+            }
+        }
+        self.database().keep_texts(&texts, self.now())
+    }
+
+    fn conflict(&self, id: i64) -> Result<StoredConflict, SyncError> {
+        let found = self.database().conflicts()?.into_iter().find(|stored| stored.id == id);
+        found.ok_or_else(|| SyncError::Missing { what: "conflict", id: id.to_string() })
+    }
+
+    /// Both versions, where both are files small enough to be texts.
+    fn both_texts(&self, stored: &StoredConflict) -> Result<Option<(Vec<u8>, Vec<u8>)>, SyncError> {
+        let read = |side: Side| {
+            let version = match side {
+                Side::Left => &stored.conflict.left,
+                Side::Right => &stored.conflict.right,
+            };
+            let is_small_file = version.state.is_some_and(|state| {
+                state.kind == EntryKind::File && state.size_bytes <= TEXT_LIMIT_BYTES as u64
+            });
+            version
+                .path
+                .as_ref()
+                .filter(|_| is_small_file)
+                .map(|path| self.read_small(side, path))
+                .transpose()
+        };
+        Ok(read(Side::Left)?.zip(read(Side::Right)?))
+    }
+
+    /// What both sides had before, where it was kept.
+    fn base_text(&self, stored: &StoredConflict) -> Result<Option<Vec<u8>>, SyncError> {
+        match self.base().get(stored.conflict.node).map(|entry| entry.to_node().state.content) {
+            Some(Content::Known(hash)) => self.database().text(&hash),
+            _ => Ok(None),
+        }
+    }
+
+    fn read_small(&self, side: Side, path: &RelativePath) -> Result<Vec<u8>, SyncError> {
+        let place = SyncError::place(side);
+        let mut content = self.tree(side).open(path).map_err(&place)?;
+        let mut bytes = vec![0; TEXT_LIMIT_BYTES + 1];
+        let mut length = 0;
+        while length < bytes.len() {
+            let read = content.read_at(&mut bytes[length..], length as u64).map_err(&place)?;
+            if read == 0 {
+                break;
+            }
+            length += read;
+        }
+        bytes.truncate(length);
+        Ok(bytes)
+    }
+}
+
+impl crate::database::PairDatabase {
+    /// Keeps texts; the oldest go beyond the limit.
+    fn keep_texts(&self, texts: &[(ContentHash, Vec<u8>)], now: Timestamp) -> Result<(), SyncError> {
+        if texts.is_empty() {
+            return Ok(());
+        }
+        self.write(|transaction| {
+            let mut insert = transaction
+                .prepare_cached("INSERT OR REPLACE INTO texts (hash, kept_ms, content) VALUES (?1, ?2, ?3)")?;
+            for (hash, bytes) in texts {
+                insert.execute(params![&hash.0[..], now.to_milliseconds(), bytes])?;
+            }
+            transaction
+                .execute(
+                    "DELETE FROM texts WHERE hash IN (SELECT hash FROM
+                     (SELECT hash, sum(length(content)) OVER (ORDER BY kept_ms DESC, hash) AS so_far FROM texts)
+                     WHERE so_far > ?1)",
+                    [TEXTS_LIMIT_BYTES],
+                )
+                .map(drop)
+        })
+    }
+
+    /// A text that was kept.
+    fn text(&self, hash: &ContentHash) -> Result<Option<Vec<u8>>, SyncError> {
+        self.with(|connection| {
+            connection
+                .prepare_cached("SELECT content FROM texts WHERE hash = ?1")?
+                .query_row([&hash.0[..]], |row| row.get(0))
+                .optional()
+        })
+    }
+}
