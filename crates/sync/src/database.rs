@@ -17,7 +17,7 @@ use keepwell_model::PairId;
 use parking_lot::{Mutex, MutexGuard};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior, params};
 
-use crate::database_facts::{decode, encode};
+use crate::database_facts::{checked, encode};
 use crate::database_schema::{APPLICATION_ID, CURRENT, STEPS};
 use crate::error::SyncError;
 use crate::node::{NodeId, Side};
@@ -323,20 +323,9 @@ fn load_base(connection: &Connection) -> rusqlite::Result<Option<BaseTree>> {
         let left_name = row.get_ref(3)?.as_blob_or_null()?;
         let right_name = row.get_ref(4)?.as_blob_or_null()?;
         let facts = row.get_ref(5)?.as_blob()?;
-        let Some((state, left, right)) = decode(id, parent, [Some(name), left_name, right_name], facts)
-        else {
-            return Ok(None);
-        };
-        let node = BaseNode {
-            parent: NodeId(parent),
-            name: name.to_vec(),
-            left_name: left_name.map(<[u8]>::to_vec),
-            right_name: right_name.map(<[u8]>::to_vec),
-            state,
-            left,
-            right,
-        };
-        base.insert(NodeId(id), node);
+        let names = [Some(name), left_name, right_name];
+        let Some(facts) = checked(id, parent, names, facts) else { return Ok(None) };
+        base.insert_packed(NodeId(id), NodeId(parent), names, facts);
     }
     Ok(Some(base))
 }
@@ -382,8 +371,6 @@ fn prepare(connection: &mut Connection) -> rusqlite::Result<Option<i64>> {
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "wal_autocheckpoint", WAL_PAGES)?;
     connection.pragma_update(None, "journal_size_limit", WAL_PAGES * 4096)?;
-    // The whole file as far as it is read: loading the base is one pass over it.
-    connection.pragma_update(None, "mmap_size", 1_i64 << 30)?;
     if found < CURRENT {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         for step in STEPS.iter().skip(usize::try_from(found).unwrap_or(0)) {

@@ -173,31 +173,18 @@ fn take_fingerprint(from: &mut Reader<'_>, state: &State, flags: u16) -> Option<
     Some(Fingerprint { kind: state.kind, size_bytes, modified, version, id })
 }
 
-/// Everything of a node but its parent and names.
-pub(crate) fn encode(id: u64, node: &BaseNode) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(128);
-    bytes.extend_from_slice(&[kind_number(node.state.kind), 0, 0]);
-    let mut flags = put_state(&mut bytes, &node.state);
-    flags |= put_fingerprint(&mut bytes, &node.state, &node.left) << LEFT;
-    flags |= put_fingerprint(&mut bytes, &node.state, &node.right) << RIGHT;
-    bytes[1..3].copy_from_slice(&flags.to_le_bytes());
-    let names = [Some(&node.name[..]), node.left_name.as_deref(), node.right_name.as_deref()];
-    let check = check(id, node.parent.0, names, &bytes);
-    bytes.extend_from_slice(&check);
-    bytes
+/// Everything of a node but its parent and names, without the check.
+pub(crate) fn pack(to: &mut Vec<u8>, node: &BaseNode) {
+    let start = to.len();
+    to.extend_from_slice(&[kind_number(node.state.kind), 0, 0]);
+    let mut flags = put_state(to, &node.state);
+    flags |= put_fingerprint(to, &node.state, &node.left) << LEFT;
+    flags |= put_fingerprint(to, &node.state, &node.right) << RIGHT;
+    to[start + 1..start + 3].copy_from_slice(&flags.to_le_bytes());
 }
 
-/// What [`encode`] wrote; nothing where it is not that.
-pub(crate) fn decode(
-    id: u64,
-    parent: u64,
-    names: [Option<&[u8]>; 3],
-    bytes: &[u8],
-) -> Option<(State, Fingerprint, Fingerprint)> {
-    let (bytes, found) = bytes.split_last_chunk::<4>()?;
-    if check(id, parent, names, bytes) != *found {
-        return None;
-    }
+/// What [`pack`] wrote; nothing where it is not that.
+pub(crate) fn unpack(bytes: &[u8]) -> Option<(State, Fingerprint, Fingerprint)> {
     let mut from = Reader(bytes);
     let [kind, low, high] = from.take()?;
     let flags = u16::from_le_bytes([low, high]);
@@ -205,6 +192,27 @@ pub(crate) fn decode(
     let left = take_fingerprint(&mut from, &state, flags >> LEFT)?;
     let right = take_fingerprint(&mut from, &state, flags >> RIGHT)?;
     from.0.is_empty().then_some((state, left, right))
+}
+
+/// [`pack`] with a check over the whole row.
+pub(crate) fn encode(id: u64, node: &BaseNode) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(128);
+    pack(&mut bytes, node);
+    let names = [Some(&node.name[..]), node.left_name.as_deref(), node.right_name.as_deref()];
+    let check = check(id, node.parent.0, names, &bytes);
+    bytes.extend_from_slice(&check);
+    bytes
+}
+
+/// What [`encode`] wrote, without its check; nothing where the row is damaged.
+pub(crate) fn checked<'b>(
+    id: u64,
+    parent: u64,
+    names: [Option<&[u8]>; 3],
+    bytes: &'b [u8],
+) -> Option<&'b [u8]> {
+    let (bytes, found) = bytes.split_last_chunk::<4>()?;
+    (check(id, parent, names, bytes) == *found && unpack(bytes).is_some()).then_some(bytes)
 }
 
 /// A state alone, for conflicts.
@@ -305,7 +313,7 @@ mod tests {
             bare,
         ] {
             let bytes = encode(5, &node);
-            let found = decode(5, 3, names(&node), &bytes);
+            let found = checked(5, 3, names(&node), &bytes).and_then(unpack);
             assert_eq!(found, Some((node.state, node.left, node.right)));
             assert_eq!(decode_state(&encode_state(&node.state)), Some(node.state));
         }
@@ -318,13 +326,13 @@ mod tests {
         for bit in 0..bytes.len() * 8 {
             let mut changed = bytes.clone();
             changed[bit / 8] ^= 1 << (bit % 8);
-            assert_eq!(decode(5, 3, names(&node), &changed), None, "bit {bit}");
+            assert_eq!(checked(5, 3, names(&node), &changed), None, "bit {bit}");
         }
         for length in 0..bytes.len() {
-            assert_eq!(decode(5, 3, names(&node), &bytes[..length]), None);
+            assert_eq!(checked(5, 3, names(&node), &bytes[..length]), None);
         }
-        assert_eq!(decode(6, 3, names(&node), &bytes), None, "the row of another node");
-        assert_eq!(decode(5, 4, names(&node), &bytes), None, "another parent");
-        assert_eq!(decode(5, 3, [Some(b"a nama"), None, Some(b"other")], &bytes), None, "another name");
+        assert_eq!(checked(6, 3, names(&node), &bytes), None, "the row of another node");
+        assert_eq!(checked(5, 4, names(&node), &bytes), None, "another parent");
+        assert_eq!(checked(5, 3, [Some(b"a nama"), None, Some(b"other")], &bytes), None, "another name");
     }
 }

@@ -4,6 +4,7 @@
 //! simulation test them. Deliberately not here: queueing, schedules and halts as states (`jobs`), how places are
 //! reached (`endpoint`).
 
+pub mod base_tree;
 pub mod bin_care;
 mod brakes;
 pub mod bring_back;

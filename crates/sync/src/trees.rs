@@ -11,11 +11,11 @@
 //!
 //! Deliberately not here: reading places (`scan`), SQLite (`database`), decisions (`plan`).
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use keepwell_endpoint::tree::{Capabilities, Fingerprint};
-use keepwell_model::RelativePath;
 
+pub use crate::base_tree::BaseTree;
 use crate::node::{NodeId, Side, State};
 
 /// An item both sides agreed on when it was last synced.
@@ -119,105 +119,6 @@ impl BaseNode {
             Side::Left => &self.left,
             Side::Right => &self.right,
         }
-    }
-}
-
-/// The last agreed state of the pair.
-#[derive(Clone, Debug, Default)]
-pub struct BaseTree {
-    nodes: HashMap<NodeId, BaseNode>,
-    children: HashMap<NodeId, Vec<NodeId>>,
-}
-
-impl BaseTree {
-    /// An empty tree with room for so many nodes.
-    #[must_use]
-    pub fn with_capacity(nodes: usize) -> Self {
-        Self { nodes: HashMap::with_capacity(nodes), children: HashMap::new() }
-    }
-
-    /// Adds a node, or gives it another place and state; its parent need not be there yet.
-    pub fn insert(&mut self, id: NodeId, node: BaseNode) {
-        let parent = node.parent;
-        let before = self.nodes.insert(id, node).map(|before| before.parent);
-        if before == Some(parent) {
-            return;
-        }
-        if let Some(before) = before {
-            self.forget_child(before, id);
-        }
-        self.children.entry(parent).or_default().push(id);
-    }
-
-    /// Takes a node out; what it held stays in until it is taken out itself.
-    pub fn remove(&mut self, id: NodeId) {
-        if let Some(node) = self.nodes.remove(&id) {
-            self.forget_child(node.parent, id);
-        }
-    }
-
-    fn forget_child(&mut self, parent: NodeId, id: NodeId) {
-        if let Some(children) = self.children.get_mut(&parent) {
-            children.retain(|child| *child != id);
-            if children.is_empty() {
-                self.children.remove(&parent);
-            }
-        }
-    }
-
-    /// One node; the root has none.
-    #[must_use]
-    pub fn get(&self, id: NodeId) -> Option<BaseEntry<'_>> {
-        self.nodes.get(&id).map(BaseNode::as_entry)
-    }
-
-    /// What a folder held.
-    #[must_use]
-    pub fn children(&self, folder: NodeId) -> &[NodeId] {
-        self.children.get(&folder).map_or(&[], Vec::as_slice)
-    }
-
-    /// All nodes, in no particular order.
-    pub fn iter(&self) -> impl Iterator<Item = (NodeId, BaseEntry<'_>)> {
-        self.nodes.iter().map(|(id, node)| (*id, node.as_entry()))
-    }
-
-    /// How many there are.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.nodes.len()
-    }
-
-    /// How many of them are files.
-    #[must_use]
-    pub fn files(&self) -> u64 {
-        self.nodes.values().filter(|node| node.state.kind == keepwell_model::EntryKind::File).count() as u64
-    }
-
-    /// Whether nothing was ever agreed on.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.nodes.is_empty()
-    }
-
-    /// Where a node was on a side; nothing where its parents do not lead to the root.
-    #[must_use]
-    pub fn path_on(&self, side: Side, id: NodeId) -> Option<RelativePath> {
-        let mut names = Vec::new();
-        let mut at = id;
-        while at != NodeId::ROOT {
-            let node = self.get(at)?;
-            names.push(node.name_on(side));
-            at = node.parent;
-            if names.len() > self.len() {
-                return None;
-            }
-        }
-        let mut path = RelativePath::root();
-        for name in names.into_iter().rev() {
-            path = path.join(name).ok()?;
-        }
-        Some(path)
     }
 }
 
