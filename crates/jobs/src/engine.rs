@@ -266,6 +266,7 @@ impl Engine {
         record.state = JobState::Cancelled;
         record.finished_ms = Some(shared.clock.now_ms());
         shared.catalog.save_job(&record)?;
+        shared.work.tidy();
         shared.bump(id);
         Ok(())
     }
@@ -352,7 +353,7 @@ impl Engine {
             return Err(EngineError::WrongState { state: record.state.word(), wanted: "retried" });
         }
         self.enqueue(NewJob {
-            request: self.request(&record)?,
+            request: self.request(&record)?.again(),
             title: record.title,
             place_label: record.place_label,
             destination: record.destination,

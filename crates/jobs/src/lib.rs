@@ -34,6 +34,7 @@ mod run;
 mod shared;
 mod sync_words;
 mod sync_work;
+mod volumes;
 mod watch;
 
 pub use bandwidth::{Bandwidth, Window};

@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use keepwell_catalog::{Catalog, LeaseOutcome, Presence, random_bytes};
 use keepwell_model::{JobId, PairId};
+use keepwell_sync::pair::PlaceSpec;
 use keepwell_sync::{Hints, Side};
 use parking_lot::{Condvar, Mutex};
 
@@ -236,12 +237,13 @@ impl Inner {
         let mut sides = HashMap::new();
         let mut lacking = Vec::new();
         for side in Side::BOTH {
-            let address = match side {
-                Side::Left => &definition.pair.left.address,
-                Side::Right => &definition.pair.right.address,
+            let place = match side {
+                Side::Left => &definition.pair.left,
+                Side::Right => &definition.pair.right,
             };
+            let address = &place.address;
             let dirty = Arc::new(Mutex::new(Dirty::default()));
-            let watch = match self.begin(address, &dirty) {
+            let watch = match self.begin(place, &dirty) {
                 Ok(watch) => Some(watch),
                 Err(why) => {
                     tracing::info!(address, why, "this side of a live pair is looked at from time to time");
@@ -259,8 +261,8 @@ impl Inner {
         Watched { definition, sides, state, job: None, next_full: now, not_before: now }
     }
 
-    fn begin(self: &Arc<Self>, address: &str, dirty: &Arc<Mutex<Dirty>>) -> Result<SideWatch, String> {
-        let tree = self.syncs.trees().open(address).map_err(|fault| fault.to_string())?;
+    fn begin(self: &Arc<Self>, place: &PlaceSpec, dirty: &Arc<Mutex<Dirty>>) -> Result<SideWatch, String> {
+        let tree = self.syncs.trees().open_place(place).map_err(|fault| fault.to_string())?;
         let root = tree.local_root().ok_or("this place does not tell of changes")?;
         let tell = {
             let inner = Arc::downgrade(self);

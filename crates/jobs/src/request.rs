@@ -264,6 +264,16 @@ impl JobRequest {
         Some(self)
     }
 
+    /// The same work, asked for again by a person: what was answered to the brakes and previews of the run before does not
+    /// hold for this one.
+    #[must_use]
+    pub fn again(mut self) -> Self {
+        if let Self::Sync(job) = &mut self {
+            (job.origin, job.answer) = (Origin::Person, SyncAnswer::default());
+        }
+        self
+    }
+
     /// What makes two requests the same work: for whom it is done and what a person confirmed do not. Checkpoints are
     /// kept under it.
     #[must_use]

@@ -66,6 +66,9 @@ pub trait Work: Send + Sync {
         let _ = (job, request);
     }
 
+    /// Told from time to time, and when a job that waited for a person is given up: lets go of what nobody waits for.
+    fn tidy(&self) {}
+
     /// Told of a job whose process ended without a word, after its row is written.
     fn interrupted(&self, job: &JobRecord) {
         let _ = job;

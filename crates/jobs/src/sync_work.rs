@@ -65,6 +65,9 @@ pub(crate) fn sync(
     let mut done = |done: Done| tree.add(&leaf(&done));
     match syncer.apply(&prepared, running.job_id, running.control, &limits, &mut done) {
         Ok(report) => {
+            if let Err(fault) = syncs.remember_volumes(&syncer) {
+                tracing::warn!(%fault, "the volumes of the pair could not be noted");
+            }
             let mut outcome = outcome(&definition.pair, &report, tree.root_text());
             outcome.was_idle = was_idle;
             Ok(Ending::Done(outcome))

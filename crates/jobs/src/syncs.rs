@@ -16,7 +16,7 @@ use jiff::tz::TimeZone;
 use keepwell_catalog::{Catalog, JobFilter, JobState, PairRecord};
 use keepwell_model::{Control, JobId, PairId, Timestamp};
 use keepwell_sync::policy::Choice;
-use keepwell_sync::{Hints, NodeId, Prepared, SyncError, Syncer, SyncerOptions};
+use keepwell_sync::{Hints, NodeId, Prepared, Side, SyncError, Syncer, SyncerOptions};
 use parking_lot::Mutex;
 
 use crate::clock::Clock;
@@ -104,8 +104,8 @@ impl Syncs {
     pub fn open(&self, id: PairId) -> Result<Syncer, Fault> {
         let (_, definition) = self.definition(id)?;
         let pair = definition.pair;
-        let left = self.trees.open(&pair.left.address)?;
-        let right = self.trees.open(&pair.right.address)?;
+        let left = self.trees.open_place(&pair.left)?;
+        let right = self.trees.open_place(&pair.right)?;
         let clock = {
             let clock = Arc::clone(&self.clock);
             Arc::new(move || timestamp(clock.now_ms()))
@@ -208,6 +208,24 @@ impl Syncs {
         Ok(self.catalog.jobs(&filter, 0, 1)?.1 > 0)
     }
 
+    /// Notes on which volumes the places of a pair are: after a run, when they are known to be the right ones.
+    pub(crate) fn remember_volumes(&self, syncer: &Syncer) -> Result<(), Fault> {
+        let (mut record, mut definition) = self.definition(syncer.pair().id)?;
+        let before = definition.clone();
+        for (side, place) in
+            [(Side::Left, &mut definition.pair.left), (Side::Right, &mut definition.pair.right)]
+        {
+            let tree = syncer.tree(side);
+            let volume = tree.local_root().and_then(|_| tree.identity().ok()).map(|found| found.volume);
+            place.volume = volume.filter(|volume| !volume.is_empty());
+        }
+        if definition != before {
+            record.definition = serde_json::to_string(&definition).unwrap_or(record.definition);
+            self.catalog.save_pair(&record)?;
+        }
+        Ok(())
+    }
+
     /// Holds a plan for a person.
     pub(crate) fn hold(&self, job_id: JobId, syncer: Syncer, prepared: Prepared) {
         let made_ms = self.clock.now_ms();
@@ -228,9 +246,16 @@ impl Syncs {
         taken
     }
 
-    /// Lets go of what a job holds: it is over.
-    pub fn let_go(&self, job_id: JobId) {
-        self.held.lock().retain(|held| held.job_id != job_id);
+    /// Lets go of plans whose job does not wait for a person any more: it was given up, here or by another process.
+    pub(crate) fn tidy(&self) {
+        let waits = |id: JobId| match self.catalog.job(id) {
+            Ok(job) => job.is_some_and(|job| {
+                matches!(job.state, JobState::Halted | JobState::WaitingForConfirmation | JobState::Queued)
+                    || job.state.needs_owner()
+            }),
+            Err(_) => true,
+        };
+        self.held.lock().retain(|held| waits(held.job_id));
     }
 }
 

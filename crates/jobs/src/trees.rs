@@ -15,9 +15,11 @@ use keepwell_endpoint::retry::Patience;
 use keepwell_endpoint::sftp::{KnownHosts, Secret, SftpOptions, SftpTree, SignIn};
 use keepwell_endpoint::webdav::WebDavTree;
 use keepwell_endpoint::{Address, Credentials, EndpointError, Tree};
+use keepwell_sync::pair::PlaceSpec;
 use parking_lot::Mutex;
 
 use crate::outcome::{Fault, FaultKind};
+use crate::volumes;
 
 /// The name under which the keyring keeps what opens a place.
 #[must_use]
@@ -74,6 +76,20 @@ impl Trees {
             Address::Local(path) => Ok(Arc::new(LocalTree::open(path)?)),
             _ => self.open_remote(&address, false),
         }
+    }
+
+    /// Opens a place of a pair: one on this machine on its volume, wherever that is mounted now.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_place(&self, place: &PlaceSpec) -> Result<Arc<dyn Tree>, Fault> {
+        if let (Some(volume), Ok(Address::Local(path))) = (&place.volume, Self::address(&place.address))
+            && let Some(tree) = volumes::open(&path, volume)
+        {
+            return Ok(Arc::new(tree));
+        }
+        // Not there now: what is at the path, if anything, is another one, and sync halts at it.
+        self.open(&place.address)
     }
 
     /// Makes the place at an address where it is absent, for a new pair: the folder itself, never those above it.
@@ -147,6 +163,9 @@ impl Trees {
     /// # Errors
     /// The keyring refuses, or holds something that is not ours.
     pub fn credentials(&self, address: &Address) -> Result<Credentials, Fault> {
+        if matches!(address, Address::Local(_)) {
+            return Ok(Credentials::none());
+        }
         if let Some(given) = self.given.lock().get(&address.to_string()) {
             return Ok(given.clone());
         }

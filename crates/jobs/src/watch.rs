@@ -55,6 +55,7 @@ pub(crate) fn watch(shared: &Shared) {
         }
         if round.is_multiple_of(LEASES_EVERY) {
             renew_leases(shared);
+            shared.work.tidy();
             if let Err(error) = mark_interrupted(shared) {
                 tracing::warn!(%error, "jobs of processes that ended can not be looked for");
             }

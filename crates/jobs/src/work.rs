@@ -100,6 +100,10 @@ impl Work for MachineWork {
         }
     }
 
+    fn tidy(&self) {
+        self.syncs.tidy();
+    }
+
     /// A run of a plan or pair that has a schedule goes on by itself.
     fn interrupted(&self, job: &JobRecord) {
         let retry_ms = Some(self.clock.now_ms().saturating_add(AFTER_CRASH_MS));

@@ -227,6 +227,33 @@ fn a_plan_whose_process_ended_is_carried_out_if_it_is_still_the_same_and_shown_a
     );
 }
 
+#[test]
+fn a_preview_that_is_given_up_lets_go_of_the_pair() {
+    let room = Room::new();
+    let house = room.house();
+    room.pair(&house, false);
+    room.write("left/one", "1");
+    let id = house.start(true, Origin::Person);
+    house.ended(id, JobState::WaitingForConfirmation);
+    assert!(house.syncs.open(PAIR).is_err(), "the plan is kept from others");
+    house.engine.cancel(id).unwrap();
+    assert!(house.syncs.open(PAIR).is_ok());
+    assert_eq!(room.read("right/one"), None);
+}
+
+#[test]
+fn what_was_answered_to_a_brake_holds_for_that_run_alone() {
+    let room = Room::new();
+    let house = room.house();
+    let id = emptied(&room, &house);
+    house.ended(id, JobState::Halted);
+    house.decide(id, BRING_BACK_FROM_LEFT);
+    house.ended(id, JobState::Succeeded);
+    fs::remove_dir_all(room.path("right/folder")).unwrap();
+    let again = house.engine.retry(id, Attachment::default()).unwrap();
+    house.ended(again, JobState::Halted);
+}
+
 fn emptied(room: &Room, house: &House) -> JobId {
     room.pair(house, false);
     for number in 0..30 {
