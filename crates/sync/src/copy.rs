@@ -47,6 +47,9 @@ pub(crate) struct CopyOrder<'a> {
     pub target: &'a RelativePath,
     /// What is replaced, if something is: its blocks may be taken over.
     pub replaces: Option<&'a RelativePath>,
+    /// The hashes of the blocks of what is replaced, as [`StagedCopy::blocks`] told them, where that is not on this
+    /// machine.
+    pub old_blocks: Option<Vec<u8>>,
     /// Extended attributes are read with it.
     pub attributes: bool,
 }
@@ -63,6 +66,8 @@ pub(crate) struct StagedCopy {
     pub attributes: Option<Vec<ExtendedAttribute>>,
     /// Bytes that did not have to be written because the target had them.
     pub spared_bytes: u64,
+    /// The hashes of its blocks, where they will spare bytes when it changes.
+    pub blocks: Option<Vec<u8>>,
 }
 
 /// Why there is no staged copy.
@@ -99,19 +104,19 @@ pub(crate) fn stage_copy(
     if !item.fingerprint.is_unchanged_since(order.seen) {
         return Err(CopyError::Changed);
     }
-    let mut spared_bytes = 0;
+    let (mut spared_bytes, mut blocks) = (0, None);
     let (staged, hash) = if item.fingerprint.size_bytes <= SMALL_BYTES as u64 {
         copy_small(order, &mut *content, limits)?
     } else {
         let copied = copy_large(order, &mut *content, control, limits)?;
-        spared_bytes = copied.spared_bytes;
+        (spared_bytes, blocks) = (copied.spared_bytes, copied.blocks);
         (copied.staged, copied.hash)
     };
     let attributes = if order.attributes { Some(read_attributes(order, &mut *content)?) } else { None };
     if !content.is_unchanged().map_err(CopyError::Source)? {
         return Err(CopyError::Changed);
     }
-    Ok(StagedCopy { staged, hash, item, attributes, spared_bytes })
+    Ok(StagedCopy { staged, hash, item, attributes, spared_bytes, blocks })
 }
 
 fn read_attributes(
@@ -155,6 +160,15 @@ struct LargeCopy {
     staged: Box<dyn Staged>,
     hash: ContentHash,
     spared_bytes: u64,
+    blocks: Option<Vec<u8>>,
+}
+
+/// What the target has of what is replaced, for comparing block by block.
+enum Old {
+    /// On this machine: reading it costs less than sending.
+    Here(Box<dyn Content>),
+    /// Far away: what its blocks were when they were sent.
+    Hashes(Vec<u8>),
 }
 
 fn copy_large(
@@ -164,55 +178,76 @@ fn copy_large(
     limits: &Limits,
 ) -> Result<LargeCopy, CopyError> {
     let size_bytes = content.item().fingerprint.size_bytes;
-    if let Some(old) = old_content(order, size_bytes)? {
-        let staged = order.to.stage(order.target, size_bytes, order.replaces);
-        if let Ok(staged) = staged {
-            return copy_differing(content, staged, old, control, limits);
-        }
+    let is_here = order.to.local_root().is_some();
+    let keeps_blocks = order.to.capabilities().stages_from_existing && !is_here;
+    let old = if size_bytes < COMPARE_FROM_BYTES { None } else { old_content(order)? };
+    if let Some(old) = old
+        && let Ok(staged) = order.to.stage(order.target, size_bytes, order.replaces)
+    {
+        return copy_differing(content, staged, old, control, limits);
     }
     let mut staged = order.to.stage(order.target, size_bytes, None).map_err(CopyError::Target)?;
     if staged.clone_content(content).map_err(CopyError::Target)? {
         let hash = read_all(content, control, &mut |_, _| Ok(()))?;
-        return Ok(LargeCopy { staged, hash, spared_bytes: size_bytes });
+        return Ok(LargeCopy { staged, hash, spared_bytes: size_bytes, blocks: None });
     }
-    let keeps_holes = order.to.local_root().is_some();
-    let hash = match keeps_holes {
+    let mut blocks = keeps_blocks.then(Vec::new);
+    let hash = match is_here {
         true => copy_with_holes(content, &mut *staged, control, limits)?,
         false => read_all(content, control, &mut |bytes, at| {
             staged.write_at(bytes, at).map_err(CopyError::Target)?;
             limits.pay(bytes.len());
+            if let Some(blocks) = &mut blocks {
+                blocks.extend_from_slice(&block_hash(bytes));
+            }
             Ok(())
         })?,
     };
-    Ok(LargeCopy { staged, hash, spared_bytes: 0 })
+    Ok(LargeCopy { staged, hash, spared_bytes: 0, blocks })
 }
 
-/// What is replaced, opened for comparing, where that is worth it: the place can begin with it, and it is on this
-/// machine, so that reading it costs less than sending.
-fn old_content(order: &CopyOrder<'_>, size_bytes: u64) -> Result<Option<Box<dyn Content>>, CopyError> {
-    let Some(path) = order.replaces else { return Ok(None) };
-    let can = order.to.capabilities().stages_from_existing && order.to.local_root().is_some();
-    if !can || size_bytes < COMPARE_FROM_BYTES {
+/// Sixteen bytes are enough to tell two blocks of one file apart; the whole is proven by its own hash anyway.
+fn block_hash(bytes: &[u8]) -> [u8; 16] {
+    let mut short = [0; 16];
+    short.copy_from_slice(&blake3::hash(bytes).as_bytes()[..16]);
+    short
+}
+
+/// What is replaced, where it is worth comparing: the place can begin with it.
+fn old_content(order: &CopyOrder<'_>) -> Result<Option<Old>, CopyError> {
+    let Some(path) = order.replaces.filter(|_| order.to.capabilities().stages_from_existing) else {
         return Ok(None);
+    };
+    if order.to.local_root().is_none() {
+        return Ok(order.old_blocks.clone().map(Old::Hashes));
     }
     let old = order.to.open(path).map_err(CopyError::Target)?;
-    Ok((old.item().fingerprint.size_bytes >= COMPARE_FROM_BYTES).then_some(old))
+    Ok((old.item().fingerprint.size_bytes >= COMPARE_FROM_BYTES).then_some(Old::Here(old)))
 }
 
 fn copy_differing(
     content: &mut dyn Content,
     mut staged: Box<dyn Staged>,
-    mut old: Box<dyn Content>,
+    mut old: Old,
     control: &Control,
     limits: &Limits,
 ) -> Result<LargeCopy, CopyError> {
     let mut spared_bytes = 0;
+    let mut blocks = matches!(old, Old::Hashes(_)).then(Vec::new);
     let hash = read_all(content, control, &mut |bytes, at| {
-        let is_same = OLD.with_borrow_mut(|buffer| {
-            buffer.resize(BLOCK_BYTES, 0);
-            let read = old.read_at(&mut buffer[..bytes.len()], at).map_err(CopyError::Target)?;
-            Ok::<bool, CopyError>(buffer[..read] == *bytes)
-        })?;
+        let is_same = match &mut old {
+            Old::Here(old) => OLD.with_borrow_mut(|buffer| {
+                buffer.resize(BLOCK_BYTES, 0);
+                let read = old.read_at(&mut buffer[..bytes.len()], at).map_err(CopyError::Target)?;
+                Ok::<bool, CopyError>(buffer[..read] == *bytes)
+            })?,
+            Old::Hashes(hashes) => {
+                let hash = block_hash(bytes);
+                blocks.get_or_insert_default().extend_from_slice(&hash);
+                let number = usize::try_from(at / BLOCK_BYTES as u64).unwrap_or(usize::MAX);
+                hashes.as_chunks::<16>().0.get(number) == Some(&hash)
+            }
+        };
         if is_same {
             spared_bytes += bytes.len() as u64;
             return Ok(());
@@ -221,15 +256,18 @@ fn copy_differing(
         limits.pay(bytes.len());
         Ok(())
     })?;
-    Ok(LargeCopy { staged, hash, spared_bytes })
+    Ok(LargeCopy { staged, hash, spared_bytes, blocks })
 }
+
+/// Takes a block and its offset.
+type Take<'a> = dyn FnMut(&[u8], u64) -> Result<(), CopyError> + 'a;
 
 /// Hands every block to `take` with its offset; the hash of all. A file that is shorter or longer than it was when it
 /// was opened is [`CopyError::Changed`].
 fn read_all(
     content: &mut dyn Content,
     control: &Control,
-    take: &mut dyn FnMut(&[u8], u64) -> Result<(), CopyError>,
+    take: &mut Take<'_>,
 ) -> Result<ContentHash, CopyError> {
     let size_bytes = content.item().fingerprint.size_bytes;
     let mut hasher = blake3::Hasher::new();

@@ -39,7 +39,7 @@ pub struct PairDatabase {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BaseChange {
     /// This is agreed on now.
-    Put(NodeId, BaseNode),
+    Put(NodeId, Box<BaseNode>),
     /// This is no more.
     Remove(NodeId),
 }

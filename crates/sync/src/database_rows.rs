@@ -53,6 +53,8 @@ pub struct Group {
     pub lines: Vec<JournalLine>,
     /// What surely lies in the bins, with the place where that is another than was written down.
     pub kept: Vec<(i64, Option<RelativePath>)>,
+    /// The hashes of the blocks of large files, with the hash of the whole.
+    pub blocks: Vec<(NodeId, ContentHash, Vec<u8>)>,
 }
 
 /// Something in the bin of a side.
@@ -247,7 +249,27 @@ impl PairDatabase {
             for (id, bin_path) in &group.kept {
                 settle.execute(params![id, bin_path.as_ref().map(RelativePath::as_bytes)])?;
             }
+            let mut put = transaction.prepare_cached(
+                "INSERT OR REPLACE INTO blocks (node, content, hashes)
+                 SELECT ?1, ?2, ?3 WHERE EXISTS (SELECT 1 FROM nodes WHERE id = ?1)",
+            )?;
+            for (node, content, hashes) in &group.blocks {
+                put.execute(params![sql(node.0), &content.as_bytes()[..], hashes])?;
+            }
             Ok(())
+        })
+    }
+
+    /// The hashes of the blocks a node's file had when it held this content.
+    ///
+    /// # Errors
+    /// The database can not be read.
+    pub fn blocks(&self, node: NodeId, content: &ContentHash) -> Result<Option<Vec<u8>>, SyncError> {
+        self.with(|connection| {
+            connection
+                .prepare_cached("SELECT hashes FROM blocks WHERE node = ?1 AND content = ?2")?
+                .query_row(params![sql(node.0), &content.as_bytes()[..]], |row| row.get(0))
+                .optional()
         })
     }
 

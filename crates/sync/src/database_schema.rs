@@ -26,6 +26,12 @@ pub(crate) const STEPS: &[&str] = &[
     CREATE INDEX nodes_by_parent ON nodes (parent);
     INSERT INTO nodes (id, parent, name, facts) VALUES (0, NULL, x'', x'');
 
+    CREATE TABLE blocks (
+        node INTEGER PRIMARY KEY REFERENCES nodes (id) ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
+        content BLOB NOT NULL,
+        hashes BLOB NOT NULL
+    ) STRICT;
+
     CREATE TABLE runs (
         id TEXT PRIMARY KEY,
         started_ms INTEGER NOT NULL,

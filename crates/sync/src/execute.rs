@@ -334,6 +334,9 @@ impl Execution<'_> {
         }
         let change = progress.view.write().learn(operation, &deed.outcome);
         if let Some(change) = change {
+            if let (BaseChange::Put(id, _), Some(hash), Some(blocks)) = (&change, deed.hash, &deed.blocks) {
+                progress.group.blocks.push((*id, hash, blocks.clone()));
+            }
             apply(&mut self.base.write(), change.clone());
             progress.group.changes.push(change);
         }
@@ -491,7 +494,7 @@ impl Progress<'_, '_> {
 /// Lets the base in memory learn a step, as the database does.
 pub(crate) fn apply(base: &mut BaseTree, change: BaseChange) {
     match change {
-        BaseChange::Put(id, node) => base.insert(id, node),
+        BaseChange::Put(id, node) => base.insert(id, *node),
         BaseChange::Remove(id) => {
             let mut gone = vec![id];
             while let Some(id) = gone.pop() {

@@ -10,6 +10,7 @@ use keepwell_endpoint::tree::{Expected, ItemMetadata, Published, Tree, TreeItem}
 use keepwell_model::{ContentHash, Control, EntryKind, ExtendedAttribute, RelativePath, Timestamp};
 
 use crate::copy::{CopyError, CopyOrder, StagedCopy, stage_copy};
+use crate::database::PairDatabase;
 use crate::execute_bin::{BinFolders, put_into_bin, relocate};
 use crate::execute_view::{Known, Outcome};
 use crate::node::{Content, Side, State};
@@ -24,6 +25,7 @@ pub(crate) struct Tools<'a> {
     pub left: &'a dyn Tree,
     pub right: &'a dyn Tree,
     pub bins: [BinFolders; 2],
+    pub database: &'a PairDatabase,
     /// Extended attributes are synced.
     pub attributes: bool,
     pub control: &'a Control,
@@ -38,6 +40,8 @@ pub(crate) struct Deed {
     pub bin_path: Option<RelativePath>,
     pub hash: Option<ContentHash>,
     pub spared_bytes: u64,
+    /// The hashes of its blocks, where they are worth keeping.
+    pub blocks: Option<Vec<u8>>,
     /// What could not be kept, in words.
     pub not_kept: Vec<String>,
 }
@@ -178,13 +182,14 @@ impl Tools<'_> {
             to: self.tree(operation.side),
             target: &operation.path,
             replaces: replaces.filter(|known| known.state.kind == EntryKind::File).is_some().then_some(here),
+            old_blocks: replaces.and_then(|known| self.old_blocks(operation, &known)),
             attributes: is_from_source && both,
         };
         let copy = self.staged(&order)?;
         if matches!(there.state.content, Content::Known(hash) if hash != copy.hash) {
             return Err(CopyError::Changed);
         }
-        let StagedCopy { staged, hash, item, attributes, spared_bytes } = copy;
+        let StagedCopy { staged, hash, item, attributes, spared_bytes, blocks } = copy;
         let attributes = match attributes {
             Some(attributes) => Some(attributes),
             None if is_from_source => None,
@@ -212,8 +217,19 @@ impl Tools<'_> {
             bin_path,
             hash: Some(hash),
             spared_bytes,
+            blocks,
             not_kept: published.not_kept,
         })
+    }
+
+    /// What the blocks of a file far away were when they were sent, where it still holds that.
+    fn old_blocks(&self, operation: &Operation, known: &Known) -> Option<Vec<u8>> {
+        let to = self.tree(operation.side);
+        if operation.node.is_fresh() || !to.capabilities().stages_from_existing || to.local_root().is_some() {
+            return None;
+        }
+        // Without them all of it is sent.
+        self.database.blocks(operation.node, &content_hash(&known.state)?).ok().flatten()
     }
 
     /// A file that changes under our hands is tried again: it may be still by then. Only its own change between opening

@@ -175,7 +175,7 @@ impl<'a> View<'a> {
                 break;
             }
         }
-        changes.extend(waiting.into_iter().map(|(id, node)| BaseChange::Put(id, node)));
+        changes.extend(waiting.into_iter().map(|(id, node)| BaseChange::Put(id, Box::new(node))));
         for agreement in agreements {
             if let Agreement::BothGone(node) = agreement {
                 changes.push(BaseChange::Remove(*node));
@@ -296,7 +296,7 @@ impl<'a> View<'a> {
     }
 
     fn put(&self, id: NodeId, node: BaseNode) -> Option<BaseChange> {
-        self.holds(node.parent).then_some(BaseChange::Put(id, node))
+        self.holds(node.parent).then(|| BaseChange::Put(id, Box::new(node)))
     }
 
     /// The base's node of an item both have now, with its place.

@@ -147,9 +147,11 @@ fn identities(syncer: &Syncer) -> Result<[PlaceIdentity; 2], SyncError> {
     Ok([of(Side::Left)?, of(Side::Right)?])
 }
 
-/// How many threads do both places good.
+/// How many threads do both places good: two folders here share the processor, a place far away is mostly waited for.
 pub(crate) fn workers(left: &dyn Tree, right: &dyn Tree) -> usize {
-    let parallel = left.capabilities().parallel.min(right.capabilities().parallel);
+    let [one, two] = [left, right].map(|tree| tree.capabilities().parallel);
+    let are_here = left.local_root().is_some() && right.local_root().is_some();
+    let parallel = if are_here { one.min(two) } else { one.max(two) };
     usize::try_from(parallel).unwrap_or(1).clamp(1, 64)
 }
 
@@ -204,6 +206,7 @@ pub(crate) fn apply(
                 left,
                 right,
                 bins: [BinFolders::default(), BinFolders::default()],
+                database: syncer.database(),
                 attributes: syncer.pair().attributes,
                 control,
                 limits,

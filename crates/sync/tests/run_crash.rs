@@ -1,185 +1,20 @@
 //! A run that dies at any step: the next one ends at the same state, and nothing anybody wrote is lost.
 
+#![allow(clippy::unwrap_used, reason = "a test that can not go on has failed")]
+
+#[path = "common/place.rs"]
+mod place;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
-use keepwell_endpoint::EndpointError;
-use keepwell_endpoint::local::LocalTree;
-use keepwell_endpoint::tree::{
-    Capabilities, Content, Expected, Fingerprint, ItemMetadata, PlaceIdentity, Published, Staged, Tree,
-    TreeItem,
-};
-use keepwell_model::{ContentHash, Control, ExtendedAttribute, JobId, PairId, RelativePath, Timestamp};
+use keepwell_endpoint::tree::Tree;
+use keepwell_model::{Control, JobId, PairId, Timestamp};
 use keepwell_sync::{ConflictPolicy, Limits, PairSpec, SyncReport, Syncer, SyncerOptions};
 
-/// How many more calls that change something are done; after the last, the place answers nothing any more: for the
-/// process it is as if it was killed there.
-type Life = Arc<AtomicU64>;
-
-/// A place that dies. With `after` the last call still changes the place, and the process never hears of it.
-struct Mortal {
-    inner: Arc<dyn Tree>,
-    life: Life,
-    after: bool,
-}
-
-struct MortalStaged {
-    inner: Box<dyn Staged>,
-    life: Life,
-    after: bool,
-}
-
-fn dead() -> EndpointError {
-    EndpointError::Unreachable { path: "here".into(), why: "killed".into() }
-}
-
-/// Does something that changes a place, or dies.
-fn mortal<T>(
-    life: &Life,
-    after: bool,
-    change: impl FnOnce() -> Result<T, EndpointError>,
-) -> Result<T, EndpointError> {
-    match life.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)) {
-        Err(_) => Err(dead()),
-        Ok(1) if after => change().and_then(|_| Err(dead())),
-        Ok(1) => Err(dead()),
-        Ok(_) => change(),
-    }
-}
-
-impl Mortal {
-    fn alive(&self) -> Result<(), EndpointError> {
-        if self.life.load(Ordering::SeqCst) == 0 { Err(dead()) } else { Ok(()) }
-    }
-}
-
-impl Staged for MortalStaged {
-    fn write_at(&mut self, bytes: &[u8], offset_bytes: u64) -> Result<(), EndpointError> {
-        let inner = &mut self.inner;
-        mortal(&self.life, self.after, || inner.write_at(bytes, offset_bytes))
-    }
-
-    fn set_length(&mut self, length_bytes: u64) -> Result<(), EndpointError> {
-        self.inner.set_length(length_bytes)
-    }
-
-    fn publish(
-        self: Box<Self>,
-        path: &RelativePath,
-        expected: &Expected,
-        metadata: &ItemMetadata,
-        proof: &ContentHash,
-    ) -> Result<Published, EndpointError> {
-        let inner = self.inner;
-        mortal(&self.life, self.after, || inner.publish(path, expected, metadata, proof))
-    }
-}
-
-impl Tree for Mortal {
-    fn describe(&self) -> String {
-        self.inner.describe()
-    }
-
-    fn capabilities(&self) -> &Capabilities {
-        self.inner.capabilities()
-    }
-
-    fn identity(&self) -> Result<PlaceIdentity, EndpointError> {
-        self.alive()?;
-        self.inner.identity()
-    }
-
-    fn list(&self, folder: &RelativePath) -> Result<Vec<TreeItem>, EndpointError> {
-        self.alive()?;
-        self.inner.list(folder)
-    }
-
-    fn stat(&self, path: &RelativePath) -> Result<Option<TreeItem>, EndpointError> {
-        self.alive()?;
-        self.inner.stat(path)
-    }
-
-    fn open(&self, path: &RelativePath) -> Result<Box<dyn Content>, EndpointError> {
-        self.alive()?;
-        self.inner.open(path)
-    }
-
-    fn read_link(&self, path: &RelativePath) -> Result<Vec<u8>, EndpointError> {
-        self.alive()?;
-        self.inner.read_link(path)
-    }
-
-    fn extended_attributes(&self, path: &RelativePath) -> Result<Vec<ExtendedAttribute>, EndpointError> {
-        self.inner.extended_attributes(path)
-    }
-
-    fn stage(
-        &self,
-        path: &RelativePath,
-        size_bytes: u64,
-        from: Option<&RelativePath>,
-    ) -> Result<Box<dyn Staged>, EndpointError> {
-        self.alive()?;
-        let inner = self.inner.stage(path, size_bytes, from)?;
-        Ok(Box::new(MortalStaged { inner, life: Arc::clone(&self.life), after: self.after }))
-    }
-
-    fn create_folder(
-        &self,
-        path: &RelativePath,
-        metadata: &ItemMetadata,
-    ) -> Result<Published, EndpointError> {
-        mortal(&self.life, self.after, || self.inner.create_folder(path, metadata))
-    }
-
-    fn create_symlink(
-        &self,
-        path: &RelativePath,
-        target: &[u8],
-        expected: &Expected,
-        metadata: &ItemMetadata,
-    ) -> Result<Published, EndpointError> {
-        mortal(&self.life, self.after, || self.inner.create_symlink(path, target, expected, metadata))
-    }
-
-    fn rename(
-        &self,
-        from: &RelativePath,
-        to: &RelativePath,
-        source: &Expected,
-        target: &Expected,
-    ) -> Result<TreeItem, EndpointError> {
-        mortal(&self.life, self.after, || self.inner.rename(from, to, source, target))
-    }
-
-    fn remove(&self, path: &RelativePath, expected: &Fingerprint) -> Result<(), EndpointError> {
-        mortal(&self.life, self.after, || self.inner.remove(path, expected))
-    }
-
-    fn set_metadata(
-        &self,
-        path: &RelativePath,
-        expected: &Fingerprint,
-        metadata: &ItemMetadata,
-    ) -> Result<Published, EndpointError> {
-        mortal(&self.life, self.after, || self.inner.set_metadata(path, expected, metadata))
-    }
-
-    fn sync(&self) -> Result<(), EndpointError> {
-        mortal(&self.life, self.after, || self.inner.sync())
-    }
-
-    fn free_bytes(&self) -> Result<Option<u64>, EndpointError> {
-        self.inner.free_bytes()
-    }
-
-    fn clear_unfinished(&self, folder: &RelativePath) -> Result<u64, EndpointError> {
-        self.alive()?;
-        self.inner.clear_unfinished(folder)
-    }
-}
+use crate::place::Mortal;
 
 fn pair() -> PairSpec {
     let text = format!(
@@ -236,15 +71,22 @@ impl Home {
     fn run(&mut self, life: u64, after: bool) -> Result<SyncReport, keepwell_sync::SyncError> {
         let life = Arc::new(AtomicU64::new(life));
         let open = |side: &str| -> Arc<dyn Tree> {
-            let inner = Arc::new(LocalTree::open(&self.path(side)).unwrap());
-            Arc::new(Mortal { inner, life: Arc::clone(&life), after })
+            Arc::new(Mortal::open(&self.path(side), Arc::clone(&life), after))
         };
+        self.run_between(open("left"), open("right"))
+    }
+
+    fn run_between(
+        &mut self,
+        left: Arc<dyn Tree>,
+        right: Arc<dyn Tree>,
+    ) -> Result<SyncReport, keepwell_sync::SyncError> {
         let time = Arc::clone(&self.time);
         let mut syncer = Syncer::open(SyncerOptions {
             state_folder: self.path("state"),
             pair: pair(),
-            left: open("left"),
-            right: open("right"),
+            left,
+            right,
             clock: Arc::new(move || Timestamp::new(time.fetch_add(1, Ordering::Relaxed), 0)),
             utc_offset_seconds: 0,
         })?;
@@ -324,4 +166,30 @@ fn a_run_that_dies_before_any_step_is_made_whole_by_the_next() {
 #[test]
 fn a_run_that_dies_after_any_step_is_made_whole_by_the_next() {
     dies_at_every_step(true);
+}
+
+#[test]
+fn of_a_large_file_far_away_only_the_blocks_that_changed_are_sent() {
+    let mut home = Home::new();
+    let mut content: Vec<u8> = (0..5_000_000_u32).map(|number| (number / 3) as u8).collect();
+    let mut run = |content: &[u8]| {
+        fs::write(home.path("left/large"), content).unwrap();
+        let right = Arc::new(Mortal::far(&home.path("right")));
+        let written = Arc::clone(&right.written_bytes);
+        let left = Arc::new(Mortal::open(&home.path("left"), Arc::new(AtomicU64::new(u64::MAX)), false));
+        home.run_between(left, right).unwrap();
+        assert_eq!(fs::read(home.path("right/large")).unwrap(), content);
+        written.load(Ordering::Relaxed)
+    };
+    assert!(run(&content) >= 5_000_000, "there was nothing to begin with");
+    content[3_000_000] ^= 1;
+    let sent = run(&content);
+    assert!((1..1_000_000).contains(&sent), "{sent}");
+    content.extend_from_slice(&[7; 100_000]);
+    content[0] ^= 1;
+    let sent = run(&content);
+    assert!((100_000..1_500_000).contains(&sent), "{sent}");
+    content.truncate(2_000_000);
+    let sent = run(&content);
+    assert!(sent < 1_000_000, "{sent}");
 }

@@ -1,144 +1,19 @@
 //! Runs of a pair of real folders: what a person sees on both sides afterwards.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+#![allow(clippy::unwrap_used, reason = "a test that can not go on has failed")]
 
-use keepwell_endpoint::local::LocalTree;
-use keepwell_model::{Control, JobId, PairId, Timestamp};
-use keepwell_sync::pair::{BinSpec, FilterSpec, PlaceSpec};
+#[path = "support/home.rs"]
+mod home;
+
+use std::fs;
+use std::sync::Arc;
+
+use home::Home;
+use keepwell_model::{Control, JobId, Timestamp};
 use keepwell_sync::run_types::RunState;
 use keepwell_sync::{
-    Choice, ConflictPolicy, Done, Limits, Mode, PairSpec, PlanFilter, Side, SyncError, SyncReport, Syncer,
-    SyncerOptions,
+    Choice, ConflictPolicy, Limits, PlanFilter, Side, SyncError, SyncReport, Syncer, SyncerOptions,
 };
-
-/// Two folders, a state folder, and a clock that goes on by a second with every look.
-struct Home {
-    folder: tempfile::TempDir,
-    time: Arc<AtomicI64>,
-    pair: PairSpec,
-    runs: u8,
-}
-
-impl Home {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        fs::create_dir(folder.path().join("left")).unwrap();
-        fs::create_dir(folder.path().join("right")).unwrap();
-        let place = |label: &str| PlaceSpec { label: label.into(), ..PlaceSpec::default() };
-        let pair = PairSpec {
-            id: PairId([7; 16]),
-            name: "a pair".into(),
-            left: place("Laptop"),
-            right: place("Disk"),
-            mode: Mode::TwoWay,
-            conflicts: ConflictPolicy::Ask,
-            conflicts_by_pattern: Vec::new(),
-            links: Default::default(),
-            attributes: false,
-            modes: true,
-            rules: FilterSpec::default(),
-            brakes: Default::default(),
-            bin: BinSpec::default(),
-            live: false,
-            paused: false,
-        };
-        Self { folder, time: Arc::new(AtomicI64::new(1_790_000_000)), pair, runs: 0 }
-    }
-
-    fn path(&self, path: &str) -> PathBuf {
-        self.folder.path().join(path)
-    }
-
-    fn write(&self, path: &str, content: &str) {
-        let path = self.path(path);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, content).unwrap();
-    }
-
-    fn read(&self, path: &str) -> Option<String> {
-        fs::read_to_string(self.path(path)).ok()
-    }
-
-    fn open(&self) -> Syncer {
-        let time = Arc::clone(&self.time);
-        Syncer::open(SyncerOptions {
-            state_folder: self.path("state"),
-            pair: self.pair.clone(),
-            left: Arc::new(LocalTree::open(&self.path("left")).unwrap()),
-            right: Arc::new(LocalTree::open(&self.path("right")).unwrap()),
-            clock: Arc::new(move || Timestamp::new(time.fetch_add(1, Ordering::Relaxed), 0)),
-            utc_offset_seconds: 0,
-        })
-        .unwrap()
-    }
-
-    fn run_with(&mut self, syncer: &mut Syncer) -> Result<(SyncReport, Vec<Done>), SyncError> {
-        let control = Control::new();
-        let prepared = syncer.prepare(None, false, &control)?;
-        self.runs += 1;
-        let mut done = Vec::new();
-        let report =
-            syncer.apply(&prepared, JobId([self.runs; 16]), &control, &Limits::default(), &mut |deed| {
-                done.push(deed)
-            })?;
-        assert_eq!(control.problems().problems, []);
-        Ok((report, done))
-    }
-
-    fn run(&mut self) -> (SyncReport, Vec<Done>) {
-        let mut syncer = self.open();
-        self.run_with(&mut syncer).unwrap()
-    }
-
-    /// Every path below a side with its content; our own folder is not looked at.
-    fn tree(&self, side: &str) -> Vec<(String, Option<String>)> {
-        fn walk(root: &Path, at: &Path, into: &mut Vec<(String, Option<String>)>) {
-            for item in fs::read_dir(at).unwrap() {
-                let path = item.unwrap().path();
-                let name = path.strip_prefix(root).unwrap().to_string_lossy().into_owned();
-                if name == ".keepwell" {
-                    continue;
-                }
-                if path.is_dir() && !path.is_symlink() {
-                    into.push((name, None));
-                    walk(root, &path, into);
-                } else if path.is_symlink() {
-                    into.push((name, Some(fs::read_link(&path).unwrap().to_string_lossy().into_owned())));
-                } else {
-                    into.push((name, Some(fs::read_to_string(&path).unwrap())));
-                }
-            }
-        }
-        let mut found = Vec::new();
-        let root = self.path(side);
-        walk(&root, &root, &mut found);
-        found.sort();
-        found
-    }
-
-    #[track_caller]
-    fn assert_in_step(&self) {
-        assert_eq!(self.tree("left"), self.tree("right"));
-    }
-
-    /// Everything in the bins of a side, as contents.
-    fn bin(&self, side: &str) -> Vec<String> {
-        fn walk(at: &Path, into: &mut Vec<String>) {
-            for item in fs::read_dir(at).into_iter().flatten() {
-                let path = item.unwrap().path();
-                if path.is_dir() { walk(&path, into) } else { into.push(fs::read_to_string(path).unwrap()) }
-            }
-        }
-        let mut found = Vec::new();
-        walk(&self.path(&format!("{side}/.keepwell/bin")), &mut found);
-        found.sort();
-        found
-    }
-}
-
 #[test]
 fn what_is_on_either_side_reaches_the_other_and_a_second_run_does_nothing() {
     let mut home = Home::new();

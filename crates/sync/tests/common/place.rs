@@ -1,0 +1,200 @@
+//! A real folder behind a place that can die at any step, or be far away.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use keepwell_endpoint::EndpointError;
+use keepwell_endpoint::local::LocalTree;
+use keepwell_endpoint::tree::{
+    Capabilities, Content, Expected, Fingerprint, ItemMetadata, PlaceIdentity, Published, Staged, Tree,
+    TreeItem,
+};
+use keepwell_model::{ContentHash, ExtendedAttribute, RelativePath};
+
+/// How many more calls that change something are done; after the last, the place answers nothing any more: for the
+/// process it is as if it was killed there.
+pub type Life = Arc<AtomicU64>;
+
+/// A place that dies. With `after` the last call still changes the place, and the process never hears of it.
+pub struct Mortal {
+    inner: LocalTree,
+    capabilities: Capabilities,
+    life: Life,
+    after: bool,
+    /// Bytes that were written to it.
+    pub written_bytes: Arc<AtomicU64>,
+}
+
+struct MortalStaged {
+    inner: Box<dyn Staged>,
+    life: Life,
+    after: bool,
+    written_bytes: Arc<AtomicU64>,
+}
+
+fn dead() -> EndpointError {
+    EndpointError::Unreachable { path: "here".into(), why: "killed".into() }
+}
+
+/// Does something that changes a place, or dies.
+fn mortal<T>(
+    life: &Life,
+    after: bool,
+    change: impl FnOnce() -> Result<T, EndpointError>,
+) -> Result<T, EndpointError> {
+    match life.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)) {
+        Err(_) => Err(dead()),
+        Ok(1) if after => change().and_then(|_| Err(dead())),
+        Ok(1) => Err(dead()),
+        Ok(_) => change(),
+    }
+}
+
+impl Mortal {
+    /// A folder that dies after so many steps. It has no root on this machine, as if it were far away.
+    pub fn open(path: &Path, life: Life, after: bool) -> Self {
+        let inner = LocalTree::open(path).unwrap();
+        let capabilities = *inner.capabilities();
+        Self { inner, capabilities, life, after, written_bytes: Arc::default() }
+    }
+
+    /// A folder far away in which a file can begin as a copy of another one.
+    pub fn far(path: &Path) -> Self {
+        let mut place = Self::open(path, Arc::new(AtomicU64::new(u64::MAX)), false);
+        place.capabilities.stages_from_existing = true;
+        place
+    }
+
+    fn alive(&self) -> Result<(), EndpointError> {
+        if self.life.load(Ordering::SeqCst) == 0 { Err(dead()) } else { Ok(()) }
+    }
+}
+
+impl Staged for MortalStaged {
+    fn write_at(&mut self, bytes: &[u8], offset_bytes: u64) -> Result<(), EndpointError> {
+        let inner = &mut self.inner;
+        self.written_bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        mortal(&self.life, self.after, || inner.write_at(bytes, offset_bytes))
+    }
+
+    fn set_length(&mut self, length_bytes: u64) -> Result<(), EndpointError> {
+        self.inner.set_length(length_bytes)
+    }
+
+    fn publish(
+        self: Box<Self>,
+        path: &RelativePath,
+        expected: &Expected,
+        metadata: &ItemMetadata,
+        proof: &ContentHash,
+    ) -> Result<Published, EndpointError> {
+        let inner = self.inner;
+        mortal(&self.life, self.after, || inner.publish(path, expected, metadata, proof))
+    }
+}
+
+impl Tree for Mortal {
+    fn describe(&self) -> String {
+        self.inner.describe()
+    }
+
+    fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    fn identity(&self) -> Result<PlaceIdentity, EndpointError> {
+        self.alive()?;
+        self.inner.identity()
+    }
+
+    fn list(&self, folder: &RelativePath) -> Result<Vec<TreeItem>, EndpointError> {
+        self.alive()?;
+        self.inner.list(folder)
+    }
+
+    fn stat(&self, path: &RelativePath) -> Result<Option<TreeItem>, EndpointError> {
+        self.alive()?;
+        self.inner.stat(path)
+    }
+
+    fn open(&self, path: &RelativePath) -> Result<Box<dyn Content>, EndpointError> {
+        self.alive()?;
+        self.inner.open(path)
+    }
+
+    fn read_link(&self, path: &RelativePath) -> Result<Vec<u8>, EndpointError> {
+        self.alive()?;
+        self.inner.read_link(path)
+    }
+
+    fn extended_attributes(&self, path: &RelativePath) -> Result<Vec<ExtendedAttribute>, EndpointError> {
+        self.inner.extended_attributes(path)
+    }
+
+    fn stage(
+        &self,
+        path: &RelativePath,
+        size_bytes: u64,
+        from: Option<&RelativePath>,
+    ) -> Result<Box<dyn Staged>, EndpointError> {
+        self.alive()?;
+        let inner = self.inner.stage(path, size_bytes, from)?;
+        let written_bytes = Arc::clone(&self.written_bytes);
+        Ok(Box::new(MortalStaged { inner, life: Arc::clone(&self.life), after: self.after, written_bytes }))
+    }
+
+    fn create_folder(
+        &self,
+        path: &RelativePath,
+        metadata: &ItemMetadata,
+    ) -> Result<Published, EndpointError> {
+        mortal(&self.life, self.after, || self.inner.create_folder(path, metadata))
+    }
+
+    fn create_symlink(
+        &self,
+        path: &RelativePath,
+        target: &[u8],
+        expected: &Expected,
+        metadata: &ItemMetadata,
+    ) -> Result<Published, EndpointError> {
+        mortal(&self.life, self.after, || self.inner.create_symlink(path, target, expected, metadata))
+    }
+
+    fn rename(
+        &self,
+        from: &RelativePath,
+        to: &RelativePath,
+        source: &Expected,
+        target: &Expected,
+    ) -> Result<TreeItem, EndpointError> {
+        mortal(&self.life, self.after, || self.inner.rename(from, to, source, target))
+    }
+
+    fn remove(&self, path: &RelativePath, expected: &Fingerprint) -> Result<(), EndpointError> {
+        mortal(&self.life, self.after, || self.inner.remove(path, expected))
+    }
+
+    fn set_metadata(
+        &self,
+        path: &RelativePath,
+        expected: &Fingerprint,
+        metadata: &ItemMetadata,
+    ) -> Result<Published, EndpointError> {
+        mortal(&self.life, self.after, || self.inner.set_metadata(path, expected, metadata))
+    }
+
+    fn sync(&self) -> Result<(), EndpointError> {
+        mortal(&self.life, self.after, || self.inner.sync())
+    }
+
+    fn free_bytes(&self) -> Result<Option<u64>, EndpointError> {
+        self.inner.free_bytes()
+    }
+
+    fn clear_unfinished(&self, folder: &RelativePath) -> Result<u64, EndpointError> {
+        self.alive()?;
+        self.inner.clear_unfinished(folder)
+    }
+}
