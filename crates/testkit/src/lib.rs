@@ -7,11 +7,17 @@
 pub mod compare;
 pub mod faulty_store;
 pub mod memory_store;
+pub mod proxy;
 pub mod random;
+#[cfg(unix)]
+pub mod ssh_server;
 pub mod tree;
 
 pub use compare::{CompareOptions, Observed, compare_trees, differences, observe};
 pub use faulty_store::{Call, Fault, FaultyStore, Gate, Operation, Rule};
 pub use memory_store::MemoryStore;
+pub use proxy::Proxy;
 pub use random::SeededRandom;
+#[cfg(unix)]
+pub use ssh_server::{SshServer, SshSetup};
 pub use tree::{TreeOptions, make_deep_tree, make_tree, remove_tree};

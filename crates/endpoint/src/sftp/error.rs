@@ -68,6 +68,20 @@ fn copy_of(error: &EndpointError) -> EndpointError {
         EndpointError::Unreachable { path, why } => {
             EndpointError::Unreachable { path: path.clone(), why: why.clone() }
         }
-        other => EndpointError::Unexpected { path: other.path().to_owned(), why: other.to_string() },
+        EndpointError::NoSpace { action, path } => EndpointError::NoSpace { action, path: path.clone() },
+        EndpointError::NotFound { path } => EndpointError::NotFound { path: path.clone() },
+        EndpointError::AlreadyExists { path } => EndpointError::AlreadyExists { path: path.clone() },
+        EndpointError::Changed { path } => EndpointError::Changed { path: path.clone() },
+        EndpointError::PermissionDenied { action, path } => {
+            EndpointError::PermissionDenied { action, path: path.clone() }
+        }
+        EndpointError::Unexpected { path, why } => {
+            EndpointError::Unexpected { path: path.clone(), why: why.clone() }
+        }
+        EndpointError::Io { action, path, source } => EndpointError::Io {
+            action,
+            path: path.clone(),
+            source: std::io::Error::new(source.kind(), source.to_string()),
+        },
     }
 }

@@ -94,6 +94,9 @@ pub(super) struct Listed {
     pub(super) attributes: Attributes,
 }
 
+/// The version of a server, and its extensions with what it says of each.
+pub(super) type Greeting = (u32, Vec<(Vec<u8>, Vec<u8>)>);
+
 /// A request being put together: the length is filled in last.
 pub(super) struct Builder(Vec<u8>);
 
@@ -280,7 +283,7 @@ impl Packet {
     }
 
     /// The server's version and the names of its extensions with their texts.
-    pub(super) fn into_version(self) -> Result<(u32, Vec<(Vec<u8>, Vec<u8>)>), SftpError> {
+    pub(super) fn into_version(self) -> Result<Greeting, SftpError> {
         if self.kind() != Some(reply::VERSION) {
             return Err(SftpError::protocol("the server does not speak SFTP"));
         }
