@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use keepwell_catalog::{Catalog, Credentials, PlaceRecord, random_bytes};
-use keepwell_endpoint::Store;
 use keepwell_endpoint::local::LocalStore;
+use keepwell_endpoint::{Address, Store};
 use keepwell_model::PlaceId;
 use keepwell_repository::secret::Cost;
 use keepwell_repository::{InitOptions, RecoveryKey, Repository, Secret};
@@ -19,6 +19,7 @@ use crate::outcome::{Fault, FaultKind};
 use crate::path_text;
 use crate::request::Target;
 use crate::throttle::{Ceiling, ThrottledStore};
+use crate::trees::Trees;
 
 /// Repositories that stay open.
 const OPEN_LIMIT: usize = 8;
@@ -42,6 +43,8 @@ pub struct Repositories {
     ceiling: Arc<Ceiling>,
     mark_key: [u8; 32],
     open: Mutex<Vec<Open>>,
+    /// What opens places that are not on this machine.
+    places: Option<Arc<Trees>>,
 }
 
 /// The name of a place's password among the secrets.
@@ -59,7 +62,21 @@ impl Repositories {
         let mark_key = random_bytes().map_err(|error| {
             Fault::new(FaultKind::Failed, error.to_string(), "Restart the computer, then try again.")
         })?;
-        Ok(Self { catalog, credentials, ceiling: Arc::default(), mark_key, open: Mutex::default() })
+        Ok(Self {
+            catalog,
+            credentials,
+            ceiling: Arc::default(),
+            mark_key,
+            open: Mutex::default(),
+            places: None,
+        })
+    }
+
+    /// The same, and repositories may be in places that are not on this machine.
+    #[must_use]
+    pub fn with_places(mut self, places: Arc<Trees>) -> Self {
+        self.places = Some(places);
+        self
     }
 
     /// The ceiling on what is written, shared by all.
@@ -103,7 +120,7 @@ impl Repositories {
         let is_new = found.is_none();
         let repository = match found {
             Some(repository) => repository,
-            None => Repository::open(self.throttled(LocalStore::open(&path)?), &Secret::new(password))?,
+            None => Repository::open(self.store(&path, false)?, &Secret::new(password))?,
         };
         if let Some(place) = &place {
             refuse_another(place, &repository, &path)?;
@@ -125,7 +142,7 @@ impl Repositories {
         cost: Cost,
         now_ms: i64,
     ) -> Result<(Repository, RecoveryKey), Fault> {
-        let store = self.throttled(LocalStore::create(path)?);
+        let store = self.store(path, true)?;
         let options =
             InitOptions { password: Secret::new(password), now_seconds: now_ms.div_euclid(1000), cost };
         let (repository, recovery) = Repository::init(store, &options)?;
@@ -139,8 +156,19 @@ impl Repositories {
         self.open.lock().retain(|open| open.path != path);
     }
 
-    fn throttled(&self, store: LocalStore) -> Arc<dyn Store> {
-        Arc::new(ThrottledStore::new(Arc::new(store), Arc::clone(&self.ceiling)))
+    /// The store at a path, which may also be the address of a place that is not on this machine.
+    fn store(&self, path: &Path, make: bool) -> Result<Arc<dyn Store>, Fault> {
+        let remote = path.to_str().filter(|text| Address::is_remote(text));
+        let store: Arc<dyn Store> = match (remote, &self.places) {
+            (Some(text), Some(places)) => places.store(&Trees::address(text)?, make)?,
+            (Some(text), None) => {
+                let message = format!("{text} is not on this machine.");
+                return Err(Fault::new(FaultKind::BadRequest, message, "Choose a folder of this machine."));
+            }
+            (None, _) if make => Arc::new(LocalStore::create(path)?),
+            (None, _) => Arc::new(LocalStore::open(path)?),
+        };
+        Ok(Arc::new(ThrottledStore::new(store, Arc::clone(&self.ceiling))))
     }
 
     /// The place a target means: by its id, or by its path.

@@ -1,4 +1,4 @@
-//! Opens the places of sync pairs: folders of this machine and servers.
+//! Opens the places of sync pairs and repositories: folders of this machine and servers.
 //!
 //! Invariants: nothing is made at a place that is absent (a drive that is not connected is not an empty one); what opens
 //! a server comes from the keyring or from what the host was given for this process, never from the pair. Deliberately
@@ -9,12 +9,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use keepwell_catalog::Credentials as Keyring;
-use keepwell_endpoint::local::LocalTree;
-use keepwell_endpoint::object::ObjectTree;
-use keepwell_endpoint::retry::Patience;
-use keepwell_endpoint::sftp::{KnownHosts, Secret, SftpOptions, SftpTree, SignIn};
-use keepwell_endpoint::webdav::WebDavTree;
-use keepwell_endpoint::{Address, Credentials, EndpointError, Tree};
+use keepwell_endpoint::sftp::KnownHosts;
+use keepwell_endpoint::{Address, Credentials, OpenOptions, Store, Tree, open_store, open_tree};
 use keepwell_sync::pair::PlaceSpec;
 use parking_lot::Mutex;
 
@@ -27,7 +23,7 @@ pub fn secret_name(address: &Address) -> String {
     format!("place/{address}")
 }
 
-/// Opens trees.
+/// Opens places.
 pub struct Trees {
     keyring: Arc<Keyring>,
     home: Option<PathBuf>,
@@ -72,10 +68,18 @@ impl Trees {
     /// It is absent, can not be reached, or does not let us in.
     pub fn open(&self, address: &str) -> Result<Arc<dyn Tree>, Fault> {
         let address = Self::address(address)?;
-        match &address {
-            Address::Local(path) => Ok(Arc::new(LocalTree::open(path)?)),
-            _ => self.open_remote(&address, false),
-        }
+        Ok(open_tree(&address, &self.credentials(&address)?, &self.options(false))?)
+    }
+
+    /// Makes the place at an address where it is absent, for a new pair: of folders of this machine the folder itself,
+    /// never those above it.
+    ///
+    /// # Errors
+    /// The folder above is absent, or the place can not be reached or written to.
+    pub fn make(&self, address: &str) -> Result<(), Fault> {
+        let address = Self::address(address)?;
+        open_tree(&address, &self.credentials(&address)?, &self.options(true))?;
+        Ok(())
     }
 
     /// Opens a place of a pair: one on this machine on its volume, wherever that is mounted now.
@@ -92,70 +96,32 @@ impl Trees {
         self.open(&place.address)
     }
 
-    /// Makes the place at an address where it is absent, for a new pair: the folder itself, never those above it.
+    /// Opens a place as a store of whole objects, for a repository; makes it there if asked.
     ///
     /// # Errors
-    /// The folder above is absent, or the place can not be reached or written to.
-    pub fn make(&self, address: &str) -> Result<(), Fault> {
-        let address = Self::address(address)?;
-        match &address {
-            Address::Local(path) => match std::fs::create_dir(path) {
-                Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
-                    Err(EndpointError::from_io("make", path.display().to_string(), error).into())
-                }
-                _ => Ok(()),
-            },
-            _ => self.open_remote(&address, true).map(drop),
+    /// It is absent, can not be reached, or does not let us in.
+    pub fn store(&self, address: &Address, make: bool) -> Result<Arc<dyn Store>, Fault> {
+        Ok(open_store(address, &self.credentials(address)?, &self.options(make))?)
+    }
+
+    fn options(&self, create: bool) -> OpenOptions {
+        OpenOptions {
+            create,
+            home: self.home.clone(),
+            user: Some(self.account.clone()).filter(|account| !account.is_empty()),
+            known_servers: Some(self.known_servers()),
+            ..OpenOptions::default()
         }
     }
 
-    /// Opens a server; makes the place there if asked.
-    fn open_remote(&self, address: &Address, make: bool) -> Result<Arc<dyn Tree>, Fault> {
-        let credentials = self.credentials(address)?;
-        let patience = Patience::default();
-        Ok(match address {
-            Address::Local(path) => Arc::new(LocalTree::open(path)?),
-            Address::S3 { .. } | Address::Azure { .. } | Address::Gcs { .. } => {
-                Arc::new(ObjectTree::open(address, &credentials, &patience, make)?)
-            }
-            Address::WebDav { .. } => Arc::new(WebDavTree::open(address, &credentials, &patience, make)?),
-            Address::Sftp { user, host, port, path } => {
-                let options = self.sftp(user.as_deref(), host, *port, &credentials);
-                Arc::new(match make {
-                    true => SftpTree::create(options, path)?,
-                    false => SftpTree::open(options, path)?,
-                })
-            }
-        })
-    }
-
-    /// How one signs in to an SSH server: with what was given for it, else as the person's `ssh` does.
-    fn sftp(&self, user: Option<&str>, host: &str, port: Option<u16>, given: &Credentials) -> SftpOptions {
-        let user = user.or_else(|| given.get("user")).unwrap_or(&self.account);
-        let mut options = SftpOptions::new(host, port.unwrap_or(22), user);
-        let secret = |name: &str| given.get(name).map(Secret::new);
-        if let Some(password) = secret("password") {
-            options.sign_in.push(SignIn::Password(password));
-        }
-        if let Some(path) = given.get("path") {
-            let passphrase = secret("passphrase");
-            options.sign_in.push(SignIn::KeyFile { path: path.into(), passphrase });
-        }
-        if options.sign_in.is_empty() {
-            options.sign_in.push(SignIn::Agent);
-            let keys = ["id_ed25519", "id_ecdsa", "id_rsa"];
-            let below = self.home.iter().flat_map(|home| keys.map(|name| home.join(".ssh").join(name)));
-            let files = below.filter(|path| path.is_file());
-            options.sign_in.extend(files.map(|path| SignIn::KeyFile { path, passphrase: None }));
-        }
-        options.known_hosts = self.known_hosts();
-        options
+    fn known_servers(&self) -> PathBuf {
+        self.state_folder.join("known_hosts")
     }
 
     /// The servers that are trusted: those of the person's `ssh`, and those accepted here.
     #[must_use]
     pub fn known_hosts(&self) -> KnownHosts {
-        KnownHosts::of_person(self.home.as_deref()).and_own(self.state_folder.join("known_hosts"))
+        KnownHosts::of_person(self.home.as_deref()).and_own(self.known_servers())
     }
 
     /// What opens a server.
