@@ -26,6 +26,9 @@ const packages = {
       "e2fsprogs",
       "fonts-inter",
       "fonts-liberation",
+      "openssh-client",
+      "openssh-server",
+      "procps",
     ],
   },
   dnf: {
@@ -46,6 +49,9 @@ const packages = {
       "e2fsprogs",
       "rsms-inter-fonts",
       "liberation-fonts",
+      "openssh-clients",
+      "openssh-server",
+      "procps-ng",
     ],
   },
   pacman: {
@@ -66,6 +72,8 @@ const packages = {
       "e2fsprogs",
       "inter-font",
       "ttf-liberation",
+      "openssh",
+      "procps-ng",
     ],
   },
   zypper: {
@@ -85,6 +93,8 @@ const packages = {
       "attr",
       "e2fsprogs",
       "liberation-fonts",
+      "openssh",
+      "procps",
     ],
   },
 };
