@@ -530,7 +530,10 @@ impl Content for LocalContent {
     }
 
     fn read_at(&mut self, bytes: &mut [u8], offset_bytes: u64) -> Result<usize, EndpointError> {
-        self.file.read_at(bytes, offset_bytes)
+        // Up to where the file ended when it was opened: whether it grew is asked once, at the end.
+        let left = self.item.fingerprint.size_bytes.saturating_sub(offset_bytes);
+        let length = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
+        self.file.read_at(&mut bytes[..length], offset_bytes)
     }
 
     fn next_data(&mut self, from_bytes: u64) -> Result<Option<std::ops::Range<u64>>, EndpointError> {

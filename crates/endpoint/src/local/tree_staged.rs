@@ -65,6 +65,8 @@ pub(super) struct LocalStaged {
     name: Vec<u8>,
     /// Nothing once it was closed for publishing.
     file: Option<LocalFile>,
+    /// How long the file is by what was written: so much is read back, and the system asked whether that is all.
+    length_bytes: u64,
     /// Whether the name still has to be removed.
     is_there: bool,
 }
@@ -79,9 +81,11 @@ impl LocalStaged {
         let (folder, _) = tree.place(path, "write")?;
         let name = random_name(STAGED_PREFIX);
         let file = system::create_staged(&folder, &name)?;
-        let staged = Self { tree: Arc::clone(tree), folder, name, file: Some(file), is_there: true };
+        let (tree, file) = (Arc::clone(tree), Some(file));
+        let mut staged = Self { tree, folder, name, file, length_bytes: 0, is_there: true };
         if let Some(from) = from {
-            staged.begin_as(&system::open_file(&tree.root, from)?, size_bytes)?;
+            staged.begin_as(&system::open_file(&staged.tree.root, from)?, size_bytes)?;
+            staged.length_bytes = size_bytes;
         }
         Ok(staged)
     }
@@ -115,20 +119,23 @@ impl LocalStaged {
         if stat.size_bytes != size_bytes { to.set_length(size_bytes) } else { Ok(()) }
     }
 
-    /// The hash and the length of what is in the file.
-    fn read_back(&self) -> Result<(ContentHash, u64), EndpointError> {
+    /// The hash of what is in the file.
+    fn read_back(&self) -> Result<ContentHash, EndpointError> {
         let file = self.file()?;
         READ_BACK.with_borrow_mut(|buffer| {
             let mut hasher = blake3::Hasher::new();
             let mut offset_bytes = 0;
-            loop {
-                let length = file.read_at(buffer, offset_bytes)?;
+            while offset_bytes < self.length_bytes {
+                let left = usize::try_from(self.length_bytes - offset_bytes).unwrap_or(usize::MAX);
+                let wanted = left.min(buffer.len());
+                let length = file.read_at(&mut buffer[..wanted], offset_bytes)?;
                 hasher.update(&buffer[..length]);
                 offset_bytes += length as u64;
-                if length < buffer.len() {
-                    return Ok((ContentHash(*hasher.finalize().as_bytes()), offset_bytes));
+                if length < wanted {
+                    break;
                 }
             }
+            Ok(ContentHash(*hasher.finalize().as_bytes()))
         })
     }
 
@@ -165,19 +172,27 @@ fn copy(from: &LocalFile, to: &LocalFile, range: std::ops::Range<u64>) -> Result
 
 impl Staged for LocalStaged {
     fn write_at(&mut self, bytes: &[u8], offset_bytes: u64) -> Result<(), EndpointError> {
-        self.file()?.write_at(bytes, offset_bytes)
+        self.file()?.write_at(bytes, offset_bytes)?;
+        self.length_bytes = self.length_bytes.max(offset_bytes.saturating_add(bytes.len() as u64));
+        Ok(())
     }
 
     fn set_length(&mut self, length_bytes: u64) -> Result<(), EndpointError> {
-        self.file()?.set_length(length_bytes)
+        self.file()?.set_length(length_bytes)?;
+        self.length_bytes = length_bytes;
+        Ok(())
     }
 
     fn clone_content(&mut self, from: &dyn Content) -> Result<bool, EndpointError> {
         if !self.tree.capabilities.stages_from_existing {
             return Ok(false);
         }
-        let share = |from: &File| Ok(system::share_blocks(from, self.file()?));
-        from.local_file().map_or(Ok(false), share)
+        let share = |from: &File| Ok::<_, EndpointError>(system::share_blocks(from, self.file()?));
+        let is_shared = from.local_file().map_or(Ok(false), share)?;
+        if is_shared {
+            self.length_bytes = self.file()?.stat()?.size_bytes;
+        }
+        Ok(is_shared)
     }
 
     fn publish(
@@ -187,8 +202,7 @@ impl Staged for LocalStaged {
         metadata: &ItemMetadata,
         proof: &ContentHash,
     ) -> Result<Published, EndpointError> {
-        let (hash, length_bytes) = self.read_back()?;
-        if hash != *proof {
+        if self.read_back()? != *proof {
             return Err(self.tree.unexpected(path, "what was stored is not what was sent"));
         }
         let file = self.file()?;
@@ -209,9 +223,9 @@ impl Staged for LocalStaged {
             None => folder.stat(name)?,
         };
         let mut item = self.tree.item(name, &stat);
-        if !self.tree.is_as_made(&item, length_bytes, modified) {
+        if !self.tree.is_as_made(&item, self.length_bytes, modified) {
             // Somebody was at it already: what is told is what was published, so that the edit is seen as one.
-            item.fingerprint.size_bytes = length_bytes;
+            item.fingerprint.size_bytes = self.length_bytes;
             item.fingerprint.modified = Some(modified);
             item.fingerprint.version = Version::default();
         }
