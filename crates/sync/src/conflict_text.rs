@@ -3,19 +3,20 @@
 //! Merging needs the text both sides had before. Of runs up to [`RUN_LIMIT_FILES`] files the pair's database keeps each
 //! small text that was carried over; older ones go first beyond [`TEXTS_LIMIT_BYTES`]. Invariants: nothing is merged by
 //! guessing (`text`); the merged text takes the place of the left version, which goes to the bin, only while that is
-//! still what was merged; then the right is told to become like the left, by the next run as any choice.
+//! still what was merged; the next run then finds that only the left changed, and carries it to the right.
 //! Deliberately not here: the comparison itself (`text`), deciding conflicts (`database_rows`).
 
 use keepwell_endpoint::EndpointError;
-use keepwell_endpoint::tree::{Expected, ItemMetadata};
+use keepwell_endpoint::tree::{Expected, ItemMetadata, TreeItem};
 use keepwell_model::{ContentHash, Control, EntryKind, JobId, RelativePath, Timestamp};
 use rusqlite::{OptionalExtension, params};
 
 use crate::bring_back::{Deeds, Trouble};
+use crate::database::BaseChange;
 use crate::database_rows::StoredConflict;
 use crate::error::SyncError;
+use crate::execute_view::stale;
 use crate::node::{Content, Side};
-use crate::policy::Choice;
 use crate::run::Syncer;
 use crate::run_types::ActionKind;
 use crate::text::{ComparedLine, Merged, TEXT_LIMIT_BYTES, as_text, compare_texts, merge_texts};
@@ -66,7 +67,11 @@ impl Syncer {
         let Some(before) = self.tree(Side::Left).stat(&path).map_err(&left_place)? else {
             return Err(SyncError::Missing { what: "conflict", id: id.to_string() });
         };
-        let Some((left, right)) = self.both_texts(&stored)? else { return Ok(Merged::NotText) };
+        let right_path = stored.conflict.right.path.clone().unwrap_or_default();
+        let right_item = self.tree(Side::Right).stat(&right_path).map_err(SyncError::place(Side::Right))?;
+        let Some(((left, right), right_item)) = self.both_texts(&stored)?.zip(right_item) else {
+            return Ok(Merged::NotText);
+        };
         let merged = merge_texts(&base, &left, &right);
         let Merged::Text(text) = &merged else { return Ok(merged) };
         let bytes = text.as_bytes();
@@ -86,8 +91,29 @@ impl Syncer {
             ItemMetadata { modified: Some(self.now()), mode: before.mode, extended_attributes: None };
         let proof = ContentHash(*blake3::hash(bytes).as_bytes());
         staged.publish(&path, &Expected::Absent, &metadata, &proof).map_err(&left_place)?;
-        self.database().choose_conflicts(&[id], Some(Choice::LeftToRight))?;
+        self.settle_merge(&stored, &right, &right_item)?;
         Ok(merged)
+    }
+
+    /// From now on the right version, whose change is in the merged text, is what was agreed on: so the next run finds
+    /// that only the left changed. Where the right was changed once more meanwhile, it finds that too, and asks again.
+    fn settle_merge(
+        &mut self,
+        stored: &StoredConflict,
+        right: &[u8],
+        right_item: &TreeItem,
+    ) -> Result<(), SyncError> {
+        let Some(mut node) = self.base().get(stored.conflict.node).map(|entry| entry.to_node()) else {
+            return Ok(());
+        };
+        node.state.content = Content::Known(ContentHash(*blake3::hash(right).as_bytes()));
+        node.state.size_bytes = right.len() as u64;
+        node.state.modified = right_item.fingerprint.modified;
+        node.left = stale(&node.left);
+        node.right = right_item.fingerprint;
+        let next_id = self.database().next_id()?;
+        self.database().advance_base(&[BaseChange::Put(stored.conflict.node, Box::new(node))], next_id)?;
+        self.reload_base()
     }
 
     /// Keeps the small texts a run carried over, for merging later.

@@ -475,7 +475,8 @@ impl Progress<'_, '_> {
         };
         self.group.lines.push(JournalLine {
             number: self.next_line,
-            node: operation.node,
+            // By what the base knows it from now on: fresh ids last one run.
+            node: self.view.read().base_id(operation.node).unwrap_or(operation.node),
             kind: operation.kind,
             done: Done {
                 side: operation.side,

@@ -110,7 +110,7 @@ impl<'a> View<'a> {
     }
 
     /// The id of the base, if it has one.
-    fn base_id(&self, node: NodeId) -> Option<NodeId> {
+    pub(crate) fn base_id(&self, node: NodeId) -> Option<NodeId> {
         if node.is_fresh() { self.ids.get(&node).copied() } else { Some(node) }
     }
 

@@ -1,0 +1,217 @@
+//! Back from the bin, whole runs undone, bins thinned, texts merged: on real folders.
+
+#[path = "support/home.rs"]
+mod home;
+
+use std::fs;
+use std::sync::atomic::Ordering;
+
+use home::Home;
+use keepwell_model::{Control, JobId};
+use keepwell_sync::run_types::RunState;
+use keepwell_sync::text::Merged;
+use keepwell_sync::{Choice, Side, Syncer};
+
+const DEED: JobId = JobId([0xdd; 16]);
+const DAY_SECONDS: i64 = 86_400;
+
+fn only_bin_item(syncer: &Syncer) -> i64 {
+    let items = syncer.database().bin_items(0, 10).unwrap();
+    assert_eq!(items.len(), 1, "{items:?}");
+    items[0].id
+}
+
+fn undo(syncer: &mut Syncer, run: u8) -> (u64, u64) {
+    let back = syncer.undo(JobId([run; 16]), DEED, &Control::new()).unwrap();
+    (back.items, back.left_alone)
+}
+
+#[test]
+fn a_version_comes_back_from_the_bin_and_what_was_there_goes_into_it() {
+    let mut home = Home::new();
+    home.write("left/letter.txt", "first");
+    home.run();
+    home.write("left/letter.txt", "second");
+    home.run();
+    assert_eq!(home.bin("right"), ["first"]);
+
+    let mut syncer = home.open();
+    let id = only_bin_item(&syncer);
+    let back = syncer.bring_back(&[id], DEED, &Control::new()).unwrap();
+    assert_eq!((back.items, back.left_alone), (1, 0));
+    assert_eq!(home.read("right/letter.txt").as_deref(), Some("first"));
+    assert_eq!(home.bin("right"), ["second"]);
+
+    // It is a change like any other: the next run carries it over.
+    home.run_with(&mut syncer).unwrap();
+    assert_eq!(home.read("left/letter.txt").as_deref(), Some("first"));
+    home.assert_in_step();
+}
+
+#[test]
+fn a_removed_file_comes_back_with_the_folder_it_was_in() {
+    let mut home = Home::new();
+    home.write("left/a/b/kept.txt", "kept");
+    home.write("left/other.txt", "other");
+    home.run();
+    fs::remove_dir_all(home.path("left/a")).unwrap();
+    home.run();
+    assert!(!home.path("right/a").exists());
+
+    let mut syncer = home.open();
+    let items = syncer.database().bin_items(0, 10).unwrap();
+    let id = items.iter().find(|item| item.path.as_bytes() == b"a/b/kept.txt").unwrap().id;
+    syncer.bring_back(&[id], DEED, &Control::new()).unwrap();
+    home.run_with(&mut syncer).unwrap();
+    assert_eq!(home.read("left/a/b/kept.txt").as_deref(), Some("kept"));
+    home.assert_in_step();
+}
+
+#[test]
+fn an_undone_run_leaves_the_changed_side_as_it_was() {
+    let mut home = Home::new();
+    for name in ["edited", "removed", "moved"] {
+        home.write(&format!("left/{name}.txt"), name);
+    }
+    home.run();
+    let before = home.tree("right");
+
+    home.write("left/edited.txt", "edited differently");
+    fs::remove_file(home.path("left/removed.txt")).unwrap();
+    fs::rename(home.path("left/moved.txt"), home.path("left/elsewhere.txt")).unwrap();
+    home.write("left/new/file.txt", "new");
+    home.run();
+    home.assert_in_step();
+    let left = home.tree("left");
+
+    let mut syncer = home.open();
+    let (items, left_alone) = undo(&mut syncer, 2);
+    assert!(items >= 5, "{items}");
+    assert_eq!(left_alone, 0);
+    assert_eq!(home.tree("right"), before);
+    assert_eq!(home.tree("left"), left, "undoing touches only what the run changed");
+    assert_eq!(syncer.database().runs(0, 1).unwrap()[0].state, RunState::Undone);
+    assert_eq!(home.bin("right"), ["edited differently", "new"], "what the run had made is in the bin");
+
+    // The next run does not take the undoing for an edit: where both sides differ, it asks.
+    let plan = syncer.prepare(None, false, &Control::new()).unwrap();
+    let asked: Vec<_> = plan.plan().conflicts.iter().map(|conflict| conflict.path.to_string()).collect();
+    assert_eq!(asked, ["edited.txt"]);
+    let removes_new = plan
+        .plan()
+        .operations
+        .iter()
+        .any(|row| row.side == Side::Left && matches!(row.action, keepwell_sync::plan::Action::Remove));
+    assert!(!removes_new, "{:?}", plan.plan().operations);
+}
+
+#[test]
+fn undoing_leaves_alone_what_changed_after_the_run() {
+    let mut home = Home::new();
+    home.write("left/one.txt", "one");
+    home.run();
+    home.write("left/one.txt", "one, edited");
+    home.run();
+    home.write("right/one.txt", "worked on since");
+
+    let mut syncer = home.open();
+    let control = Control::new();
+    let back = syncer.undo(JobId([2; 16]), DEED, &control).unwrap();
+    assert_eq!((back.items, back.left_alone), (0, 1));
+    assert_eq!(control.problems().total, 1);
+    assert_eq!(home.read("right/one.txt").as_deref(), Some("worked on since"));
+    assert_eq!(home.bin("right"), ["one"]);
+}
+
+#[test]
+fn an_undone_copy_is_not_a_removal_on_the_other_side() {
+    let mut home = Home::new();
+    home.write("left/old.txt", "old");
+    home.run();
+    home.write("left/mine.txt", "mine");
+    home.run();
+    let mut syncer = home.open();
+    undo(&mut syncer, 2);
+    assert_eq!(home.read("right/mine.txt"), None);
+    home.run_with(&mut syncer).unwrap();
+    assert_eq!(home.read("left/mine.txt").as_deref(), Some("mine"));
+}
+
+#[test]
+fn old_versions_leave_the_bin_and_young_ones_stay() {
+    let mut home = Home::new();
+    home.write("left/a.txt", "1");
+    home.run();
+    home.write("left/a.txt", "22");
+    home.run();
+    home.time.fetch_add(400 * DAY_SECONDS, Ordering::Relaxed);
+    home.write("left/a.txt", "333");
+    home.run();
+    assert_eq!(home.bin("right"), ["22"], "the version of more than a year ago went, today's stays");
+    assert_eq!(home.open().database().bin_items(0, 10).unwrap().len(), 1);
+}
+
+#[test]
+fn what_a_person_throws_away_is_gone_for_good_and_only_that() {
+    let mut home = Home::new();
+    home.write("left/a.txt", "1");
+    home.write("left/b.txt", "1");
+    home.run();
+    home.write("left/a.txt", "22");
+    home.write("left/b.txt", "22");
+    home.run();
+    let mut syncer = home.open();
+    let items = syncer.database().bin_items(0, 10).unwrap();
+    let thinned = syncer.remove_from_bin(&[items[0].id], &Control::new()).unwrap();
+    assert_eq!((thinned.items, thinned.bytes), (1, 1));
+    assert_eq!(home.bin("right"), ["1"]);
+    assert!(syncer.remove_from_bin(&[items[0].id], &Control::new()).is_err());
+}
+
+#[test]
+fn two_edits_of_a_text_are_merged_when_a_person_asks() {
+    let mut home = Home::new();
+    let base = "one\ntwo\nthree\nfour\nfive\nsix\n";
+    home.write("left/list.txt", base);
+    home.run();
+    home.write("left/list.txt", &base.replace("one", "ONE"));
+    home.write("right/list.txt", &base.replace("six", "six\nseven"));
+    home.run();
+
+    let mut syncer = home.open();
+    let waiting = syncer.database().conflicts().unwrap();
+    let shown = syncer.compare_conflict(waiting[0].id, 100).unwrap().unwrap();
+    assert!(shown.can_merge && shown.is_all);
+    assert!(
+        shown.lines.iter().any(|line| line.text == "ONE" && line.left == Some(1) && line.right.is_none())
+    );
+
+    let merged = syncer.merge_conflict(waiting[0].id, DEED, &Control::new()).unwrap();
+    let both = base.replace("one", "ONE").replace("six", "six\nseven");
+    assert_eq!(merged, Merged::Text(both.clone()));
+    assert_eq!(home.read("left/list.txt"), Some(both.clone()));
+    home.run_with(&mut syncer).unwrap();
+    assert_eq!(home.read("left/list.txt"), Some(both.clone()));
+    assert_eq!(home.read("right/list.txt"), Some(both));
+    assert_eq!(syncer.database().conflicts().unwrap(), []);
+    assert_eq!(home.bin("left"), [base.replace("one", "ONE")]);
+    assert_eq!(home.bin("right"), [base.replace("six", "six\nseven")]);
+}
+
+#[test]
+fn edits_of_the_same_line_stay_a_conflict() {
+    let mut home = Home::new();
+    home.write("left/list.txt", "one\n");
+    home.run();
+    home.write("left/list.txt", "left\n");
+    home.write("right/list.txt", "right\n");
+    home.run();
+    let mut syncer = home.open();
+    let id = syncer.database().conflicts().unwrap()[0].id;
+    assert!(!syncer.compare_conflict(id, 100).unwrap().unwrap().can_merge);
+    assert_eq!(syncer.merge_conflict(id, DEED, &Control::new()).unwrap(), Merged::SameLines);
+    assert_eq!(home.read("left/list.txt").as_deref(), Some("left\n"));
+    assert_eq!(home.read("right/list.txt").as_deref(), Some("right\n"));
+    assert_eq!(home.bin("left"), [""; 0]);
+    syncer.database().choose_conflicts(&[id], Some(Choice::KeepBoth)).unwrap();
+}
