@@ -10,11 +10,15 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use keepwell_model::{ContentHash, EntryKind};
 
+use crate::names;
 use crate::node::{Content, NodeId, Side};
-use crate::planner_pairs::unite_for_reading;
+use crate::planner_pairs::{unite, unite_for_reading};
 use crate::planner_view::{Implied, View, implied};
 use crate::policy::Policy;
 use crate::trees::{BaseEntry, BaseTree, Seen, SeenNode, SideTree};
+
+/// Folders in folders that [`meet`] looks into.
+const MEETING_LEVELS: usize = 64;
 
 /// A file whose content has to be hashed before the run can be planned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,6 +47,7 @@ pub fn demands(base: &BaseTree, left: &SideTree, right: &SideTree) -> Vec<Demand
                 found.push(Demand { side, node: *id });
             }
         }
+        found.extend(moved_and_touched(base, tree, side).into_iter().map(|node| Demand { side, node }));
         found.extend(may_be_moved(base, tree, side).into_iter().map(|node| Demand { side, node }));
     }
     // A hash of one side alone tells nothing where the other was hashed before: its item has a known content then.
@@ -63,6 +68,35 @@ pub fn demands(base: &BaseTree, left: &SideTree, right: &SideTree) -> Vec<Demand
 
 fn is_unread(seen: &SeenNode) -> bool {
     seen.state.kind == EntryKind::File && seen.state.content == Content::Unread
+}
+
+/// Items with the id and the length, but not the time, of something the base knew elsewhere.
+fn moved_and_touched(base: &BaseTree, tree: &SideTree, side: Side) -> Vec<NodeId> {
+    let mut gone: HashMap<u64, Vec<BaseEntry<'_>>> = HashMap::new();
+    let ids = tree.changes.keys().copied().chain(implied(base, tree, side).into_keys());
+    for entry in ids.filter_map(|id| base.get(id)) {
+        let id = entry.fingerprint_on(side).id;
+        if id != 0 && entry.state.kind == EntryKind::File {
+            gone.entry(id).or_default().push(entry);
+        }
+    }
+    if gone.is_empty() {
+        return Vec::new();
+    }
+    let asked = tree.changes.iter().filter_map(|(id, seen)| match seen {
+        Seen::Here(seen) if is_unread(seen) => {
+            let known = gone.get(&seen.fingerprint.id)?;
+            let is_here = base.get(*id).is_some_and(|own| own.fingerprint_on(side).id == seen.fingerprint.id);
+            let is_like = known.iter().any(|entry| {
+                let before = entry.fingerprint_on(side);
+                before.size_bytes == seen.fingerprint.size_bytes
+                    && before.modified != seen.fingerprint.modified
+            });
+            (!is_here && is_like).then_some(*id)
+        }
+        _ => None,
+    });
+    asked.collect()
 }
 
 /// New files on a place without lasting ids that are as long as one that is gone.
@@ -86,6 +120,7 @@ fn may_be_moved(base: &BaseTree, tree: &SideTree, side: Side) -> Vec<NodeId> {
         .collect()
 }
 
+/// Files and links that are gone, but for empty ones: those are all alike.
 fn gone_files<'b>(
     base: &'b BaseTree,
     tree: &SideTree,
@@ -96,7 +131,7 @@ fn gone_files<'b>(
     ids.sort_unstable();
     ids.dedup();
     let files = ids.into_iter().filter_map(|id| Some((id, base.get(id)?)));
-    files.filter(|(_, entry)| entry.state.kind == EntryKind::File && entry.state.size_bytes > 0).collect()
+    files.filter(|(_, entry)| entry.state.kind != EntryKind::Folder && entry.state.size_bytes > 0).collect()
 }
 
 /// What has the name, the size and the very time of exactly one file that is gone is that file, without reading it.
@@ -140,14 +175,89 @@ pub fn resolve(base: &BaseTree, mut tree: SideTree, side: Side) -> SideTree {
     settle(base, &mut tree, side, &claims);
     let claims = claims_by_content(base, &tree, side);
     settle(base, &mut tree, side, &claims);
+    forget_unchanged(base, &mut tree, side);
+    tree
+}
+
+/// What turned out to be where and what the base says is no difference.
+fn forget_unchanged(base: &BaseTree, tree: &mut SideTree, side: Side) {
     tree.changes.retain(|id, seen| match (seen, base.get(*id)) {
         (Seen::Here(seen), Some(entry)) => !is_as_base(seen, &entry, side),
         _ => true,
     });
-    tree
 }
 
-fn is_as_base(seen: &SeenNode, entry: &BaseEntry<'_>, side: Side) -> bool {
+/// Makes one of what a side removed and has anew at the very place where the other side has it: a run that was broken
+/// off had brought it back. To be called when both sides are resolved.
+pub fn meet(base: &BaseTree, left: &mut SideTree, right: &mut SideTree) {
+    let is_gone = |seen: &Seen| matches!(seen, Seen::Gone);
+    if !left.changes.values().any(is_gone) && !right.changes.values().any(is_gone) {
+        return;
+    }
+    let policy = Policy::default();
+    // One level of folders is found a time.
+    for _ in 0..MEETING_LEVELS {
+        let found = {
+            let mut view = View::new(base, left, right, &policy, [&BTreeMap::new(), &BTreeMap::new()], false);
+            unite(&mut view);
+            returned(&view)
+        };
+        let mut is_found = false;
+        for (side, tree) in [(Side::Left, &mut *left), (Side::Right, &mut *right)] {
+            let aliases: HashMap<NodeId, NodeId> = found
+                .iter()
+                .filter(|(of, _, _)| *of == side)
+                .map(|(_, fresh, known)| (*fresh, *known))
+                .collect();
+            for (fresh, known) in &aliases {
+                if let Some(seen) = tree.changes.remove(fresh) {
+                    tree.changes.insert(*known, seen);
+                    is_found = true;
+                }
+            }
+            rename_parents(tree, &aliases);
+        }
+        if !is_found {
+            break;
+        }
+        forget_unchanged(base, left, Side::Left);
+        forget_unchanged(base, right, Side::Right);
+    }
+}
+
+/// New items of a side at the place where the other side has an item that this side lacks: side, fresh id, base id.
+fn returned(view: &View<'_>) -> Vec<(Side, NodeId, NodeId)> {
+    let mut found = Vec::new();
+    for side in Side::BOTH {
+        let mut lacking = HashMap::new();
+        for row in 0..view.nodes.len() {
+            if view.base_of(row).is_some()
+                && !view.is_present(row, side)
+                && let Some(item) = view.item(row, side.other())
+            {
+                let name = names::mapped(&item.name, view.capabilities(side)).into_owned();
+                lacking.insert((item.parent, name, view.nodes[row].kind), view.nodes[row].id);
+            }
+        }
+        if lacking.is_empty() {
+            continue;
+        }
+        for row in 0..view.nodes.len() {
+            let node = &view.nodes[row];
+            if view.base_of(row).is_none()
+                && !view.is_present(row, side.other())
+                && let Some(item) = view.item(row, side)
+                && let Some(known) = lacking.remove(&(item.parent, item.name.into_owned(), node.kind))
+            {
+                found.push((side, node.id, known));
+            }
+        }
+    }
+    found
+}
+
+/// Whether a side's item is in every respect what and where the base says.
+pub(crate) fn is_as_base(seen: &SeenNode, entry: &BaseEntry<'_>, side: Side) -> bool {
     let (now, before) = (&seen.state, &entry.state);
     seen.parent == entry.parent
         && seen.name == entry.name_on(side)
@@ -193,20 +303,22 @@ fn rename_parents(tree: &mut SideTree, aliases: &HashMap<NodeId, NodeId>) {
     }
 }
 
-/// Whether an item can be the base's, moved: ids are given again, so size and time have to be the same too.
+/// Whether an item can be the base's, moved: ids are given again, so size and time have to be the same too, or the
+/// content.
 fn is_plausible(entry: &BaseEntry<'_>, seen: &SeenNode, side: Side) -> bool {
     let before = entry.fingerprint_on(side);
     entry.state.kind == seen.state.kind
         && (entry.state.kind != EntryKind::File
             || (before.size_bytes == seen.fingerprint.size_bytes
-                && before.modified == seen.fingerprint.modified))
+                && (before.modified == seen.fingerprint.modified
+                    || seen.state.is_same_content(&entry.state))))
 }
 
 /// Which base node claims the item that is now known by another id: from the base's id to the other.
 fn claims_by_id(base: &BaseTree, tree: &SideTree, side: Side) -> HashMap<NodeId, NodeId> {
-    // Who may claim, and what may be claimed, by the id on the place; nothing where two share it (hard links).
-    let mut claimants: HashMap<u64, Option<NodeId>> = HashMap::new();
-    let mut items: HashMap<u64, Option<NodeId>> = HashMap::new();
+    // Who may claim, and what may be claimed, by the id on the place.
+    let mut claimants: HashMap<u64, Vec<NodeId>> = HashMap::new();
+    let mut items: HashMap<u64, Vec<NodeId>> = HashMap::new();
     for (id, seen) in &tree.changes {
         let before = base.get(*id).map_or(0, |entry| entry.fingerprint_on(side).id);
         let now = match seen {
@@ -217,19 +329,21 @@ fn claims_by_id(base: &BaseTree, tree: &SideTree, side: Side) -> HashMap<NodeId,
             continue;
         }
         if before != 0 {
-            claimants.entry(before).and_modify(|id| *id = None).or_insert(Some(*id));
+            claimants.entry(before).or_default().push(*id);
         }
         if now != 0 {
-            items.entry(now).and_modify(|id| *id = None).or_insert(Some(*id));
+            items.entry(now).or_default().push(*id);
         }
     }
     let mut wants: BTreeMap<NodeId, NodeId> = BTreeMap::new();
-    for (id, claimant) in &claimants {
-        let (Some(claimant), Some(Some(item))) = (claimant, items.get(id)) else { continue };
-        let (Some(entry), Some(Seen::Here(seen))) = (base.get(*claimant), tree.changes.get(item)) else {
-            continue;
-        };
-        if is_plausible(&entry, seen, side) {
+    for (id, claimants) in &claimants {
+        // Hard links have one id under several names: which is which can not be told.
+        let Some([item]) = items.get(id).map(Vec::as_slice) else { continue };
+        let Some(Seen::Here(seen)) = tree.changes.get(item) else { continue };
+        let mut plausible = claimants
+            .iter()
+            .filter(|claimant| base.get(**claimant).is_some_and(|entry| is_plausible(&entry, seen, side)));
+        if let (Some(claimant), None) = (plausible.next(), plausible.next()) {
             wants.insert(*claimant, *item);
         }
     }
@@ -324,15 +438,14 @@ fn claims_by_content(base: &BaseTree, tree: &SideTree, side: Side) -> HashMap<No
         claims.extend(quick.into_iter().map(|(fresh, gone)| (gone, fresh)));
     }
     let claimed: HashSet<NodeId> = claims.values().copied().collect();
-    let mut fresh: HashMap<(ContentHash, u64), Vec<(NodeId, &[u8])>> = HashMap::new();
+    let mut fresh: HashMap<(EntryKind, ContentHash), Vec<(NodeId, &[u8])>> = HashMap::new();
     for (id, seen) in &tree.changes {
         if let Seen::Here(seen) = seen
             && let Content::Known(hash) = seen.state.content
-            && seen.state.kind == EntryKind::File
             && base.get(*id).is_none()
             && !claimed.contains(id)
         {
-            fresh.entry((hash, seen.state.size_bytes)).or_default().push((*id, &seen.name));
+            fresh.entry((seen.state.kind, hash)).or_default().push((*id, &seen.name));
         }
     }
     // First those that kept their names, then any: with equal content nothing can be mixed up.
@@ -342,7 +455,7 @@ fn claims_by_content(base: &BaseTree, tree: &SideTree, side: Side) -> HashMap<No
             if claims.contains_key(id) {
                 continue;
             }
-            let Some(items) = fresh.get_mut(&(hash, entry.state.size_bytes)) else { continue };
+            let Some(items) = fresh.get_mut(&(entry.state.kind, hash)) else { continue };
             let found = items.iter().position(|(_, name)| !is_named || *name == entry.name_on(side));
             if let Some(found) = found {
                 claims.insert(*id, items.remove(found).0);
@@ -350,13 +463,13 @@ fn claims_by_content(base: &BaseTree, tree: &SideTree, side: Side) -> HashMap<No
         }
     }
     if !tree.capabilities.stable_ids {
-        claim_folders(base, tree, &mut claims);
+        claim_folders(base, tree, side, &mut claims);
     }
     claims
 }
 
-/// A folder that is gone is the new one into which more than half of what it held has moved.
-fn claim_folders(base: &BaseTree, tree: &SideTree, claims: &mut HashMap<NodeId, NodeId>) {
+/// A folder that is gone is the new one into which at least half of what it held has moved.
+fn claim_folders(base: &BaseTree, tree: &SideTree, side: Side, claims: &mut HashMap<NodeId, NodeId>) {
     let parent_now = |id: &NodeId| match tree.changes.get(id) {
         Some(Seen::Here(seen)) => Some(seen.parent),
         _ => None,
@@ -397,10 +510,52 @@ fn claim_folders(base: &BaseTree, tree: &SideTree, claims: &mut HashMap<NodeId, 
         let Some(candidates) = votes.get(&folder) else { continue };
         let best = candidates.iter().filter(|(id, _)| !taken.contains(id)).max_by_key(|(_, count)| **count);
         let Some((to, count)) = best.map(|(to, count)| (*to, *count)) else { continue };
-        if count * 2 > base.children(folder).len() {
+        if count * 2 >= base.children(folder).len() {
             taken.insert(to);
             claims.insert(folder, to);
             vote(&mut votes, folder, to);
+        }
+    }
+    claim_subfolders(base, tree, side, claims, &mut taken);
+}
+
+/// What is called the same in a folder that is known again is known again too: empty folders tell nothing else.
+fn claim_subfolders(
+    base: &BaseTree,
+    tree: &SideTree,
+    side: Side,
+    claims: &mut HashMap<NodeId, NodeId>,
+    taken: &mut HashSet<NodeId>,
+) {
+    let mut by_name: HashMap<(NodeId, &[u8]), NodeId> = HashMap::new();
+    for (id, seen) in &tree.changes {
+        if let Seen::Here(seen) = seen
+            && seen.state.kind == EntryKind::Folder
+            && base.get(*id).is_none()
+        {
+            by_name.insert((seen.parent, &seen.name), *id);
+        }
+    }
+    let is_folder = |id: &NodeId| base.get(*id).is_some_and(|entry| entry.state.kind == EntryKind::Folder);
+    let mut known: Vec<(NodeId, NodeId)> =
+        claims.iter().filter(|(id, _)| is_folder(id)).map(|(folder, now)| (*folder, *now)).collect();
+    // Folders that were known again by other means, or never moved, hold the same question.
+    known.extend(tree.changes.iter().filter_map(|(id, seen)| match seen {
+        Seen::Here(_) if is_folder(id) => Some((*id, *id)),
+        _ => None,
+    }));
+    known.sort_unstable();
+    while let Some((folder, now)) = known.pop() {
+        for child in base.children(folder) {
+            let Some(entry) = base.get(*child).filter(|_| is_folder(child)) else { continue };
+            if !matches!(tree.changes.get(child), Some(Seen::Gone)) || claims.contains_key(child) {
+                continue;
+            }
+            let found = by_name.get(&(now, entry.name_on(side)));
+            if let Some(found) = found.copied().filter(|found| taken.insert(*found)) {
+                claims.insert(*child, found);
+                known.push((*child, found));
+            }
         }
     }
 }

@@ -329,7 +329,8 @@ fn keep_both(view: &mut View<'_>, row: usize, winner: Side, taken: &mut Taken) {
     let name = view.pair_name(row).into_owned();
     let parent = view.nodes[row].parent;
     let copy = view.set_aside(row, loser);
-    let name = taken.conflict_name(view, parent, &name, loser);
+    let kept_name = name;
+    let name = taken.conflict_name(view, parent, &kept_name, loser);
     let node = &mut view.nodes[copy];
     node.exists = true;
     node.parent = parent;
@@ -338,6 +339,9 @@ fn keep_both(view: &mut View<'_>, row: usize, winner: Side, taken: &mut Taken) {
     node.metadata_of = Some(loser);
     node.why = Why::ConflictCopy;
     node.why_moved = Why::ConflictCopy;
+    if view.nodes[row].name == Name::Of(loser) {
+        view.nodes[row].name = Name::Own(kept_name.into());
+    }
     let node = &mut view.nodes[row];
     node.from = Some(winner);
     node.metadata_of = Some(winner);
@@ -419,6 +423,7 @@ fn update(view: &mut View<'_>, row: usize) {
     }
     let is_moved = view.is_moved(row, Side::Left);
     view.nodes[row].exists = true;
+    view.nodes[row].stays = true;
     place_of(view, row, if is_known && !is_moved { Side::Right } else { Side::Left });
     view.nodes[row].metadata_of = Some(Side::Left);
     if view.is_same_on_both(row) {
@@ -455,6 +460,7 @@ fn move_in(
     }
     let is_known = view.base_of(row).is_some();
     view.nodes[row].exists = true;
+    view.nodes[row].stays = true;
     let is_moved = view.is_moved(row, Side::Left);
     place_of(view, row, if is_known && right && !is_moved { Side::Right } else { Side::Left });
     view.nodes[row].metadata_of = Some(Side::Left);

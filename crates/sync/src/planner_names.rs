@@ -16,7 +16,7 @@ use crate::node::{Content, NodeId, Side};
 use crate::plan::{ConflictKind, Why};
 use crate::planner_decide::{Conflicts, report};
 use crate::planner_view::{Name, View, number};
-use crate::policy::{Choice, ConflictPolicy};
+use crate::policy::{Choice, ConflictPolicy, Mode};
 
 /// More conflict copies of one name a day than this are not named apart any more.
 const NUMBERS_LIMIT: u32 = 100_000;
@@ -167,7 +167,7 @@ fn part_one(
         (Who::Untouched, Who::Untouched) => Ordering::Equal,
         (Who::Untouched, _) => Ordering::Less,
         (_, Who::Untouched) => Ordering::Greater,
-        (Who::Row(one), Who::Row(two)) => precedence(view, side, *one, *two),
+        (Who::Row(one), Who::Row(two)) => precedence(view, *one, *two),
     });
     let mut is_changed = false;
     let winner = slot[0];
@@ -183,26 +183,28 @@ fn part_one(
 }
 
 /// Who keeps a name: what can not move, what lies there already, folders, the later one.
-fn precedence(view: &View<'_>, side: Side, one: usize, two: usize) -> Ordering {
+fn precedence(view: &View<'_>, one: usize, two: usize) -> Ordering {
     let rank = |row: usize| {
         let node = &view.nodes[row];
         let lies = Side::BOTH.map(|side| view.is_present(row, side) && !view.arrives(row, side));
-        let states = Side::BOTH.map(|side| view.item(row, side).map(|item| item.state));
-        let state = states[number(side)].or(states[number(side.other())]);
-        let content = state.and_then(|state| match state.content {
-            Content::Known(hash) => Some(*hash.as_bytes()),
-            _ => None,
+        // By what either side has of it: swapping the sides must not change who wins.
+        let latest = Side::BOTH.into_iter().filter_map(|side| view.item(row, side)).map(|item| {
+            let content = match item.state.content {
+                Content::Known(hash) => Some(*hash.as_bytes()),
+                _ => None,
+            };
+            (item.state.modified, content, item.state.size_bytes)
         });
         (
             node.is_held,
-            lies[number(side)],
+            // On how many sides, not on which.
+            lies.iter().filter(|lies| **lies).count(),
             node.kind == EntryKind::Folder,
-            state.and_then(|state| state.modified),
-            content,
-            state.map(|state| state.size_bytes),
+            latest.max(),
         )
     };
-    rank(two).cmp(&rank(one)).then(view.nodes[one].id.cmp(&view.nodes[two].id))
+    let by_name = || view.pair_name(one).cmp(&view.pair_name(two));
+    rank(two).cmp(&rank(one)).then_with(by_name).then_with(|| view.nodes[one].id.cmp(&view.nodes[two].id))
 }
 
 fn give_way(
@@ -220,7 +222,7 @@ fn give_way(
         Who::Untouched => false,
         Who::Row(winner) => {
             let place = view.capabilities(other);
-            view.nodes[winner].is_held
+            (view.nodes[winner].is_held && !is_one_way(view))
                 || match (view.target(winner, other), view.target(row, other)) {
                     (Some((one_parent, one)), Some((two_parent, two))) => {
                         one_parent == two_parent && names::key(&one, place) == names::key(&two, place)
@@ -237,7 +239,8 @@ fn give_way(
     }
     let path = view.path_for_people(row);
     let policy = conflicts.at(&path, view.nodes[row].kind);
-    let is_winner_held = matches!(winner, Who::Row(winner) if view.nodes[winner].is_held);
+    let is_held = matches!(winner, Who::Row(winner) if view.nodes[winner].is_held);
+    let is_winner_held = is_held && !is_one_way(view);
     let decided = match (said(view, winner, row), policy) {
         (Some(Choice::LeftToRight), _) | (None, ConflictPolicy::Left) => Some(Side::Left),
         (Some(Choice::RightToLeft), _) | (None, ConflictPolicy::Right) => Some(Side::Right),
@@ -256,6 +259,7 @@ fn give_way(
     }
     let mut loser = row;
     if let (Some(side), Who::Row(winner)) = (decided, winner)
+        && !is_held
         && view.is_present(row, side)
         && !view.is_present(winner, side)
     {
@@ -267,18 +271,42 @@ fn give_way(
         view.nodes[loser].why = Why::ConflictDecided;
         return true;
     }
-    let of = if view.is_present(loser, Side::Left) { Side::Left } else { Side::Right };
-    let name = view.pair_name(loser).into_owned();
+    let is_one_way = is_one_way(view);
+    let name = match is_one_way {
+        true => view.name_on(loser, Side::Right).into_owned(),
+        false => view.pair_name(loser).into_owned(),
+    };
     let parent = view.nodes[loser].parent;
-    let name = taken.conflict_name(view, parent, &name, of);
+    let name = taken.conflict_name(view, parent, &name, named_by(view, loser));
     let node = &mut view.nodes[loser];
-    node.name = Name::Own(name.into());
-    node.names_on = [None, None];
+    if is_one_way {
+        // The left is not touched: the pair keeps the name.
+        node.names_on[number(Side::Right)] = Some(name.into());
+    } else {
+        node.name = Name::Own(name.into());
+        node.names_on = [None, None];
+    }
     node.why_moved = Why::ConflictCopy;
     if node.why == Why::New {
         node.why = Why::ConflictCopy;
     }
     true
+}
+
+/// Where changes go one way, what the other side has for itself is held, and that is nothing to wait for.
+fn is_one_way(view: &View<'_>) -> bool {
+    matches!(view.policy.mode, Mode::Update | Mode::MoveIn) && view.policy.bring_back_from.is_none()
+}
+
+/// The side that gave an item the name it has to give up.
+fn named_by(view: &View<'_>, row: usize) -> Side {
+    let lies = Side::BOTH.map(|side| view.is_present(row, side) && !view.arrives(row, side));
+    match lies {
+        [true, false] => Side::Left,
+        [false, true] => Side::Right,
+        _ if view.is_present(row, Side::Left) => Side::Left,
+        _ => Side::Right,
+    }
 }
 
 /// What a person said to either of the two.

@@ -5,6 +5,7 @@
 
 use keepwell_model::{EntryKind, RelativePath, Timestamp};
 
+use crate::moves::is_as_base;
 use crate::node::{Side, State};
 use crate::plan::{Action, Agreement, MetadataChange, Operation, Plan, Totals, Why};
 use crate::planner_decide::{differ, grain};
@@ -344,8 +345,19 @@ fn agreements(view: &View<'_>, is_touched: &[[bool; 2]], plan: &mut Plan) {
             }
             continue;
         }
-        let is_new_to_base = Side::BOTH.iter().any(|side| matches!(view.slot(row, *side), Slot::Seen(_)));
+        let is_new_to_base = Side::BOTH.iter().any(|side| match (view.slot(row, *side), view.base_of(row)) {
+            (Slot::Seen(seen), Some(entry)) => !is_as_base(seen, &entry, *side),
+            (Slot::Seen(_), None) => true,
+            _ => false,
+        });
         if present != [true, true] || !is_new_to_base || !node.exists {
+            continue;
+        }
+        let is_apart = node.stays
+            && view
+                .item(row, Side::Left)
+                .is_some_and(|item| item.parent != node.parent || item.name != view.name_on(row, Side::Left));
+        if is_apart || hangs_on_undecided(view, row) {
             continue;
         }
         if !has_content_row[row] {
@@ -354,6 +366,22 @@ fn agreements(view: &View<'_>, is_touched: &[[bool; 2]], plan: &mut Plan) {
             plan.agreements.push(Agreement::SamePlace(node.id));
         }
     }
+}
+
+/// Whether it is in a new folder that waits for a decision: the base can not know the one without the other.
+fn hangs_on_undecided(view: &View<'_>, row: usize) -> bool {
+    let mut at = view.nodes[row].parent;
+    for _ in 0..=view.nodes.len() {
+        let Some(folder) = view.row(at) else { return false };
+        if view.base_of(folder).is_some() {
+            return false;
+        }
+        if view.nodes[folder].is_held {
+            return true;
+        }
+        at = view.nodes[folder].parent;
+    }
+    false
 }
 
 fn is_elsewhere(view: &View<'_>, row: usize) -> bool {

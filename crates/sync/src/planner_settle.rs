@@ -17,10 +17,14 @@ use crate::planner_names::{Taken, part};
 use crate::planner_view::{Name, View, number};
 use crate::policy::{Choice, ConflictPolicy};
 
+/// So many rounds are always allowed.
+const ROUNDS_MIN: usize = 64;
+
 /// Makes the decisions fit together.
 pub(crate) fn settle(view: &mut View<'_>, taken: &mut Taken, conflicts: &Conflicts) {
     let mut told: HashSet<NodeId> = HashSet::new();
-    loop {
+    // Every round holds or renames somebody who was not before; twice as many is more than enough.
+    for _ in 0..view.nodes.len().saturating_mul(2).saturating_add(ROUNDS_MIN) {
         let mut is_changed = keep_folders(view);
         is_changed |= spread_holds(view, &mut told);
         if is_changed {
@@ -99,6 +103,12 @@ fn spread_holds(view: &mut View<'_>, told: &mut HashSet<NodeId>) -> bool {
         }
         if !view.nodes[row].is_held {
             continue;
+        }
+        // The base knows it in that folder: it can only be forgotten with it.
+        if let Some(folder) = view.base_of(row).and_then(|entry| view.row(entry.parent))
+            && !view.nodes[folder].exists
+        {
+            is_changed |= view.hold(folder);
         }
         for side in Side::BOTH {
             let mut above = view.item(row, side).map(|item| item.parent);
@@ -279,10 +289,9 @@ fn break_one(view: &mut View<'_>, side: Side, circle: &[NodeId], conflicts: &Con
         for row in all {
             let Some(item) = view.item(row, forced) else { continue };
             let is_moved = view.is_moved(row, forced);
-            let name = if is_moved { Name::Of(forced) } else { Name::Base };
-            let parent = match view.base_of(row) {
-                Some(entry) if !is_moved => entry.parent,
-                _ => item.parent,
+            let (parent, name) = match view.base_of(row) {
+                Some(entry) if !is_moved => (entry.parent, Name::Base),
+                _ => (item.parent, Name::Of(forced)),
             };
             let node = &mut view.nodes[row];
             (node.parent, node.name, node.names_on) = (parent, name, [None, None]);

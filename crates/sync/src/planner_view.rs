@@ -75,6 +75,8 @@ pub(crate) struct Node<'a> {
     pub(crate) why: Why,
     /// Why it is moved.
     pub(crate) why_moved: Why,
+    /// The left keeps it where it has it, whatever the other side does (modes that change nothing there).
+    pub(crate) stays: bool,
     /// It leaves the left when all else is done.
     pub(crate) leaves: bool,
     /// On this side the item becomes the conflict copy of this id.
@@ -235,6 +237,7 @@ impl<'a> View<'a> {
             metadata_of: None,
             why: Why::New,
             why_moved: Why::Moved,
+            stays: false,
             leaves: false,
             set_aside: None,
             copy_of: None,
@@ -433,7 +436,8 @@ impl<'a> View<'a> {
     /// Where a node is going to be on a side: where it is while it is held.
     pub(crate) fn target(&self, row: usize, side: Side) -> Option<(NodeId, Cow<'_, [u8]>)> {
         let node = &self.nodes[row];
-        if node.is_held || (node.leaves && side == Side::Left && node.copy_of.is_none()) {
+        let stays = (node.stays || node.leaves) && side == Side::Left && node.copy_of.is_none();
+        if node.is_held || (stays && self.is_present(row, side)) {
             return self.item(row, side).map(|item| (item.parent, item.name));
         }
         node.exists.then(|| (node.parent, self.name_on(row, side)))

@@ -66,6 +66,7 @@ pub(crate) fn prepare(
     read_what_counts(syncer, &mut left, &mut right, control)?;
     let mut left = moves::resolve(syncer.base(), left, Side::Left);
     let mut right = moves::resolve(syncer.base(), right, Side::Right);
+    moves::meet(syncer.base(), &mut left, &mut right);
     // Now that more items are known to be one, more may have to be compared.
     read_what_counts(syncer, &mut left, &mut right, control)?;
     control.checkpoint()?;

@@ -24,14 +24,13 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 impl Scan<'_> {
     pub(crate) fn compare(&self, task: &Task, items: Vec<TreeItem>) -> Result<Findings, SyncError> {
-        let mut known: HashMap<Vec<u8>, (NodeId, BaseEntry<'_>)> = self
-            .base
-            .children(task.folder)
-            .iter()
-            .filter_map(|id| {
-                self.base.get(*id).map(|entry| (self.key(entry.name_on(self.side)), (*id, entry)))
-            })
-            .collect();
+        let mut known: HashMap<Vec<u8>, (NodeId, BaseEntry<'_>)> = HashMap::new();
+        // While one waits for a decision another may have got its name here: only one of the two can be there.
+        let mut doubles: Vec<(NodeId, BaseEntry<'_>)> = Vec::new();
+        for id in self.base.children(task.folder) {
+            let Some(entry) = self.base.get(*id) else { continue };
+            doubles.extend(known.insert(self.key(entry.name_on(self.side)), (*id, entry)));
+        }
         let mut findings = Findings::default();
         for item in items {
             if self.is_own(task, &item.name) {
@@ -46,7 +45,16 @@ impl Scan<'_> {
                 }
                 continue;
             }
-            let entry = known.remove(&self.key(&item.name));
+            let mut entry = known.remove(&self.key(&item.name));
+            if let Some(found) = &mut entry
+                && let Some(double) = doubles
+                    .iter_mut()
+                    .filter(|(_, double)| self.key(double.name_on(self.side)) == self.key(&item.name))
+                    .max_by_key(|(_, double)| self.likeness(double, &item))
+                && self.likeness(&double.1, &item) > self.likeness(&found.1, &item)
+            {
+                std::mem::swap(found, double);
+            }
             let is_link_left_out = kind == EntryKind::Symlink && self.options.links == Links::Skip;
             if is_link_left_out || self.is_left_out(&path, &facts_of(&item)) {
                 findings.is_occupied = true;
@@ -56,7 +64,7 @@ impl Scan<'_> {
             findings.items += 1;
             self.compare_item(task, path, item, entry, &mut findings)?;
         }
-        for (id, entry) in known.into_values() {
+        for (id, entry) in known.into_values().chain(doubles) {
             let is_left_out = task.path.join(entry.name_on(self.side)).is_ok_and(|path| {
                 let facts = Facts {
                     kind: entry.state.kind,
@@ -71,6 +79,16 @@ impl Scan<'_> {
             }
         }
         Ok(findings)
+    }
+
+    /// How surely an item is this one of the base.
+    fn likeness(&self, entry: &BaseEntry<'_>, item: &TreeItem) -> (bool, bool, bool) {
+        let before = entry.fingerprint_on(self.side);
+        (
+            item.fingerprint.is_unchanged_since(before),
+            item.fingerprint.id == before.id,
+            item.fingerprint.kind == before.kind,
+        )
     }
 
     fn compare_item(

@@ -1,0 +1,1 @@
+//! Examples a person would try.

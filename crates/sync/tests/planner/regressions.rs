@@ -1,0 +1,50 @@
+//! What properties found, shrunk and named.
+
+use keepwell_sync::policy::ConflictPolicy;
+
+use crate::edits::Edit;
+use crate::properties::{Case, crashes_converge, order_does_not_matter};
+
+/// A circle through a folder that is new: it keeps its own name when one side's places are taken.
+#[test]
+fn a_circle_may_go_through_a_new_folder() {
+    order_does_not_matter(&Case {
+        kind: 0,
+        first: vec![
+            Edit::Folder { folder: 0, name: 126 },
+            Edit::Folder { folder: 152, name: 32 },
+            Edit::File { folder: 53, name: 3, content: 0 },
+        ],
+        left: vec![
+            Edit::File { folder: 43, name: 170, content: 0 },
+            Edit::Move { item: 20, folder: 8, name: 0 },
+        ],
+        right: vec![Edit::Folder { folder: 52, name: 0 }, Edit::Into { item: 94, folder: 110 }],
+        conflicts: ConflictPolicy::Right,
+        chance: 0,
+    });
+}
+
+/// What a crash left half moved and a person touched is known again by where it is.
+#[test]
+fn half_a_move_of_a_touched_file_makes_no_copy() {
+    crashes_converge(
+        &Case {
+            kind: 0,
+            first: vec![
+                Edit::Folder { folder: 0, name: 20 },
+                Edit::File { folder: 62, name: 5, content: 0 },
+                Edit::File { folder: 1, name: 55, content: 0 },
+                Edit::Move { item: 47, folder: 47, name: 250 },
+                Edit::Into { item: 82, folder: 134 },
+                Edit::File { folder: 104, name: 141, content: 37 },
+            ],
+            left: vec![Edit::File { folder: 13, name: 20, content: 0 }, Edit::Touch { item: 213 }],
+            right: vec![Edit::Remove { item: 51 }, Edit::Move { item: 32, folder: 84, name: 106 }],
+            conflicts: ConflictPolicy::KeepBoth,
+            chance: 0,
+        },
+        4_849_623_853_284_154_557,
+        false,
+    );
+}
