@@ -170,6 +170,23 @@ impl Tools<'_> {
         replaces: Option<Known>,
         bin_path: Option<&RelativePath>,
     ) -> Result<Deed, CopyError> {
+        match self.copy_once(operation, there, replaces, bin_path, true) {
+            // What the place began with was not what it was taken for: all of it is sent.
+            Err(CopyError::Target(EndpointError::Unexpected { .. })) if replaces.is_some() => {
+                self.copy_once(operation, there, replaces, bin_path, false)
+            }
+            result => result,
+        }
+    }
+
+    fn copy_once(
+        &self,
+        operation: &Operation,
+        there: Option<Known>,
+        replaces: Option<Known>,
+        bin_path: Option<&RelativePath>,
+        compares: bool,
+    ) -> Result<Deed, CopyError> {
         let there = there.ok_or(CopyError::Changed)?;
         let here = operation.from.as_ref().unwrap_or(&operation.path);
         let wanted = self.wanted(operation, replaces.as_ref().map(|known| &known.state), &there.state);
@@ -181,7 +198,10 @@ impl Tools<'_> {
             seen: &there.fingerprint,
             to: self.tree(operation.side),
             target: &operation.path,
-            replaces: replaces.filter(|known| known.state.kind == EntryKind::File).is_some().then_some(here),
+            replaces: replaces
+                .filter(|known| compares && known.state.kind == EntryKind::File)
+                .is_some()
+                .then_some(here),
             old_blocks: replaces.and_then(|known| self.old_blocks(operation, &known)),
             attributes: is_from_source && both,
         };

@@ -38,6 +38,7 @@ pub mod policy;
 pub mod run;
 mod run_hash;
 mod run_look;
+mod run_marker;
 mod run_prepare;
 pub mod run_types;
 pub mod scan;

@@ -23,6 +23,7 @@ use crate::policy::Policy;
 use crate::run::Syncer;
 use crate::run_hash::{path_now, read_all, to_read};
 use crate::run_look::look_at_both;
+use crate::run_marker;
 use crate::run_types::{Done, Hints, Limits, Prepared, RunState, SyncReport};
 use crate::trees::{Seen, SideTree};
 
@@ -50,10 +51,10 @@ pub(crate) fn prepare(
     let rules_changed = rules.is_some_and(|digest| digest != syncer.pair().rules.digest());
     for (side, tree) in [(Side::Left, &mut left), (Side::Right, &mut right)] {
         let known = syncer.database().identity(side)?;
-        let now = &before[usize::from(side == Side::Right)];
+        let now = run_marker::identity(&**syncer.tree(side)).map_err(SyncError::place(side))?;
         let is_known = !syncer.base().is_empty();
         let facts = &mut tree.circumstances;
-        facts.is_another_place |= is_known && known.is_some_and(|known| known != *now);
+        facts.is_another_place |= is_known && known.is_some_and(|known| known != now);
         facts.are_rules_changed |= is_known && rules_changed;
         if facts.free_bytes.is_none() {
             facts.free_bytes = syncer.tree(side).free_bytes().map_err(SyncError::place(side))?;
@@ -186,7 +187,7 @@ pub(crate) fn apply(
 ) -> Result<SyncReport, SyncError> {
     let plan = &prepared.plan;
     plan.problems.iter().for_each(|problem| control.problem(problem.clone()));
-    remember_places(syncer)?;
+    remember_places(syncer, run)?;
     if plan.operations.is_empty() && plan.agreements.is_empty() {
         let conflicts = plan.conflicts.len() as u64;
         return Ok(SyncReport { conflicts, ..SyncReport::default() });
@@ -240,9 +241,12 @@ pub(crate) fn apply(
 }
 
 /// From now on these are the places, and these the rules, of what is agreed on.
-fn remember_places(syncer: &Syncer) -> Result<(), SyncError> {
+fn remember_places(syncer: &Syncer, run: JobId) -> Result<(), SyncError> {
     for side in Side::BOTH {
-        let now = syncer.tree(side).identity().map_err(SyncError::place(side))?;
+        let tree = &**syncer.tree(side);
+        let now = run_marker::mark(tree, syncer.pair().id, side, run)
+            .and_then(|()| run_marker::identity(tree))
+            .map_err(SyncError::place(side))?;
         if syncer.database().identity(side)?.as_ref() != Some(&now) {
             syncer.database().set_identity(side, &now)?;
         }

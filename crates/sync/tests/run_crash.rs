@@ -92,7 +92,6 @@ impl Home {
         })?;
         let control = Control::new();
         let prepared = syncer.prepare(None, false, &control)?;
-        assert_eq!(prepared.plan().brakes, []);
         self.runs += 1;
         syncer.apply(&prepared, JobId([self.runs; 16]), &control, &Limits::default(), &mut |_| {})
     }
@@ -192,4 +191,27 @@ fn of_a_large_file_far_away_only_the_blocks_that_changed_are_sent() {
     content.truncate(2_000_000);
     let sent = run(&content);
     assert!(sent < 1_000_000, "{sent}");
+}
+
+#[test]
+fn a_place_without_a_volume_is_known_again_by_its_marker() {
+    let mut home = Home::new();
+    let sides = |home: &Home| -> [Arc<dyn Tree>; 2] {
+        ["left", "right"].map(|side| Arc::new(Mortal::nameless(&home.path(side))) as Arc<dyn Tree>)
+    };
+    // Once as it is, once with its marker.
+    for _ in 0..2 {
+        fs::remove_dir_all(home.path("state")).unwrap();
+        let [left, right] = sides(&home);
+        home.run_between(left, right).unwrap();
+    }
+    let before = home.contents("left", false);
+    assert!(home.path("right/.keepwell/place").exists());
+    fs::rename(home.path("right"), home.path("unplugged")).unwrap();
+    fs::create_dir(home.path("right")).unwrap();
+    fs::write(home.path("right/not ours"), "of somebody else").unwrap();
+    let [left, right] = sides(&home);
+    let refused = home.run_between(left, right);
+    assert!(matches!(refused, Err(keepwell_sync::SyncError::Braked)), "{refused:?}");
+    assert_eq!(home.contents("left", false), before);
 }

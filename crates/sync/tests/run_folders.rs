@@ -156,6 +156,20 @@ fn keeping_both_leaves_both_on_both_sides() {
 }
 
 #[test]
+fn both_that_got_the_same_name_at_once_are_kept() {
+    let mut home = Home::new();
+    home.pair.conflicts = ConflictPolicy::KeepBoth;
+    home.write("left/folder/new.txt", "new here");
+    home.write("right/folder/new.txt", "and there too");
+    home.run();
+    home.assert_in_step();
+    let mut contents: Vec<_> = home.tree("left").into_iter().filter_map(|(_, content)| content).collect();
+    contents.sort();
+    assert_eq!(contents, ["and there too", "new here"]);
+    assert_eq!(home.run().0, SyncReport::default());
+}
+
+#[test]
 fn a_plan_is_shown_row_by_row_and_a_skipped_row_is_not_done() {
     let home = Home::new();
     home.write("left/take.txt", "take");

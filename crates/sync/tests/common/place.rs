@@ -22,6 +22,8 @@ pub struct Mortal {
     capabilities: Capabilities,
     life: Life,
     after: bool,
+    /// It says nothing about which volume it is.
+    nameless: bool,
     /// Bytes that were written to it.
     pub written_bytes: Arc<AtomicU64>,
 }
@@ -56,7 +58,7 @@ impl Mortal {
     pub fn open(path: &Path, life: Life, after: bool) -> Self {
         let inner = LocalTree::open(path).unwrap();
         let capabilities = *inner.capabilities();
-        Self { inner, capabilities, life, after, written_bytes: Arc::default() }
+        Self { inner, capabilities, life, after, nameless: false, written_bytes: Arc::default() }
     }
 
     /// A folder far away in which a file can begin as a copy of another one.
@@ -64,6 +66,11 @@ impl Mortal {
         let mut place = Self::open(path, Arc::new(AtomicU64::new(u64::MAX)), false);
         place.capabilities.stages_from_existing = true;
         place
+    }
+
+    /// A folder on a volume without a name.
+    pub fn nameless(path: &Path) -> Self {
+        Self { nameless: true, ..Self::open(path, Arc::new(AtomicU64::new(u64::MAX)), false) }
     }
 
     fn alive(&self) -> Result<(), EndpointError> {
@@ -105,7 +112,10 @@ impl Tree for Mortal {
 
     fn identity(&self) -> Result<PlaceIdentity, EndpointError> {
         self.alive()?;
-        self.inner.identity()
+        match self.nameless {
+            true => Ok(PlaceIdentity { volume: String::new(), root: 0 }),
+            false => self.inner.identity(),
+        }
     }
 
     fn list(&self, folder: &RelativePath) -> Result<Vec<TreeItem>, EndpointError> {
