@@ -103,7 +103,7 @@ struct GroupJob {
 type Ack = Sender<()>;
 
 enum PackJob {
-    Publish(PackWriter),
+    Publish(Box<PackWriter>),
     /// Name everything published so far in an index.
     Index(Ack),
 }
@@ -484,7 +484,7 @@ fn compress_groups(
     let mut compressor = None;
     let mut packed = Vec::new();
     // The publisher outlives all senders, unless it broke off: then `join` tells.
-    let publish = |pack: PackWriter| drop(packs.send(PackJob::Publish(pack)));
+    let publish = |pack: PackWriter| drop(packs.send(PackJob::Publish(Box::new(pack))));
     let mut compress = |job: GroupJob, open: &mut Option<PackWriter>| {
         if shared.failed.load(Ordering::Acquire) {
             *open = None;
@@ -492,34 +492,34 @@ fn compress_groups(
         }
         if let Err(error) = compress_group(shared, job, &mut compressor, &mut packed, open) {
             shared.fail(error);
-        } else if open.as_ref().is_some_and(PackWriter::is_full) {
-            if let Some(pack) = open.take() {
-                publish(pack);
-            }
+        } else if open.as_ref().is_some_and(PackWriter::is_full)
+            && let Some(full) = open.take()
+        {
+            publish(full);
         }
     };
     loop {
         select! {
-                    recv(groups) -> job => match job {
-                        Ok(job) => compress(job, &mut open),
-                        Err(_) => break,
-                    },
-                    recv(flushes) -> ack => match ack {
-                        Ok(ack) => {
-                            // What was in the queue when the flush was asked for is part of it.
-                            for job in groups.try_iter().take(groups.len()) {
-                                compress(job, &mut open);
-                            }
-                            if !shared.failed.load(Ordering::Acquire) {
-                                if let Some(pack) = open.take() {
-        publish(pack);
-        }
-                            }
-                            drop(ack);
-                        }
-                        Err(_) => flushes = never(),
-                    },
+            recv(groups) -> job => match job {
+                Ok(job) => compress(job, &mut open),
+                Err(_) => break,
+            },
+            recv(flushes) -> ack => match ack {
+                Ok(ack) => {
+                    // What was in the queue when the flush was asked for is part of it.
+                    for job in groups.try_iter().take(groups.len()) {
+                        compress(job, &mut open);
+                    }
+                    if !shared.failed.load(Ordering::Acquire)
+                        && let Some(pack) = open.take()
+                    {
+                        publish(pack);
+                    }
+                    drop(ack);
                 }
+                Err(_) => flushes = never(),
+            },
+        }
     }
     if let Some(last) = open
         && !shared.failed.load(Ordering::Acquire)
