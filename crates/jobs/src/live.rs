@@ -40,8 +40,12 @@ const BUSY: Duration = Duration::from_millis(20);
 /// How often everything is looked at, where both sides are watched, and where one is not.
 const FULL_EVERY: Duration = Duration::from_secs(15 * 60);
 const FULL_UNWATCHED: Duration = Duration::from_secs(60);
+/// How long after a look because news were lost the next one begins at the earliest.
+const AFTER_LOSS: Duration = Duration::from_secs(30);
 /// How long after a failure everything is looked at again.
 const AFTER_FAILURE: Duration = Duration::from_secs(30);
+
+const NO_WATCHES_LEFT: &str = "the system watches no more folders (raise fs.inotify.max_user_watches)";
 
 /// How a live pair is watched here.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +64,8 @@ struct Watched {
     /// The run that is under way.
     job: Option<JobId>,
     next_full: Instant,
+    /// When everything was last looked at because news were lost.
+    lost: Option<Instant>,
     /// Not before this: a job of the pair waits for a person, or the last run failed.
     not_before: Instant,
 }
@@ -258,7 +264,7 @@ impl Inner {
             false => LiveState::Scanning(lacking.join("; ")),
         };
         let now = Instant::now();
-        Watched { definition, sides, state, job: None, next_full: now, not_before: now }
+        Watched { definition, sides, state, job: None, next_full: now, lost: None, not_before: now }
     }
 
     fn begin(self: &Arc<Self>, place: &PlaceSpec, dirty: &Arc<Mutex<Dirty>>) -> Result<SideWatch, String> {
@@ -269,9 +275,7 @@ impl Inner {
             move || inner.upgrade().into_iter().for_each(|inner| inner.tell())
         };
         SideWatch::start(root, Arc::clone(dirty), tell).map_err(|error| match error.kind {
-            notify::ErrorKind::MaxFilesWatch => {
-                "the system watches no more folders (raise fs.inotify.max_user_watches)".to_owned()
-            }
+            notify::ErrorKind::MaxFilesWatch => NO_WATCHES_LEFT.to_owned(),
             _ => error.to_string(),
         })
     }
@@ -279,6 +283,7 @@ impl Inner {
     /// Starts a run where one is due. How long to wait before looking again.
     fn serve(&self, id: PairId, pair: &mut Watched) -> Duration {
         let now = Instant::now();
+        self.admit_what_is_missed(id, pair, now);
         if let Some(job) = pair.job {
             match self.ended(job) {
                 None => return BUSY,
@@ -294,7 +299,16 @@ impl Inner {
         if now < pair.not_before {
             return pair.not_before - now;
         }
-        let is_full = now >= pair.next_full || pair.sides.values().any(|(dirty, _)| is_lost(dirty, now));
+        let is_lost = pair.sides.values().any(|(dirty, _)| is_lost(dirty, now));
+        // Looking at everything may itself be more news than the system keeps: never one such look after the other.
+        let left = pair.lost.map_or(Duration::ZERO, |at| (at + AFTER_LOSS).saturating_duration_since(now));
+        if is_lost && !left.is_zero() && now < pair.next_full {
+            return left;
+        }
+        if is_lost {
+            pair.lost = Some(now);
+        }
+        let is_full = now >= pair.next_full || is_lost;
         if !is_full {
             match pair.sides.values().filter_map(|(dirty, _)| due_in(dirty, now)).min() {
                 Some(Duration::ZERO) => {}
@@ -323,6 +337,16 @@ impl Inner {
                 pair.not_before = now + AFTER_FAILURE;
                 AFTER_FAILURE
             }
+        }
+    }
+
+    /// Says so where the system's watches ran out after watching began, and looks more often from then on.
+    fn admit_what_is_missed(&self, id: PairId, pair: &mut Watched, now: Instant) {
+        let misses = |watch: &Option<SideWatch>| watch.as_ref().is_some_and(SideWatch::misses_folders);
+        if pair.state == LiveState::Watching && pair.sides.values().any(|(_, watch)| misses(watch)) {
+            pair.state = LiveState::Scanning(NO_WATCHES_LEFT.to_owned());
+            pair.next_full = pair.next_full.min(now + FULL_UNWATCHED);
+            self.states.lock().insert(id, pair.state.clone());
         }
     }
 

@@ -11,6 +11,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use keepwell_endpoint::tree::{OWN_FOLDER, STAGED_PREFIX};
@@ -98,6 +99,7 @@ fn below(root: &Path, path: &Path) -> Option<RelativePath> {
 /// Watches one side for as long as it lives.
 pub(crate) struct SideWatch {
     _watcher: RecommendedWatcher,
+    misses_folders: Arc<AtomicBool>,
 }
 
 impl SideWatch {
@@ -112,13 +114,17 @@ impl SideWatch {
     ) -> Result<Self, notify::Error> {
         // Not through links: they would lead to the same folders again and again, and out of the root.
         let config = Config::default().with_follow_symlinks(false);
+        let misses_folders = Arc::new(AtomicBool::new(false));
         let handler = {
-            let root = root.clone();
+            let (root, misses_folders) = (root.clone(), Arc::clone(&misses_folders));
             move |event: notify::Result<Event>| {
                 let is_news = match event {
                     Ok(event) => dirty.lock().note(&root, &event),
                     Err(error) => {
                         tracing::info!(%error, "changes may have been missed: everything is looked at");
+                        if matches!(error.kind, notify::ErrorKind::MaxFilesWatch) {
+                            misses_folders.store(true, Ordering::Relaxed);
+                        }
                         let mut dirty = dirty.lock();
                         dirty.is_lost = true;
                         dirty.touch();
@@ -132,7 +138,12 @@ impl SideWatch {
         };
         let mut watcher = RecommendedWatcher::new(handler, config)?;
         watcher.watch(&root, RecursiveMode::Recursive)?;
-        Ok(Self { _watcher: watcher })
+        Ok(Self { _watcher: watcher, misses_folders })
+    }
+
+    /// Whether the system's watches ran out for a folder that was made later: nothing is told of what is in it.
+    pub(crate) fn misses_folders(&self) -> bool {
+        self.misses_folders.load(Ordering::Relaxed)
     }
 }
 
