@@ -13,7 +13,7 @@ use keepwell_testkit::{SeededRandom, TreeOptions, make_tree, observe};
 
 use crate::harness::{RESTORED, Room, assert_same, files_below};
 
-fn kills() -> u64 {
+pub fn kills() -> u64 {
     env::var("KEEPWELL_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(12)
 }
 
@@ -25,7 +25,7 @@ fn duration_of(work: impl FnOnce()) -> Duration {
 }
 
 /// Kills a run at a moment chosen at random within (a little more than) its usual length.
-fn kill_somewhere(mut child: Child, usual: Duration, random: &mut SeededRandom) {
+pub fn kill_somewhere(mut child: Child, usual: Duration, random: &mut SeededRandom) {
     let microseconds = u64::try_from(usual.as_micros()).unwrap();
     sleep(Duration::from_micros(random.below(microseconds + microseconds / 10)));
     child.kill().unwrap();

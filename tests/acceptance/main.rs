@@ -13,6 +13,7 @@ mod concurrency;
 mod damage;
 mod excluding;
 mod restoring;
+mod syncing;
 mod working;
 
 #[cfg(target_os = "linux")]
@@ -25,3 +26,5 @@ mod interruption;
 mod odd_files;
 #[cfg(unix)]
 mod resuming;
+#[cfg(unix)]
+mod syncing_kills;

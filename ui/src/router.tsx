@@ -19,6 +19,13 @@ import { readPlaceSearch } from "./features/places/search";
 import { BringBackPage } from "./features/restore/BringBackPage";
 import { readBringBackSearch } from "./features/restore/request";
 import { SettingsPage } from "./features/settings/SettingsPage";
+import { ConflictPage } from "./features/sync/ConflictPage";
+import { PairEditor } from "./features/sync/PairEditor";
+import { PairPage } from "./features/sync/PairPage";
+import { PairWizard } from "./features/sync/PairWizard";
+import { PlanPage as SyncPlanPage } from "./features/sync/PlanPage";
+import { readPairSearch } from "./features/sync/search";
+import { SyncPage } from "./features/sync/SyncPage";
 import { WelcomePage } from "./features/welcome/WelcomePage";
 import { t } from "./text/text";
 
@@ -51,6 +58,12 @@ const routes = [
   createRoute({ ...page("/backup/$planId"), component: PlanPage, validateSearch: readBrowseSearch }),
   createRoute({ ...page("/backup/$planId/edit"), component: PlanEditor }),
   createRoute({ ...page("/backup/bring-back"), component: BringBackPage, validateSearch: readBringBackSearch }),
+  createRoute({ ...page("/sync"), component: SyncPage }),
+  createRoute({ ...page("/sync/new"), component: PairWizard }),
+  createRoute({ ...page("/sync/$pairId"), component: PairPage, validateSearch: readPairSearch }),
+  createRoute({ ...page("/sync/$pairId/edit"), component: PairEditor }),
+  createRoute({ ...page("/sync/$pairId/plan"), component: SyncPlanPage }),
+  createRoute({ ...page("/sync/$pairId/conflict/$node"), component: ConflictPage }),
   createRoute({ ...page("/activity"), component: ActivityPage, validateSearch: readActivitySearch }),
   createRoute({ ...page("/activity/$jobId"), component: RunPage }),
   createRoute({ ...page("/places"), component: PlacesPage }),

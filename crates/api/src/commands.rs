@@ -28,6 +28,14 @@ use crate::dto::snapshot::{
     DiffPage, EntryPage, FilePreview, FilePreviewGet, FileVersions, FileVersionsGet, FindPage, SnapshotDiff,
     SnapshotFiles, SnapshotFind, SnapshotList, SnapshotPage,
 };
+use crate::dto::sync::{SyncPair, SyncPairGet, SyncPairPause, SyncPairSave, SyncPairs, SyncRun};
+use crate::dto::sync_bin::{
+    SyncBinGet, SyncBinPage, SyncBinRestore, SyncBroughtBack, SyncRunPage, SyncRunsGet, SyncUndo,
+};
+use crate::dto::sync_conflict::{
+    SyncConflictGet, SyncConflictPage, SyncConflictView, SyncConflictsGet, SyncResolve, SyncResolved,
+};
+use crate::dto::sync_plan::{SyncApply, SyncChoose, SyncPlanGet, SyncPlanPage};
 use crate::dto::{Done, Nothing};
 use crate::error::{ApiError, ErrorCode};
 
@@ -162,6 +170,41 @@ commands! {
     restore_operations "restore.operations" (RestoreOperationsGet) -> RestoreOperations;
     /// Starts the very plan that was shown.
     restore_start "restore.start" (RestoreStart) -> JobStarted;
+
+    /// All pairs of places kept in step.
+    sync_pairs "sync.pairs" (Nothing) -> SyncPairs;
+    /// One pair.
+    sync_pair "sync.pair" (SyncPairGet) -> SyncPair;
+    /// Makes or changes a pair.
+    sync_pair_save "sync.pairSave" (SyncPairSave) -> SyncPair;
+    /// Forgets a pair; both places stay as they are.
+    sync_pair_remove "sync.pairRemove" (SyncPairGet) -> Done;
+    /// Holds a pair, or lets it go on.
+    sync_pair_pause "sync.pairPause" (SyncPairPause) -> SyncPair;
+    /// Runs a pair now, or looks first.
+    sync_run "sync.run" (SyncRun) -> JobStarted;
+    /// Rows of the plan of a run that waits.
+    sync_plan "sync.plan" (SyncPlanGet) -> SyncPlanPage;
+    /// Skips rows of the plan, turns them round, or takes that back.
+    sync_choose "sync.choose" (SyncChoose) -> SyncPlanPage;
+    /// Lets a run that waits go on.
+    sync_apply "sync.apply" (SyncApply) -> Job;
+    /// What waits for a decision.
+    sync_conflicts "sync.conflicts" (SyncConflictsGet) -> SyncConflictPage;
+    /// One conflict, both sides of it.
+    sync_conflict "sync.conflict" (SyncConflictGet) -> SyncConflictView;
+    /// Decides conflicts, and runs the pair.
+    sync_resolve "sync.resolve" (SyncResolve) -> SyncResolved;
+    /// Merges the changes of both texts of a conflict into one, and runs the pair.
+    sync_merge "sync.merge" (SyncConflictGet) -> SyncResolved;
+    /// What sync replaced or removed and still keeps.
+    sync_bin "sync.bin" (SyncBinGet) -> SyncBinPage;
+    /// Brings things back from the bin.
+    sync_bin_restore "sync.binRestore" (SyncBinRestore) -> SyncBroughtBack;
+    /// The runs of a pair that changed something.
+    sync_runs "sync.runs" (SyncRunsGet) -> SyncRunPage;
+    /// Undoes a whole run, and pauses the pair so that the next one is looked at first.
+    sync_undo "sync.undo" (SyncUndo) -> SyncBroughtBack;
 
     /// Jobs, newest first.
     job_list "job.list" (JobList) -> JobPage;

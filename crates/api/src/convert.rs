@@ -4,7 +4,9 @@ use keepwell_catalog::JobState as State;
 use keepwell_jobs::{
     Fact, Fault, Halt as EngineHalt, JobView, Outcome, Progress, Schedule as EngineSchedule,
 };
-use keepwell_model::{Entry, EntryKind, JobId, PlaceId, PlanId, Problem, RelativePath, Snapshot, SnapshotId};
+use keepwell_model::{
+    Entry, EntryKind, JobId, PairId, PlaceId, PlanId, Problem, RelativePath, Snapshot, SnapshotId,
+};
 
 use crate::dto::backup::BackupRules;
 use crate::dto::job::{Halt, Job, JobFact, JobKind, JobPhase, JobProgress, JobResult, JobState, ProblemRow};
@@ -42,6 +44,7 @@ macro_rules! parse_id {
 parse_id!(job_id, JobId, "job");
 parse_id!(place_id, PlaceId, "place");
 parse_id!(plan_id, PlanId, "plan");
+parse_id!(pair_id, PairId, "sync pair");
 
 /// A path in a snapshot.
 pub(crate) fn relative_path(text: &str) -> Result<RelativePath, ApiError> {
@@ -56,6 +59,16 @@ pub(crate) fn local_path(text: &str) -> Result<std::path::PathBuf, ApiError> {
             .hint("Begin it at the top, for instance with /home."));
     }
     Ok(path)
+}
+
+/// Where a repository is: a whole path of this machine, or the address of a place elsewhere in its one form.
+pub(crate) fn place_path(text: &str) -> Result<std::path::PathBuf, ApiError> {
+    match path_text::decode(text).map(String::from_utf8) {
+        Ok(Ok(address)) if keepwell_endpoint::Address::is_remote(&address) => {
+            Ok(keepwell_jobs::Trees::address(&address)?.to_string().into())
+        }
+        _ => local_path(text),
+    }
 }
 
 pub(crate) fn job_state(state: State) -> JobState {
@@ -82,6 +95,7 @@ pub(crate) fn job_kind(word: &str) -> JobKind {
     match word {
         "restore" => JobKind::Restore,
         "check" => JobKind::Check,
+        "sync" => JobKind::Sync,
         _ => JobKind::Backup,
     }
 }
@@ -91,6 +105,7 @@ pub(crate) fn kind_word(kind: JobKind) -> &'static str {
         JobKind::Backup => "backup",
         JobKind::Restore => "restore",
         JobKind::Check => "check",
+        JobKind::Sync => "sync",
     }
 }
 
@@ -149,6 +164,7 @@ pub(crate) fn job(view: JobView) -> Job {
         place_id: record.place_id.map(|id| id.to_string()),
         place_label: record.place_label,
         plan_id: record.plan_id.map(|id| id.to_string()),
+        pair_id: record.pair_id.map(|id| id.to_string()),
         queued_ms: Moment(record.queued_ms),
         started_ms: record.started_ms.map(Moment),
         finished_ms: record.finished_ms.map(Moment),
@@ -156,7 +172,7 @@ pub(crate) fn job(view: JobView) -> Job {
         result: record.outcome.as_deref().and_then(result),
         problems: Count(record.problems_total),
         here: view.here,
-        can_pause: state == State::Running,
+        can_pause: matches!(state, State::Planning | State::Running),
         can_resume: state == State::Paused,
         can_cancel: !state.is_finished(),
         can_retry: state.is_finished() && state != State::Succeeded,

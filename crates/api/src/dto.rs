@@ -13,6 +13,10 @@ pub mod plan;
 pub mod repository;
 pub mod restore;
 pub mod snapshot;
+pub mod sync;
+pub mod sync_bin;
+pub mod sync_conflict;
+pub mod sync_plan;
 
 /// Derives what every DTO needs.
 macro_rules! dto {

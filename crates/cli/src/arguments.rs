@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use keepwell_api::Count;
 
-/// Backups that bring any point in time back.
+use crate::arguments_sync::SyncVerb;
+
+/// Backups that bring any point in time back, and folders kept alike in two places.
 ///
 /// The password of a repository is read from KEEPWELL_PASSWORD or asked for. All state is kept below KEEPWELL_HOME.
 ///
@@ -41,6 +43,9 @@ pub enum Noun {
     /// Plans: what to back up where, and when.
     #[command(subcommand)]
     Plan(PlanVerb),
+    /// Sync: two places kept alike.
+    #[command(subcommand)]
+    Sync(SyncVerb),
     /// Jobs: what ran and runs.
     #[command(subcommand)]
     Job(JobVerb),
@@ -363,7 +368,7 @@ fn parse_size(text: &str) -> Result<Count, String> {
     number.checked_mul(1 << shift).filter(|bytes| *bytes < 1 << 53).map(Count).ok_or_else(wrong)
 }
 
-fn parse_time(text: &str) -> Result<u16, String> {
+pub(crate) fn parse_time(text: &str) -> Result<u16, String> {
     let wrong = || format!("\"{text}\" is not a time of day: write 18:30");
     let (hours, minutes) = text.split_once(':').ok_or_else(wrong)?;
     let (hours, minutes): (u16, u16) =
@@ -371,7 +376,7 @@ fn parse_time(text: &str) -> Result<u16, String> {
     if hours < 24 && minutes < 60 { Ok(hours * 60 + minutes) } else { Err(wrong()) }
 }
 
-fn parse_weekly(text: &str) -> Result<(u8, u16), String> {
+pub(crate) fn parse_weekly(text: &str) -> Result<(u8, u16), String> {
     const DAYS: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
     let wrong = || format!("\"{text}\" is not a day and time: write monday@18:30");
     let (day, time) = text.split_once('@').ok_or_else(wrong)?;

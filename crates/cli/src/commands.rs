@@ -17,6 +17,17 @@ mod snapshot_diff;
 mod snapshot_files;
 mod snapshot_find;
 mod snapshot_list;
+mod sync_add;
+mod sync_bin;
+mod sync_list;
+mod sync_pause;
+mod sync_preview;
+mod sync_remove;
+mod sync_resolve;
+mod sync_run;
+mod sync_show;
+mod sync_undo;
+mod sync_watch;
 mod tour;
 mod tour_sample;
 
@@ -25,6 +36,7 @@ use keepwell_api::ApiError;
 use crate::arguments::{
     Arguments, BackupVerb, JobVerb, Noun, PlanVerb, RepositoryVerb, RestoreVerb, SnapshotVerb,
 };
+use crate::arguments_sync::SyncVerb;
 use crate::context::Context;
 use crate::ending::Ending;
 
@@ -36,6 +48,10 @@ pub fn run(arguments: Arguments) -> Result<Ending, ApiError> {
     // The tour has a state of its own.
     if let Noun::Tour(tour) = arguments.noun {
         return tour::run(&tour, arguments.json, arguments.verbose);
+    }
+    // Watching begins before the program is shared.
+    if let Noun::Sync(SyncVerb::Watch(watch)) = arguments.noun {
+        return sync_watch::run(&watch, arguments.json, arguments.verbose);
     }
     let context = Context::open(arguments.json, arguments.verbose)?;
     let ending = match arguments.noun {
@@ -59,6 +75,7 @@ pub fn run(arguments: Arguments) -> Result<Ending, ApiError> {
             PlanVerb::Run(arguments) => plan_run::run(&context, &arguments),
             PlanVerb::Remove(arguments) => plan_remove::run(&context, &arguments),
         },
+        Noun::Sync(verb) => sync(&context, verb),
         Noun::Job(verb) => match verb {
             JobVerb::List(page) => job_list::run(&context, &page),
             JobVerb::Show(arguments) => job_show::run(&context, &arguments),
@@ -68,4 +85,21 @@ pub fn run(arguments: Arguments) -> Result<Ending, ApiError> {
     };
     context.api.stop();
     ending
+}
+
+fn sync(context: &Context, verb: SyncVerb) -> Result<Ending, ApiError> {
+    match verb {
+        SyncVerb::Run(arguments) => sync_run::run(context, arguments),
+        SyncVerb::Add(arguments) => sync_add::run(context, arguments),
+        SyncVerb::List => sync_list::run(context),
+        SyncVerb::Show(arguments) => sync_show::run(context, &arguments),
+        // It has a start of its own, see `run`.
+        SyncVerb::Watch(_) => Ok(Ending::Done),
+        SyncVerb::Pause(arguments) => sync_pause::run(context, &arguments, true),
+        SyncVerb::Resume(arguments) => sync_pause::run(context, &arguments, false),
+        SyncVerb::Resolve(arguments) => sync_resolve::run(context, arguments),
+        SyncVerb::Undo(arguments) => sync_undo::run(context, &arguments),
+        SyncVerb::Bin(arguments) => sync_bin::run(context, arguments),
+        SyncVerb::Remove(arguments) => sync_remove::run(context, &arguments),
+    }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use keepwell_api::dto::place::PlaceListGet;
 use keepwell_api::dto::repository::RepositoryAddress;
+use keepwell_api::dto::sync::SyncPair;
 use keepwell_api::logs::LogsOptions;
 use keepwell_api::{Api, ApiError, Commands, ErrorCode, OpenOptions, SecretText};
 
@@ -37,12 +38,42 @@ impl Context {
         Ok(Self { api: Arc::new(Api::open(options)?), json })
     }
 
+    /// As [`open`](Self::open), and live pairs are watched from now on.
+    ///
+    /// # Errors
+    /// The state folder can not be used, or the system gave no thread.
+    pub fn watching(json: bool, verbose: bool) -> Result<Self, ApiError> {
+        let options = OpenOptions {
+            label: format!("keepwell sync watch (process {})", std::process::id()),
+            schedules: false,
+            logs: Some(LogsOptions { show: verbose }),
+            ..OpenOptions::from_environment()
+        };
+        let mut api = Api::open(options)?;
+        api.start_live()?;
+        Ok(Self { api: Arc::new(api), json })
+    }
+
+    /// Hands over what the environment holds to open the servers of a pair; nothing of it is kept.
+    ///
+    /// # Errors
+    /// The address of a place can not be understood.
+    pub fn give_access(&self, pair: &SyncPair) -> Result<(), ApiError> {
+        for place in [&pair.left, &pair.right] {
+            if !place.is_local {
+                let value_of = |name: &str| std::env::var(name).ok();
+                self.api.sync_access(&place.address.path, value_of)?;
+            }
+        }
+        Ok(())
+    }
+
     /// The repository at a path, with its password unless this machine keeps it.
     ///
     /// # Errors
     /// No password can be had.
     pub fn repository(&self, path: &Path) -> Result<RepositoryAddress, ApiError> {
-        let path_text = paths::local(path);
+        let path_text = self.place(path)?;
         let password = match given_password()? {
             Some(password) => Some(password),
             None if self.keeps_password(&path_text)? => None,
@@ -54,6 +85,19 @@ impl Context {
         Ok(RepositoryAddress { place_id: None, path: Some(path_text), password })
     }
 
+    /// Where a repository is, as the border speaks of it. For a place that is not on this machine, what the environment
+    /// holds to open it is handed over.
+    ///
+    /// # Errors
+    /// The address can not be understood.
+    pub fn place(&self, path: &Path) -> Result<String, ApiError> {
+        let text = paths::place(path.as_os_str());
+        if paths::is_remote(path.as_os_str()) {
+            self.api.sync_access(&text, |name| std::env::var(name).ok())?;
+        }
+        Ok(text)
+    }
+
     fn keeps_password(&self, path: &str) -> Result<bool, ApiError> {
         let places = self.api.place_list(PlaceListGet { health: false })?.places;
         Ok(places.iter().any(|place| place.path.path == path && place.password_kept))
@@ -62,7 +106,7 @@ impl Context {
 
 /// Nobody should be asked for the password of nothing.
 fn refuse_nothing(path: &Path) -> Result<(), ApiError> {
-    if path.exists() {
+    if paths::is_remote(path.as_os_str()) || path.exists() {
         return Ok(());
     }
     let shown = path.display().to_string();

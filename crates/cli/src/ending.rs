@@ -24,7 +24,8 @@ impl Ending {
     /// How a job ended.
     pub fn of_job(job: &Job) -> Self {
         match job.state {
-            JobState::Succeeded => Self::Done,
+            // A plan that waits was to be shown, and is.
+            JobState::Succeeded | JobState::WaitingForConfirmation => Self::Done,
             JobState::SucceededWithProblems => Self::Problems,
             JobState::Halted => Self::Halted,
             JobState::Cancelled => Self::Cancelled,

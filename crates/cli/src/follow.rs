@@ -25,6 +25,14 @@ const PROBLEMS_SHOWN: u32 = 200;
 /// The engine refused.
 pub fn follow(context: &Context, job_id: &str) -> Result<(Job, Ending), ApiError> {
     let job = watch(context, job_id)?;
+    told(context, job)
+}
+
+/// Prints what became of a job.
+///
+/// # Errors
+/// The engine refused.
+pub fn told(context: &Context, job: Job) -> Result<(Job, Ending), ApiError> {
     let ending = Ending::of_job(&job);
     if context.json {
         output::json(&job)?;
@@ -46,14 +54,15 @@ pub fn follow(context: &Context, job_id: &str) -> Result<(Job, Ending), ApiError
     Ok((job, ending))
 }
 
-/// Waits for the end, and shows how far it is.
-fn watch(context: &Context, job_id: &str) -> Result<Job, ApiError> {
+/// Waits for the end, or until it waits for a person, and shows how far it is.
+pub fn watch(context: &Context, job_id: &str) -> Result<Job, ApiError> {
     let _cancels = Cancels::job(&context.api, job_id);
     let mut display = Display::new();
     let mut since = None;
     loop {
         let job = context.api.job_get(JobGet { job_id: job_id.to_owned() })?;
-        if job.finished_ms.is_some() || job.state == JobState::Halted {
+        let waits = matches!(job.state, JobState::Halted | JobState::WaitingForConfirmation);
+        if job.finished_ms.is_some() || waits {
             display.end();
             return Ok(job);
         }

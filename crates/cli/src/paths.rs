@@ -11,6 +11,19 @@ pub fn local(path: &Path) -> String {
     path_text::encode(&path_text::bytes_of(&whole))
 }
 
+/// A place of a pair: a path of this machine made whole, or an address as it was typed.
+pub fn place(text: &OsStr) -> String {
+    match text.to_str() {
+        Some(address) if is_remote(text) => path_text::encode(address.as_bytes()),
+        _ => local(Path::new(text)),
+    }
+}
+
+/// Whether an argument is the address of a place that is not on this machine.
+pub fn is_remote(text: &OsStr) -> bool {
+    text.to_str().is_some_and(|text| text.contains("://"))
+}
+
 /// A path in a snapshot: as `--json` printed it, or as a person typed it (then a `%` is only a `%`).
 pub fn in_snapshot(path: &OsStr) -> String {
     match path.to_str() {

@@ -22,8 +22,8 @@ pub const PAGE_LIMIT: u32 = 1000;
 /// One row of a preview.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlanRow {
-    /// Its place in the plan.
-    pub number: u64,
+    /// Its place in the plan; below zero for one that was left out.
+    pub number: i64,
     /// The side that is changed.
     pub side: Side,
     /// What a choice names.
@@ -53,6 +53,8 @@ pub struct PlanFilter {
     pub actions: Vec<ActionKind>,
     /// Only those whose path holds this text, whatever its case (ASCII).
     pub text: String,
+    /// Only those a person said something to.
+    pub only_chosen: bool,
     /// By what they are sorted.
     pub order: PlanOrder,
     /// The other way round.
@@ -81,13 +83,14 @@ pub struct PlanPage {
 }
 
 impl PairDatabase {
-    /// Puts the rows of a plan in the place of those of the plan before.
+    /// Puts the rows of a plan in the place of those of the plan before. Rows a person left out stay to be seen (and
+    /// taken back), with numbers below zero.
     ///
     /// # Errors
     /// The database refused.
     pub fn store_plan(&self, plan: &Plan, policy: &Policy) -> Result<(), SyncError> {
         self.write(|transaction| {
-            transaction.execute("DELETE FROM plan_rows", [])?;
+            keep_left_out(transaction, policy)?;
             let mut insert = transaction.prepare_cached(
                 "INSERT INTO plan_rows (number, side, node, action, kind, size_bytes, from_path, path, why, choice)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
@@ -148,6 +151,36 @@ impl PairDatabase {
     }
 }
 
+/// Deletes the rows of the plan before, but for those that are left out of the new one because a person said so.
+fn keep_left_out(connection: &rusqlite::Connection, policy: &Policy) -> rusqlite::Result<()> {
+    let is_left_out = |node: i64| policy.choices.get(&NodeId(node.cast_unsigned())) == Some(&Choice::Skip);
+    let kept: Vec<i64> = if policy.choices.values().any(|choice| *choice == Choice::Skip) {
+        connection
+            .prepare("SELECT number, node FROM plan_rows")?
+            .query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))?
+            .filter(|row| row.as_ref().map_or(true, |(_, node)| is_left_out(*node)))
+            .map(|row| row.map(|(number, _)| number))
+            .collect::<rusqlite::Result<_>>()?
+    } else {
+        Vec::new()
+    };
+    let mut rename = connection
+        .prepare("UPDATE plan_rows SET number = -1 - number, choice = ?2 WHERE number = ?1 AND number >= 0")?;
+    for number in kept {
+        rename.execute(params![number, word(&Choice::Skip)])?;
+    }
+    let mut left_out = connection.prepare("SELECT number, node FROM plan_rows WHERE number < 0")?;
+    let taken_back: Vec<i64> = left_out
+        .query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))?
+        .filter(|row| row.as_ref().map_or(true, |(_, node)| !is_left_out(*node)))
+        .map(|row| row.map(|(number, _)| number))
+        .collect::<rusqlite::Result<_>>()?;
+    for number in taken_back {
+        connection.execute("DELETE FROM plan_rows WHERE number = ?1", [number])?;
+    }
+    connection.execute("DELETE FROM plan_rows WHERE number >= 0", []).map(drop)
+}
+
 /// The filter as SQL; every value is a parameter.
 fn condition(filter: &PlanFilter) -> (String, Vec<Value>) {
     let mut parts = vec!["1".to_owned()];
@@ -161,6 +194,9 @@ fn condition(filter: &PlanFilter) -> (String, Vec<Value>) {
         parts.push(format!("action IN ({marks})"));
         values.extend(filter.actions.iter().map(|action| Value::Text(word(action))));
     }
+    if filter.only_chosen {
+        parts.push("choice IS NOT NULL".to_owned());
+    }
     if !filter.text.is_empty() {
         parts.push("instr(lower(CAST(path AS TEXT)), lower(?)) > 0".to_owned());
         values.push(Value::Text(filter.text.clone()));
@@ -171,7 +207,7 @@ fn condition(filter: &PlanFilter) -> (String, Vec<Value>) {
 fn plan_row(row: &Row<'_>) -> rusqlite::Result<PlanRow> {
     let choice: Option<String> = row.get(9)?;
     Ok(PlanRow {
-        number: row.get::<_, i64>(0)?.cast_unsigned(),
+        number: row.get(0)?,
         side: side_of(&row.get::<_, String>(1)?),
         node: NodeId(row.get::<_, i64>(2)?.cast_unsigned()),
         action: of_word(row.get(3)?)?,

@@ -33,6 +33,7 @@ const CANCEL_MEANS = {
   backup: "run.cancel_backup",
   restore: "run.cancel_restore",
   check: "run.cancel_check",
+  sync: "run.cancel_sync",
 } as const;
 
 /** The buttons of a run: only those that do something now. */

@@ -9,6 +9,7 @@ export const KIND: Record<JobKind, TextKey & `kind.${string}`> = {
   backup: "kind.backup",
   restore: "kind.restore",
   check: "kind.check",
+  sync: "kind.sync",
 };
 
 export const STATE: Record<JobState, { tone: Tone; text: TextKey & `state.${string}` }> = {

@@ -7,6 +7,7 @@ import { frame } from "./en/frame";
 import { places } from "./en/places";
 import { restore } from "./en/restore";
 import { settings } from "./en/settings";
+import { sync } from "./en/sync";
 import { welcome } from "./en/welcome";
 import { words } from "./en/words";
 
@@ -21,4 +22,5 @@ export const en = {
   ...activity,
   ...places,
   ...settings,
+  ...sync,
 } as const;

@@ -14,6 +14,8 @@ words! {
         Restore,
         /// Proves a repository.
         Check,
+        /// Keeps two places in step.
+        Sync,
     }
 
     /// Where a job is.
@@ -144,6 +146,8 @@ dto! {
         pub place_label: String,
         /// The plan it was run for.
         pub plan_id: Option<String>,
+        /// The sync pair it was run for.
+        pub pair_id: Option<String>,
         /// When it was asked for.
         pub queued_ms: Moment,
         /// When it began.
@@ -297,6 +301,8 @@ request! {
         pub plan_id: Option<String>,
         /// Only those of this place.
         pub place_id: Option<String>,
+        /// Only those of this sync pair.
+        pub pair_id: Option<String>,
         /// Rows to skip.
         pub offset: Option<u32>,
         /// Rows at most (1 to 1,000; usually 100).

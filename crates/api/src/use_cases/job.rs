@@ -35,7 +35,7 @@ pub(crate) fn job_list(api: &Api, request: JobList) -> Result<JobPage, ApiError>
             .collect(),
         plan_id: request.plan_id.as_deref().map(convert::plan_id).transpose()?,
         place_id: request.place_id.as_deref().map(convert::place_id).transpose()?,
-        pair_id: None,
+        pair_id: request.pair_id.as_deref().map(convert::pair_id).transpose()?,
     };
     let (jobs, total) = api.engine.jobs(&filter, offset as u64, limit as u64)?;
     Ok(JobPage { jobs: jobs.into_iter().map(convert::job).collect(), total: Count(total) })

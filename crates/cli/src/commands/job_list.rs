@@ -41,6 +41,7 @@ pub fn list(context: &Context, offset: u32, limit: u32) -> Result<keepwell_api::
         kinds: None,
         plan_id: None,
         place_id: None,
+        pair_id: None,
         offset: Some(offset),
         limit: Some(limit),
     })

@@ -40,12 +40,20 @@ pub fn run(context: &Context) -> Result<Ending, ApiError> {
 }
 
 fn schedule(plan: &Plan) -> String {
-    const DAYS: [&str; 7] =
-        ["Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays", "Sundays"];
-    let clock = |minutes: u16| format!("{:02}:{:02}", minutes / 60, minutes % 60);
     match plan.schedule {
         Schedule::Manual => "by hand".to_owned(),
         _ if !plan.enabled => "off".to_owned(),
+        schedule => schedule_words(schedule),
+    }
+}
+
+/// When something runs, in words.
+pub fn schedule_words(schedule: Schedule) -> String {
+    const DAYS: [&str; 7] =
+        ["Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays", "Sundays"];
+    let clock = |minutes: u16| format!("{:02}:{:02}", minutes / 60, minutes % 60);
+    match schedule {
+        Schedule::Manual => "by hand".to_owned(),
         Schedule::EveryHours { hours: 1 } => "every hour".to_owned(),
         Schedule::EveryHours { hours } => format!("every {hours} hours"),
         Schedule::Daily { at_minutes } => format!("daily at {}", clock(at_minutes)),

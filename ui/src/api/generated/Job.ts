@@ -51,6 +51,10 @@ placeLabel: string,
  */
 planId: string | null, 
 /**
+ * The sync pair it was run for.
+ */
+pairId: string | null, 
+/**
  * When it was asked for.
  */
 queuedMs: number, 

@@ -23,6 +23,10 @@ planId?: string,
  */
 placeId?: string, 
 /**
+ * Only those of this sync pair.
+ */
+pairId?: string, 
+/**
  * Rows to skip.
  */
 offset?: number, 

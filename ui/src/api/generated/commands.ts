@@ -61,6 +61,29 @@ import type { SnapshotFiles } from "./SnapshotFiles";
 import type { SnapshotFind } from "./SnapshotFind";
 import type { SnapshotList } from "./SnapshotList";
 import type { SnapshotPage } from "./SnapshotPage";
+import type { SyncApply } from "./SyncApply";
+import type { SyncBinGet } from "./SyncBinGet";
+import type { SyncBinPage } from "./SyncBinPage";
+import type { SyncBinRestore } from "./SyncBinRestore";
+import type { SyncBroughtBack } from "./SyncBroughtBack";
+import type { SyncChoose } from "./SyncChoose";
+import type { SyncConflictGet } from "./SyncConflictGet";
+import type { SyncConflictPage } from "./SyncConflictPage";
+import type { SyncConflictView } from "./SyncConflictView";
+import type { SyncConflictsGet } from "./SyncConflictsGet";
+import type { SyncPair } from "./SyncPair";
+import type { SyncPairGet } from "./SyncPairGet";
+import type { SyncPairPause } from "./SyncPairPause";
+import type { SyncPairSave } from "./SyncPairSave";
+import type { SyncPairs } from "./SyncPairs";
+import type { SyncPlanGet } from "./SyncPlanGet";
+import type { SyncPlanPage } from "./SyncPlanPage";
+import type { SyncResolve } from "./SyncResolve";
+import type { SyncResolved } from "./SyncResolved";
+import type { SyncRun } from "./SyncRun";
+import type { SyncRunPage } from "./SyncRunPage";
+import type { SyncRunsGet } from "./SyncRunsGet";
+import type { SyncUndo } from "./SyncUndo";
 
 /** Every command: what it takes and what it answers. */
 export interface Commands {
@@ -132,6 +155,40 @@ export interface Commands {
   "restore.operations": { request: RestoreOperationsGet; answer: RestoreOperations };
   /** Starts the very plan that was shown. */
   "restore.start": { request: RestoreStart; answer: JobStarted };
+  /** All pairs of places kept in step. */
+  "sync.pairs": { request: Nothing; answer: SyncPairs };
+  /** One pair. */
+  "sync.pair": { request: SyncPairGet; answer: SyncPair };
+  /** Makes or changes a pair. */
+  "sync.pairSave": { request: SyncPairSave; answer: SyncPair };
+  /** Forgets a pair; both places stay as they are. */
+  "sync.pairRemove": { request: SyncPairGet; answer: Done };
+  /** Holds a pair, or lets it go on. */
+  "sync.pairPause": { request: SyncPairPause; answer: SyncPair };
+  /** Runs a pair now, or looks first. */
+  "sync.run": { request: SyncRun; answer: JobStarted };
+  /** Rows of the plan of a run that waits. */
+  "sync.plan": { request: SyncPlanGet; answer: SyncPlanPage };
+  /** Skips rows of the plan, turns them round, or takes that back. */
+  "sync.choose": { request: SyncChoose; answer: SyncPlanPage };
+  /** Lets a run that waits go on. */
+  "sync.apply": { request: SyncApply; answer: Job };
+  /** What waits for a decision. */
+  "sync.conflicts": { request: SyncConflictsGet; answer: SyncConflictPage };
+  /** One conflict, both sides of it. */
+  "sync.conflict": { request: SyncConflictGet; answer: SyncConflictView };
+  /** Decides conflicts, and runs the pair. */
+  "sync.resolve": { request: SyncResolve; answer: SyncResolved };
+  /** Merges the changes of both texts of a conflict into one, and runs the pair. */
+  "sync.merge": { request: SyncConflictGet; answer: SyncResolved };
+  /** What sync replaced or removed and still keeps. */
+  "sync.bin": { request: SyncBinGet; answer: SyncBinPage };
+  /** Brings things back from the bin. */
+  "sync.binRestore": { request: SyncBinRestore; answer: SyncBroughtBack };
+  /** The runs of a pair that changed something. */
+  "sync.runs": { request: SyncRunsGet; answer: SyncRunPage };
+  /** Undoes a whole run, and pauses the pair so that the next one is looked at first. */
+  "sync.undo": { request: SyncUndo; answer: SyncBroughtBack };
   /** Jobs, newest first. */
   "job.list": { request: JobList; answer: JobPage };
   /** One job. */
@@ -199,6 +256,23 @@ export const commandNames: readonly CommandName[] = [
   "restore.preview",
   "restore.operations",
   "restore.start",
+  "sync.pairs",
+  "sync.pair",
+  "sync.pairSave",
+  "sync.pairRemove",
+  "sync.pairPause",
+  "sync.run",
+  "sync.plan",
+  "sync.choose",
+  "sync.apply",
+  "sync.conflicts",
+  "sync.conflict",
+  "sync.resolve",
+  "sync.merge",
+  "sync.bin",
+  "sync.binRestore",
+  "sync.runs",
+  "sync.undo",
   "job.list",
   "job.get",
   "job.changes",

@@ -36,6 +36,7 @@ export function ActivityPage() {
                 { value: "backup", text: t("kind.backup") },
                 { value: "restore", text: t("kind.restore") },
                 { value: "check", text: t("kind.check") },
+                { value: "sync", text: t("kind.sync") },
               ]}
             />
           </div>

@@ -24,7 +24,7 @@ function took(job: Job): string {
   return share === undefined ? "" : formatPercent(share);
 }
 
-export function RunsTable({ filter, empty }: { filter: Pick<JobList, "kinds" | "states" | "planId" | "placeId">; empty?: ReactNode }) {
+export function RunsTable({ filter, empty }: { filter: Pick<JobList, "kinds" | "states" | "planId" | "placeId" | "pairId">; empty?: ReactNode }) {
   const navigate = useNavigate();
   const { jobs } = useJobs();
   const pages = usePages(

@@ -1,7 +1,7 @@
 /** A page of runs with what the engine told since: newer revisions in place, new runs on top. */
 import type { Job, JobList } from "../../api";
 
-type Filter = Pick<JobList, "kinds" | "states" | "planId" | "placeId">;
+type Filter = Pick<JobList, "kinds" | "states" | "planId" | "placeId" | "pairId">;
 
 /** Whether a run belongs into a list. */
 export function belongs(job: Job, filter: Filter): boolean {
@@ -9,7 +9,8 @@ export function belongs(job: Job, filter: Filter): boolean {
     (filter.kinds === undefined || filter.kinds.includes(job.kind)) &&
     (filter.states === undefined || filter.states.includes(job.state)) &&
     (filter.planId === undefined || filter.planId === job.planId) &&
-    (filter.placeId === undefined || filter.placeId === job.placeId)
+    (filter.placeId === undefined || filter.placeId === job.placeId) &&
+    (filter.pairId === undefined || filter.pairId === job.pairId)
   );
 }
 

@@ -1,7 +1,7 @@
 /** One file: what it looks like in the snapshot shown, and every version of it. */
 import { X } from "lucide-react";
 
-import type { EntryRow, FilePreview, FileVersion, SnapshotRow } from "../../api";
+import type { EntryRow, FileVersion, SnapshotRow } from "../../api";
 import { Button, IconButton } from "../../components/Button";
 import { Loading } from "../../components/Page";
 import { Trouble } from "../../components/Trouble";
@@ -13,6 +13,7 @@ import { modeText } from "../../lib/mode";
 import { TYPE } from "../../lib/words";
 import { t } from "../../text/text";
 import styles from "./FilePanel.module.css";
+import { PreviewContent } from "./PreviewContent";
 import type { Chosen } from "./selection";
 
 interface FilePanelProps {
@@ -24,28 +25,6 @@ interface FilePanelProps {
   onClose: () => void;
   onShow: (snapshotId: string) => void;
   onBringBack: (snapshotId: string, item: Chosen) => void;
-}
-
-function PreviewContent({ preview, name }: { preview: FilePreview; name: string }) {
-  switch (preview.kind) {
-    case "text":
-      return (
-        <>
-          <pre tabIndex={0} aria-label={t("file.picture_of", { name })} className={styles.text}>
-            {preview.text}
-          </pre>
-          {preview.truncated && <p className={styles.quiet}>{t("file.truncated")}</p>}
-        </>
-      );
-    case "picture":
-      return <img src={`data:${preview.mediaType ?? "image/png"};base64,${preview.base64 ?? ""}`} alt={t("file.picture_of", { name })} className={styles.picture} />;
-    case "tooLarge":
-      return <p className={styles.quiet}>{t("file.too_large")}</p>;
-    case "empty":
-      return <p className={styles.quiet}>{t("file.is_empty")}</p>;
-    case "binary":
-      return <p className={styles.quiet}>{t("file.no_preview")}</p>;
-  }
 }
 
 function Preview({ placeId, snapshotId, path, name }: { placeId: string; snapshotId: string; path: string; name: string }) {

@@ -1,7 +1,7 @@
 /** The frame around every page: title bar, rail, page; and the palette above it. */
 import { Link, Outlet, useLocation } from "@tanstack/react-router";
 import type { LucideIcon } from "lucide-react";
-import { Activity, HardDrive, History, Search, Settings } from "lucide-react";
+import { Activity, HardDrive, History, RefreshCw, Search, Settings } from "lucide-react";
 import { useEffect, useRef, useState } from "react";
 
 import markAddress from "../../../../icons/keepwell.svg";
@@ -12,8 +12,9 @@ import styles from "./Frame.module.css";
 import { Palette } from "./Palette";
 import { RunsButton } from "./RunsButton";
 
-const PAGES: { to: "/backup" | "/activity" | "/places" | "/settings"; icon: LucideIcon; text: TextKey & `rail.${string}` }[] = [
+const PAGES: { to: "/backup" | "/sync" | "/activity" | "/places" | "/settings"; icon: LucideIcon; text: TextKey & `rail.${string}` }[] = [
   { to: "/backup", icon: History, text: "rail.backup" },
+  { to: "/sync", icon: RefreshCw, text: "rail.sync" },
   { to: "/activity", icon: Activity, text: "rail.activity" },
   { to: "/places", icon: HardDrive, text: "rail.places" },
   { to: "/settings", icon: Settings, text: "rail.settings" },

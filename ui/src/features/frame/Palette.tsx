@@ -7,7 +7,7 @@ import { Dialog as Base } from "@base-ui/react/dialog";
 import { useNavigate } from "@tanstack/react-router";
 import { useQueries } from "@tanstack/react-query";
 import type { LucideIcon } from "lucide-react";
-import { Activity, File, Folder, HardDrive, History, Monitor, Moon, Pause, Play, Plus, Settings, Sun } from "lucide-react";
+import { Activity, File, Folder, HardDrive, History, Monitor, Moon, Pause, Play, Plus, RefreshCw, Settings, Sun } from "lucide-react";
 import { useDeferredValue, useId, useState, type KeyboardEvent } from "react";
 
 import { call, type FindRow, type Theme } from "../../api";
@@ -58,10 +58,12 @@ function useActions(leave: () => void): Entry[] {
   const theme = (choice: Theme, icon: LucideIcon, text: string) => go(`theme-${choice}`, icon, text, () => setTheme(choice));
   return [
     go("backup", History, t("palette.go_backup"), () => void navigate({ to: "/backup" })),
+    go("sync", RefreshCw, t("palette.go_sync"), () => void navigate({ to: "/sync" })),
     go("activity", Activity, t("palette.go_activity"), () => void navigate({ to: "/activity" })),
     go("places", HardDrive, t("palette.go_places"), () => void navigate({ to: "/places" })),
     go("settings", Settings, t("palette.go_settings"), () => void navigate({ to: "/settings" })),
     go("new", Plus, t("palette.new_plan"), () => void navigate({ to: "/backup/new" })),
+    go("pair", Plus, t("palette.new_pair"), () => void navigate({ to: "/sync/new" })),
     go("add", Plus, t("palette.add_place"), () => void navigate({ to: "/places/add" })),
     go("pause", Pause, t("palette.pause_all"), () => run("job.pauseAll")),
     go("resume", Play, t("palette.resume_all"), () => run("job.resumeAll")),
@@ -94,6 +96,36 @@ function usePlanEntries(leave: () => void): Entry[] {
           .then(() => {
             renew("plan", "job");
             tellDone(t("plan.started", { name: plan.name }));
+          })
+          .catch((failure: unknown) => tellFailed(failure instanceof Error ? failure.message : String(failure)));
+      },
+    },
+  ]);
+}
+
+function usePairEntries(leave: () => void): Entry[] {
+  const navigate = useNavigate();
+  const pairs = useAsk("sync.pairs", {}).data?.pairs ?? [];
+  return pairs.flatMap((pair) => [
+    {
+      key: `pair-${pair.id}`,
+      icon: RefreshCw,
+      text: pair.name,
+      choose: () => {
+        leave();
+        void navigate({ to: "/sync/$pairId", params: { pairId: pair.id }, search: {} });
+      },
+    },
+    {
+      key: `sync-${pair.id}`,
+      icon: Play,
+      text: t("palette.sync", { name: pair.name }),
+      choose: () => {
+        leave();
+        call("sync.run", { pairId: pair.id, preview: false })
+          .then(() => {
+            renew("sync", "job");
+            tellDone(t("sync.started", { name: pair.name }));
           })
           .catch((failure: unknown) => tellFailed(failure instanceof Error ? failure.message : String(failure)));
       },
@@ -153,10 +185,12 @@ function PaletteBody({ leave }: { leave: () => void }) {
   const settled = useDeferredValue(text);
   const actions = useActions(leave);
   const plans = usePlanEntries(leave);
+  const pairs = usePairEntries(leave);
   const files = useFileEntries(settled, leave);
   const groups: Group[] = [
     { heading: t("palette.actions"), entries: actions.filter((entry) => fits(entry.text, text)) },
     { heading: t("palette.plans"), entries: plans.filter((entry) => fits(entry.text, text)) },
+    { heading: t("palette.pairs"), entries: pairs.filter((entry) => fits(entry.text, text)) },
     { heading: t("palette.files"), entries: files.entries },
   ].filter((group) => group.entries.length > 0);
   const all = groups.flatMap((group) => group.entries);

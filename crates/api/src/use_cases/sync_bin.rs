@@ -1,0 +1,133 @@
+//! The bins of a pair, and the runs that filled them: looking, bringing back, undoing.
+
+use keepwell_catalog::Catalog;
+use keepwell_jobs::Fault;
+use keepwell_model::{Control, JobId};
+use keepwell_sync::bring_back::BroughtBack;
+use keepwell_sync::database_rows::BinItem;
+use keepwell_sync::run_types::{RunRecord, RunState};
+use keepwell_sync::{PairDatabase, SyncError};
+
+use super::sync::{database, named};
+use super::sync_words as words;
+use crate::convert::{self, cut, page};
+use crate::dto::sync_bin::{
+    BinWhy, SyncBinGet, SyncBinPage, SyncBinRestore, SyncBinRow, SyncBroughtBack, SyncRunPage, SyncRunRow,
+    SyncRunsGet, SyncUndo,
+};
+use crate::error::ApiError;
+use crate::numbers::{Count, Moment};
+use crate::open::Api;
+use crate::path_text::{self, PathText};
+
+/// Items read at once.
+const ITEMS_AT_ONCE: u32 = 10_000;
+/// Items brought back in one request.
+const RESTORE_LIMIT: usize = 10_000;
+
+fn row(item: &BinItem) -> SyncBinRow {
+    SyncBinRow {
+        id: item.id.to_string(),
+        side: words::side(item.side),
+        path: PathText::new(item.path.as_bytes()),
+        entry_type: convert::entry_type(item.kind),
+        size_bytes: Count(item.size_bytes),
+        modified_ms: item.modified.map(Moment::from),
+        binned_ms: Moment(item.at_ms),
+        why: if item.is_replaced { BinWhy::Replaced } else { BinWhy::Removed },
+        run_id: item.run.to_string(),
+    }
+}
+
+/// Everything in the bins, newest first.
+fn items(database: &PairDatabase) -> Result<Vec<BinItem>, SyncError> {
+    let mut all = Vec::new();
+    loop {
+        let offset = u32::try_from(all.len()).unwrap_or(u32::MAX);
+        let more = database.bin_items(offset, ITEMS_AT_ONCE)?;
+        let is_last = more.len() < ITEMS_AT_ONCE as usize;
+        all.extend(more);
+        if is_last {
+            return Ok(all);
+        }
+    }
+}
+
+pub(crate) fn sync_bin(api: &Api, request: SyncBinGet) -> Result<SyncBinPage, ApiError> {
+    let rows = page(request.offset, request.limit)?;
+    let (record, _) = named(api, &request.pair_id)?;
+    let run = request.run_id.as_deref().map(convert::job_id).transpose()?;
+    let mut all = items(&database(api, record.id)?).map_err(Fault::from)?;
+    let bytes = all.iter().map(|item| item.size_bytes).sum();
+    let text = request.text.map(|text| text.to_lowercase()).unwrap_or_default();
+    all.retain(|item| {
+        run.is_none_or(|run| item.run == run)
+            && (text.is_empty() || path_text::display(item.path.as_bytes()).to_lowercase().contains(&text))
+    });
+    Ok(SyncBinPage {
+        total: Count::from(all.len()),
+        bytes: Count(bytes),
+        rows: cut(all, rows).iter().map(row).collect(),
+    })
+}
+
+fn deed() -> Result<JobId, ApiError> {
+    Ok(Catalog::new_job_id()?)
+}
+
+fn answer(result: BroughtBack, control: &Control) -> SyncBroughtBack {
+    let problems = control.problems().problems.into_iter().map(convert::problem).collect();
+    SyncBroughtBack { restored: Count(result.items), problems }
+}
+
+pub(crate) fn sync_bin_restore(api: &Api, request: SyncBinRestore) -> Result<SyncBroughtBack, ApiError> {
+    if request.ids.is_empty() || request.ids.len() > RESTORE_LIMIT {
+        return Err(ApiError::bad_request(format!("Choose 1 to {RESTORE_LIMIT} items.")));
+    }
+    let (record, _) = named(api, &request.pair_id)?;
+    let ids: Vec<i64> = request
+        .ids
+        .iter()
+        .map(|id| {
+            id.parse().map_err(|_| ApiError::bad_request(format!("\"{id}\" names nothing in the bin.")))
+        })
+        .collect::<Result<_, _>>()?;
+    let (deed, control) = (deed()?, Control::new());
+    let result = api.syncs.with_pair(record.id, |syncer| syncer.bring_back(&ids, deed, &control))?;
+    Ok(answer(result, &control))
+}
+
+fn run(record: RunRecord) -> SyncRunRow {
+    let is_changed = words::changes(&record.report.left) + words::changes(&record.report.right) > 0;
+    SyncRunRow {
+        run_id: record.id.to_string(),
+        started_ms: record.started.into(),
+        finished_ms: record.finished.map(Moment::from),
+        left: words::totals(&record.report.left),
+        right: words::totals(&record.report.right),
+        undone: record.state == RunState::Undone,
+        can_undo: is_changed && matches!(record.state, RunState::Done | RunState::Stopped | RunState::Failed),
+    }
+}
+
+pub(crate) fn sync_runs(api: &Api, request: SyncRunsGet) -> Result<SyncRunPage, ApiError> {
+    let rows = page(request.offset, request.limit)?;
+    let (record, _) = named(api, &request.pair_id)?;
+    let mut all =
+        database(api, record.id)?.runs(0, keepwell_sync::database_rows::RUNS_KEPT).map_err(Fault::from)?;
+    all.retain(|record| {
+        record.state == RunState::Undone
+            || words::changes(&record.report.left) + words::changes(&record.report.right) > 0
+    });
+    Ok(SyncRunPage { total: Count::from(all.len()), runs: cut(all, rows).into_iter().map(run).collect() })
+}
+
+pub(crate) fn sync_undo(api: &Api, request: SyncUndo) -> Result<SyncBroughtBack, ApiError> {
+    let (record, _) = named(api, &request.pair_id)?;
+    let undone = convert::job_id(&request.run_id)?;
+    let (deed, control) = (deed()?, Control::new());
+    // The next run would carry parts of it over again: a person looks at it first.
+    api.catalog.set_pair_paused(record.id, true)?;
+    let result = api.syncs.with_pair(record.id, |syncer| syncer.undo(undone, deed, &control))?;
+    Ok(answer(result, &control))
+}

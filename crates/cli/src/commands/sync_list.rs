@@ -1,0 +1,88 @@
+//! `keepwell sync list`
+
+use keepwell_api::dto::Nothing;
+use keepwell_api::dto::sync::{SyncMode, SyncPair, SyncState};
+use keepwell_api::{ApiError, Commands};
+
+use super::plan_list;
+use crate::context::Context;
+use crate::ending::Ending;
+use crate::output::{self, number, time};
+
+pub fn run(context: &Context) -> Result<Ending, ApiError> {
+    let pairs = context.api.sync_pairs(Nothing {})?;
+    if context.json {
+        output::json(&pairs)?;
+        return Ok(Ending::Done);
+    }
+    if pairs.pairs.is_empty() {
+        output::note("There is no pair yet. Make one with: keepwell sync run LEFT RIGHT --preview");
+        return Ok(Ending::Done);
+    }
+    let rows: Vec<Vec<String>> = pairs
+        .pairs
+        .iter()
+        .map(|pair| {
+            vec![
+                pair.id.chars().take(8).collect(),
+                pair.name.clone(),
+                state(pair),
+                when(pair),
+                format!("{} {} {}", pair.left.address.display, arrow(pair.mode), pair.right.address.display),
+            ]
+        })
+        .collect();
+    output::line(output::table(&["ID", "NAME", "STATE", "RUNS", "PLACES"], &rows));
+    Ok(Ending::Done)
+}
+
+pub fn arrow(mode: SyncMode) -> &'static str {
+    match mode {
+        SyncMode::TwoWay => "<->",
+        SyncMode::Mirror | SyncMode::Update | SyncMode::MoveIn => "-->",
+    }
+}
+
+/// How a pair stands, in words.
+pub fn state(pair: &SyncPair) -> String {
+    let checked = || pair.in_step_ms.map(|at| format!(", checked {}", time(at))).unwrap_or_default();
+    let words = match pair.state {
+        SyncState::New => "has not run yet".to_owned(),
+        SyncState::InStep => format!("in step{}", checked()),
+        SyncState::Problems => "in step but for problems".to_owned(),
+        SyncState::Conflicts => match pair.conflicts_waiting.0 {
+            1 => "waits for your decision: 1 conflict".to_owned(),
+            _ => format!("waits for your decision: {} conflicts", number(pair.conflicts_waiting)),
+        },
+        SyncState::Waiting => "waits for its turn".to_owned(),
+        SyncState::Running => "running".to_owned(),
+        SyncState::Preview => "its plan waits to be looked at".to_owned(),
+        SyncState::Halted => "halted by a safety brake".to_owned(),
+        SyncState::Failed => "the last run failed".to_owned(),
+        SyncState::Stopped => "the last run was stopped".to_owned(),
+    };
+    if pair.paused { format!("paused; {words}") } else { words }
+}
+
+fn when(pair: &SyncPair) -> String {
+    let by_clock = plan_list::schedule_words(pair.schedule);
+    if pair.live { format!("live, {by_clock}") } else { by_clock }
+}
+
+/// The pair of a name, or of the start of an id.
+pub fn find(context: &Context, text: &str) -> Result<SyncPair, ApiError> {
+    let pairs = context.api.sync_pairs(Nothing {})?.pairs;
+    let mut fitting: Vec<SyncPair> = pairs.iter().filter(|pair| pair.name == text).cloned().collect();
+    if fitting.is_empty() && text.len() >= 4 {
+        fitting = pairs.into_iter().filter(|pair| pair.id.starts_with(text)).collect();
+    }
+    let several = fitting.len() > 1;
+    match fitting.pop() {
+        Some(pair) if !several => Ok(pair),
+        Some(_) => Err(ApiError::bad_request(format!("Several pairs are called \"{text}\"."))
+            .hint("Give the start of its id: keepwell sync list")),
+        None => {
+            Err(ApiError::not_found(format!("There is no pair \"{text}\".")).hint("See: keepwell sync list"))
+        }
+    }
+}

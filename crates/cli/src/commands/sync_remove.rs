@@ -1,0 +1,21 @@
+//! `keepwell sync remove PAIR`
+
+use keepwell_api::dto::sync::SyncPairGet;
+use keepwell_api::{ApiError, Commands};
+
+use super::sync_list;
+use crate::arguments_sync::PairName;
+use crate::context::Context;
+use crate::ending::Ending;
+use crate::output;
+
+pub fn run(context: &Context, arguments: &PairName) -> Result<Ending, ApiError> {
+    let pair = sync_list::find(context, &arguments.pair)?;
+    context.api.sync_pair_remove(SyncPairGet { pair_id: pair.id.clone() })?;
+    if context.json {
+        output::json(&serde_json::json!({ "removed": pair.id }))?;
+    } else {
+        output::line(format!("The pair \"{}\" is forgotten. Both places stay as they are.", pair.name));
+    }
+    Ok(Ending::Done)
+}

@@ -1,0 +1,147 @@
+//! `keepwell sync resolve PAIR [PATH…] --keep left|right|both|newest`
+
+use keepwell_api::dto::sync::SyncPair;
+use keepwell_api::dto::sync_conflict::{
+    ConflictChoice, ConflictDecision, ConflictKind, SyncConflict, SyncConflictGet, SyncConflictsGet,
+    SyncResolve as Request, SyncVersion,
+};
+use keepwell_api::{ApiError, Commands};
+
+use super::{sync_list, sync_run};
+use crate::arguments_sync::{Keep, SyncResolve};
+use crate::context::Context;
+use crate::ending::Ending;
+use crate::follow::follow;
+use crate::output::{self, size, time};
+use crate::paths;
+
+/// Conflicts asked for at once.
+const PAGE: u32 = 1_000;
+
+pub fn run(context: &Context, arguments: SyncResolve) -> Result<Ending, ApiError> {
+    let pair = sync_list::find(context, &arguments.pair)?;
+    context.give_access(&pair)?;
+    let conflicts = all(context, &pair)?;
+    if arguments.keep.is_none() && !arguments.merge {
+        return list(context, &pair, &conflicts);
+    }
+    let meant = if arguments.all { conflicts } else { named(conflicts, &arguments)? };
+    let mut job_id = None;
+    if let Some(keep) = arguments.keep {
+        let choice = match keep {
+            Keep::Left => ConflictChoice::Left,
+            Keep::Right => ConflictChoice::Right,
+            Keep::Both => ConflictChoice::Both,
+            Keep::Newest => ConflictChoice::Newest,
+        };
+        let decide = |conflict: &SyncConflict| ConflictDecision { node: conflict.node.clone(), choice };
+        let request = if arguments.all {
+            Request { pair_id: pair.id.clone(), decisions: None, all: Some(choice) }
+        } else {
+            let decisions = meant.iter().map(decide).collect();
+            Request { pair_id: pair.id.clone(), decisions: Some(decisions), all: None }
+        };
+        job_id = Some(context.api.sync_resolve(request)?.job_id);
+    } else {
+        for conflict in &meant {
+            let request = SyncConflictGet { pair_id: pair.id.clone(), node: conflict.node.clone() };
+            let merged = context.api.sync_merge(request)?;
+            // The pair is free for the next one only when this run is over.
+            context.api.job_wait(&merged.job_id)?;
+            job_id = Some(merged.job_id);
+        }
+    }
+    let Some(job_id) = job_id else { return Ok(Ending::Done) };
+    let (job, ending) = follow(context, &job_id)?;
+    if !context.json {
+        sync_run::print(&pair, &job);
+    }
+    Ok(sync_run::ending_of(&job, ending))
+}
+
+/// All conflicts of a pair.
+pub fn all(context: &Context, pair: &SyncPair) -> Result<Vec<SyncConflict>, ApiError> {
+    let mut conflicts = Vec::new();
+    loop {
+        let page = context.api.sync_conflicts(SyncConflictsGet {
+            pair_id: pair.id.clone(),
+            text: None,
+            offset: Some(u32::try_from(conflicts.len()).unwrap_or(u32::MAX)),
+            limit: Some(PAGE),
+        })?;
+        let is_last = page.conflicts.len() < PAGE as usize;
+        conflicts.extend(page.conflicts);
+        if is_last {
+            return Ok(conflicts);
+        }
+    }
+}
+
+fn named(conflicts: Vec<SyncConflict>, arguments: &SyncResolve) -> Result<Vec<SyncConflict>, ApiError> {
+    if arguments.paths.is_empty() {
+        return Err(ApiError::bad_request("Name the paths to decide, or give --all.")
+            .hint("List them with: keepwell sync resolve PAIR"));
+    }
+    let mut meant = Vec::new();
+    for path in &arguments.paths {
+        let wanted = paths::in_snapshot(path);
+        let before = meant.len();
+        meant.extend(conflicts.iter().filter(|conflict| conflict.path.path == wanted).cloned());
+        if meant.len() == before {
+            return Err(ApiError::not_found(format!("No conflict waits at {}.", path.to_string_lossy()))
+                .hint("List them with: keepwell sync resolve PAIR"));
+        }
+    }
+    Ok(meant)
+}
+
+fn list(context: &Context, pair: &SyncPair, conflicts: &[SyncConflict]) -> Result<Ending, ApiError> {
+    if context.json {
+        output::json(&conflicts)?;
+    } else if conflicts.is_empty() {
+        output::line("No conflict waits.");
+    } else {
+        print(conflicts);
+        output::note(format!(
+            "To decide: keepwell sync resolve \"{}\" PATH --keep left|right|both|newest, or --all instead of PATH",
+            pair.name
+        ));
+    }
+    Ok(if conflicts.is_empty() { Ending::Done } else { Ending::Problems })
+}
+
+/// Conflicts as a table.
+pub fn print(conflicts: &[SyncConflict]) {
+    let rows: Vec<Vec<String>> = conflicts
+        .iter()
+        .map(|conflict| {
+            vec![
+                conflict.path.display.clone(),
+                happened(conflict.kind).to_owned(),
+                version(&conflict.left),
+                version(&conflict.right),
+            ]
+        })
+        .collect();
+    output::line(output::table(&["PATH", "WHAT HAPPENED", "LEFT", "RIGHT"], &rows));
+}
+
+fn happened(kind: ConflictKind) -> &'static str {
+    match kind {
+        ConflictKind::BothChanged => "both changed",
+        ConflictKind::BothCreated => "both are new",
+        ConflictKind::BothMoved => "both moved",
+        ConflictKind::MovedIntoEachOther => "moved into each other",
+        ConflictKind::KindChanged => "other kinds of item",
+    }
+}
+
+fn version(version: &SyncVersion) -> String {
+    let Some(path) = &version.path else { return "removed".to_owned() };
+    match (version.modified_ms, version.size_bytes) {
+        (Some(at), Some(bytes)) => format!("{}, {}", time(at), size(bytes)),
+        (Some(at), None) => time(at),
+        (None, Some(bytes)) => size(bytes),
+        (None, None) => path.display.clone(),
+    }
+}

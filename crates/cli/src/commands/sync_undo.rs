@@ -1,0 +1,81 @@
+//! `keepwell sync undo PAIR [RUN]`
+
+use keepwell_api::dto::sync_bin::{SyncBroughtBack, SyncRunRow, SyncRunsGet, SyncUndo as Request};
+use keepwell_api::{ApiError, Commands};
+
+use super::sync_list;
+use crate::arguments_sync::SyncUndo;
+use crate::context::Context;
+use crate::ending::Ending;
+use crate::output::{self, number, time};
+
+pub fn run(context: &Context, arguments: &SyncUndo) -> Result<Ending, ApiError> {
+    let pair = sync_list::find(context, &arguments.pair)?;
+    context.give_access(&pair)?;
+    let request = SyncRunsGet { pair_id: pair.id.clone(), offset: None, limit: Some(1_000) };
+    let runs = context.api.sync_runs(request)?.runs;
+    if arguments.list {
+        if context.json {
+            output::json(&runs)?;
+        } else if runs.is_empty() {
+            output::line("No run changed anything yet.");
+        } else {
+            print(&runs);
+        }
+        return Ok(Ending::Done);
+    }
+    let mut fitting = runs.iter().filter(|run| match &arguments.run {
+        Some(start) => run.run_id.starts_with(start.as_str()),
+        None => run.can_undo,
+    });
+    let run = fitting.next().ok_or_else(|| {
+        ApiError::not_found("There is no such run to undo.").hint("See: keepwell sync undo PAIR --list")
+    })?;
+    if arguments.run.is_some() && fitting.next().is_some() {
+        return Err(ApiError::bad_request("Several runs begin so.").hint("Give more of the id."));
+    }
+    let answer = context.api.sync_undo(Request { pair_id: pair.id.clone(), run_id: run.run_id.clone() })?;
+    told(context, &answer, "as they were before that run")?;
+    if !context.json {
+        output::note(format!(
+            "The pair is paused. See what a run would do now: keepwell sync run \"{}\" --preview",
+            pair.name
+        ));
+    }
+    Ok(if answer.problems.is_empty() { Ending::Done } else { Ending::Problems })
+}
+
+/// Says what came of bringing back.
+pub fn told(context: &Context, answer: &SyncBroughtBack, what: &str) -> Result<(), ApiError> {
+    if context.json {
+        return output::json(answer);
+    }
+    output::line(format!("{} items are {what}.", number(answer.restored)));
+    for problem in &answer.problems {
+        output::note(format!("  {}", problem.path));
+        output::note(format!("    {} {} {}", problem.what, problem.why, problem.next));
+    }
+    Ok(())
+}
+
+/// Runs as a table.
+pub fn print(runs: &[SyncRunRow]) {
+    let changes = |totals: &keepwell_api::dto::sync_plan::SyncTotals| {
+        let count =
+            totals.created.0 + totals.replaced.0 + totals.moved.0 + totals.removed.0 + totals.metadata.0;
+        number(keepwell_api::Count(count))
+    };
+    let rows: Vec<Vec<String>> = runs
+        .iter()
+        .map(|run| {
+            vec![
+                run.run_id.chars().take(8).collect(),
+                time(run.started_ms),
+                changes(&run.left),
+                changes(&run.right),
+                if run.undone { "undone".to_owned() } else { String::new() },
+            ]
+        })
+        .collect();
+    output::line(output::table(&["RUN", "BEGUN", ">CHANGES LEFT", ">CHANGES RIGHT", ""], &rows));
+}

@@ -1,0 +1,71 @@
+//! `keepwell sync watch`: changes of live pairs are carried over as they happen, until Ctrl-C.
+
+use std::collections::HashSet;
+
+use keepwell_api::dto::Nothing;
+use keepwell_api::dto::job::{JobChangesGet, JobKind, JobState};
+use keepwell_api::{ApiError, Commands};
+
+use super::{job_list, sync_add, sync_list};
+use crate::arguments_sync::SyncWatch;
+use crate::context::Context;
+use crate::ending::Ending;
+use crate::output;
+
+/// How long one wait for news takes at most.
+const WAIT_MS: u32 = 10_000;
+
+pub fn run(arguments: &SyncWatch, json: bool, verbose: bool) -> Result<Ending, ApiError> {
+    let context = Context::watching(json, verbose)?;
+    for name in &arguments.pairs {
+        let pair = sync_list::find(&context, name)?;
+        if !pair.live {
+            let mut request = sync_add::change(&pair);
+            request.live = Some(true);
+            context.api.sync_pair_save(request)?;
+        }
+    }
+    let live: Vec<_> = context
+        .api
+        .sync_pairs(Nothing {})?
+        .pairs
+        .into_iter()
+        .filter(|pair| pair.live && !pair.paused)
+        .collect();
+    if live.is_empty() {
+        return Err(
+            ApiError::not_found("No pair is live.").hint("Name the pairs to watch: keepwell sync watch NAME")
+        );
+    }
+    for pair in &live {
+        context.give_access(pair)?;
+        output::note(format!("Watching {} and {}.", pair.left.address.display, pair.right.address.display));
+    }
+    output::note("Press Ctrl-C to stop.");
+    let mut told = HashSet::new();
+    let mut since = None;
+    loop {
+        let changes = context.api.job_changes(JobChangesGet { since, wait_ms: Some(WAIT_MS) })?;
+        let is_first = since.is_none();
+        since = Some(changes.revision);
+        for job in changes.jobs.into_iter().filter(|job| job.kind == JobKind::Sync) {
+            let is_over = job.finished_ms.is_some() || job.state == JobState::Halted;
+            // What was over before the watch began is no news.
+            if !is_over || !told.insert((job.id.clone(), job.state)) || is_first {
+                continue;
+            }
+            if context.json {
+                output::json(&job)?;
+            } else {
+                let items = job.result.as_ref().map(|result| result.items).unwrap_or_default();
+                output::line(format!("{}: {}, {} changes", job.title, job_list::word(job.state), items));
+            }
+            if let Some(halt) = &job.halt {
+                output::note(format!("  {}", halt.reason));
+            }
+            if let Some(error) = &job.error {
+                output::error(error);
+            }
+        }
+    }
+}

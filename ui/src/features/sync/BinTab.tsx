@@ -1,0 +1,121 @@
+/** What runs replaced or removed and still keep: found by name, brought back to where it was. */
+import { useNavigate } from "@tanstack/react-router";
+import { Trash2, Undo2 } from "lucide-react";
+import { useState } from "react";
+
+import { call, type BinWhy, type SyncBinRow, type SyncPair } from "../../api";
+import { Button } from "../../components/Button";
+import { DataGrid } from "../../components/DataGrid";
+import { Confirm } from "../../components/Dialog";
+import { SearchInput } from "../../components/Form";
+import { tellDone } from "../../components/news";
+import { Empty, Loading } from "../../components/Page";
+import { Trouble } from "../../components/Trouble";
+import { Moment, PathText, Size } from "../../components/Values";
+import { formatBytes } from "../../lib/format";
+import { useAct, usePages } from "../../lib/queries";
+import { t, type TextKey } from "../../text/text";
+import { EntryIcon } from "../browse/EntryIcon";
+import { LeftAlone } from "./LeftAlone";
+import type { PlaceNames } from "./names";
+import styles from "./Sync.module.css";
+
+const BIN_WHY: Record<BinWhy, TextKey & `bin.why.${string}`> = { replaced: "bin.why.replaced", removed: "bin.why.removed" };
+
+export function BinTab({ pair, names, runId }: { pair: SyncPair; names: PlaceNames; runId: string | undefined }) {
+  const navigate = useNavigate();
+  const [text, setText] = useState("");
+  const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
+  const [asking, setAsking] = useState(false);
+  const question = { pairId: pair.id, ...(text.trim() === "" ? {} : { text: text.trim() }), ...(runId === undefined ? {} : { runId }) };
+  const pages = usePages(
+    ["sync.bin", question],
+    (offset, limit, signal) => call("sync.bin", { ...question, offset, limit }, signal),
+    (page) => ({ rows: page.rows, total: page.total }),
+    { keep: true },
+  );
+  const bringBack = useAct("sync.binRestore", {
+    renews: ["sync"],
+    onDone: (answer) => {
+      setAsking(false);
+      setChosen(new Set());
+      if (answer.restored > 0) tellDone(t("bin.done", { count: answer.restored }));
+    },
+    onFailed: () => setAsking(false),
+  });
+  if (pages.error) return <Trouble error={pages.error.details} onRetry={pages.again} />;
+  if (pages.isPending) return <Loading />;
+  if (pages.total === 0 && text.trim() === "" && runId === undefined) {
+    return (
+      <Empty icon={Trash2} heading={t("bin.none")}>
+        {t("bin.none_text")}
+      </Empty>
+    );
+  }
+  const choose = (row: SyncBinRow, on: boolean) => {
+    const next = new Set(chosen);
+    if (on) next.add(row.id);
+    else next.delete(row.id);
+    setChosen(next);
+  };
+  return (
+    <div className={styles.tabBody}>
+      <div className={styles.filters}>
+        <span className={styles.filterWide}>
+          <SearchInput label={t("bin.search")} value={text} onValue={setText} />
+        </span>
+        {runId !== undefined && (
+          <>
+            <span>{t("bin.of_run")}</span>
+            <Button onClick={() => void navigate({ to: "/sync/$pairId", params: { pairId: pair.id }, search: { tab: "bin" } })}>{t("bin.all_runs")}</Button>
+          </>
+        )}
+        <span className={styles.quiet}>{t("bin.size", { size: formatBytes(pages.first?.bytes ?? 0) })}</span>
+        <span className={styles.push}>
+          <Button kind="primary" icon={Undo2} disabled={chosen.size === 0} onClick={() => setAsking(true)}>
+            {chosen.size === 0 ? t("bin.do_it") : t("bin.bring_back", { count: chosen.size })}
+          </Button>
+        </span>
+      </div>
+      {bringBack.error && <Trouble error={bringBack.error.details} />}
+      {bringBack.data && bringBack.data.problems.length > 0 && <LeftAlone heading={t("bin.problems")} problems={bringBack.data.problems} />}
+      <DataGrid
+        label={t("bin.heading")}
+        columns={[
+          {
+            id: "path",
+            heading: t("common.path"),
+            width: "minmax(0, 1.4fr)",
+            cell: (row) => (
+              <>
+                <EntryIcon type={row.entryType} />
+                <PathText path={row.path.display} />
+              </>
+            ),
+          },
+          { id: "why", heading: t("bin.why"), width: "96px", cell: (row) => t(BIN_WHY[row.why]) },
+          { id: "where", heading: t("bin.where"), width: "minmax(0, 0.7fr)", cell: (row) => <span title={names[row.side]}>{names[row.side]}</span> },
+          { id: "when", heading: t("bin.when"), width: "124px", cell: (row) => <Moment at={row.binnedMs} /> },
+          { id: "changed", heading: t("bin.changed"), width: "124px", cell: (row) => row.modifiedMs !== null && <Moment at={row.modifiedMs} /> },
+          { id: "size", heading: t("common.size"), width: "88px", end: true, cell: (row) => row.entryType === "file" && <Size bytes={row.sizeBytes} /> },
+        ]}
+        rows={pages.rows}
+        total={pages.total}
+        rowKey={(row) => row.id}
+        onMore={pages.more}
+        choosing={{ isChosen: (row) => chosen.has(row.id), onChoose: choose, label: (row) => t("bin.choose", { path: row.path.display }) }}
+        empty={<p className={styles.noMatch}>{t("bin.none_match")}</p>}
+      />
+      <Confirm
+        open={asking}
+        onClose={() => setAsking(false)}
+        onConfirm={() => bringBack.mutate({ pairId: pair.id, ids: [...chosen] })}
+        busy={bringBack.isPending}
+        heading={t("bin.confirm", { count: chosen.size })}
+        confirm={t("bin.do_it")}
+      >
+        {t("bin.bring_back_means")}
+      </Confirm>
+    </div>
+  );
+}

@@ -1,0 +1,244 @@
+/**
+ * One conflict, both versions side by side, and what each decision does.
+ *
+ * Nothing here says left, right, mine or theirs: every version stands under the name of its place, every button is
+ * named by its outcome, and under it stands what happens in both places.
+ */
+import { useNavigate, useParams } from "@tanstack/react-router";
+import { Clock, FileX } from "lucide-react";
+
+import type { DiffLine, FilePreview, SyncConflict, SyncConflictView, SyncPair, SyncPlace, SyncSide, SyncVersion } from "../../api";
+import { Button } from "../../components/Button";
+import { tellDone } from "../../components/news";
+import { Loading, Page, Section } from "../../components/Page";
+import { Status } from "../../components/Status";
+import { Trouble } from "../../components/Trouble";
+import { PathText, Size } from "../../components/Values";
+import { formatExact, formatMoment, formatRelative } from "../../lib/format";
+import { useNow } from "../../lib/now";
+import { baseName } from "../../lib/path";
+import { useAct, useAsk } from "../../lib/queries";
+import { t } from "../../text/text";
+import { PreviewContent } from "../browse/PreviewContent";
+import styles from "./Conflict.module.css";
+import { pairLines } from "./lines";
+import { placeNames, type PlaceNames } from "./names";
+import { CONFLICT, newerSide, outcomes } from "./outcomes";
+
+function largerSide({ left, right }: SyncConflict): SyncSide | undefined {
+  if (left.sizeBytes === null || right.sizeBytes === null || left.sizeBytes === right.sizeBytes) return undefined;
+  return left.sizeBytes > right.sizeBytes ? "left" : "right";
+}
+
+interface VersionProps {
+  conflict: SyncConflict;
+  side: SyncSide;
+  place: SyncPlace;
+  name: string;
+}
+
+function When({ version, newer }: { version: SyncVersion; newer: boolean }) {
+  const now = useNow();
+  if (version.modifiedMs === null) return null;
+  return (
+    <div className={styles.fact}>
+      <dt>{t("conflict.changed")}</dt>
+      <dd>
+        <span title={formatExact(version.modifiedMs)}>{formatMoment(version.modifiedMs)}</span>
+        <span className={styles.quiet}>({formatRelative(version.modifiedMs, now)})</span>
+        {newer && <strong className={styles.mark}>{t("conflict.newer")}</strong>}
+      </dd>
+    </div>
+  );
+}
+
+/** What one place has. */
+function Version({ conflict, side, place, name }: VersionProps) {
+  const version = conflict[side];
+  const gone = version.path === null;
+  return (
+    <section aria-label={name} className={styles.version} data-gone={gone || undefined}>
+      <h2 className={styles.place}>{name}</h2>
+      <p className={styles.where}>
+        {place.device !== "" && <span>{t("sync.place_on", { device: place.device })}</span>}
+        <PathText path={place.address.display} />
+      </p>
+      {gone ? (
+        <p className={styles.gone}>
+          <FileX aria-hidden="true" />
+          <span>
+            <strong>{t("conflict.gone")}</strong>
+            <br />
+            {t("conflict.gone_text", { place: name })}
+          </span>
+        </p>
+      ) : (
+        <dl className={styles.facts}>
+          <When version={version} newer={newerSide(conflict) === side} />
+          {version.sizeBytes !== null && version.entryType === "file" && (
+            <div className={styles.fact}>
+              <dt>{t("common.size")}</dt>
+              <dd>
+                <Size bytes={version.sizeBytes} />
+                {largerSide(conflict) === side && <strong className={styles.mark}>{t("conflict.larger")}</strong>}
+              </dd>
+            </div>
+          )}
+          {version.path !== null && version.path.path !== conflict.path.path && (
+            <div className={styles.fact}>
+              <dt>{t("common.path")}</dt>
+              <dd>
+                <PathText path={version.path.display} />
+              </dd>
+            </div>
+          )}
+        </dl>
+      )}
+    </section>
+  );
+}
+
+/** Texts line by line, the lines of one place beside those of the other. */
+function Lines({ lines, names }: { lines: DiffLine[]; names: PlaceNames }) {
+  if (lines.every((line) => line.kind === "same")) return <p className={styles.quiet}>{t("conflict.lines_same")}</p>;
+  return (
+    <div className={styles.linesBox} tabIndex={0} role="region" aria-label={t("conflict.content")}>
+      <table className={styles.lines}>
+        <thead>
+          <tr>
+            <th scope="col">
+              <span className={styles.swatch} data-side="left" /> {t("conflict.only_in", { place: names.left })}
+            </th>
+            <th scope="col">
+              <span className={styles.swatch} data-side="right" /> {t("conflict.only_in", { place: names.right })}
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {pairLines(lines).map(({ left, right, gap }, index) =>
+            gap ? (
+              <tr key={index} className={styles.gap}>
+                <td colSpan={2}>{t("conflict.gap")}</td>
+              </tr>
+            ) : (
+              <tr key={index}>
+                {[left, right].map((line, column) => (
+                  <td key={column} data-kind={line?.kind ?? "none"}>
+                    {line && (
+                      <>
+                        <span className={styles.number}>{column === 0 ? line.left : line.right}</span>
+                        <span className={styles.lineText}>{line.text === "" ? " " : line.text}</span>
+                      </>
+                    )}
+                  </td>
+                ))}
+              </tr>
+            ),
+          )}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function Content({ view, names }: { view: SyncConflictView; names: PlaceNames }) {
+  if (view.lines !== null) return <Lines lines={view.lines} names={names} />;
+  const cell = (preview: FilePreview | null, name: string) => (
+    <div className={styles.preview}>
+      {preview ? <PreviewContent preview={preview} name={t("conflict.text_left", { place: name })} /> : <p className={styles.quiet}>{t("conflict.gone_text", { place: name })}</p>}
+    </div>
+  );
+  return (
+    <div className={styles.previews}>
+      {cell(view.left, names.left)}
+      {cell(view.right, names.right)}
+    </div>
+  );
+}
+
+function Decisions({ pair, view, names }: { pair: SyncPair; view: SyncConflictView; names: PlaceNames }) {
+  const navigate = useNavigate();
+  const leave = () => void navigate({ to: "/sync/$pairId", params: { pairId: pair.id }, search: { tab: "conflicts" } });
+  const done = () => {
+    tellDone(t("conflict.decided_done", { count: 1 }));
+    leave();
+  };
+  const resolve = useAct("sync.resolve", { renews: ["sync", "job"], onDone: done });
+  const merge = useAct("sync.merge", { renews: ["sync", "job"], onDone: done });
+  const busy = resolve.isPending || merge.isPending;
+  const error = resolve.error ?? merge.error;
+  const { conflict } = view;
+  return (
+    <Section heading={t("conflict.decide")}>
+      {error && <Trouble error={error.details} />}
+      <ul className={styles.outcomes}>
+        {outcomes(conflict, names).map(({ choice, button, means }) => (
+          <li key={choice}>
+            <Button kind="primary" busy={busy} onClick={() => resolve.mutate({ pairId: pair.id, decisions: [{ node: conflict.node, choice }] })}>
+              {button}
+            </Button>
+            <p>{means}</p>
+          </li>
+        ))}
+        {view.canMerge && (
+          <li>
+            <Button kind="primary" busy={busy} onClick={() => merge.mutate({ pairId: pair.id, node: conflict.node })}>
+              {t("conflict.merge")}
+            </Button>
+            <p>{t("conflict.merge_means")}</p>
+          </li>
+        )}
+        <li>
+          <Button icon={Clock} onClick={leave}>
+            {t("conflict.later")}
+          </Button>
+          <p>{t("conflict.lead")}</p>
+        </li>
+      </ul>
+    </Section>
+  );
+}
+
+function Body({ pair, view }: { pair: SyncPair; view: SyncConflictView }) {
+  const names = placeNames(pair);
+  const { conflict } = view;
+  const isFile = conflict.left.entryType === "file" || conflict.right.entryType === "file";
+  return (
+    <>
+      <div className={styles.happened}>
+        <Status tone="asking" word={t(CONFLICT[conflict.kind])} />
+        <span>{conflict.baseModifiedMs === null ? t("conflict.no_base") : t("conflict.base", { when: formatMoment(conflict.baseModifiedMs) })}</span>
+      </div>
+      <div className={styles.versions}>
+        <Version conflict={conflict} side="left" place={pair.left} name={names.left} />
+        <Version conflict={conflict} side="right" place={pair.right} name={names.right} />
+      </div>
+      {isFile && (
+        <Section heading={t("conflict.content")}>
+          <Content view={view} names={names} />
+        </Section>
+      )}
+      <Decisions pair={pair} view={view} names={names} />
+    </>
+  );
+}
+
+export function ConflictPage() {
+  const { pairId, node } = useParams({ from: "/sync/$pairId/conflict/$node" });
+  const pair = useAsk("sync.pair", { pairId });
+  const view = useAsk("sync.conflict", { pairId, node });
+  const error = pair.error ?? view.error;
+  return (
+    <Page
+      heading={t("conflict.heading", { name: view.data ? baseName(view.data.conflict.path.display) : "" })}
+      lead={view.data && <PathText path={view.data.conflict.path.display} copyable />}
+      crumbs={[
+        { text: t("sync.heading"), link: { to: "/sync" } },
+        ...(pair.data ? [{ text: pair.data.name, link: { to: "/sync/$pairId" as const, params: { pairId }, search: { tab: "conflicts" as const } } }] : []),
+      ]}
+    >
+      {error ? <Trouble error={error.details} onRetry={() => void view.refetch()} /> : pair.data && view.data ? <Body pair={pair.data} view={view.data} /> : <Loading />}
+    </Page>
+  );
+}
+

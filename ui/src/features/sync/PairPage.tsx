@@ -1,0 +1,208 @@
+/** One pair: how it stands, what waits for a decision, what the bin holds, what its runs did. */
+import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
+import { ArrowLeftRight, ArrowRight, Eye, Pause, Pencil, Play, Trash2 } from "lucide-react";
+import { useState } from "react";
+
+import { isActive, useJob, type Job, type SyncPair, type SyncPlace } from "../../api";
+import { Button, LinkButton } from "../../components/Button";
+import { JobPanel } from "../../components/JobPanel";
+import { Menu } from "../../components/Menu";
+import { Loading, Notice, Page, Section } from "../../components/Page";
+import { Status } from "../../components/Status";
+import { TabBar } from "../../components/TabBar";
+import { Trouble } from "../../components/Trouble";
+import { Facts, PathText } from "../../components/Values";
+import { formatBytes, formatCount } from "../../lib/format";
+import { useNow } from "../../lib/now";
+import { useAsk } from "../../lib/queries";
+import { scheduleWords } from "../../lib/words";
+import { t } from "../../text/text";
+import { NextRun } from "../backup/NextRun";
+import { usePausePair, useRunPair } from "./actions";
+import { BinTab } from "./BinTab";
+import { ConflictsTab } from "./ConflictsTab";
+import { useFreshPairs } from "./fresh";
+import { Halted } from "./Halted";
+import { placeNames, type PlaceNames } from "./names";
+import { RemovePair } from "./RemovePair";
+import { RunsTab } from "./RunsTab";
+import type { PairTab } from "./search";
+import styles from "./Sync.module.css";
+import { modeWords, pairState } from "./words";
+
+function Side({ place, name }: { place: SyncPlace; name: string }) {
+  return (
+    <div className={styles.side}>
+      <h3>{name}</h3>
+      <PathText path={place.address.display} copyable />
+      {place.device !== "" && <span className={styles.quiet}>{t("sync.place_on", { device: place.device })}</span>}
+    </div>
+  );
+}
+
+function leftOut(pair: SyncPair): string {
+  const { rules } = pair;
+  const parts = [
+    rules.exclude.length > 0 ? t("sync.fact.left_out_rules", { count: rules.exclude.length }) : "",
+    rules.maxFileBytes === null ? "" : t("sync.fact.larger", { size: formatBytes(rules.maxFileBytes) }),
+  ].filter((part) => part !== "");
+  return parts.length === 0 ? t("sync.fact.left_out_none") : parts.join(", ");
+}
+
+function conflictPolicyWords(pair: SyncPair, names: PlaceNames): string {
+  return pair.conflicts === "left" || pair.conflicts === "right"
+    ? t(`pair.conflict.${pair.conflicts}`, { place: names[pair.conflicts] })
+    : t(`pair.conflict.${pair.conflicts}`);
+}
+
+function Overview({ pair, names, job }: { pair: SyncPair; names: PlaceNames; job: Job | undefined }) {
+  const state = pairState(pair, job, useNow(), names);
+  const schedule = scheduleWords(pair.schedule);
+  return (
+    <div className={styles.overview}>
+      <LastRunNotice pair={pair} state={state} busy={job !== undefined && isActive(job)} />
+      <Section heading={t("sync.places")}>
+        <div className={styles.sides}>
+          <Side place={pair.left} name={names.left} />
+          <span className={styles.between}>
+            {pair.mode === "twoWay" ? <ArrowLeftRight aria-hidden="true" /> : <ArrowRight aria-hidden="true" />}
+            <span>{modeWords(pair.mode, names)}</span>
+          </span>
+          <Side place={pair.right} name={names.right} />
+        </div>
+      </Section>
+      <Section heading={t("sync.settings")}>
+        <Facts
+          facts={[
+            { name: t("sync.fact.runs"), value: pair.live ? t("sync.fact.live_and", { schedule }) : schedule },
+            { name: t("sync.fact.conflicts"), value: conflictPolicyWords(pair, names) },
+            { name: t("sync.fact.left_out"), value: leftOut(pair) },
+          ]}
+        />
+      </Section>
+    </div>
+  );
+}
+
+function LastRunNotice({ pair, state, busy }: { pair: SyncPair; state: ReturnType<typeof pairState>; busy: boolean }) {
+  if (busy || !pair.lastRun || (state.tone !== "bad" && state.tone !== "warn")) return null;
+  return (
+    <Notice
+      tone={state.tone}
+      heading={state.text}
+      actions={
+        <LinkButton to="/activity/$jobId" params={{ jobId: pair.lastRun.jobId }}>
+          {t("sync.see_run")}
+        </LinkButton>
+      }
+    >
+      {state.means !== undefined && <p>{state.means}</p>}
+      {pair.lastRun.error?.hint !== null && pair.lastRun.error !== null && <p>{t("trouble.next", { hint: pair.lastRun.error.hint })}</p>}
+    </Notice>
+  );
+}
+
+function Lead({ pair, names, job }: { pair: SyncPair; names: PlaceNames; job: Job | undefined }) {
+  const state = pairState(pair, job, useNow(), names);
+  return (
+    <span className={styles.lead}>
+      <Status tone={state.tone} word={state.text} />
+      {pair.live && <span>{t(`sync.live.${pair.watched === "off" ? "asleep" : pair.watched}`)}</span>}
+      {pair.nextRunMs !== null && <NextRun at={pair.nextRunMs} />}
+    </span>
+  );
+}
+
+function Actions({ pair, active, onRemove }: { pair: SyncPair; active: boolean; onRemove: () => void }) {
+  const run = useRunPair(pair);
+  const pause = usePausePair(pair);
+  const params = { pairId: pair.id };
+  return (
+    <>
+      {pair.state === "preview" && (
+        <LinkButton kind="primary" icon={Eye} to="/sync/$pairId/plan" params={params}>
+          {t("sync.see_plan")}
+        </LinkButton>
+      )}
+      {!active && (
+        <>
+          <Button icon={Eye} busy={run.isPending} onClick={run.look}>
+            {t("sync.look_first")}
+          </Button>
+          <Button kind="primary" icon={Play} busy={run.isPending} onClick={run.now}>
+            {t("sync.run_now")}
+          </Button>
+        </>
+      )}
+      <LinkButton to="/sync/$pairId/edit" params={params} icon={Pencil}>
+        {t("sync.edit")}
+      </LinkButton>
+      <Menu
+        label={t("sync.more", { name: pair.name })}
+        actions={[
+          pair.paused
+            ? { text: t("sync.resume"), icon: Play, onSelect: () => pause.mutate({ pairId: pair.id, paused: false }) }
+            : { text: t("sync.pause"), icon: Pause, onSelect: () => pause.mutate({ pairId: pair.id, paused: true }) },
+          { text: t("sync.remove"), icon: Trash2, danger: true, disabled: active, onSelect: onRemove },
+        ]}
+      />
+    </>
+  );
+}
+
+export function PairPage() {
+  useFreshPairs();
+  const { pairId } = useParams({ from: "/sync/$pairId" });
+  const search = useSearch({ from: "/sync/$pairId" });
+  const navigate = useNavigate();
+  const [removing, setRemoving] = useState(false);
+  const answer = useAsk("sync.pair", { pairId });
+  const pair = answer.data;
+  const job = useJob(pair?.activeJobId);
+  const crumbs = [{ text: t("sync.heading"), link: { to: "/sync" as const } }];
+  if (!pair) {
+    return (
+      <Page heading={t("sync.heading")} crumbs={crumbs}>
+        {answer.error ? <Trouble error={answer.error.details} onRetry={() => void answer.refetch()} /> : <Loading />}
+      </Page>
+    );
+  }
+  const names = placeNames(pair);
+  const active = job !== undefined && isActive(job);
+  const show = (tab: PairTab) => void navigate({ to: "/sync/$pairId", params: { pairId }, search: { tab } });
+  if (pair.state === "halted" && pair.haltedBy.length > 0 && pair.activeJobId !== null) {
+    return (
+      <Page narrow heading={pair.name} crumbs={crumbs} lead={<Lead pair={pair} names={names} job={job} />}>
+        <Halted pair={pair} jobId={pair.activeJobId} names={names} />
+      </Page>
+    );
+  }
+  return (
+    <Page
+      fixed
+      heading={pair.name}
+      crumbs={crumbs}
+      lead={<Lead pair={pair} names={names} job={job} />}
+      actions={<Actions pair={pair} active={active} onRemove={() => setRemoving(true)} />}
+    >
+      {active && pair.state !== "preview" && <JobPanel job={job} link />}
+      <TabBar<PairTab>
+        label={t("sync.pair_tabs")}
+        value={search.tab ?? "overview"}
+        onValue={show}
+        tabs={[
+          { value: "overview", text: t("sync.tab.overview"), content: <Overview pair={pair} names={names} job={job} /> },
+          {
+            value: "conflicts",
+            text: t("sync.tab.conflicts"),
+            ...(pair.conflictsWaiting > 0 ? { count: formatCount(pair.conflictsWaiting) } : {}),
+            content: <ConflictsTab pair={pair} names={names} />,
+          },
+          { value: "bin", text: t("sync.tab.bin"), content: <BinTab pair={pair} names={names} runId={search.run} /> },
+          { value: "runs", text: t("sync.tab.runs"), content: <RunsTab pair={pair} names={names} /> },
+        ]}
+      />
+      {removing && <RemovePair pair={pair} onClose={() => setRemoving(false)} onRemoved={() => void navigate({ to: "/sync" })} />}
+    </Page>
+  );
+}

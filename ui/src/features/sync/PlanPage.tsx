@@ -1,0 +1,201 @@
+/**
+ * What a run would do, before it does anything; rows can be turned round or left out.
+ *
+ * Invariant: what is applied is the very plan that is shown: the engine holds it under the job's id.
+ */
+import { useNavigate, useParams } from "@tanstack/react-router";
+import { Check, CircleCheck, Eye } from "lucide-react";
+import { useCallback, useState } from "react";
+
+import { isActive, useJob, type SyncFilter, type SyncPair, type SyncPlanPage, type SyncSide } from "../../api";
+import { Button, LinkButton } from "../../components/Button";
+import { SearchInput, Select } from "../../components/Form";
+import { JobPanel } from "../../components/JobPanel";
+import { Empty, Loading, Notice, Page } from "../../components/Page";
+import { Status } from "../../components/Status";
+import { Trouble } from "../../components/Trouble";
+import { useAsk } from "../../lib/queries";
+import { t } from "../../text/text";
+import { useApply, useGiveUp, useRunPair } from "./actions";
+import { useFreshPairs } from "./fresh";
+import { Halted } from "./Halted";
+import { placeNames, type PlaceNames } from "./names";
+import { usePlanRows, type PlanQuestion } from "./planRows";
+import { PlanTable } from "./PlanTable";
+import styles from "./Sync.module.css";
+import { changesOf, FILTERS, totalsWords } from "./words";
+import { ROWS_LIMIT } from "./windowing";
+
+function Head({ head, names }: { head: SyncPlanPage; names: PlaceNames }) {
+  return (
+    <div className={styles.planHead}>
+      <dl className={styles.totals}>
+        {(["left", "right"] as const).map((side) => (
+          <div key={side}>
+            <dt>{t("changes.changes_in", { place: names[side] })}</dt>
+            <dd>{totalsWords(head[side])}</dd>
+          </div>
+        ))}
+      </dl>
+      <p className={styles.planNotes}>
+        {head.conflicts > 0 && <Status quiet tone="asking" word={t("changes.conflicts_stay", { count: head.conflicts })} />}
+        {head.problems > 0 && <Status quiet tone="warn" word={t("changes.problems", { count: head.problems })} />}
+        {head.chosen > 0 && <Status quiet tone="running" word={t("changes.chosen", { count: head.chosen })} />}
+      </p>
+    </div>
+  );
+}
+
+interface ChoicesProps {
+  question: PlanQuestion;
+  names: PlaceNames;
+  change: (change: Partial<PlanQuestion>) => void;
+  shown: string;
+}
+
+function Choices({ question, names, change, shown }: ChoicesProps) {
+  return (
+    <div className={styles.filters}>
+      <span className={styles.filter}>
+        <Select<SyncFilter> label={t("changes.filter")} value={question.filter} onValue={(filter) => change({ filter })} choices={FILTERS.map((filter) => ({ value: filter, text: t(`changes.filter.${filter}`) }))} />
+      </span>
+      <span className={styles.filter}>
+        <Select<SyncSide | "any">
+          label={t("changes.side")}
+          value={question.side ?? "any"}
+          onValue={(side) => change({ side: side === "any" ? undefined : side })}
+          choices={[
+            { value: "any", text: t("changes.side_any") },
+            { value: "left", text: t("changes.changes_in", { place: names.left }) },
+            { value: "right", text: t("changes.changes_in", { place: names.right }) },
+          ]}
+        />
+      </span>
+      <span className={styles.filterWide}>
+        <SearchInput label={t("changes.search")} value={question.text} onValue={(text) => change({ text })} />
+      </span>
+      <span role="status" className={styles.quiet}>
+        {shown}
+      </span>
+    </div>
+  );
+}
+
+function Plan({ pair, jobId, names }: { pair: SyncPair; jobId: string; names: PlaceNames }) {
+  const navigate = useNavigate();
+  const [question, setQuestion] = useState<PlanQuestion>({ filter: "all", side: undefined, text: "" });
+  const rows = usePlanRows(jobId, question, true);
+  const apply = useApply(() => void navigate({ to: "/sync/$pairId", params: { pairId: pair.id }, search: {} }));
+  const giveUp = useGiveUp(t("changes.given_up"), () => void navigate({ to: "/sync/$pairId", params: { pairId: pair.id }, search: {} }));
+  const { head, onSight } = rows;
+  const sight = useCallback((first: number, end: number) => onSight(first, end), [onSight]);
+  if (rows.error) return <Trouble error={rows.error.details} onRetry={rows.again} />;
+  if (!head) return <Loading />;
+  const changes = changesOf(head.left) + changesOf(head.right);
+  const busy = apply.isPending || giveUp.isPending || rows.isChoosing;
+  const buttons = (
+    <div className={styles.buttons}>
+      <Button kind="primary" icon={Check} busy={apply.isPending} disabled={busy} onClick={() => apply.mutate({ jobId })}>
+        {t("changes.apply", { count: changes })}
+      </Button>
+      <Button busy={giveUp.isPending} disabled={busy} onClick={() => giveUp.mutate({ jobId })}>
+        {t("changes.give_up")}
+      </Button>
+      <span className={styles.quiet}>{t("changes.keys")}</span>
+    </div>
+  );
+  if (head.rowsTotal === 0 && changes === 0) {
+    return (
+      <>
+        <Empty icon={CircleCheck} heading={t("changes.nothing")} actions={<Button onClick={() => giveUp.mutate({ jobId })}>{t("common.close")}</Button>}>
+          {t("changes.nothing_text")}
+        </Empty>
+        {head.conflicts > 0 && <ConflictsStay pair={pair} count={head.conflicts} />}
+      </>
+    );
+  }
+  return (
+    <>
+      <Head head={head} names={names} />
+      <Choices
+        question={question}
+        names={names}
+        change={(change) => setQuestion((before) => ({ ...before, ...change }))}
+        shown={t("changes.rows_of", { shown: rows.total, total: head.rowsTotal })}
+      />
+      {rows.total > ROWS_LIMIT && <Notice tone="idle" heading={t("changes.too_many", { count: ROWS_LIMIT })} />}
+      {rows.total === 0 ? (
+        <p className={styles.noMatch}>{t("changes.no_match")}</p>
+      ) : (
+        <PlanTable key={JSON.stringify(question)} names={names} total={rows.total} rowAt={rows.rowAt} onSight={sight} onChoose={rows.choose} busy={busy} />
+      )}
+      {buttons}
+    </>
+  );
+}
+
+function ConflictsStay({ pair, count }: { pair: SyncPair; count: number }) {
+  return (
+    <Notice
+      tone="asking"
+      heading={t("changes.conflicts_stay", { count })}
+      actions={
+        <LinkButton to="/sync/$pairId" params={{ pairId: pair.id }} search={{ tab: "conflicts" }}>
+          {t("sync.see_conflicts")}
+        </LinkButton>
+      }
+    />
+  );
+}
+
+function Over({ pair }: { pair: SyncPair }) {
+  const run = useRunPair(pair);
+  return (
+    <Empty
+      icon={Eye}
+      heading={t("changes.gone")}
+      actions={
+        <>
+          <Button kind="primary" icon={Eye} busy={run.isPending} onClick={run.look}>
+            {t("sync.look_first")}
+          </Button>
+          <LinkButton to="/sync/$pairId" params={{ pairId: pair.id }} search={{}}>
+            {pair.name}
+          </LinkButton>
+        </>
+      }
+    >
+      {t("changes.gone_text")}
+    </Empty>
+  );
+}
+
+function Body({ pair }: { pair: SyncPair }) {
+  const job = useJob(pair.activeJobId);
+  const names = placeNames(pair);
+  if (pair.state === "preview" && pair.activeJobId !== null) return <Plan pair={pair} jobId={pair.activeJobId} names={names} />;
+  if (pair.state === "halted" && pair.activeJobId !== null) return <Halted pair={pair} jobId={pair.activeJobId} names={names} />;
+  if (job && isActive(job)) return <JobPanel job={job} link />;
+  if (pair.state === "running" || pair.state === "waiting") return <Loading />;
+  return <Over pair={pair} />;
+}
+
+export function PlanPage() {
+  useFreshPairs();
+  const { pairId } = useParams({ from: "/sync/$pairId/plan" });
+  const answer = useAsk("sync.pair", { pairId });
+  const pair = answer.data;
+  return (
+    <Page
+      fixed
+      heading={t("changes.heading")}
+      lead={t("changes.lead")}
+      crumbs={[
+        { text: t("sync.heading"), link: { to: "/sync" } },
+        ...(pair ? [{ text: pair.name, link: { to: "/sync/$pairId" as const, params: { pairId }, search: {} } }] : []),
+      ]}
+    >
+      {answer.error ? <Trouble error={answer.error.details} onRetry={() => void answer.refetch()} /> : pair ? <Body pair={pair} /> : <Loading />}
+    </Page>
+  );
+}

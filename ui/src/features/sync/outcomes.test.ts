@@ -1,0 +1,45 @@
+import { describe, expect, it } from "vitest";
+
+import { decidedWords, newerSide, outcomes } from "./outcomes";
+import { testConflict } from "./testPair";
+
+const names = { left: "Laptop", right: "Stick" };
+
+describe("the decisions on a conflict", () => {
+  it("are named by their outcome and the place, and each says what happens to the other version", () => {
+    const shown = outcomes(testConflict(), names);
+    expect(shown.map(({ choice, button }) => [choice, button])).toEqual([
+      ["left", "Keep the one from Laptop"],
+      ["right", "Keep the one from Stick"],
+      ["both", "Keep both"],
+    ]);
+    expect(shown[0]?.means).toBe("Both places then have “to-ada.txt” as it is in Laptop now. The one from Stick goes to the bin in Stick.");
+    expect(shown[1]?.means).toBe("Both places then have “to-ada.txt” as it is in Stick now. The one from Laptop goes to the bin in Laptop.");
+  });
+
+  it("never speak of left and right", () => {
+    for (const kind of ["bothChanged", "bothCreated", "bothMoved", "movedIntoEachOther", "kindChanged"] as const) {
+      for (const { button, means } of outcomes(testConflict({ kind }), names)) {
+        expect(`${button} ${means}`).not.toMatch(/\b(left|right|mine|theirs|local|remote)\b/i);
+      }
+    }
+  });
+
+  it("of a move are about where it lies, and both can not stay", () => {
+    const at = (path: string) => ({ ...testConflict().left, path: { path, display: path } });
+    const shown = outcomes(testConflict({ kind: "bothMoved", left: at("a/x"), right: at("b/x") }), names);
+    expect(shown.map(({ button }) => button)).toEqual(["Keep it where Laptop has it", "Keep it where Stick has it"]);
+    expect(shown[1]?.means).toBe("It is moved to b/x in Laptop too.");
+  });
+
+  it("mark the newer version only where the times tell", () => {
+    expect(newerSide(testConflict())).toBe("left");
+    expect(newerSide(testConflict({ left: { ...testConflict().left, modifiedMs: null } }))).toBeUndefined();
+    expect(newerSide(testConflict({ left: { ...testConflict().left, modifiedMs: 1000 } }))).toBeUndefined();
+  });
+
+  it("that were taken are told in the same words", () => {
+    expect(decidedWords(testConflict({ decided: "right" }), names)).toBe("Keep the one from Stick");
+    expect(decidedWords(testConflict(), names)).toBe("");
+  });
+});

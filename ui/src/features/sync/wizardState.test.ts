@@ -1,0 +1,34 @@
+import { describe, expect, it } from "vitest";
+
+import { testPair } from "./testPair";
+import { FRESH_PAIR, fromPair, pairFaults, toPairSave } from "./wizardState";
+
+const at = (path: string) => ({ path, display: path });
+const faults = (left: string, right: string) => [...pairFaults({ ...FRESH_PAIR, left: at(left), right: at(right) })];
+
+describe("the fields of a pair", () => {
+  it("need two different places, none in the other", () => {
+    expect(faults("", "")).toEqual(["left", "right"]);
+    expect(faults("/a", "/a/")).toEqual(["same"]);
+    expect(faults("/a", "/a/b")).toEqual(["inside"]);
+    expect(faults("/a/b", "/a")).toEqual(["inside"]);
+    expect(faults("/", "/a")).toEqual(["inside"]);
+    expect(faults("/a", "/ab")).toEqual([]);
+  });
+
+  it("need hours that can be, and a size that is a number", () => {
+    const places = { ...FRESH_PAIR, left: at("/a"), right: at("/b") };
+    expect([...pairFaults({ ...places, kind: "everyHours", hours: "0" })]).toEqual(["hours"]);
+    expect([...pairFaults({ ...places, maxMegabytes: "many" })]).toEqual(["max"]);
+  });
+
+  it("of a pair make the same pair again", () => {
+    const pair = testPair({ schedule: { kind: "weekly", weekday: 3, atMinutes: 605 }, live: true, rules: { exclude: ["*.tmp"], maxFileBytes: 5_000_000, maxAgeDays: 30, folders: ["a"] } });
+    const saved = toPairSave(fromPair(pair), pair);
+    expect(saved).toMatchObject({ id: "p", name: "Photos", left: "/home/ana/Pictures", schedule: pair.schedule, live: true, rules: pair.rules });
+  });
+
+  it("leave the name to the engine where none was given", () => {
+    expect(toPairSave({ ...FRESH_PAIR, left: at("/a"), right: at("/b") }, undefined)).not.toHaveProperty("name");
+  });
+});

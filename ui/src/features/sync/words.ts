@@ -1,0 +1,139 @@
+/** The engine's words of sync as the window shows them. Exhaustive, so a new word does not compile. */
+import type { Job, SyncAction, SyncBrake, SyncBrakeKind, SyncFilter, SyncMode, SyncPair, SyncRow, SyncTotals, SyncWhy } from "../../api";
+import { isActive } from "../../api/jobs";
+import type { Tone } from "../../components/Status";
+import { formatBytes, formatRelative } from "../../lib/format";
+import { t, type TextKey } from "../../text/text";
+import type { PlaceNames } from "./names";
+
+export const MODES: SyncMode[] = ["twoWay", "mirror", "update", "moveIn"];
+export const FILTERS: SyncFilter[] = ["all", "new", "changed", "moved", "removed", "metadata", "chosen"];
+
+export const WHY: Record<SyncWhy, TextKey & `sync.why.${string}`> = {
+  new: "sync.why.new",
+  changed: "sync.why.changed",
+  metadataChanged: "sync.why.metadataChanged",
+  moved: "sync.why.moved",
+  removed: "sync.why.removed",
+  oneWay: "sync.why.oneWay",
+  editBeatsRemoval: "sync.why.editBeatsRemoval",
+  conflictDecided: "sync.why.conflictDecided",
+  conflictCopy: "sync.why.conflictCopy",
+  movedIn: "sync.why.movedIn",
+  stepOnTheWay: "sync.why.stepOnTheWay",
+  broughtBack: "sync.why.broughtBack",
+};
+
+export const DOES: Record<SyncAction, TextKey & `sync.does.${string}`> = {
+  createFolder: "sync.does.createFolder",
+  copy: "sync.does.copy",
+  replace: "sync.does.replace",
+  move: "sync.does.move",
+  remove: "sync.does.remove",
+  setMetadata: "sync.does.setMetadata",
+};
+
+/** Why a row is in the plan, with the place that is the cause. */
+export function whyWords(row: SyncRow, names: PlaceNames): string {
+  const source = row.side === "left" ? names.right : names.left;
+  return t(WHY[row.why], { place: source });
+}
+
+/** Which way a pair goes, with its places. */
+export function modeWords(mode: SyncMode, names: PlaceNames): string {
+  return t(`sync.mode_words.${mode}`, { left: names.left, right: names.right });
+}
+
+export interface BrakeWords {
+  heading: string;
+  means: string;
+  ifGoOn: string;
+}
+
+const BRAKE: Record<SyncBrakeKind, TextKey & `sync.brake.${string}`> = {
+  rootEmptied: "sync.brake.rootEmptied",
+  rootGone: "sync.brake.rootGone",
+  anotherPlace: "sync.brake.anotherPlace",
+  manyRemoved: "sync.brake.manyRemoved",
+  manyRewritten: "sync.brake.manyRewritten",
+  allTimesChanged: "sync.brake.allTimesChanged",
+  rulesChanged: "sync.brake.rulesChanged",
+  oldCopy: "sync.brake.oldCopy",
+  noSpace: "sync.brake.noSpace",
+};
+
+/** What a brake saw, what it may be, and what going on would do. */
+export function brakeWords(brake: SyncBrake, names: PlaceNames): BrakeWords {
+  const place = names[brake.side];
+  const there = names[brake.side === "left" ? "right" : "left"];
+  const values = { place, there, items: t("count.items", { count: brake.items }), total: t("count.items", { count: brake.outOf }) };
+  return {
+    heading: t(BRAKE[brake.kind], values),
+    means: t(`sync.brake_means.${brake.kind}`, values),
+    ifGoOn: t(`sync.brake_go_on.${brake.kind}`, values),
+  };
+}
+
+export interface PairState {
+  tone: Tone;
+  text: string;
+  means?: string;
+}
+
+function runningWords(job: Job | undefined): string {
+  if (job?.state === "paused") return t("sync.state.held");
+  switch (job?.progress?.phase) {
+    case "copying":
+      return t("sync.state.copying");
+    case "finishing":
+    case "verifying":
+      return t("sync.state.finishing");
+    default:
+      return t("sync.state.looking");
+  }
+}
+
+/** How a pair stands, in words. */
+export function pairState(pair: SyncPair, job: Job | undefined, now: number, names: PlaceNames): PairState {
+  const live = job && isActive(job) ? job : undefined;
+  if (pair.state === "halted") {
+    const first = pair.haltedBy[0];
+    return { tone: "asking", text: t("sync.state.halted"), ...(first ? { means: brakeWords(first, names).heading } : {}) };
+  }
+  if (pair.state === "preview") return { tone: "asking", text: t("sync.state.preview"), means: t("sync.state.preview_means") };
+  if (pair.state === "running" || live?.state === "running" || live?.state === "planning") return { tone: live?.state === "paused" ? "paused" : "running", text: runningWords(live) };
+  if (pair.state === "waiting") return { tone: "idle", text: t("sync.state.waiting") };
+  if (pair.paused) return { tone: "paused", text: t("sync.state.paused"), means: t("sync.state.paused_means") };
+  const when = (moment: number | null | undefined) => (moment === null || moment === undefined ? t("common.never") : formatRelative(moment, now));
+  switch (pair.state) {
+    case "new":
+      return { tone: "idle", text: t("sync.state.new"), means: t("sync.state.new_means") };
+    case "conflicts":
+      return { tone: "asking", text: t("sync.state.conflicts", { count: pair.conflictsWaiting }), means: t("sync.state.conflicts_means", { when: when(pair.lastRun?.finishedMs) }) };
+    case "problems":
+      return { tone: "warn", text: t("sync.state.problems", { count: pair.lastRun?.problems ?? 0 }), means: t("sync.state.checked", { when: when(pair.lastRun?.finishedMs) }) };
+    case "failed":
+      return { tone: "bad", text: t("sync.state.failed", { when: when(pair.lastRun?.finishedMs) }), means: pair.lastRun?.error?.message ?? t("sync.state.failed_means") };
+    case "stopped":
+      return { tone: "idle", text: t("sync.state.stopped", { when: when(pair.lastRun?.finishedMs) }), means: t("sync.state.stopped_means") };
+    case "inStep":
+      return { tone: "ok", text: t("sync.state.in_step", { when: when(pair.inStepMs) }) };
+  }
+}
+
+/** The changes of one side in words: "3 new, 1 replaced, 2 to the bin, 4 MB". */
+export function totalsWords(totals: SyncTotals): string {
+  const parts = [
+    totals.created > 0 ? t("sync.totals.created", { count: totals.created }) : "",
+    totals.replaced > 0 ? t("sync.totals.replaced", { count: totals.replaced }) : "",
+    totals.moved > 0 ? t("sync.totals.moved", { count: totals.moved }) : "",
+    totals.removed > 0 ? t("sync.totals.removed", { count: totals.removed }) : "",
+    totals.metadata > 0 ? t("sync.totals.metadata", { count: totals.metadata }) : "",
+  ].filter((part) => part !== "");
+  if (parts.length === 0) return t("sync.totals.nothing");
+  return totals.bytes > 0 ? `${parts.join(", ")} (${formatBytes(totals.bytes)})` : parts.join(", ");
+}
+
+export function changesOf(totals: SyncTotals): number {
+  return totals.created + totals.replaced + totals.moved + totals.removed + totals.metadata;
+}
