@@ -7,6 +7,7 @@
 //! Deliberately not here: addresses and credentials (`address`, `credentials`), WebDAV (`webdav`).
 
 mod errors;
+mod items;
 mod root;
 mod service;
 mod staged;

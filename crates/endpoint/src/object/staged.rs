@@ -8,7 +8,8 @@ use keepwell_model::{ContentHash, RelativePath};
 use opendal::options::WriteOptions;
 
 use super::PART_BYTES;
-use super::tree::{ObjectTree, not_kept, user_metadata};
+use super::items::{not_kept, user_metadata};
+use super::tree::ObjectTree;
 use super::upload::{Ended, Upload};
 use crate::error::EndpointError;
 use crate::spool::Spool;

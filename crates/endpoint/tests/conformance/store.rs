@@ -74,7 +74,7 @@ fn an_object_is_invisible_until_finished_and_whole_afterwards(stores: &Stores<'_
 fn a_dropped_upload_leaves_nothing(stores: &Stores<'_>) {
     let store = create(stores, "dropped");
     store.create_folders(&["index"]).unwrap();
-    for length in [4, 20 << 20].into_iter().filter(|length| *length < 10 || stores.takes_parts) {
+    for length in [4, 9 << 20].into_iter().filter(|length| *length < 10 || stores.takes_parts) {
         let mut upload = store.create("index/x").unwrap();
         upload.write(&content(1, length)).unwrap();
         drop(upload);
@@ -89,7 +89,7 @@ fn a_key_is_written_once(stores: &Stores<'_>) {
     assert!(matches!(error, EndpointError::AlreadyExists { .. }), "{error}");
     if stores.takes_parts {
         let mut large = store.create("keys/one").unwrap();
-        large.write(&content(2, 20 << 20)).unwrap();
+        large.write(&content(2, 9 << 20)).unwrap();
         let error = large.finish().unwrap_err();
         assert!(matches!(error, EndpointError::AlreadyExists { .. }), "{error}");
     }
@@ -98,7 +98,7 @@ fn a_key_is_written_once(stores: &Stores<'_>) {
 
 fn large_objects_come_back_whole(stores: &Stores<'_>) {
     let store = create(stores, "large");
-    let whole = content(3, (20 << 20) + 12_345);
+    let whole = content(3, (9 << 20) + 12_345);
     let mut upload = store.create("packs/large").unwrap();
     for part in whole.chunks(1_234_567) {
         upload.write(part).unwrap();

@@ -229,7 +229,7 @@ fn takes(tree: &dyn Tree, name: &str) -> bool {
 
 fn large_files_come_back_whole(trees: &Trees<'_>) {
     let tree = create(trees, "large");
-    let mut whole = vec![0; (20 << 20) + 777];
+    let mut whole = vec![0; (9 << 20) + 777];
     blake3::Hasher::new().update(b"large").finalize_xof().fill(&mut whole);
     let made = put(&*tree, "large", &whole);
     assert_eq!(made.fingerprint.size_bytes, whole.len() as u64);
@@ -249,13 +249,13 @@ fn large_files_come_back_whole(trees: &Trees<'_>) {
 
 fn a_file_that_changes_while_it_is_read_is_told(trees: &Trees<'_>) {
     let tree = create(trees, "changes");
-    let first = put(&*tree, "x", &vec![1; 20 << 20]).fingerprint;
+    let first = put(&*tree, "x", &vec![1; 9 << 20]).fingerprint;
     let mut content = tree.open(&path("x")).unwrap();
     let mut buffer = vec![0; 1000];
     assert!(content.read_at(&mut buffer, 0).unwrap() > 0);
-    publish(&*tree, "x", &vec![2; 20 << 20], &Expected::Item(first)).unwrap();
+    publish(&*tree, "x", &vec![2; 9 << 20], &Expected::Item(first)).unwrap();
     // Either a read notices it, or the last question does.
-    let _ = content.read_at(&mut buffer, 15 << 20);
+    let _ = content.read_at(&mut buffer, 8 << 20);
     assert!(!content.is_unchanged().unwrap_or(false));
 }
 
