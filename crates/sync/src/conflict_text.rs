@@ -13,7 +13,7 @@ use rusqlite::{OptionalExtension, params};
 
 use crate::bring_back::{Deeds, Trouble};
 use crate::database::BaseChange;
-use crate::database_rows::StoredConflict;
+use crate::database_conflicts::StoredConflict;
 use crate::error::SyncError;
 use crate::execute_view::stale;
 use crate::node::{Content, Side};

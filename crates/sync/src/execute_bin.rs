@@ -3,7 +3,7 @@
 //! The bin is `<root>/.keepwell/bin/<run>/<path it had>`: one rename where the place can rename. Invariants: before the
 //! first file of a batch goes there, all that will go is written down (unsettled); what a crash left in between is
 //! settled when the pair is opened again, and a file whose replacement never came is put back under its name.
-//! Deliberately not here: listing, restoring and thinning (`bin`), undo (`undo`).
+//! Deliberately not here: thinning (`bin_care`), restoring and undo (`bring_back`).
 
 use std::collections::HashSet;
 

@@ -11,6 +11,7 @@ pub mod bring_back;
 pub mod conflict_text;
 mod copy;
 pub mod database;
+pub mod database_conflicts;
 mod database_facts;
 pub mod database_rows;
 mod database_schema;
@@ -48,7 +49,7 @@ pub mod thinning;
 pub mod trees;
 
 pub use database::PairDatabase;
-pub use database_rows::StoredConflict;
+pub use database_conflicts::StoredConflict;
 pub use error::SyncError;
 pub use filter::{Filter, FilterError};
 pub use node::{NodeId, Side};
