@@ -322,3 +322,79 @@ fn a_stopped_run_keeps_what_it_did_and_the_next_goes_on() {
     assert_eq!((report.right.created, report.agreed), (50 - there, 0));
     home.assert_in_step();
 }
+
+#[cfg(unix)]
+#[test]
+fn permissions_times_and_links_follow_without_content_being_copied() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+    use std::time::{Duration, UNIX_EPOCH};
+
+    let mut home = Home::new();
+    home.write("left/mode.sh", "run me");
+    home.write("left/touched.txt", "touched");
+    symlink("mode.sh", home.path("left/link")).unwrap();
+    home.run();
+
+    fs::set_permissions(home.path("right/mode.sh"), fs::Permissions::from_mode(0o750)).unwrap();
+    let time = UNIX_EPOCH + Duration::new(2_208_988_801, 500_000_000);
+    fs::File::options().write(true).open(home.path("left/touched.txt")).unwrap().set_modified(time).unwrap();
+    fs::remove_file(home.path("left/link")).unwrap();
+    symlink("touched.txt", home.path("left/link")).unwrap();
+    let (report, _) = home.run();
+    home.assert_in_step();
+    assert_eq!(fs::metadata(home.path("left/mode.sh")).unwrap().mode() & 0o7777, 0o750);
+    assert_eq!(fs::metadata(home.path("right/touched.txt")).unwrap().modified().unwrap(), time);
+    assert_eq!(fs::read_link(home.path("right/link")).unwrap(), std::path::Path::new("touched.txt"));
+    assert_eq!((report.left.bytes, report.right.bytes), (0, 0));
+    assert_eq!(home.run().0, SyncReport::default());
+}
+
+#[test]
+fn a_file_that_became_a_folder_and_a_folder_that_became_a_file() {
+    let mut home = Home::new();
+    home.write("left/one", "a file");
+    home.write("left/two/inside", "in a folder");
+    home.run();
+    fs::remove_file(home.path("left/one")).unwrap();
+    home.write("left/one/inside", "now a folder");
+    fs::remove_dir_all(home.path("right/two")).unwrap();
+    home.write("right/two", "now a file");
+    let mut runs = 0;
+    while home.run().0 != SyncReport::default() {
+        runs += 1;
+        assert!(runs < 4, "it does not end");
+    }
+    home.assert_in_step();
+    assert_eq!(home.read("right/one/inside").as_deref(), Some("now a folder"));
+    assert_eq!(home.read("left/two").as_deref(), Some("now a file"));
+    assert_eq!((home.bin("left"), home.bin("right")), (vec!["in a folder".into()], vec!["a file".into()]));
+}
+
+#[test]
+fn moving_in_empties_the_source_only_behind_what_is_proven() {
+    let mut home = Home::new();
+    home.pair.mode = keepwell_sync::Mode::MoveIn;
+    home.write("left/card/photo-1", "one");
+    home.write("left/card/photo-2", "two");
+    home.write("right/card/photo-2", "another two");
+    let (report, _) = home.run();
+    assert_eq!(home.read("right/card/photo-1").as_deref(), Some("one"));
+    assert_eq!(home.read("left/card/photo-1"), None);
+    assert_eq!(home.read("left/card/photo-2").as_deref(), Some("two"), "it waits for a decision");
+    assert_eq!((report.conflicts, report.left.removed), (1, 1));
+    assert_eq!(home.bin("left"), ["one"]);
+}
+
+#[test]
+fn a_mirror_makes_the_right_like_the_left_and_keeps_what_it_took_away() {
+    let mut home = Home::new();
+    home.pair.mode = keepwell_sync::Mode::Mirror;
+    home.write("left/kept", "kept");
+    home.write("right/only here", "only here");
+    home.write("right/kept", "edited there");
+    home.run();
+    home.assert_in_step();
+    assert_eq!(home.tree("right"), [("kept".into(), Some("kept".into()))]);
+    assert_eq!(home.bin("right"), ["edited there", "only here"]);
+    assert_eq!(home.run().0, SyncReport::default());
+}
