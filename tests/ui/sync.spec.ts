@@ -1,0 +1,256 @@
+/** Sync over the web host with real folders: a pair from the wizard to being in step, conflicts, brakes, bin, undo. */
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+import { expect, test, type Page } from "@playwright/test";
+
+import { openHost, type Host } from "./host";
+import { expectAccessible, watch } from "./window";
+
+const pictures = fileURLToPath(new URL("../../artifacts/screenshots/sync", import.meta.url));
+
+let host: Host;
+let laptop: string;
+let stick: string;
+
+function write(root: string, name: string, content: string): void {
+  mkdirSync(dirname(join(root, name)), { recursive: true });
+  writeFileSync(join(root, name), content);
+}
+
+const read = (root: string, name: string) => readFileSync(join(root, name), "utf8");
+
+async function newPair(over: Partial<Parameters<Host["call"]>[1]> = {}): Promise<string> {
+  const pair = await host.call("sync.pairSave", { name: "Papers", left: laptop, right: stick, mode: "twoWay", conflicts: "ask", ...over } as never);
+  return (pair as { id: string }).id;
+}
+
+/** Runs a pair until it is over or waits for a person. */
+async function run(pairId: string): Promise<void> {
+  const { jobId } = await host.call("sync.run", { pairId, preview: false });
+  await expect.poll(async () => (await host.call("job.get", { jobId })).state).toMatch(/succeeded|halted|failed/i);
+}
+
+async function open(page: Page, path: string): Promise<string[]> {
+  const faults = watch(page);
+  await page.goto(host.address);
+  await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
+  await page.evaluate((hash) => { window.location.hash = hash; }, path);
+  return faults;
+}
+
+test.beforeEach(async () => {
+  host = await openHost();
+  await host.call("firstRun.skip", {});
+  laptop = join(host.home, "laptop");
+  stick = join(host.home, "stick");
+  mkdirSync(laptop);
+  mkdirSync(stick);
+});
+
+test.afterEach(async () => {
+  await host.stop();
+});
+
+test("a pair is made, its plan looked at and changed, and exactly that is done", async ({ page }) => {
+  write(laptop, "letters/to-ada.txt", "Dear Ada\n");
+  write(laptop, "letters/to-bo.txt", "Dear Bo\n");
+  write(stick, "roof.txt", "a roof\n");
+  const faults = await open(page, "/sync");
+  await expect(page.getByText("No pair yet")).toBeVisible();
+  await expectAccessible(page, "sync without a pair");
+  await page.getByRole("link", { name: "New pair" }).click();
+  await page.getByRole("button", { name: "Continue" }).click();
+  await expect(page.getByText("Choose a folder, or type its address.").first()).toBeVisible();
+  await page.getByLabel("First place").fill(laptop);
+  await page.getByLabel("Second place").fill(join(laptop, "inside"));
+  await page.getByRole("button", { name: "Continue" }).click();
+  await expect(page.getByText("One of them lies in the other.")).toBeVisible();
+  await expectAccessible(page, "the first step with a fault");
+  await page.getByLabel("Second place").fill(stick);
+  await page.getByRole("button", { name: "Continue" }).click();
+  await expect(page.getByRole("radio", { name: /^Make stick exactly like laptop/ })).toBeVisible();
+  await expectAccessible(page, "which way changes go");
+  await page.getByRole("button", { name: "Continue" }).click();
+  await page.getByRole("button", { name: "Continue" }).click();
+  await expectAccessible(page, "when a pair runs");
+  await page.getByRole("button", { name: "Save and see what would happen" }).click();
+
+  const rows = page.getByRole("grid", { name: "Planned changes" });
+  await expect(rows.getByRole("row", { name: /to-bo\.txt/ })).toBeVisible();
+  await expect(page.getByText("Nothing was changed yet.", { exact: false })).toBeVisible();
+  expect(existsSync(join(stick, "letters"))).toBe(false);
+  await expectAccessible(page, "the plan");
+  // By keyboard: to the row of Bo, and leave it out.
+  const bo = rows.getByRole("row", { name: /to-bo\.txt/ });
+  await rows.focus();
+  const index = Number(await bo.getAttribute("aria-rowindex")) - 2;
+  for (let step = 0; step < index; step += 1) await page.keyboard.press("ArrowDown");
+  await page.keyboard.press(" ");
+  await expect(page.getByText("1 row changed by you")).toBeVisible();
+  await expect(bo.getByRole("button", { name: "Leave both as they are" })).toHaveAttribute("aria-pressed", "true");
+  await page.screenshot({ path: join(pictures, "plan-changed.png") });
+  await page.getByRole("button", { name: /^Apply \d+ changes/ }).click();
+  await expect(page.getByText(/^In step|^Looking at both places|^Carrying/).first()).toBeVisible();
+  await expect.poll(() => existsSync(join(stick, "letters", "to-ada.txt"))).toBe(true);
+  await expect.poll(() => existsSync(join(laptop, "roof.txt"))).toBe(true);
+  expect(existsSync(join(stick, "letters", "to-bo.txt"))).toBe(false);
+  await expect(page.getByText(/^In step, checked/).first()).toBeVisible();
+  expect(faults).toEqual([]);
+});
+
+test("a conflict is shown side by side, and the button does what it says", async ({ page }) => {
+  write(laptop, "letter.txt", "Dear Ada,\nthe roof is whole.\nYours\n");
+  write(laptop, "list.txt", "one\ntwo\nthree\nfour\nfive\nsix\n");
+  const pairId = await newPair();
+  await run(pairId);
+  write(laptop, "letter.txt", "Dear Ada,\nthe roof is mended.\nYours\n");
+  write(stick, "letter.txt", "Dear Ada,\nthe roof leaks again, and again.\nYours\n");
+  write(laptop, "list.txt", "ONE\ntwo\nthree\nfour\nfive\nsix\n");
+  write(stick, "list.txt", "one\ntwo\nthree\nfour\nfive\nsix\nseven\n");
+  await run(pairId);
+  const faults = await open(page, "/sync");
+  await expect(page.getByText("Waits for your decision: 2 conflicts")).toBeVisible();
+  await page.getByRole("link", { name: "Decide" }).click();
+  await expectAccessible(page, "the list of conflicts");
+  await page.getByRole("row", { name: /letter\.txt/ }).click();
+  await expect(page.getByRole("region", { name: "laptop" })).toBeVisible();
+  await expect(page.getByRole("region", { name: "stick" })).toBeVisible();
+  await expect(page.getByText("the roof leaks again, and again.")).toBeVisible();
+  await expect(page.getByText("The one from laptop goes to the bin in laptop.")).toBeVisible();
+  await expectAccessible(page, "a conflict");
+  await page.screenshot({ path: join(pictures, "conflict.png") });
+  await page.getByRole("button", { name: "Keep the one from stick" }).click();
+  await expect.poll(() => read(laptop, "letter.txt")).toContain("leaks again");
+
+  await page.getByRole("row", { name: /list\.txt/ }).click();
+  await page.getByRole("button", { name: "Merge both texts" }).click();
+  await expect.poll(() => read(stick, "list.txt")).toBe("ONE\ntwo\nthree\nfour\nfive\nsix\nseven\n");
+  await expect(page.getByText("No conflict waits")).toBeVisible();
+  expect(read(laptop, "list.txt")).toBe("ONE\ntwo\nthree\nfour\nfive\nsix\nseven\n");
+  expect(faults).toEqual([]);
+});
+
+test("many conflicts are decided at once", async ({ page }) => {
+  for (const name of ["a", "b", "c"]) write(laptop, name, "before\n");
+  const pairId = await newPair();
+  await run(pairId);
+  for (const name of ["a", "b", "c"]) {
+    write(laptop, name, `laptop ${name}\n`);
+    write(stick, name, `stick, and longer ${name}\n`);
+  }
+  await run(pairId);
+  const faults = await open(page, `/sync/${pairId}?tab=conflicts`);
+  await page.getByRole("button", { name: "Choose all" }).click();
+  await expect(page.getByText("3 chosen")).toBeVisible();
+  await page.getByRole("button", { name: "Keep the one from laptop" }).click();
+  await expect(page.getByRole("alertdialog")).toContainText("The ones from stick go to the bin in stick");
+  await expectAccessible(page, "deciding many");
+  await page.getByRole("alertdialog").getByRole("button", { name: "Keep the one from laptop" }).click();
+  await expect.poll(() => ["a", "b", "c"].map((name) => read(stick, name)).join("")).toBe("laptop a\nlaptop b\nlaptop c\n");
+  await expect(page.getByText("No conflict waits")).toBeVisible();
+  expect(faults).toEqual([]);
+});
+
+test("a side that is suddenly empty halts, and is filled again from the other", async ({ page }) => {
+  for (let number = 0; number < 12; number += 1) write(laptop, `photos/${number}.txt`, `photo ${number}\n`);
+  const pairId = await newPair();
+  await run(pairId);
+  rmSync(join(laptop, "photos"), { recursive: true });
+  await run(pairId);
+  const faults = await open(page, "/sync");
+  await expect(page.getByText("Halted: it needs your decision")).toBeVisible();
+  await page.getByRole("link", { name: "Decide" }).click();
+  await expect(page.getByText("laptop is empty now").first()).toBeVisible();
+  await expect(page.getByRole("button", { name: "Go on anyway" })).toBeVisible();
+  await expectAccessible(page, "a halted pair");
+  await page.screenshot({ path: join(pictures, "halted.png") });
+  await page.getByRole("button", { name: "Leave it halted" }).click();
+  await expect(page.getByText("Halted: it needs your decision")).toBeVisible();
+  expect(existsSync(join(stick, "photos", "3.txt"))).toBe(true);
+  await page.getByRole("link", { name: "Decide" }).click();
+  await page.getByRole("button", { name: "Bring back from stick" }).click();
+  await expect.poll(() => existsSync(join(laptop, "photos", "11.txt"))).toBe(true);
+  await expect(page.getByText(/^In step, checked/).first()).toBeVisible();
+  expect(faults).toEqual([]);
+});
+
+test("what was removed comes back from the bin, and a whole run is undone", async ({ page }) => {
+  write(laptop, "keep.txt", "kept\n");
+  write(laptop, "gone.txt", "precious\n");
+  const pairId = await newPair();
+  await run(pairId);
+  rmSync(join(laptop, "gone.txt"));
+  await run(pairId);
+  expect(existsSync(join(stick, "gone.txt"))).toBe(false);
+  const faults = await open(page, `/sync/${pairId}?tab=bin`);
+  await expect(page.getByRole("row", { name: /gone\.txt/ })).toBeVisible();
+  await expectAccessible(page, "the bin");
+  await page.screenshot({ path: join(pictures, "bin.png") });
+  await page.getByRole("row", { name: /gone\.txt/ }).getByRole("checkbox").click();
+  await page.getByRole("button", { name: "Bring 1 back" }).click();
+  await page.getByRole("alertdialog").getByRole("button", { name: "Bring back" }).click();
+  await expect.poll(() => existsSync(join(stick, "gone.txt"))).toBe(true);
+  expect(read(stick, "gone.txt")).toBe("precious\n");
+
+  write(laptop, "keep.txt", "changed, and longer\n");
+  await run(pairId);
+  await expect.poll(() => read(stick, "keep.txt")).toBe("changed, and longer\n");
+  await page.getByRole("tab", { name: "Runs" }).click();
+  await page.getByRole("button", { name: /^Undo the run/ }).first().click();
+  await expectAccessible(page, "undoing a run");
+  await page.getByRole("button", { name: "Undo this run" }).click();
+  await expect.poll(() => read(stick, "keep.txt")).toBe("kept\n");
+  await expect(page.getByText("Paused").first()).toBeVisible();
+  expect(faults).toEqual([]);
+});
+
+for (const theme of ["light", "dark"] as const) {
+  test(`every page of a pair, ${theme}`, async ({ browser }) => {
+    write(laptop, "letters/to-ada.txt", "Dear Ada\n");
+    write(stick, "roof.txt", "a roof\n");
+    const pairId = await newPair();
+    await run(pairId);
+    write(laptop, "letters/to-ada.txt", "Dear Ada, the roof\n");
+    write(stick, "letters/to-ada.txt", "Dear Ada, the well is full\n");
+    rmSync(join(stick, "roof.txt"));
+    await run(pairId);
+    const node = (await host.call("sync.conflicts", { pairId })).conflicts[0]?.node ?? "";
+    write(laptop, "new.txt", "new\n");
+    const context = await browser.newContext({ colorScheme: theme, viewport: { width: 1200, height: 800 } });
+    const page = await context.newPage();
+    const faults = await open(page, "/sync");
+    const looks: [string, string, RegExp][] = [
+      ["pairs", "/sync", /Waits for your decision/],
+      ["new", "/sync/new", /Which two places/],
+      ["overview", `/sync/${pairId}`, /The two places/],
+      ["conflicts", `/sync/${pairId}?tab=conflicts`, /to-ada/],
+      ["conflict", `/sync/${pairId}/conflict/${node}`, /Your decision/],
+      ["bin", `/sync/${pairId}?tab=bin`, /roof/],
+      ["runs", `/sync/${pairId}?tab=runs`, /Changes in laptop/],
+      ["edit", `/sync/${pairId}/edit`, /What is left out/],
+      ["plan-over", `/sync/${pairId}/plan`, /This plan is over/],
+    ];
+    for (const [name, path, ready] of looks) {
+      await page.setViewportSize({ width: 1200, height: 800 });
+      await page.evaluate((hash) => { window.location.hash = hash; }, path);
+      await expect(page.getByText(ready).first()).toBeVisible();
+      await expectAccessible(page, `${name} (${theme})`);
+      await page.screenshot({ path: join(pictures, `${name}-${theme}.png`) });
+      await page.setViewportSize({ width: 900, height: 640 });
+      await expectAccessible(page, `${name} (${theme}, small)`);
+      await page.screenshot({ path: join(pictures, `${name}-${theme}-small.png`) });
+    }
+    await page.getByRole("button", { name: "See what would happen" }).click();
+    await expect(page.getByRole("grid", { name: "Planned changes" })).toBeVisible();
+    await expectAccessible(page, `plan (${theme})`);
+    await page.setViewportSize({ width: 1200, height: 800 });
+    await page.screenshot({ path: join(pictures, `plan-${theme}.png`) });
+    await page.getByRole("button", { name: "Give up this plan" }).click();
+    await expect(page.getByText(/Waits for your decision/).first()).toBeVisible();
+    expect(existsSync(join(stick, "new.txt"))).toBe(false);
+    expect(faults).toEqual([]);
+    await context.close();
+  });
+}
