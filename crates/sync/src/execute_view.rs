@@ -28,9 +28,10 @@ pub(crate) struct Known {
     pub fingerprint: Fingerprint,
 }
 
-/// A fingerprint that no item has: the next scan takes it for changed. The id stays, so that a move is still seen.
+/// A fingerprint that no item has, in any part but the id: the next scan takes it for changed and reads it again. With
+/// the true size and time it would be taken for an item that was only renamed, and its content for the base's.
 pub(crate) fn stale(fingerprint: &Fingerprint) -> Fingerprint {
-    Fingerprint { version: Version([0xff; 16]), ..*fingerprint }
+    Fingerprint { size_bytes: u64::MAX, modified: None, version: Version([0xff; 16]), ..*fingerprint }
 }
 
 /// Both sides and the base during a run.
@@ -386,12 +387,13 @@ impl<'a> View<'a> {
         }
     }
 
-    /// Fingerprints of an item whose content is not the matter: a side is told unchanged only where it is.
+    /// Fingerprints of an item whose content is not the matter: a side is told unchanged only where it is. Else it keeps
+    /// the one it had, which tells what it has now from what the base says.
     fn set_fingerprints(&self, node: &mut BaseNode, left: NodeId, right: NodeId) {
         for (side, id) in [(Side::Left, left), (Side::Right, right)] {
-            let Some(known) = self.known(side, id) else { continue };
-            let print = if agrees(&known, node) { known.fingerprint } else { stale(&known.fingerprint) };
-            set_fingerprint(node, side, print);
+            if let Some(known) = self.known(side, id).filter(|known| agrees(known, node)) {
+                set_fingerprint(node, side, known.fingerprint);
+            }
         }
     }
 }
