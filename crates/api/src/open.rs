@@ -113,15 +113,15 @@ impl Api {
         let presence = Arc::new(Presence::announce(&options.home, &options.label)?);
         let credentials = Arc::new(Credentials::open(&options.home, options.keyring.clone()));
         let device = Arc::new(DeviceKey::load_or_make(&catalog, &credentials)?);
-        let repositories = Arc::new(Repositories::new(Arc::clone(&catalog), Arc::clone(&credentials))?);
-        let trees = Trees::new(
+        let trees = Arc::new(Trees::new(
             Arc::clone(&credentials),
             options.user_folder.clone(),
             options.home.clone(),
             options.user.clone(),
-        );
-        let syncs =
-            Arc::new(Syncs::new(Arc::clone(&catalog), Arc::new(trees), Arc::clone(&clock), zone.clone()));
+        ));
+        let repositories = Repositories::new(Arc::clone(&catalog), Arc::clone(&credentials))?;
+        let repositories = Arc::new(repositories.with_places(Arc::clone(&trees)));
+        let syncs = Arc::new(Syncs::new(Arc::clone(&catalog), trees, Arc::clone(&clock), zone.clone()));
         let work = MachineWork {
             catalog: Arc::clone(&catalog),
             repositories: Arc::clone(&repositories),

@@ -192,7 +192,7 @@ pub(crate) fn first_run_start(api: &Api, request: FirstRunStart) -> Result<First
     // Everything is checked before the repository is made: a second try must find nothing half-made.
     let sources = backup::sources(&request.sources)?;
     convert::engine_schedule(request.schedule)?;
-    let destination = convert::local_path(&request.destination)?;
+    let destination = convert::place_path(&request.destination)?;
     for source in &sources {
         let source = path_text::local_path(&path_text::decode(source)?);
         if destination == source {

@@ -3,8 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use keepwell_catalog::{Catalog, PlaceRecord, random_bytes};
+use keepwell_endpoint::Address;
+use keepwell_endpoint::credentials::CredentialKind;
 use keepwell_jobs::repositories::password_name;
-use keepwell_jobs::{Attachment, Target};
+use keepwell_jobs::trees::secret_name;
+use keepwell_jobs::{Attachment, Target, Trees};
 use keepwell_model::ObjectId;
 use keepwell_repository::{Repository, Secret, SlotInfo, SlotKind};
 use zeroize::Zeroizing;
@@ -67,14 +70,14 @@ pub(crate) fn meant(api: &Api, address: RepositoryAddress) -> Result<Meant, ApiE
     let place = match (&address.place_id, &address.path) {
         (Some(id), None) => Some(place::record(&api.catalog, convert::place_id(id)?)?),
         (None, Some(path)) => {
-            let bytes = path_text::bytes_of(&convert::local_path(path)?);
+            let bytes = path_text::bytes_of(&convert::place_path(path)?);
             api.catalog.places()?.into_iter().find(|place| place.path == bytes)
         }
         _ => return Err(ApiError::bad_request("Say which repository: either its place or its path.")),
     };
     let path = match (&place, &address.path) {
         (Some(place), _) => path_text::local_path(&place.path),
-        (None, Some(path)) => convert::local_path(path)?,
+        (None, Some(path)) => convert::place_path(path)?,
         (None, None) => {
             return Err(ApiError::bad_request("Say which repository: either its place or its path."));
         }
@@ -96,8 +99,11 @@ pub(crate) fn open_meant(api: &Api, meant: &Meant) -> Result<Repository, ApiErro
     Ok(api.repositories.open(&meant.target, meant.password.as_ref().map(SecretText::reveal))?)
 }
 
-/// The folder's own name.
+/// The folder's own name; of a place elsewhere all but its options.
 fn label_of(path: &Path) -> String {
+    if let Some(address) = path.to_str().filter(|text| Address::is_remote(text)) {
+        return address.split('?').next().unwrap_or(address).to_owned();
+    }
     let name = path.file_name().unwrap_or(path.as_os_str());
     path_text::display(name.as_encoded_bytes())
 }
@@ -141,7 +147,7 @@ impl Api {
     /// # Errors
     /// The folder is not empty, can not be made, or the password is too short.
     pub fn repository_init(&self, path: &str, password: &SecretText) -> Result<RepositoryMade, ApiError> {
-        let path = convert::local_path(path)?;
+        let path = convert::place_path(path)?;
         check_password(password.reveal())?;
         let (repository, recovery) =
             self.repositories.init(&path, password.reveal(), self.options.cost, self.now_ms())?;
@@ -150,7 +156,7 @@ impl Api {
 }
 
 pub(crate) fn repository_create(api: &Api, request: RepositoryCreate) -> Result<RepositoryCreated, ApiError> {
-    let path = convert::local_path(&request.path)?;
+    let path = convert::place_path(&request.path)?;
     let label = label(request.label, &path)?;
     let password_generated = request.password.is_none();
     let password = match request.password {
@@ -184,6 +190,17 @@ fn remember(
         created_ms: api.now_ms(),
         last_check: None,
     };
+    // What opens the server, where this process was given it: a plan runs without a person.
+    if let Some(address) = path.to_str().filter(|text| Address::is_remote(text)) {
+        let address = Trees::address(address)?;
+        let opened_with = api.syncs.trees().credentials(&address)?;
+        if opened_with.kind != CredentialKind::None {
+            let text = opened_with
+                .to_text()
+                .map_err(|error| ApiError::new(ErrorCode::Failed, format!("{error}.")))?;
+            api.credentials.set(&secret_name(&address), &text)?;
+        }
+    }
     // The password first: a place without it would be of no use to plans.
     api.credentials.set(&password_name(record.id), password.reveal())?;
     api.catalog.add_place(&record)?;
@@ -191,7 +208,7 @@ fn remember(
 }
 
 pub(crate) fn repository_add(api: &Api, request: RepositoryAdd) -> Result<Place, ApiError> {
-    let path = convert::local_path(&request.path)?;
+    let path = convert::place_path(&request.path)?;
     let label = label(request.label, &path)?;
     let bytes = path_text::bytes_of(&path);
     if let Some(known) = api.catalog.places()?.into_iter().find(|place| place.path == bytes) {

@@ -13,7 +13,7 @@ use crate::{output, paths};
 
 pub fn run(context: &Context, arguments: PlanAdd) -> Result<Ending, ApiError> {
     let rules = backup_run::rules(arguments.rules)?;
-    let path = paths::local(&arguments.repository);
+    let path = context.place(&arguments.repository)?;
     let known = context.api.place_list(PlaceListGet { health: false })?.places;
     let place_id = match known.into_iter().find(|place| place.path.path == path && place.password_kept) {
         Some(place) => place.id,

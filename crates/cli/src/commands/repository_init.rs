@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::arguments::RepositoryInit;
 use crate::context::{Context, new_password};
 use crate::ending::Ending;
-use crate::{output, paths};
+use crate::output;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -18,7 +18,7 @@ struct Made<'made> {
 
 pub fn run(context: &Context, arguments: &RepositoryInit) -> Result<Ending, ApiError> {
     let password = new_password("A password for the new repository")?;
-    let path = paths::local(&arguments.path);
+    let path = context.place(&arguments.path)?;
     let made = context.api.repository_init(&path, &password)?;
     let (repository_id, recovery_key) = (made.repository_id.as_str(), made.recovery_key.as_str());
     if context.json {
