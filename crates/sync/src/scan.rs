@@ -122,6 +122,8 @@ pub fn scan(
         news: Condvar::new(),
         is_over: AtomicBool::new(false),
         found: Mutex::new(found),
+        changes: Mutex::default(),
+        gone: Mutex::default(),
         unsettled: Mutex::default(),
         trouble: Mutex::default(),
     };
@@ -143,6 +145,8 @@ pub fn scan(
     scan.settle()?;
     let is_partial = options.hints.is_some();
     let mut found = scan.found.into_inner();
+    // At once, so that the map is packed: grown one by one it would be half empty, with a million new files.
+    found.changes = scan.changes.into_inner().into_iter().collect();
     if is_partial {
         found.circumstances.items = items_now(base, &found);
     }
@@ -193,6 +197,10 @@ pub(crate) struct Scan<'a> {
     pub(crate) news: Condvar,
     pub(crate) is_over: AtomicBool,
     pub(crate) found: Mutex<SideTree>,
+    /// What differs, in the order it was found.
+    pub(crate) changes: Mutex<Vec<(NodeId, Seen)>>,
+    /// With hints: what of it is gone.
+    pub(crate) gone: Mutex<BTreeSet<NodeId>>,
     pub(crate) unsettled: Mutex<Vec<Unsettled>>,
     pub(crate) trouble: Mutex<Option<SyncError>>,
 }
@@ -284,7 +292,7 @@ impl Scan<'_> {
     }
 
     fn is_gone(&self, folder: NodeId) -> bool {
-        matches!(self.found.lock().changes.get(&folder), Some(Seen::Gone))
+        self.gone.lock().contains(&folder)
     }
 
     /// A folder that a hint named is not there: the one above says what became of it, if it was not asked yet.
@@ -330,8 +338,12 @@ impl Scan<'_> {
             }
         };
         let findings = self.compare(task, items)?;
+        if self.options.hints.is_some() {
+            let gone = findings.changes.iter().filter(|(_, seen)| matches!(seen, Seen::Gone));
+            self.gone.lock().extend(gone.map(|(id, _)| *id));
+        }
+        self.changes.lock().extend(findings.changes);
         let mut found = self.found.lock();
-        found.changes.extend(findings.changes);
         found.blind.extend(findings.blind);
         if findings.is_occupied {
             found.occupied.insert(task.folder);

@@ -229,7 +229,7 @@ impl Scan<'_> {
             Ok(state) => {
                 let seen =
                     SeenNode { parent: file.folder, name: item.name, state, fingerprint: item.fingerprint };
-                self.found.lock().changes.insert(id, Seen::Here(seen));
+                self.changes.lock().push((id, Seen::Here(seen)));
             }
             Err(error) => {
                 self.told(&file.path, "This could not be read; it is not synced.", &error);
