@@ -168,6 +168,8 @@ def main():
         for number in range(options.rounds):
             one_round(number, source, room, chosen, results, options)
     scale = 100 if options.corpus == "small" else 1
+    if scale > 1:
+        lines[0] += f" Everything else with 1/{scale} of the files it speaks of."
     for part in parts:
         if part != "runs":
             found[part] = getattr(sync_scenarios, part)(room, scale, options.settle)

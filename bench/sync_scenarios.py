@@ -64,6 +64,8 @@ class Watching:
     def __enter__(self):
         with open(os.path.join(self.pair.left, "here before"), "wb") as file:
             file.write(b"1")
+        subprocess.run(self.pair.add_live(), env=self.pair.environment(), check=True, stdin=subprocess.DEVNULL,
+                       stdout=self.log, stderr=self.log)
         self.process = subprocess.Popen(self.pair.watch(), env=self.pair.environment(), cwd=self.pair.room,
                                         stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
         wait_until("the first run of the live pair", lambda: self.alive() and holds(self.right("here before"), b"1"))

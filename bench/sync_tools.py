@@ -63,9 +63,13 @@ class Keepwell(Tool):
     def sync(self):
         return [self.program, "sync", "run", self.left, self.right, "--mode", self.mode]
 
+    def add_live(self):
+        """Makes a pair that follows changes."""
+        return [self.program, "sync", "add", self.left, self.right, "--mode", self.mode, "--live"]
+
     def watch(self):
-        """Keeps the pair the same until it is interrupted."""
-        return [self.program, "sync", "watch", self.left, self.right, "--mode", self.mode]
+        """Carries changes of such pairs over until it is interrupted."""
+        return [self.program, "sync", "watch"]
 
     def version(self):
         return first_line([self.program, "--version"])
