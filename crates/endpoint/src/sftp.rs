@@ -6,9 +6,14 @@
 //! connection is made again, and only what may be done twice is tried twice. Deliberately not here: addresses people
 //! type (`address`), where passwords are kept.
 
+#[cfg(unix)]
+mod agent_unix;
+#[cfg(windows)]
+mod agent_windows;
 mod calls;
 mod connection;
 mod error;
+mod item;
 pub mod known_hosts;
 mod naming;
 mod options;

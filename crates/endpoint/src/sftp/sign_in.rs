@@ -14,6 +14,10 @@ use russh::keys::{Algorithm, HashAlg, PrivateKeyWithHashAlg, decode_secret_key};
 use russh::{MethodKind, MethodSet};
 use zeroize::Zeroizing;
 
+#[cfg(unix)]
+use super::agent_unix as system;
+#[cfg(windows)]
+use super::agent_windows as system;
 use super::connection::Judge;
 use super::options::{Secret, SftpOptions, SignIn};
 use crate::error::EndpointError;
@@ -26,7 +30,7 @@ const QUESTIONS_LIMIT: usize = 8;
 const KEY_FILE_LIMIT_BYTES: u64 = 1 << 20;
 
 /// An agent, however it is reached.
-type Agent = AgentClient<Box<dyn AgentStream + Send + Unpin>>;
+pub(super) type Agent = AgentClient<Box<dyn AgentStream + Send + Unpin>>;
 
 /// Signs in with the first way the server takes.
 pub(super) async fn sign_in(server: &mut Handle<Judge>, options: &SftpOptions) -> Result<(), EndpointError> {
@@ -240,41 +244,5 @@ fn read_key(path: &Path, passphrase: Option<&Secret>) -> Result<russh::keys::Pri
         }
         Err(_) if passphrase.is_some() => Err(format!("the passphrase does not open the key {shown}")),
         Err(_) => Err(format!("{shown} is no key that is known here, or it is locked")),
-    }
-}
-
-#[cfg(unix)]
-mod system {
-    //! Where an agent listens on Unix.
-
-    use std::path::Path;
-
-    use russh::keys::Error;
-    use russh::keys::agent::client::AgentClient;
-
-    pub(super) async fn agent(path: Option<&Path>) -> Result<super::Agent, Error> {
-        match path {
-            Some(path) => AgentClient::connect_uds(path).await.map(AgentClient::dynamic),
-            None => AgentClient::connect_env().await.map(AgentClient::dynamic),
-        }
-    }
-}
-
-#[cfg(windows)]
-mod system {
-    //! Where an agent listens on Windows: OpenSSH's, then Pageant.
-
-    use std::path::Path;
-
-    use russh::keys::Error;
-    use russh::keys::agent::client::AgentClient;
-
-    pub(super) async fn agent(path: Option<&Path>) -> Result<super::Agent, Error> {
-        let usual = Path::new(r"\\.\pipe\openssh-ssh-agent");
-        match AgentClient::connect_named_pipe(path.unwrap_or(usual)).await {
-            Ok(agent) => Ok(agent.dynamic()),
-            Err(error) if path.is_some() => Err(error),
-            Err(_) => AgentClient::connect_pageant().await.map(AgentClient::dynamic),
-        }
     }
 }

@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 use super::calls::RemoteFile;
 use super::error::SftpError;
+use super::item::{changed, item_of};
 use super::packet::{Attributes, open};
 use super::place::again;
 use super::reading::Reading;
-use super::tree::{Inner, changed, item_of};
+use super::tree::Inner;
 use crate::error::EndpointError;
 use crate::tree::{Content, TreeItem};
 

@@ -18,13 +18,14 @@ use keepwell_model::id::to_hex;
 use keepwell_model::{ContentHash, RelativePath};
 
 use super::error::SftpError;
+use super::item::{absent, attributes_of, changed, folder_of};
 use super::naming::Put;
 use super::outgoing::Outgoing;
 use super::packet::{Attributes, status};
 use super::place::{Place, again, joined};
 use super::reading::Reading;
 use super::session::extension;
-use super::tree::{Inner, absent, attributes_of, changed, folder_of};
+use super::tree::Inner;
 use crate::error::EndpointError;
 use crate::tree::{Expected, ItemMetadata, Published, STAGED_PREFIX, Staged};
 
