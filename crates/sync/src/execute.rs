@@ -415,6 +415,8 @@ impl Execution<'_> {
         for side in Side::BOTH {
             if progress.group.lines.iter().any(|line| line.done.side == side) {
                 self.tools.tree(side).sync().map_err(SyncError::place(side))?;
+                // What was written while another volume sat at the path is not on this one.
+                self.check_place(side)?;
             }
         }
         let group = std::mem::take(&mut progress.group);

@@ -78,6 +78,7 @@ pub(crate) fn prepare(
         right: Arc::new(right),
         policy,
         generation: syncer.database().generation()?,
+        identities: before,
     };
     syncer.database().set_conflicts(&prepared.plan.conflicts)?;
     let choices = stored_choices(syncer, &prepared)?;
@@ -187,12 +188,11 @@ pub(crate) fn apply(
 ) -> Result<SyncReport, SyncError> {
     let plan = &prepared.plan;
     plan.problems.iter().for_each(|problem| control.problem(problem.clone()));
-    remember_places(syncer, run)?;
+    remember_places(syncer, prepared, run)?;
     if plan.operations.is_empty() && plan.agreements.is_empty() {
         let conflicts = plan.conflicts.len() as u64;
         return Ok(SyncReport { conflicts, ..SyncReport::default() });
     }
-    let identities = identities(syncer)?;
     let next_id = syncer.database().next_id()?;
     syncer.database().begin_run(run, syncer.now().to_milliseconds())?;
     let base = RwLock::new(syncer.take_base());
@@ -213,7 +213,7 @@ pub(crate) fn apply(
                 control,
                 limits,
             },
-            identities,
+            identities: prepared.identities.clone(),
             workers: workers(left, right),
         };
         execution.run(View::new(plan, &prepared.left, &prepared.right, &base, next_id), done)
@@ -241,12 +241,17 @@ pub(crate) fn apply(
 }
 
 /// From now on these are the places, and these the rules, of what is agreed on.
-fn remember_places(syncer: &Syncer, run: JobId) -> Result<(), SyncError> {
+fn remember_places(syncer: &Syncer, prepared: &Prepared, run: JobId) -> Result<(), SyncError> {
     for side in Side::BOTH {
         let tree = &**syncer.tree(side);
         let now = run_marker::mark(tree, syncer.pair().id, side, run)
             .and_then(|()| run_marker::identity(tree))
             .map_err(SyncError::place(side))?;
+        // Asked last: what was read just now is of the place that was looked at, or is not written down.
+        let asked = tree.identity().map_err(SyncError::place(side))?;
+        if asked != prepared.identities[usize::from(side == Side::Right)] {
+            return Err(SyncError::AnotherPlace { side });
+        }
         if syncer.database().identity(side)?.as_ref() != Some(&now) {
             syncer.database().set_identity(side, &now)?;
         }

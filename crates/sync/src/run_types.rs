@@ -81,6 +81,8 @@ pub struct Prepared {
     pub(crate) policy: Policy,
     /// What was agreed on when the plan was made: another run in between makes it worthless.
     pub(crate) generation: u64,
+    /// Which places were looked at: the plan is about no others.
+    pub(crate) identities: [keepwell_endpoint::tree::PlaceIdentity; 2],
 }
 
 impl Prepared {

@@ -7,6 +7,7 @@
 pub mod compare;
 pub mod faulty_store;
 pub mod memory_store;
+pub mod memory_tree;
 pub mod proxy;
 pub mod random;
 #[cfg(unix)]
@@ -16,6 +17,7 @@ pub mod tree;
 pub use compare::{CompareOptions, Observed, compare_trees, differences, observe};
 pub use faulty_store::{Call, Fault, FaultyStore, Gate, Operation, Rule};
 pub use memory_store::MemoryStore;
+pub use memory_tree::{MemoryTree, StepFault, Steps};
 pub use proxy::Proxy;
 pub use random::SeededRandom;
 #[cfg(unix)]

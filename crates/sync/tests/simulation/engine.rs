@@ -1,0 +1,268 @@
+//! One seed: the places, the runs and what goes wrong in them, and what has to hold in the end.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::path::Path;
+use std::sync::Arc;
+
+use keepwell_endpoint::tree::{Capabilities, OWN_FOLDER};
+use keepwell_model::{Control, EntryKind, JobId, PairId, RelativePath, Timestamp};
+use keepwell_sync::policy::{BrakeKind, BrakeLimits};
+use keepwell_sync::{ConflictPolicy, Limits, Mode, PairSpec, SyncError, SyncReport, Syncer, SyncerOptions};
+use keepwell_testkit::SeededRandom;
+use keepwell_testkit::memory_tree::{Killed, MemoryTree, StepFault, Steps};
+use parking_lot::Mutex;
+
+use crate::draw;
+use crate::people::People;
+
+/// Runs in peace until nothing is to do; more would be a circle.
+const PEACEFUL_RUNS: usize = 8;
+
+/// Where the databases lie: in memory where the system has such a place.
+pub fn state_folder() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() { tempfile::tempdir_in(memory).unwrap() } else { tempfile::tempdir().unwrap() }
+}
+
+struct World<'a> {
+    trees: [MemoryTree; 2],
+    steps: Arc<Steps>,
+    people: Arc<Mutex<People>>,
+    pair: PairSpec,
+    folder: &'a Path,
+    runs: u16,
+    log: Vec<String>,
+}
+
+/// What is on a side, without our own folder.
+type Picture = BTreeMap<String, (EntryKind, Vec<u8>)>;
+
+/// Runs a seed; what came of it, or what does not hold.
+pub fn simulate(seed: u64, folder: &Path) -> Result<Vec<Picture>, String> {
+    let mut random = draw(seed, 0);
+    let mut world = World::new(seed, &mut random, folder);
+    world.people.lock().work(&world.trees[0], random.below(14));
+    world.people.lock().work(&world.trees[1], random.below(3));
+    let rounds = 1 + random.below(4);
+    for round in 0..rounds {
+        let chaos = random.below(9);
+        let steps = world.steps_of_a_run(chaos);
+        world.prepare_chaos(chaos, steps, &mut random, seed ^ round);
+        world.run(true).map_err(|why| world.told(&why))?;
+        world.steps.restart();
+        world.trees.iter().for_each(MemoryTree::recover);
+        world.trees.iter().for_each(|tree| tree.with(|state| state.free_bytes = None));
+        world.nothing_is_lost(false).map_err(|why| world.told(&why))?;
+        for tree in &world.trees {
+            let deeds = random.below(7);
+            world.people.lock().work(tree, deeds);
+        }
+    }
+    world.end().map_err(|why| world.told(&why))?;
+    Ok(vec![world.picture(0), world.picture(1)])
+}
+
+impl<'a> World<'a> {
+    fn new(seed: u64, random: &mut SeededRandom, folder: &'a Path) -> Self {
+        let disk = MemoryTree::disk();
+        let forgetful = Capabilities { stable_ids: false, ..disk };
+        let steps = Arc::new(Steps::default());
+        let mut place = |name| {
+            let capabilities = if random.once_in(5) { forgetful } else { disk };
+            MemoryTree::new(name, capabilities, Arc::clone(&steps))
+        };
+        let trees = [place("left"), place("right")];
+        let text = format!(
+            r#"{{"id":"{}","name":"a pair","left":{{"address":"l"}},"right":{{"address":"r"}}}}"#,
+            PairId([7; 16])
+        );
+        let pair: PairSpec = serde_json::from_str(&text).unwrap();
+        let conflicts = match random.below(6) {
+            0 => ConflictPolicy::Ask,
+            1 => ConflictPolicy::Newest,
+            2 => ConflictPolicy::Left,
+            3 => ConflictPolicy::Right,
+            _ => ConflictPolicy::KeepBoth,
+        };
+        let mode = match random.below(12) {
+            0 => Mode::Mirror,
+            1 => Mode::Update,
+            _ => Mode::TwoWay,
+        };
+        let brakes = BrakeLimits {
+            removed_items: u64::MAX,
+            rewritten_files: u64::MAX,
+            reserve_bytes: 0,
+            ..BrakeLimits::default()
+        };
+        let pair = PairSpec { conflicts, mode, brakes, ..pair };
+        // The databases of the seed before are of another pair of places.
+        let _ = std::fs::remove_dir_all(folder.join("sync"));
+        let people = People::new(draw(seed, 1));
+        let log = vec![format!("{mode:?} {conflicts:?}")];
+        Self { trees, steps, people, pair, folder, runs: 0, log }
+    }
+
+    /// How many steps a run may take, to choose one of them: roughly as many as there are items.
+    fn steps_of_a_run(&self, chaos: u64) -> u64 {
+        let items: usize = self.trees.iter().map(|tree| tree.with(|state| state.items.len())).sum();
+        if chaos == 0 { 0 } else { 10 + 6 * u64::try_from(items).unwrap() }
+    }
+
+    fn prepare_chaos(&mut self, chaos: u64, steps: u64, random: &mut SeededRandom, seed: u64) {
+        self.steps.restart();
+        let step = random.below(steps.max(1));
+        self.log.push(format!("chaos {chaos} at {step}"));
+        match chaos {
+            0 => {}
+            1..=3 => self.steps.fault_at(step, StepFault::Kill),
+            4 => self.steps.fault_at(step, StepFault::Die),
+            // Not before both places were asked who they are: until something is agreed on, any place will do.
+            5 => self.steps.fault_at(step + 6, StepFault::Vanish),
+            6 => self.steps.fail_once_in(5 + random.below(40), seed),
+            7 => {
+                let free_bytes = Some(random.below(80));
+                self.trees[usize::from(random.once_in(2))].with(|state| state.free_bytes = free_bytes);
+            }
+            _ => {
+                for _ in 0..1 + random.below(4) {
+                    let tree = self.trees[usize::from(random.once_in(2))].clone();
+                    let people = Arc::clone(&self.people);
+                    let deeds = 1 + random.below(2);
+                    self.steps.before(random.below(steps.max(1)), move |_| people.lock().work(&tree, deeds));
+                }
+            }
+        }
+    }
+
+    /// One run of the engine, as a process of its own would do it. With `troubled`, errors are what is expected.
+    fn run(&mut self, troubled: bool) -> Result<Option<SyncReport>, String> {
+        self.runs += 1;
+        let number = self.runs;
+        let answer = catch_unwind(AssertUnwindSafe(|| self.process(number)));
+        match answer {
+            Ok(Ok(report)) => Ok(Some(report)),
+            Ok(Err(error)) if troubled => {
+                self.log.push(format!("run {number}: {error}"));
+                Ok(None)
+            }
+            Ok(Err(error)) => Err(format!("run {number} failed in peace: {error}")),
+            Err(panic) if panic.is::<Killed>() => {
+                self.log.push(format!("run {number}: killed"));
+                Ok(None)
+            }
+            Err(panic) => resume_unwind(panic),
+        }
+    }
+
+    fn process(&self, number: u16) -> Result<SyncReport, SyncError> {
+        let seconds = 1_790_000_000 + i64::from(number) * 60;
+        let mut syncer = Syncer::open(SyncerOptions {
+            state_folder: self.folder.to_owned(),
+            pair: self.pair.clone(),
+            left: Arc::new(self.trees[0].clone()),
+            right: Arc::new(self.trees[1].clone()),
+            clock: Arc::new(move || Timestamp::new(seconds, 0)),
+            utc_offset_seconds: 0,
+        })?;
+        let control = Control::new();
+        let prepared = syncer.prepare(None, false, &control)?;
+        // Everything was removed, or went back in time, because people did so: they say so.
+        let released =
+            [BrakeKind::RootEmptied, BrakeKind::OldCopy, BrakeKind::AllTimesChanged, BrakeKind::ManyRemoved];
+        let prepared = syncer.release(&prepared, &released)?;
+        if std::env::var_os("SYNC_SIM_TELL").is_some() {
+            let plan = prepared.plan();
+            eprintln!(
+                "run {number}: {} steps so far; {:?} {:?}",
+                self.steps.count(),
+                plan.brakes,
+                plan.agreements
+            );
+            for row in &plan.operations {
+                eprintln!(
+                    "  {} {:?} {:?} {:?} {:?} -> {:?}",
+                    row.batch, row.side, row.action, row.why, row.from, row.path
+                );
+            }
+            for side in 0..2 {
+                eprintln!(
+                    "  {:?}",
+                    self.picture(side)
+                        .iter()
+                        .map(|(path, (_, content))| format!("{path}={}", String::from_utf8_lossy(content)))
+                        .collect::<Vec<_>>()
+                );
+            }
+        }
+        let [low, high] = number.to_le_bytes();
+        let run = JobId([low, high, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]);
+        syncer.apply(&prepared, run, &control, &Limits::default(), &mut |_| {})
+    }
+
+    fn picture(&self, side: usize) -> Picture {
+        let own = RelativePath::root().join(OWN_FOLDER).unwrap();
+        self.trees[side].with(|state| {
+            let items = state.items.iter().filter(|(path, _)| !path.starts_with(&own));
+            items.map(|(path, item)| (path.to_string(), (item.kind, item.content.to_vec()))).collect()
+        })
+    }
+
+    /// 4, 5, 10: what people wrote and did not take away is somewhere; after two-way runs not only in a bin.
+    fn nothing_is_lost(&self, is_visible: bool) -> Result<(), String> {
+        let mut contents: BTreeSet<Vec<u8>> = BTreeSet::new();
+        for (side, tree) in self.trees.iter().enumerate() {
+            if is_visible {
+                contents.extend(self.picture(side).into_values().map(|(_, content)| content));
+            } else {
+                tree.with(|state| contents.extend(state.items.values().map(|item| item.content.to_vec())));
+            }
+        }
+        for (content, path) in &self.people.lock().works {
+            if !contents.contains(content) {
+                let text = String::from_utf8_lossy(content);
+                return Err(format!("lost: {text:?}, written to {path:?} (visible only: {is_visible})"));
+            }
+        }
+        Ok(())
+    }
+
+    /// 1, 3, 7, 8: in peace it ends, in one state on both sides, and does nothing more.
+    fn end(&mut self) -> Result<(), String> {
+        self.steps.restart();
+        let mut last = SyncReport::default();
+        for _ in 0..PEACEFUL_RUNS {
+            last = self.run(false)?.ok_or("killed in peace")?;
+            if last.failed > 0 {
+                return Err(format!("rows failed in peace: {last:?}"));
+            }
+            let moved = [last.left, last.right].iter().any(|totals| *totals != Default::default());
+            if !moved && last.agreed == 0 {
+                break;
+            }
+        }
+        if [last.left, last.right].iter().any(|totals| *totals != Default::default()) || last.agreed > 0 {
+            return Err(format!("it does not end: {last:?}"));
+        }
+        let decides = matches!(self.pair.conflicts, ConflictPolicy::KeepBoth | ConflictPolicy::Ask);
+        self.nothing_is_lost(decides && self.pair.mode == Mode::TwoWay)?;
+        let is_alike = self.picture(0) == self.picture(1);
+        if last.conflicts == 0 && self.pair.mode != Mode::Update && !is_alike {
+            return Err("both sides differ, and nothing waits for a decision".into());
+        }
+        Ok(())
+    }
+
+    fn told(&self, why: &str) -> String {
+        let mut text = format!("{why}\n{}", self.log.join("; "));
+        for side in 0..2 {
+            text.push('\n');
+            for (path, (kind, content)) in self.picture(side) {
+                let shown = String::from_utf8_lossy(&content).trim_end_matches('.').to_owned();
+                text.push_str(&format!("  {path} {kind:?} {shown};"));
+            }
+        }
+        text
+    }
+}

@@ -1,0 +1,632 @@
+//! A place with a tree of files in memory: it fails, vanishes, runs full and dies as told, and people work in it.
+//!
+//! It keeps the promises of [`Tree`] as a disk does: a listing is whole or an error, what is expected is checked by the
+//! step itself, a staged file is invisible. Every call is one step of a count that two places can share, so that a test
+//! can let a run die at each of them, and the same steps always end the same. Invariants: a step that failed changed
+//! nothing, unless it was told to lose its answer; no chance in here but from a seed. Deliberately not here: links that
+//! are followed, holes, extended attributes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use keepwell_endpoint::EndpointError;
+use keepwell_endpoint::tree::{
+    Capabilities, Content, Expected, Fingerprint, ItemMetadata, NameRules, PlaceIdentity, Published, Staged,
+    Tree, TreeItem, UnicodeNames, Version,
+};
+use keepwell_model::{ContentHash, EntryKind, ExtendedAttribute, RelativePath, Timestamp};
+use parking_lot::Mutex;
+
+use crate::random::SeededRandom;
+
+/// What a step does instead of its work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StepFault {
+    /// It fails and changes nothing.
+    Fail,
+    /// It does its work and says that it failed.
+    LoseAnswer,
+    /// The thread panics: the process is gone.
+    Kill,
+    /// From here on the place can not be reached.
+    Die,
+    /// From here on another, empty volume is at the path.
+    Vanish,
+}
+
+/// Steps of one or two places, counted together; which of them go wrong; what people do in between.
+pub struct Steps {
+    inner: Mutex<StepsState>,
+}
+
+type Visitor = Box<dyn FnMut(u64) + Send>;
+
+#[derive(Default)]
+struct StepsState {
+    count: u64,
+    faults: BTreeMap<u64, StepFault>,
+    /// One step in so many fails, by chance.
+    fails_once_in: Option<(u64, SeededRandom)>,
+    visitors: BTreeMap<u64, Visitor>,
+}
+
+impl Default for Steps {
+    fn default() -> Self {
+        Self { inner: Mutex::new(StepsState::default()) }
+    }
+}
+
+impl Steps {
+    /// How many steps there were.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.inner.lock().count
+    }
+
+    /// Begins to count anew, without any fault.
+    pub fn restart(&self) {
+        *self.inner.lock() = StepsState::default();
+    }
+
+    /// The step with this number (from 0) goes wrong.
+    pub fn fault_at(&self, step: u64, fault: StepFault) {
+        self.inner.lock().faults.insert(step, fault);
+    }
+
+    /// One step in so many fails.
+    pub fn fail_once_in(&self, times: u64, seed: u64) {
+        self.inner.lock().fails_once_in = Some((times, SeededRandom::new(seed)));
+    }
+
+    /// Somebody does something right before a step.
+    pub fn before(&self, step: u64, visit: impl FnMut(u64) + Send + 'static) {
+        self.inner.lock().visitors.insert(step, Box::new(visit));
+    }
+
+    fn next(&self) -> Option<StepFault> {
+        let (visitor, step) = {
+            let mut state = self.inner.lock();
+            let step = state.count;
+            state.count += 1;
+            (state.visitors.remove(&step), step)
+        };
+        if let Some(mut visit) = visitor {
+            visit(step);
+        }
+        let mut state = self.inner.lock();
+        if let Some(fault) = state.faults.get(&step) {
+            return Some(*fault);
+        }
+        let (times, random) = state.fails_once_in.as_mut()?;
+        if !random.once_in(*times) {
+            return None;
+        }
+        Some(if random.once_in(2) { StepFault::Fail } else { StepFault::LoseAnswer })
+    }
+}
+
+/// One item.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemoryItem {
+    /// What it is.
+    pub kind: EntryKind,
+    /// What a file holds, where a link points.
+    pub content: Arc<Vec<u8>>,
+    /// When it last changed.
+    pub modified: Timestamp,
+    /// Permission bits.
+    pub mode: u32,
+    /// The inode.
+    pub id: u64,
+    change: u64,
+}
+
+/// What is in a place.
+#[derive(Clone, Debug, Default)]
+pub struct MemoryState {
+    /// Everything, by path.
+    pub items: BTreeMap<RelativePath, MemoryItem>,
+    /// Bytes that still fit.
+    pub free_bytes: Option<u64>,
+    counter: u64,
+    is_dead: bool,
+    is_vanished: bool,
+}
+
+impl MemoryState {
+    fn tick(&mut self) -> u64 {
+        self.counter += 1;
+        self.counter
+    }
+
+    /// Whether a path is a folder.
+    #[must_use]
+    pub fn is_folder(&self, path: &RelativePath) -> bool {
+        path.is_root() || self.items.get(path).is_some_and(|item| item.kind == EntryKind::Folder)
+    }
+
+    /// What is at or below a path.
+    #[must_use]
+    pub fn below(&self, path: &RelativePath) -> Vec<RelativePath> {
+        self.items.keys().filter(|other| other.starts_with(path)).cloned().collect()
+    }
+
+    /// A person makes something; whether that was possible.
+    pub fn make(
+        &mut self,
+        path: &RelativePath,
+        kind: EntryKind,
+        content: &[u8],
+        modified: Timestamp,
+    ) -> bool {
+        let is_parent_there = path.parent().is_some_and(|parent| self.is_folder(&parent));
+        if !is_parent_there || self.items.contains_key(path) {
+            return false;
+        }
+        let id = self.tick();
+        let content = Arc::new(content.to_vec());
+        self.items.insert(path.clone(), MemoryItem { kind, content, modified, mode: 0o644, id, change: id });
+        true
+    }
+
+    /// A person writes a file; with `anew` by another file that is renamed over it.
+    pub fn write(&mut self, path: &RelativePath, content: &[u8], modified: Timestamp, anew: bool) -> bool {
+        let change = self.tick();
+        let Some(item) = self.items.get_mut(path).filter(|item| item.kind == EntryKind::File) else {
+            return false;
+        };
+        item.content = Arc::new(content.to_vec());
+        item.modified = modified;
+        item.change = change;
+        if anew {
+            item.id = change;
+        }
+        true
+    }
+
+    /// A person removes something with all below it.
+    pub fn remove(&mut self, path: &RelativePath) {
+        self.items.retain(|other, _| !other.starts_with(path));
+    }
+
+    /// A person sets the permissions of something.
+    pub fn set_mode(&mut self, path: &RelativePath, mode: u32) {
+        let change = self.tick();
+        if let Some(item) = self.items.get_mut(path).filter(|item| item.kind != EntryKind::Symlink) {
+            item.mode = mode;
+            item.change = change;
+        }
+    }
+
+    /// A person moves something; whether that was possible.
+    pub fn rename(&mut self, from: &RelativePath, to: &RelativePath) -> bool {
+        let is_parent_there = to.parent().is_some_and(|parent| self.is_folder(&parent));
+        if !is_parent_there
+            || self.items.contains_key(to)
+            || to.starts_with(from)
+            || !self.items.contains_key(from)
+        {
+            return false;
+        }
+        self.put_below(from, to);
+        true
+    }
+
+    fn put_below(&mut self, from: &RelativePath, to: &RelativePath) {
+        let change = self.tick();
+        for path in self.below(from) {
+            let Some(mut item) = self.items.remove(&path) else { continue };
+            if path == *from {
+                item.change = change;
+            }
+            let rest = &path.as_bytes()[from.as_bytes().len()..];
+            if let Ok(target) = RelativePath::parse(&[to.as_bytes(), rest].concat()) {
+                self.items.insert(target, item);
+            }
+        }
+    }
+}
+
+/// The place. Clones are the same place.
+#[derive(Clone)]
+pub struct MemoryTree {
+    name: String,
+    capabilities: Capabilities,
+    state: Arc<Mutex<MemoryState>>,
+    steps: Arc<Steps>,
+}
+
+impl MemoryTree {
+    /// An empty place.
+    #[must_use]
+    pub fn new(name: &str, capabilities: Capabilities, steps: Arc<Steps>) -> Self {
+        Self { name: name.to_owned(), capabilities, state: Arc::default(), steps }
+    }
+
+    /// What a disk of this machine can do.
+    #[must_use]
+    pub fn disk() -> Capabilities {
+        Capabilities {
+            stable_ids: true,
+            strong_versions: true,
+            folders: true,
+            symlinks: true,
+            modes: true,
+            extended_attributes: false,
+            times: true,
+            time_grain_ns: 1,
+            case_sensitive: true,
+            unicode: UnicodeNames::Kept,
+            names: NameRules::Bytes,
+            name_limit_bytes: 255,
+            path_limit_bytes: 4096,
+            renames_files: true,
+            renames_folders: true,
+            stages_from_existing: false,
+            parallel: 1,
+        }
+    }
+
+    /// Looks at it or works in it as a person does: no step, no fault.
+    pub fn with<R>(&self, work: impl FnOnce(&mut MemoryState) -> R) -> R {
+        work(&mut self.state.lock())
+    }
+
+    /// It can be reached again, and it is the place it was.
+    pub fn recover(&self) {
+        let mut state = self.state.lock();
+        state.is_dead = false;
+        state.is_vanished = false;
+    }
+
+    /// One step: what goes wrong is done, else the work.
+    fn step<R>(
+        &self,
+        path: &RelativePath,
+        work: impl FnOnce(&mut MemoryState) -> Result<R, EndpointError>,
+    ) -> Result<R, EndpointError> {
+        let fault = self.steps.next();
+        if fault == Some(StepFault::Kill) {
+            std::panic::resume_unwind(Box::new(Killed));
+        }
+        let mut state = self.state.lock();
+        match fault {
+            Some(StepFault::Die) => state.is_dead = true,
+            Some(StepFault::Vanish) => state.is_vanished = true,
+            _ => {}
+        }
+        if state.is_dead {
+            return Err(self.unreachable(path));
+        }
+        if state.is_vanished {
+            return work(&mut MemoryState { is_vanished: true, ..MemoryState::default() });
+        }
+        match fault {
+            Some(StepFault::Fail) => Err(self.broken(path)),
+            Some(StepFault::LoseAnswer) => work(&mut state).and_then(|_| Err(self.broken(path))),
+            _ => work(&mut state),
+        }
+    }
+
+    fn unreachable(&self, path: &RelativePath) -> EndpointError {
+        EndpointError::Unreachable { path: path.to_string(), why: format!("{} is not there", self.name) }
+    }
+
+    fn broken(&self, path: &RelativePath) -> EndpointError {
+        let source = std::io::Error::other("the answer did not come");
+        EndpointError::Io { action: "use", path: path.to_string(), source }
+    }
+
+    fn fingerprint(&self, item: &MemoryItem) -> Fingerprint {
+        let is_folder = item.kind == EntryKind::Folder;
+        Fingerprint {
+            kind: item.kind,
+            size_bytes: if is_folder { 0 } else { item.content.len() as u64 },
+            modified: Some(item.modified),
+            version: Version::changed_at(Timestamp::new(i64::try_from(item.change).unwrap_or(i64::MAX), 0)),
+            id: if self.capabilities.stable_ids { item.id } else { 0 },
+        }
+    }
+
+    fn tree_item(&self, path: &RelativePath, item: &MemoryItem) -> TreeItem {
+        TreeItem {
+            name: path.name().unwrap_or_default().to_vec(),
+            fingerprint: self.fingerprint(item),
+            mode: self.capabilities.modes.then_some(item.mode),
+            link_count: 1,
+        }
+    }
+
+    /// What is expected, checked by the step itself.
+    fn check(
+        &self,
+        state: &MemoryState,
+        path: &RelativePath,
+        expected: &Expected,
+    ) -> Result<(), EndpointError> {
+        let is_right = match (expected, state.items.get(path)) {
+            (Expected::Absent, None) => true,
+            (Expected::Item(before), Some(item)) => self.fingerprint(item).is_unchanged_since(before),
+            _ => false,
+        };
+        if is_right { Ok(()) } else { Err(EndpointError::Changed { path: path.to_string() }) }
+    }
+
+    fn need_parent(state: &MemoryState, path: &RelativePath) -> Result<(), EndpointError> {
+        match path.parent() {
+            Some(parent) if state.is_folder(&parent) => Ok(()),
+            _ => Err(EndpointError::NotFound { path: path.to_string() }),
+        }
+    }
+
+    fn put(
+        &self,
+        state: &mut MemoryState,
+        path: &RelativePath,
+        kind: EntryKind,
+        content: Arc<Vec<u8>>,
+        metadata: &ItemMetadata,
+    ) -> Result<Published, EndpointError> {
+        Self::need_parent(state, path)?;
+        if let Some(free_bytes) = &mut state.free_bytes {
+            let bytes = content.len() as u64;
+            if *free_bytes < bytes {
+                return Err(EndpointError::NoSpace { action: "write", path: path.to_string() });
+            }
+            *free_bytes -= bytes;
+        }
+        let id = state.tick();
+        let item = MemoryItem {
+            kind,
+            content,
+            modified: metadata.modified.unwrap_or_default(),
+            mode: metadata.mode.unwrap_or(0o644),
+            id,
+            change: id,
+        };
+        let shown = self.tree_item(path, &item);
+        state.items.insert(path.clone(), item);
+        Ok(Published { item: shown, not_kept: Vec::new() })
+    }
+}
+
+/// What a thread panics with that was killed at a step.
+pub struct Killed;
+
+struct Open {
+    tree: MemoryTree,
+    path: RelativePath,
+    item: TreeItem,
+    content: Arc<Vec<u8>>,
+}
+
+impl Content for Open {
+    fn item(&self) -> &TreeItem {
+        &self.item
+    }
+
+    fn read_at(&mut self, bytes: &mut [u8], offset_bytes: u64) -> Result<usize, EndpointError> {
+        let content = Arc::clone(&self.content);
+        self.tree.step(&self.path, |_| {
+            let start = usize::try_from(offset_bytes).unwrap_or(usize::MAX).min(content.len());
+            let count = bytes.len().min(content.len() - start);
+            bytes[..count].copy_from_slice(&content[start..start + count]);
+            Ok(count)
+        })
+    }
+
+    fn is_unchanged(&mut self) -> Result<bool, EndpointError> {
+        let tree = self.tree.clone();
+        self.tree.step(&self.path, |state| {
+            let now = state.items.get(&self.path).map(|item| tree.fingerprint(item));
+            Ok(now == Some(self.item.fingerprint))
+        })
+    }
+}
+
+struct Staging {
+    tree: MemoryTree,
+    path: RelativePath,
+    content: Vec<u8>,
+}
+
+impl Staged for Staging {
+    fn write_at(&mut self, bytes: &[u8], offset_bytes: u64) -> Result<(), EndpointError> {
+        let content = &mut self.content;
+        self.tree.step(&self.path, |_| {
+            let start = usize::try_from(offset_bytes).unwrap_or(0);
+            content.resize(content.len().max(start + bytes.len()), 0);
+            content[start..start + bytes.len()].copy_from_slice(bytes);
+            Ok(())
+        })
+    }
+
+    fn set_length(&mut self, length_bytes: u64) -> Result<(), EndpointError> {
+        self.content.resize(usize::try_from(length_bytes).unwrap_or(0), 0);
+        Ok(())
+    }
+
+    fn publish(
+        self: Box<Self>,
+        path: &RelativePath,
+        expected: &Expected,
+        metadata: &ItemMetadata,
+        proof: &ContentHash,
+    ) -> Result<Published, EndpointError> {
+        let tree = self.tree.clone();
+        self.tree.step(path, |state| {
+            tree.check(state, path, expected)?;
+            if blake3::hash(&self.content).as_bytes() != proof.as_bytes() {
+                return Err(EndpointError::Unexpected { path: path.to_string(), why: "other bytes".into() });
+            }
+            tree.put(state, path, EntryKind::File, Arc::new(self.content.clone()), metadata)
+        })
+    }
+}
+
+impl Tree for MemoryTree {
+    fn describe(&self) -> String {
+        self.name.clone()
+    }
+
+    fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    fn identity(&self) -> Result<PlaceIdentity, EndpointError> {
+        let name = self.name.clone();
+        self.step(&RelativePath::root(), |state| {
+            let volume = if state.is_vanished { "another".to_owned() } else { name };
+            Ok(PlaceIdentity { volume, root: 1 })
+        })
+    }
+
+    fn list(&self, folder: &RelativePath) -> Result<Vec<TreeItem>, EndpointError> {
+        self.step(folder, |state| {
+            if !state.is_folder(folder) {
+                return Err(EndpointError::NotFound { path: folder.to_string() });
+            }
+            let inside = state.items.iter().filter(|(path, _)| path.parent().as_ref() == Some(folder));
+            Ok(inside.map(|(path, item)| self.tree_item(path, item)).collect())
+        })
+    }
+
+    fn stat(&self, path: &RelativePath) -> Result<Option<TreeItem>, EndpointError> {
+        self.step(path, |state| Ok(state.items.get(path).map(|item| self.tree_item(path, item))))
+    }
+
+    fn open(&self, path: &RelativePath) -> Result<Box<dyn Content>, EndpointError> {
+        self.step(path, |state| {
+            let Some(item) = state.items.get(path).filter(|item| item.kind == EntryKind::File) else {
+                return Err(EndpointError::NotFound { path: path.to_string() });
+            };
+            Ok(Box::new(Open {
+                tree: self.clone(),
+                path: path.clone(),
+                item: self.tree_item(path, item),
+                content: Arc::clone(&item.content),
+            }) as Box<dyn Content>)
+        })
+    }
+
+    fn read_link(&self, path: &RelativePath) -> Result<Vec<u8>, EndpointError> {
+        self.step(path, |state| match state.items.get(path) {
+            Some(item) if item.kind == EntryKind::Symlink => Ok(item.content.to_vec()),
+            _ => Err(EndpointError::NotFound { path: path.to_string() }),
+        })
+    }
+
+    fn extended_attributes(&self, _path: &RelativePath) -> Result<Vec<ExtendedAttribute>, EndpointError> {
+        Ok(Vec::new())
+    }
+
+    fn stage(
+        &self,
+        path: &RelativePath,
+        _size_bytes: u64,
+        from: Option<&RelativePath>,
+    ) -> Result<Box<dyn Staged>, EndpointError> {
+        self.step(path, |state| {
+            let before = from.and_then(|from| state.items.get(from));
+            let content = before.map(|item| item.content.to_vec()).unwrap_or_default();
+            Ok(Box::new(Staging { tree: self.clone(), path: path.clone(), content }) as Box<dyn Staged>)
+        })
+    }
+
+    fn create_folder(
+        &self,
+        path: &RelativePath,
+        metadata: &ItemMetadata,
+    ) -> Result<Published, EndpointError> {
+        self.step(path, |state| {
+            if state.items.contains_key(path) {
+                return Err(EndpointError::AlreadyExists { path: path.to_string() });
+            }
+            self.put(state, path, EntryKind::Folder, Arc::default(), metadata)
+        })
+    }
+
+    fn create_symlink(
+        &self,
+        path: &RelativePath,
+        target: &[u8],
+        expected: &Expected,
+        metadata: &ItemMetadata,
+    ) -> Result<Published, EndpointError> {
+        self.step(path, |state| {
+            self.check(state, path, expected)?;
+            self.put(state, path, EntryKind::Symlink, Arc::new(target.to_vec()), metadata)
+        })
+    }
+
+    fn rename(
+        &self,
+        from: &RelativePath,
+        to: &RelativePath,
+        source: &Expected,
+        target: &Expected,
+    ) -> Result<TreeItem, EndpointError> {
+        self.step(from, |state| {
+            self.check(state, from, source)?;
+            self.check(state, to, target)?;
+            Self::need_parent(state, to)?;
+            if to.starts_with(from) || state.items.get(to).is_some_and(|item| item.kind == EntryKind::Folder)
+            {
+                return Err(EndpointError::Unexpected {
+                    path: to.to_string(),
+                    why: "a folder is there".into(),
+                });
+            }
+            state.put_below(from, to);
+            let item = state.items.get(to);
+            item.map(|item| self.tree_item(to, item))
+                .ok_or_else(|| EndpointError::NotFound { path: from.to_string() })
+        })
+    }
+
+    fn remove(&self, path: &RelativePath, expected: &Fingerprint) -> Result<(), EndpointError> {
+        self.step(path, |state| {
+            self.check(state, path, &Expected::Item(*expected))?;
+            if state.below(path).len() > 1 {
+                return Err(EndpointError::Changed { path: path.to_string() });
+            }
+            state.items.remove(path);
+            Ok(())
+        })
+    }
+
+    fn set_metadata(
+        &self,
+        path: &RelativePath,
+        expected: &Fingerprint,
+        metadata: &ItemMetadata,
+    ) -> Result<Published, EndpointError> {
+        self.step(path, |state| {
+            self.check(state, path, &Expected::Item(*expected))?;
+            let change = state.tick();
+            let Some(item) = state.items.get_mut(path) else {
+                return Err(EndpointError::NotFound { path: path.to_string() });
+            };
+            item.modified = metadata.modified.unwrap_or(item.modified);
+            item.mode = metadata.mode.unwrap_or(item.mode);
+            item.change = change;
+            Ok(Published { item: self.tree_item(path, item), not_kept: Vec::new() })
+        })
+    }
+
+    fn sync(&self) -> Result<(), EndpointError> {
+        self.step(&RelativePath::root(), |_| Ok(()))
+    }
+
+    fn free_bytes(&self) -> Result<Option<u64>, EndpointError> {
+        self.step(&RelativePath::root(), |state| Ok(state.free_bytes))
+    }
+
+    fn clear_unfinished(&self, _folder: &RelativePath) -> Result<u64, EndpointError> {
+        Ok(0)
+    }
+}
+
+#[cfg(test)]
+#[path = "memory_tree_tests.rs"]
+mod tests;
