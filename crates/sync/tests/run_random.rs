@@ -173,16 +173,19 @@ fn a_day(seed: u64) {
             }
         }
         let mut runs = 0;
-        loop {
+        let waiting = loop {
             let report = day.run(u64::MAX, false).unwrap();
             day.assert_nothing_lost(&before, seed);
-            if report == SyncReport::default() {
-                break;
+            if (SyncReport { conflicts: 0, ..report.clone() }) == SyncReport::default() {
+                break report.conflicts;
             }
             runs += 1;
             assert!(runs < 8, "seed {seed} does not end: {report:?}");
+        };
+        // Two folders that were moved into each other, and the like, wait for a person.
+        if waiting == 0 {
+            assert_eq!(day.tree("left"), day.tree("right"), "seed {seed}");
         }
-        assert_eq!(day.tree("left"), day.tree("right"), "seed {seed}");
     }
 }
 
