@@ -115,6 +115,8 @@ pub struct Room {
     password: String,
     wrapper: Vec<OsString>,
     variables: Vec<(OsString, OsString)>,
+    /// Where the repository is, if not in the room.
+    elsewhere: Option<PathBuf>,
 }
 
 impl Room {
@@ -122,7 +124,8 @@ impl Room {
     pub fn new() -> Self {
         let folder =
             tempfile::Builder::new().prefix("keepwell-").tempdir().expect("a temporary folder").keep();
-        let room = Self { folder, password: PASSWORD.into(), wrapper: Vec::new(), variables: Vec::new() };
+        let (wrapper, variables) = (Vec::new(), Vec::new());
+        let room = Self { folder, password: PASSWORD.into(), wrapper, variables, elsewhere: None };
         for name in ["home", "source", "temporary"] {
             fs::create_dir(room.path(name)).expect("a folder in the room");
         }
@@ -155,7 +158,13 @@ impl Room {
     }
 
     pub fn repository(&self) -> PathBuf {
-        self.path("repository")
+        self.elsewhere.clone().unwrap_or_else(|| self.path("repository"))
+    }
+
+    /// From here on the repository is at this address.
+    #[cfg(target_os = "linux")]
+    pub fn set_repository(&mut self, address: &str) {
+        self.elsewhere = Some(address.into());
     }
 
     /// Writes a file below the source, with the folders above it.
