@@ -106,7 +106,8 @@ pub struct Operation {
     pub from: Option<RelativePath>,
     /// Where it will be on the side that is changed; for a removal where it is.
     pub path: RelativePath,
-    /// Where it is on the other side when the batch begins, if that is not `path`. See [`Operation::source`].
+    /// Where it is on the other side when the batch begins, if that is not `path`; for folders that are made and for
+    /// moves, where it is there when all steps are done. See [`Operation::source`].
     pub source: Option<RelativePath>,
     /// The name the pair knows it by from then on, where this side can not take that and has the one in `path`.
     pub pair_name: Option<Box<[u8]>>,

@@ -29,6 +29,9 @@ pub(crate) fn write(view: &View<'_>) -> Plan {
         }
     }
     let mut courses = [&mut left, &mut right];
+    for operation in &mut plan.operations {
+        name_on_the_other_side(view, operation, &mut courses);
+    }
     for row in 0..view.nodes.len() {
         contents(view, row, last + 1, &mut courses, &mut plan);
         if view.nodes[row].leaves && !view.nodes[row].is_held {
@@ -47,6 +50,20 @@ pub(crate) fn write(view: &View<'_>) -> Plan {
         count(totals, operation);
     }
     plan
+}
+
+/// For what is made or moved: where the other side has it when all steps are done.
+fn name_on_the_other_side(
+    view: &View<'_>,
+    operation: &mut Operation,
+    courses: &mut [&mut Course<'_, '_>; 2],
+) {
+    if !matches!(operation.action, Action::CreateFolder { .. } | Action::Move { becomes: None, .. }) {
+        return;
+    }
+    let Some(row) = view.row(operation.node) else { return };
+    let other = number(operation.side.other());
+    operation.source = courses[other].path(row).filter(|source| *source != operation.path);
 }
 
 fn count(totals: &mut Totals, operation: &Operation) {
