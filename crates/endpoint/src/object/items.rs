@@ -68,11 +68,10 @@ fn version_of(etag: &str) -> Version {
     Version::of(etag.trim_start_matches("W/").trim_matches('"').as_bytes())
 }
 
-/// What of the metadata no bucket keeps.
+/// What of the metadata no bucket keeps. Permissions are not told: the capabilities say so for all files at once.
 pub(super) fn not_kept(metadata: &ItemMetadata, with_time: bool) -> Vec<String> {
     let parts = [
         (with_time && metadata.modified.is_some(), "the time of the last change"),
-        (metadata.mode.is_some(), "the permissions"),
         (
             metadata.extended_attributes.as_ref().is_some_and(|list| !list.is_empty()),
             "the extended attributes",

@@ -21,6 +21,9 @@ pub(crate) const FOLDER_MARKER: &str = ".Keepwell-folder";
 /// What it holds.
 pub(crate) const FOLDER_TEXT: &[u8] =
     b"This object marks a folder of a place of Keepwell, which may be empty.\n";
+/// The object with which conditions are tried, there for a moment only.
+pub(crate) const PROBE: &str = ".Keepwell-probe";
+const PROBE_TEXT: &[u8] = b"Keepwell tries what this service can do. This may be deleted.\n";
 const TEXT: &str =
     "This object marks a place of Keepwell. Without it, an empty place looks like a lost one.\n";
 /// More is no marker of ours.
@@ -92,26 +95,22 @@ impl Root {
         }
     }
 
-    /// Whether the service refuses to write over an object when told so. Asked with the marker: writing it again as it is
-    /// does no harm.
+    /// Whether the service refuses to write over an object when told so.
     pub(crate) fn has_conditions(&self) -> Result<bool, EndpointError> {
         if let Some(known) = self.conditions.get() {
             return Ok(*known);
         }
-        let text = match self.identity()? {
-            Some(text) => text,
-            None => {
-                self.write_marker(TEXT.to_owned())?;
-                TEXT.as_bytes().to_vec()
-            }
-        };
+        // With an object of its own: the marker of a place is made with the place or not at all.
+        let failed = |error: &opendal::Error| self.service.failed("write", PROBE, error);
+        self.service.write(PROBE, PROBE_TEXT, WriteOptions::default()).map_err(|error| failed(&error))?;
         let options = WriteOptions { if_not_exists: true, ..WriteOptions::default() };
-        let known = match self.service.write(ROOT_MARKER, text, options) {
+        let known = match self.service.write(PROBE, PROBE_TEXT, options) {
             Ok(_) => false,
             Err(error) if error.kind() == ErrorKind::ConditionNotMatch => true,
             Err(error) if error.kind() == ErrorKind::Unsupported || says_unknown(&error) => false,
-            Err(error) => return Err(self.service.failed("write", ROOT_MARKER, &error)),
+            Err(error) => return Err(failed(&error)),
         };
+        self.service.delete(PROBE)?;
         if !known {
             tracing::warn!(place = %self.service.name, "the service has no conditional writes: it is asked right before");
         }

@@ -16,7 +16,7 @@ use opendal::Entry;
 use opendal::options::WriteOptions;
 
 use super::PART_BYTES;
-use super::root::{FOLDER_MARKER, FOLDER_TEXT, ROOT_MARKER, Root};
+use super::root::{FOLDER_MARKER, FOLDER_TEXT, PROBE, ROOT_MARKER, Root};
 use super::service::Service;
 use super::upload::{Ended, Upload as ObjectUpload};
 use crate::address::Address;
@@ -131,7 +131,7 @@ impl Store for ObjectStore {
         if names.is_empty() {
             self.inner.root.require()?;
         }
-        Ok(names.into_iter().filter(|name| name != ROOT_MARKER).collect())
+        Ok(names.into_iter().filter(|name| ![ROOT_MARKER, PROBE].contains(&name.as_str())).collect())
     }
 
     fn size_bytes(&self, key: &str) -> Result<u64, EndpointError> {

@@ -20,7 +20,7 @@ use opendal::options::{CopyOptions, WriteOptions};
 use opendal::{Entry, Metadata};
 
 use super::items::{capabilities, file_item, folder_item, not_kept};
-use super::root::{FOLDER_MARKER, FOLDER_TEXT, ROOT_MARKER, Root};
+use super::root::{FOLDER_MARKER, FOLDER_TEXT, PROBE, ROOT_MARKER, Root};
 use super::service::Service;
 use super::staged::{ObjectContent, ObjectStaged};
 use crate::address::Address;
@@ -206,7 +206,7 @@ impl Inner {
             let relative = of_marker.unwrap_or(relative);
             let is_folder = relative.ends_with('/') || relative.is_empty() || entry.metadata().is_dir();
             let name = relative.strip_suffix('/').unwrap_or(relative);
-            if name.is_empty() || (folder.is_empty() && name == ROOT_MARKER) {
+            if name.is_empty() || (folder.is_empty() && [ROOT_MARKER, PROBE].contains(&name)) {
                 continue;
             }
             if name.split('/').any(|part| part.as_bytes().starts_with(STAGED_PREFIX)) {

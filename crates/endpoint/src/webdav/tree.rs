@@ -141,13 +141,9 @@ impl WebDavTree {
         metadata: &ItemMetadata,
     ) -> Result<Published, EndpointError> {
         let item = self.stat(path)?.ok_or_else(|| self.changed(path))?;
-        let attributes = metadata.extended_attributes.as_ref().is_some_and(|list| !list.is_empty());
-        for (lost, what) in
-            [(metadata.mode.is_some(), "the permissions"), (attributes, "the extended attributes")]
-        {
-            if lost {
-                not_kept.push(format!("{what}: a WebDAV server does not keep them"));
-            }
+        // Permissions are not told: the capabilities say so for all files at once.
+        if metadata.extended_attributes.as_ref().is_some_and(|list| !list.is_empty()) {
+            not_kept.push("the extended attributes: a WebDAV server does not keep them".to_owned());
         }
         Ok(Published { item, not_kept })
     }
