@@ -15,8 +15,9 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use keepwell_catalog::{Catalog, JobFilter, JobState, PairRecord};
 use keepwell_model::{Control, JobId, PairId, Timestamp};
+use keepwell_sync::pair::PlaceSpec;
 use keepwell_sync::policy::Choice;
-use keepwell_sync::{Hints, NodeId, Prepared, Side, SyncError, Syncer, SyncerOptions};
+use keepwell_sync::{Hints, NodeId, PairDatabase, Prepared, Side, SyncError, Syncer, SyncerOptions};
 use parking_lot::Mutex;
 
 use crate::clock::Clock;
@@ -104,8 +105,10 @@ impl Syncs {
     pub fn open(&self, id: PairId) -> Result<Syncer, Fault> {
         let (_, definition) = self.definition(id)?;
         let pair = definition.pair;
-        let left = self.trees.open_place(&pair.left)?;
-        let right = self.trees.open_place(&pair.right)?;
+        let is_new = !PairDatabase::path_of(&self.state_folder, id).exists();
+        let tree =
+            |place: &PlaceSpec| if is_new { self.trees.begin_place(place) } else { self.trees.open_place(place) };
+        let (left, right) = (tree(&pair.left)?, tree(&pair.right)?);
         let clock = {
             let clock = Arc::clone(&self.clock);
             Arc::new(move || timestamp(clock.now_ms()))

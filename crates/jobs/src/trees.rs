@@ -71,6 +71,19 @@ impl Trees {
         Ok(open_tree(&address, &self.credentials(&address)?, &self.options(false))?)
     }
 
+    /// As [`open_place`](Self::open_place), for a pair that never ran: a folder in a bucket comes into being with its first
+    /// object, so one that is not there yet is begun.
+    ///
+    /// # Errors
+    /// The bucket is absent, can not be reached, or does not let us in.
+    pub fn begin_place(&self, place: &PlaceSpec) -> Result<Arc<dyn Tree>, Fault> {
+        match Self::address(&place.address)? {
+            Address::S3 { .. } | Address::Azure { .. } | Address::Gcs { .. } => self.make(&place.address)?,
+            _ => {}
+        }
+        self.open_place(place)
+    }
+
     /// Makes the place at an address where it is absent, for a new pair: of folders of this machine the folder itself,
     /// never those above it.
     ///
