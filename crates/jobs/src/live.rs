@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use keepwell_catalog::{Catalog, LeaseOutcome, Presence, random_bytes};
+use keepwell_catalog::{Catalog, JobState, LeaseOutcome, Presence, random_bytes};
 use keepwell_model::{JobId, PairId};
 use keepwell_sync::pair::PlaceSpec;
 use keepwell_sync::{Hints, Side};
@@ -24,10 +24,11 @@ use parking_lot::{Condvar, Mutex};
 use crate::clock::Clock;
 use crate::engine::{Engine, EngineError};
 use crate::live_watch::{Dirty, SideWatch};
-use crate::outcome::Fault;
+use crate::outcome::{Fact, Fault, Outcome};
 use crate::pairs::PairDefinition;
 use crate::request::Origin;
 use crate::scheduler::is_paused;
+use crate::sync_work::CHANGED_MEANWHILE;
 use crate::syncs::Syncs;
 
 /// A run begins when nothing happened for so long …
@@ -40,6 +41,8 @@ const BUSY: Duration = Duration::from_millis(20);
 /// How often everything is looked at, where both sides are watched, and where one is not.
 const FULL_EVERY: Duration = Duration::from_secs(15 * 60);
 const FULL_UNWATCHED: Duration = Duration::from_secs(60);
+/// How long after something changed under a run's hands everything is looked at again.
+const AFTER_CHANGE: Duration = Duration::from_secs(2);
 /// How long after a look because news were lost the next one begins at the earliest.
 const AFTER_LOSS: Duration = Duration::from_secs(30);
 /// How long after a failure everything is looked at again.
@@ -54,6 +57,14 @@ pub enum LiveState {
     Watching,
     /// A side is only looked at from time to time, and why.
     Scanning(String),
+}
+
+/// How a run ended.
+enum Ended {
+    Well,
+    /// Items changed meanwhile, which it left for the next run.
+    LeftSomething,
+    Badly,
 }
 
 /// One pair that is watched here.
@@ -287,12 +298,15 @@ impl Inner {
         if let Some(job) = pair.job {
             match self.ended(job) {
                 None => return BUSY,
-                Some(went_well) => {
+                Some(Ended::Well) => pair.job = None,
+                Some(Ended::LeftSomething) => {
                     pair.job = None;
-                    if !went_well {
-                        pair.not_before = now + AFTER_FAILURE;
-                        pair.next_full = pair.not_before;
-                    }
+                    pair.next_full = pair.next_full.min(now + AFTER_CHANGE);
+                }
+                Some(Ended::Badly) => {
+                    pair.job = None;
+                    pair.not_before = now + AFTER_FAILURE;
+                    pair.next_full = pair.not_before;
                 }
             }
         }
@@ -350,20 +364,25 @@ impl Inner {
         }
     }
 
-    /// Whether a run is over: whether it went well; nothing while it is under way.
-    fn ended(&self, job: JobId) -> Option<bool> {
-        use keepwell_catalog::JobState;
+    /// How a run ended; nothing while it is under way.
+    fn ended(&self, job: JobId) -> Option<Ended> {
         match self.engine.job(job) {
             Ok(view) => match view.record.state {
-                JobState::Succeeded | JobState::SucceededWithProblems => Some(true),
-                state if state.is_finished() => Some(false),
+                JobState::Succeeded | JobState::SucceededWithProblems => {
+                    let outcome = view.record.outcome.as_deref();
+                    let outcome = outcome.and_then(|text| serde_json::from_str::<Outcome>(text).ok());
+                    let facts = outcome.map(|outcome| outcome.facts).unwrap_or_default();
+                    let is_left = |fact: &Fact| fact.key == CHANGED_MEANWHILE && fact.value > 0;
+                    Some(if facts.iter().any(is_left) { Ended::LeftSomething } else { Ended::Well })
+                }
+                state if state.is_finished() => Some(Ended::Badly),
                 // It waits for a person: nothing else is started meanwhile, see `Syncs::start`.
-                JobState::Halted | JobState::WaitingForConfirmation => Some(true),
+                JobState::Halted | JobState::WaitingForConfirmation => Some(Ended::Well),
                 _ => None,
             },
             // It did nothing and left no trace.
-            Err(EngineError::Unknown(_)) => Some(true),
-            Err(_) => Some(false),
+            Err(EngineError::Unknown(_)) => Some(Ended::Well),
+            Err(_) => Some(Ended::Badly),
         }
     }
 }

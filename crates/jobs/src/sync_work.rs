@@ -23,6 +23,9 @@ use crate::sync_words::{brake_means, brake_words};
 use crate::syncs::Syncs;
 use crate::throttle::Ceiling;
 
+/// The fact of items that changed under a run's hands.
+pub(crate) const CHANGED_MEANWHILE: &str = "changedMeanwhile";
+
 /// Carries out one run.
 pub(crate) fn sync(
     running: &Running<'_>,
@@ -263,7 +266,7 @@ fn outcome(pair: &PairSpec, report: &SyncReport, merkle_root: String) -> Outcome
     let mut facts = totals_facts(&report.left, &report.right);
     facts.extend([
         Fact::count("conflicts", "Conflicts that wait for you", report.conflicts),
-        Fact::count("changedMeanwhile", "Changed meanwhile, left for the next run", report.changed_meanwhile),
+        Fact::count(CHANGED_MEANWHILE, "Changed meanwhile, left for the next run", report.changed_meanwhile),
         Fact::count("failed", "Could not be done", report.failed),
         Fact::bytes("sparedBytes", "Did not have to travel", report.spared_bytes),
     ]);
