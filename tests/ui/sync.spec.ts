@@ -176,6 +176,18 @@ test("a side that is suddenly empty halts, and is filled again from the other", 
   expect(faults).toEqual([]);
 });
 
+test("a live pair carries changes over as they happen", async ({ page }) => {
+  const pairId = await newPair({ live: true } as never);
+  await run(pairId);
+  const faults = await open(page, "/sync");
+  await expect(page.getByText(/^Live: changes are carried over as they happen/)).toBeVisible();
+  write(laptop, "notes/today.txt", "just written\n");
+  await expect.poll(() => existsSync(join(stick, "notes", "today.txt"))).toBe(true);
+  write(stick, "answer.txt", "and answered\n");
+  await expect.poll(() => existsSync(join(laptop, "answer.txt"))).toBe(true);
+  expect(faults).toEqual([]);
+});
+
 test("what was removed comes back from the bin, and a whole run is undone", async ({ page }) => {
   write(laptop, "keep.txt", "kept\n");
   write(laptop, "gone.txt", "precious\n");

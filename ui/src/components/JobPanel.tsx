@@ -9,7 +9,7 @@ import { useAct } from "../lib/queries";
 import { sparkPoints } from "../lib/timeline";
 import { PHASE, STATE, shareOf } from "../lib/words";
 import { t } from "../text/text";
-import { Button } from "./Button";
+import { Button, LinkButton } from "./Button";
 import { Confirm } from "./Dialog";
 import styles from "./JobPanel.module.css";
 import { tellFailed } from "./news";
@@ -51,9 +51,15 @@ export function JobActions({ job, quiet = false }: { job: Job; quiet?: boolean }
     },
   });
   const jobId = job.id;
+  const waits = job.state === "halted" || job.state === "waitingForConfirmation";
   return (
     <>
-      {job.state === "halted" && (
+      {waits && job.pairId !== null && (
+        <LinkButton kind="primary" to="/sync/$pairId" params={{ pairId: job.pairId }} search={{}}>
+          {t("run.decide")}
+        </LinkButton>
+      )}
+      {job.state === "halted" && job.pairId === null && (
         <Button kind="primary" busy={confirm.isPending} onClick={() => confirm.mutate({ jobId })}>
           {t("run.confirm")}
         </Button>

@@ -14,7 +14,7 @@ import { Loading, Page, Section } from "../../components/Page";
 import { Status } from "../../components/Status";
 import { Trouble } from "../../components/Trouble";
 import { PathText, Size } from "../../components/Values";
-import { formatExact, formatMoment, formatRelative } from "../../lib/format";
+import { formatDay, formatExact, formatMoment, formatRelative, formatTime } from "../../lib/format";
 import { useNow } from "../../lib/now";
 import { baseName } from "../../lib/path";
 import { useAct, useAsk } from "../../lib/queries";
@@ -22,7 +22,7 @@ import { t } from "../../text/text";
 import { PreviewContent } from "../browse/PreviewContent";
 import styles from "./Conflict.module.css";
 import { pairLines } from "./lines";
-import { placeNames, type PlaceNames } from "./names";
+import { other, placeNames, type PlaceNames } from "./names";
 import { CONFLICT, newerSide, outcomes } from "./outcomes";
 
 function largerSide({ left, right }: SyncConflict): SyncSide | undefined {
@@ -37,14 +37,20 @@ interface VersionProps {
   name: string;
 }
 
-function When({ version, newer }: { version: SyncVersion; newer: boolean }) {
+/** A moment to the minute; to the second where the other version is of the same minute. */
+function momentBeside(at: number, beside: number | null): string {
+  const words = formatMoment(at);
+  return beside !== null && beside !== at && formatMoment(beside) === words ? `${formatDay(at)}, ${formatTime(at)}` : words;
+}
+
+function When({ version, beside, newer }: { version: SyncVersion; beside: SyncVersion; newer: boolean }) {
   const now = useNow();
   if (version.modifiedMs === null) return null;
   return (
     <div className={styles.fact}>
       <dt>{t("conflict.changed")}</dt>
       <dd>
-        <span title={formatExact(version.modifiedMs)}>{formatMoment(version.modifiedMs)}</span>
+        <span title={formatExact(version.modifiedMs)}>{momentBeside(version.modifiedMs, beside.modifiedMs)}</span>
         <span className={styles.quiet}>({formatRelative(version.modifiedMs, now)})</span>
         {newer && <strong className={styles.mark}>{t("conflict.newer")}</strong>}
       </dd>
@@ -74,7 +80,7 @@ function Version({ conflict, side, place, name }: VersionProps) {
         </p>
       ) : (
         <dl className={styles.facts}>
-          <When version={version} newer={newerSide(conflict) === side} />
+          <When version={version} beside={conflict[other(side)]} newer={newerSide(conflict) === side} />
           {version.sizeBytes !== null && version.entryType === "file" && (
             <div className={styles.fact}>
               <dt>{t("common.size")}</dt>

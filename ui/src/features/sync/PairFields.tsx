@@ -1,14 +1,14 @@
 /** The parts of a pair's form: the wizard shows them one after the other, the editor below each other. */
 import type { ConflictPolicy, SyncMode, SyncPair } from "../../api";
 import { FolderField } from "../../components/FolderField";
-import { Field, Radios, Select, Switch, TextInput } from "../../components/Form";
+import { Field, PasswordInput, Radios, Select, Switch, TextInput } from "../../components/Form";
 import { weekdayName } from "../../lib/words";
 import { baseName } from "../../lib/path";
 import { t } from "../../text/text";
 import { placeNames, type PlaceNames } from "./names";
 import styles from "./Sync.module.css";
 import { MODES } from "./words";
-import type { PairFault, PairFields, ScheduleKind } from "./wizardState";
+import { isRemote, type Access, type PairFault, type PairFields, type ScheduleKind } from "./wizardState";
 
 export interface PartProps {
   fields: PairFields;
@@ -30,6 +30,20 @@ export function namesOfFields(fields: PairFields, pair: SyncPair | undefined): P
   return left.name === right.name ? { left: left.address.display, right: right.address.display } : placeNames({ left, right });
 }
 
+/** What opens a server. Empty where it needs nothing, or where this computer knows it already. */
+function ServerAccess({ access, onAccess }: { access: Access; onAccess: (access: Access) => void }) {
+  return (
+    <div className={styles.fieldPair}>
+      <Field label={t("pair.user")}>
+        <TextInput value={access.user} onValue={(user) => onAccess({ ...access, user })} />
+      </Field>
+      <Field label={t("pair.secret")} hint={t("pair.secret_hint")}>
+        <PasswordInput value={access.secret} onValue={(secret) => onAccess({ ...access, secret })} />
+      </Field>
+    </div>
+  );
+}
+
 export function PlacesPart({ fields, change, faults }: PartProps) {
   const error = (side: "left" | "right") => {
     if (faults.has(side)) return t("pair.left_missing");
@@ -39,9 +53,12 @@ export function PlacesPart({ fields, change, faults }: PartProps) {
   return (
     <div className={styles.group}>
       {(["left", "right"] as const).map((side) => (
-        <Field key={side} label={t(`pair.${side}`)} hint={t("pair.address_hint", { example: "sftp://server/folder" })} error={error(side)}>
-          <FolderField value={fields[side]} onValue={(place) => change({ [side]: place })} />
-        </Field>
+        <div key={side} className={styles.place}>
+          <Field label={t(`pair.${side}`)} hint={t("pair.address_hint", { example: "sftp://server/folder" })} error={error(side)}>
+            <FolderField value={fields[side]} onValue={(place) => change({ [side]: place })} />
+          </Field>
+          {isRemote(fields[side].display) && <ServerAccess access={fields[`${side}Access`]} onAccess={(access) => change({ [`${side}Access`]: access })} />}
+        </div>
       ))}
     </div>
   );

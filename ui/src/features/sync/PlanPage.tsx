@@ -40,7 +40,7 @@ function Head({ head, names }: { head: SyncPlanPage; names: PlaceNames }) {
       <p className={styles.planNotes}>
         {head.conflicts > 0 && <Status quiet tone="asking" word={t("changes.conflicts_stay", { count: head.conflicts })} />}
         {head.problems > 0 && <Status quiet tone="warn" word={t("changes.problems", { count: head.problems })} />}
-        {head.chosen > 0 && <Status quiet tone="running" word={t("changes.chosen", { count: head.chosen })} />}
+        {head.chosen > 0 && <Status quiet tone="idle" word={t("changes.chosen", { count: head.chosen })} />}
       </p>
     </div>
   );

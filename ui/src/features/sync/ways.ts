@@ -16,6 +16,6 @@ export function choiceFor(row: Pick<SyncRow, "side" | "choice">, way: Way): Sync
 }
 
 /** Whether a row follows from another one and has no way of its own. */
-export function isFixed(row: Pick<SyncRow, "why">): boolean {
-  return row.why === "stepOnTheWay";
+export function isFixed(row: Pick<SyncRow, "why" | "action">): boolean {
+  return row.why === "stepOnTheWay" || (row.why === "new" && row.action === "setMetadata");
 }

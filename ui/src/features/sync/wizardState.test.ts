@@ -32,3 +32,13 @@ describe("the fields of a pair", () => {
     expect(toPairSave({ ...FRESH_PAIR, left: at("/a"), right: at("/b") }, undefined)).not.toHaveProperty("name");
   });
 });
+
+describe("what opens a server", () => {
+  it("is sent only for a server, and only where it was given", () => {
+    const fields = { ...FRESH_PAIR, left: at("/a"), right: at("sftp://nas/b"), leftAccess: { user: "u", secret: "s" }, rightAccess: { user: " ana ", secret: "s" } };
+    const saved = toPairSave(fields, undefined);
+    expect(saved).not.toHaveProperty("leftAccess");
+    expect(saved.rightAccess).toEqual({ user: "ana", secret: "s" });
+    expect(toPairSave({ ...fields, rightAccess: { user: "ana", secret: "" } }, undefined)).not.toHaveProperty("rightAccess");
+  });
+});

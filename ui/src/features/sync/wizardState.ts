@@ -4,10 +4,25 @@ import { fromClock, toClock } from "../backup/editorState";
 
 export type ScheduleKind = Schedule["kind"];
 
+export interface Access {
+  user: string;
+  secret: string;
+}
+
+const NO_ACCESS: Access = { user: "", secret: "" };
+
+/** Whether an address is that of a server. */
+export function isRemote(address: string): boolean {
+  return /^[a-z0-9+]+:\/\//i.test(address.trim());
+}
+
 export interface PairFields {
   name: string;
   left: PathText;
   right: PathText;
+  /** What opens a server; asked for only where a place is one. */
+  leftAccess: Access;
+  rightAccess: Access;
   mode: SyncMode;
   conflicts: ConflictPolicy;
   exclude: string;
@@ -26,6 +41,8 @@ export const FRESH_PAIR: PairFields = {
   name: "",
   left: NOWHERE,
   right: NOWHERE,
+  leftAccess: NO_ACCESS,
+  rightAccess: NO_ACCESS,
   mode: "twoWay",
   conflicts: "ask",
   exclude: "",
@@ -46,6 +63,8 @@ export function fromPair(pair: SyncPair): PairFields {
     name: pair.name,
     left: pair.left.address,
     right: pair.right.address,
+    leftAccess: NO_ACCESS,
+    rightAccess: NO_ACCESS,
     mode: pair.mode,
     conflicts: pair.conflicts,
     exclude: rules.exclude.join("\n"),
@@ -97,10 +116,19 @@ function scheduleOf(fields: PairFields): Schedule {
   }
 }
 
+function accessOf(address: PathText, access: Access): { user?: string; secret: string } | undefined {
+  if (!isRemote(address.path) || access.secret === "") return undefined;
+  return { ...(access.user.trim() === "" ? {} : { user: access.user.trim() }), secret: access.secret };
+}
+
 /** The request that saves the fields; to be asked only where there are no faults. */
 export function toPairSave(fields: PairFields, pair: SyncPair | undefined): SyncPairSave {
+  const leftAccess = accessOf(fields.left, fields.leftAccess);
+  const rightAccess = accessOf(fields.right, fields.rightAccess);
   return {
     ...(pair === undefined ? {} : { id: pair.id }),
+    ...(leftAccess ? { leftAccess } : {}),
+    ...(rightAccess ? { rightAccess } : {}),
     ...(fields.name.trim() === "" ? {} : { name: fields.name.trim() }),
     left: fields.left.path.trim(),
     right: fields.right.path.trim(),

@@ -33,9 +33,15 @@ export const DOES: Record<SyncAction, TextKey & `sync.does.${string}`> = {
   setMetadata: "sync.does.setMetadata",
 };
 
+/** The times of a folder that is made by another row: they are set once it is filled. */
+function isAfterwards(row: SyncRow): boolean {
+  return row.action === "setMetadata" && row.why === "new";
+}
+
 /** Why a row is in the plan, with the place that is the cause. */
 export function whyWords(row: SyncRow, names: PlaceNames): string {
   const source = row.side === "left" ? names.right : names.left;
+  if (isAfterwards(row)) return t("sync.why.afterwards");
   return t(WHY[row.why], { place: source });
 }
 

@@ -37,6 +37,7 @@ export const words = {
   "run.again": "Run again",
   "run.retry": "Try again",
   "run.confirm": "Go on anyway",
+  "run.decide": "Look and decide",
   "run.open": "See the run",
   "run.items_of": "{done} of {total} items",
   "run.items_so_far": "{done} of {total} items found so far",
