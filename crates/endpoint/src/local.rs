@@ -7,6 +7,7 @@
 mod item;
 pub mod store;
 mod tree;
+mod tree_content;
 mod tree_probe;
 mod tree_staged;
 

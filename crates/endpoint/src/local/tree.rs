@@ -19,8 +19,9 @@ use std::sync::Arc;
 use keepwell_model::{EntryKind, ExtendedAttribute, RelativePath, Timestamp};
 
 use super::item::{MetadataPart, MetadataTrouble, Stat};
+use super::tree_content::LocalContent;
 use super::tree_staged::{self, LocalStaged};
-use super::{Folder, LocalFile, tree_probe};
+use super::{Folder, tree_probe};
 use crate::error::EndpointError;
 use crate::tree::{
     Capabilities, Content, Expected, Fingerprint, ItemMetadata, PlaceIdentity, Published, STAGED_PREFIX,
@@ -514,51 +515,6 @@ fn has_name(folder: &Folder, name: &[u8]) -> Result<bool, EndpointError> {
 fn is_not_empty(error: &EndpointError) -> bool {
     matches!(error, EndpointError::Io { source, .. } if source.kind() == std::io::ErrorKind::DirectoryNotEmpty)
         || matches!(error, EndpointError::AlreadyExists { .. })
-}
-
-/// A file opened for reading.
-struct LocalContent {
-    tree: Arc<Inner>,
-    file: LocalFile,
-    item: TreeItem,
-    has_holes: bool,
-}
-
-impl Content for LocalContent {
-    fn item(&self) -> &TreeItem {
-        &self.item
-    }
-
-    fn read_at(&mut self, bytes: &mut [u8], offset_bytes: u64) -> Result<usize, EndpointError> {
-        // Up to where the file ended when it was opened: whether it grew is asked once, at the end.
-        let left = self.item.fingerprint.size_bytes.saturating_sub(offset_bytes);
-        let length = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
-        self.file.read_at(&mut bytes[..length], offset_bytes)
-    }
-
-    fn next_data(&mut self, from_bytes: u64) -> Result<Option<std::ops::Range<u64>>, EndpointError> {
-        let size_bytes = self.item.fingerprint.size_bytes;
-        if self.has_holes {
-            return self.file.next_data(from_bytes, size_bytes);
-        }
-        Ok((from_bytes < size_bytes).then_some(from_bytes..size_bytes))
-    }
-
-    fn is_unchanged(&mut self) -> Result<bool, EndpointError> {
-        let now = self.tree.item(&self.item.name, &self.file.stat()?);
-        Ok(now.fingerprint.is_unchanged_since(&self.item.fingerprint))
-    }
-
-    fn extended_attributes(&mut self) -> Result<Option<Vec<ExtendedAttribute>>, EndpointError> {
-        if !self.tree.capabilities.extended_attributes {
-            return Ok(Some(Vec::new()));
-        }
-        system::attributes_of(&self.file).map(Some)
-    }
-
-    fn local_file(&self) -> Option<&std::fs::File> {
-        system::raw_file(&self.file)
-    }
 }
 
 #[cfg(test)]
