@@ -7,6 +7,7 @@ use keepwell_model::EntryKind;
 use keepwell_sync::node::Side;
 use keepwell_sync::policy::{BrakeLimits, ConflictPolicy, Mode, Policy};
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 
 use crate::edits::{Edit, apply, edits};
 use crate::model::{Place, World, capabilities};
@@ -326,9 +327,17 @@ pub fn modes(case: &Case, mode: Mode) {
     }
 }
 
+/// A plain test run tries the same cases every time; with `PROPTEST_CASES` others each time.
 fn config() -> ProptestConfig {
-    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(200);
-    ProptestConfig { cases, failure_persistence: None, max_shrink_iters: 3000, ..ProptestConfig::default() }
+    let asked = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
+    let rng_seed = if asked.is_some() { RngSeed::Random } else { RngSeed::Fixed(2026) };
+    ProptestConfig {
+        cases: asked.unwrap_or(200),
+        rng_seed,
+        failure_persistence: None,
+        max_shrink_iters: 3000,
+        ..ProptestConfig::default()
+    }
 }
 
 proptest! {
