@@ -104,13 +104,14 @@ impl Pair {
         assert_eq!(self.plan(&[]), Vec::<Value>::new(), "a second plan has something to do");
     }
 
-    /// A copy of a side without the folder that holds its bin.
+    /// A copy of a side without what Keepwell itself keeps there.
     fn without_own(&self, side: &str) -> PathBuf {
         let copy = self.path(&format!("copy of {side}"));
         fs::create_dir(&copy).unwrap();
         for item in fs::read_dir(self.path(side)).unwrap() {
             let item = item.unwrap();
-            if item.file_name() != ".keepwell" {
+            // A kill may leave the empty folder in which a place was tried; it is no item, and goes when it is old.
+            if !item.file_name().to_string_lossy().starts_with(".keepwell") {
                 copy_all(&item.path(), &copy.join(item.file_name()));
             }
         }

@@ -68,7 +68,9 @@ fn killed_at_any_moment_nothing_is_lost_and_the_next_run_goes_on() {
         pair.assert_alike();
         let unfinished: Vec<_> = files_below(&pair.room.path(""))
             .into_iter()
-            .filter(|path| path.to_string_lossy().contains(".keepwell-staged-"))
+            .filter(|path| {
+                path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(".keepwell-staged-"))
+            })
             .collect();
         assert_eq!(unfinished, Vec::<std::path::PathBuf>::new(), "kill {kill}: unfinished files stay");
     }
