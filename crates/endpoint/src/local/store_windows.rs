@@ -4,13 +4,28 @@
 //! through. Deliberately not here: policy, which is `store`'s.
 #![expect(unsafe_code, reason = "two calls of the system that the standard library does not offer")]
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::windows::ffi::OsStrExt;
-use std::os::windows::fs::FileExt;
+use std::os::windows::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
-use windows_sys::Win32::Storage::FileSystem::{GetDiskFreeSpaceExW, MOVEFILE_WRITE_THROUGH, MoveFileExW};
+use windows_sys::Win32::Foundation::{
+    ERROR_ACCESS_DENIED, ERROR_INVALID_FUNCTION, ERROR_INVALID_HANDLE, ERROR_INVALID_PARAMETER,
+    ERROR_NOT_SUPPORTED,
+};
+use windows_sys::Win32::Storage::FileSystem::{
+    FILE_ADD_FILE, FILE_FLAG_BACKUP_SEMANTICS, GetDiskFreeSpaceExW, MOVEFILE_WRITE_THROUGH, MoveFileExW,
+};
+
+/// How a file system says that it does not flush folders.
+const NO_SUCH_FLUSH: [u32; 5] = [
+    ERROR_ACCESS_DENIED,
+    ERROR_INVALID_FUNCTION,
+    ERROR_INVALID_HANDLE,
+    ERROR_INVALID_PARAMETER,
+    ERROR_NOT_SUPPORTED,
+];
 
 /// Fills the buffer from an offset on.
 pub(super) fn read_exact_at(file: &File, bytes: &mut [u8], offset_bytes: u64) -> io::Result<()> {
@@ -37,6 +52,20 @@ pub(super) fn rename_without_replacing(from: &Path, to: &Path) -> io::Result<()>
 /// Nothing to do here: see the module's words.
 pub(super) fn sync_folder(_folder: &Path) -> io::Result<()> {
     Ok(())
+}
+
+/// Writes the volume's log to the disk, as far as it concerns this folder or came before. Where a file system knows no
+/// flush of folders (FAT, a share), its own writing in good time has to do.
+pub(super) fn flush_folder(folder: &Path) -> io::Result<()> {
+    let flushed = OpenOptions::new()
+        .access_mode(FILE_ADD_FILE)
+        .custom_flags(FILE_FLAG_BACKUP_SEMANTICS)
+        .open(folder)
+        .and_then(|folder| folder.sync_all());
+    match flushed.as_ref().map_err(io::Error::raw_os_error) {
+        Err(Some(code)) if NO_SUCH_FLUSH.contains(&code.cast_unsigned()) => Ok(()),
+        _ => flushed,
+    }
 }
 
 /// The bytes this person can still write.

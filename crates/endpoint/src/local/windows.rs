@@ -330,12 +330,13 @@ impl Folder {
         fs::remove_dir(self.at(name)?).map_err(|error| self.failed("remove", name, error))
     }
 
-    /// Windows gives this to the administrator alone, and for whole volumes: left to the system.
+    /// Makes durable what is left of the files written here: their names and times. Contents are already, since
+    /// [`LocalFile::apply_metadata`]; the flush of one folder writes the volume's log up to now, which holds the rest.
     ///
     /// # Errors
-    /// Never, here.
+    /// The system reports trouble with the disk.
     pub fn sync_file_system(&self) -> Result<(), EndpointError> {
-        Ok(())
+        store_windows::flush_folder(&self.path).map_err(|error| self.failed("sync", b"", error))
     }
 
     /// Nothing to do here: Windows makes names durable by itself.

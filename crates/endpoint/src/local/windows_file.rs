@@ -1,6 +1,7 @@
 //! An open file of a local tree on Windows, and setting what surrounds an item.
 //!
-//! Invariant: a read or write is whole or an error. Deliberately not here: what is not kept on Windows (see `windows`).
+//! Invariants: a read or write is whole or an error; a file that carries a time that was set has its content on the disk.
+//! Deliberately not here: what is not kept on Windows (see `windows`).
 
 use std::fs::File;
 use std::io;
@@ -137,10 +138,15 @@ impl LocalFile {
 
     /// Sets what surrounds the content. To be called last, when all is written.
     ///
-    /// Hands back the parts that could not be set.
+    /// Hands back the parts that could not be set. The content is on the disk before: a person may not flush a whole
+    /// volume here, so each file is flushed while it is open. One that could not be keeps the time of its writing,
+    /// which tells everybody that it is not finished.
     #[must_use]
     pub fn apply_metadata(&self, metadata: &Metadata, options: &MetadataOptions) -> Vec<MetadataTrouble> {
-        apply(&self.file, metadata, options)
+        match self.file.sync_all() {
+            Ok(()) => apply(&self.file, metadata, options),
+            Err(source) => vec![MetadataTrouble { part: MetadataPart::Times, source }],
+        }
     }
 
     fn failed(&self, action: &'static str, error: io::Error) -> EndpointError {

@@ -77,6 +77,20 @@ fn times_and_attributes_come_back() {
 }
 
 #[test]
+fn a_finished_tree_is_flushed_read_only_files_too() {
+    let (_path, tree) = tree();
+    let folder = tree.create_folder(b"folder", 0o700).unwrap();
+    let file = folder.create_file(b"file", 0o600).unwrap();
+    file.write_at(b"content", 0).unwrap();
+    let read_only =
+        Metadata { modified: Timestamp::new(1, 0), windows_attributes: Some(1), ..Metadata::default() };
+    assert!(file.apply_metadata(&read_only, &MetadataOptions::default()).is_empty());
+    drop(file);
+    tree.sync_file_system().unwrap();
+    folder.sync_file_system().unwrap();
+}
+
+#[test]
 fn hard_links_and_renames() {
     let (_path, tree) = tree();
     write(&tree, b"one", b"1");
