@@ -8,16 +8,17 @@
 // Why like this: Debian packages the compiler, its sources, mingw and Wine, so the standard library of a system we
 // do not have can be compiled on the spot and nothing has to come from anywhere but a package registry. What this
 // proves and what it does not is written down in docs/platforms.md. It is not part of `npm test` because of its length.
-import { existsSync, mkdirSync, readdirSync, copyFileSync, writeFileSync, rmSync, chmodSync, readFileSync } from "node:fs";
+import { chmodSync, copyFileSync, existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
 import { spawnSync } from "node:child_process";
-import { join, dirname } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { duration, say } from "./lib/say.mjs";
-import { nextest } from "./lib/setup.mjs";
+import { nextest, npmPackages, page } from "./lib/setup.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
-const project = dirname(here);
+const original = dirname(here);
 // Not under the home folder: Wine runs as nobody when root starts it, and nobody may not look into root's home.
 const home = process.env.KEEPWELL_PLATFORMS ?? "/var/tmp/keepwell-platforms";
 const rustc = "/usr/bin/rustc";
@@ -25,10 +26,12 @@ const cargo = "/usr/bin/cargo";
 const windows = "x86_64-pc-windows-gnu";
 const macos = "aarch64-apple-darwin";
 const isRoot = process.getuid?.() === 0;
+const nobody = ["--reuid=nobody", "--regid=nogroup", "--clear-groups", "--"];
+/** Where everything is compiled and tested: the checkout itself, or a copy of it that nobody may read. */
+const project = readableByNobody() ? original : join(home, `checkout-${createHash("sha256").update(original).digest("hex").slice(0, 8)}`);
 
-// The crates that must work on every system. The hosts come after them.
-const engineCrates = ["model", "endpoint", "repository", "backup", "catalog", "jobs", "api", "testkit"];
-const hostCrates = ["cli", "web"];
+// Clippy 1.96 reports this of every thread_local! for Windows, also where the value is `const` already.
+const windowsLints = ["-D", "warnings", "-A", "clippy::missing_const_for_thread_local"];
 
 let keepGoing = false;
 
@@ -48,10 +51,10 @@ function must(command, args, { env = {}, cwd = project, quiet = false } = {}) {
   return result.status === 0;
 }
 
-function step(name, work) {
+async function step(name, work) {
   const started = Date.now();
   say(`\n== ${name}`);
-  work();
+  await work();
   say(`== ${name}: done in ${duration(Date.now() - started)}`);
 }
 
@@ -72,17 +75,18 @@ function sysroot(target) {
   return join(home, "sysroot", target);
 }
 
-/** Compiles the standard library for a target into a sysroot of its own; the system's stays as it is. */
+/** Compiles the standard library for a target into a sysroot of its own; the system's stays as it is. It appears whole
+ * and at once, and is made in folders of this process: two runs may begin together. */
 function buildStandardLibrary(target) {
-  const libraries = join(sysroot(target), "lib", "rustlib", target, "lib");
   const version = spawnSync(rustc, ["-V"], { encoding: "utf8" }).stdout;
   const stamp = join(sysroot(target), "built-with");
-  if (existsSync(stamp) && readFileSync(stamp, "utf8") === version) return;
+  const isThere = () => existsSync(stamp) && readFileSync(stamp, "utf8") === version;
+  if (isThere()) return;
   const empty = join(home, "empty");
   mkdirSync(join(empty, "src"), { recursive: true });
   writeFileSync(join(empty, "Cargo.toml"), '[package]\nname = "empty"\nversion = "0.0.0"\nedition = "2024"\n[workspace]\n');
   writeFileSync(join(empty, "src", "lib.rs"), "");
-  const out = join(home, "std-build");
+  const out = join(home, `std-build-${process.pid}`);
   must(cargo, ["build", "--release", "-Zbuild-std=std,panic_abort,panic_unwind,test,proc_macro", "--target", target, "--target-dir", out], {
     cwd: empty,
     env: {
@@ -93,14 +97,19 @@ function buildStandardLibrary(target) {
       ...toolsFor(target),
     },
   });
-  rmSync(libraries, { recursive: true, force: true });
+  const made = `${sysroot(target)}-${process.pid}`;
+  const libraries = join(made, "lib", "rustlib", target, "lib");
   mkdirSync(libraries, { recursive: true });
   const built = join(out, target, "release", "deps");
   for (const name of readdirSync(built)) {
     if (/\.(rlib|rmeta)$/.test(name) && !name.startsWith("libempty")) copyFileSync(join(built, name), join(libraries, name));
   }
-  writeFileSync(stamp, version);
-  rmSync(out, { recursive: true, force: true });
+  writeFileSync(join(made, "built-with"), version);
+  if (!isThere()) {
+    rmSync(sysroot(target), { recursive: true, force: true });
+    renameSync(made, sysroot(target));
+  }
+  for (const folder of [made, out]) rmSync(folder, { recursive: true, force: true });
 }
 
 /** The C compiler, archiver, linker and runner of a target, as Cargo and the cc crate read them. */
@@ -133,11 +142,45 @@ function environment(target) {
   };
 }
 
-function prepareWine() {
-  if (isRoot && spawnSync("setpriv", ["--reuid=nobody", "--regid=nogroup", "--clear-groups", "--", "test", "-r", join(project, "Cargo.toml")]).status !== 0) {
-    say(`The tests run as nobody, who may not read ${project}. Put the checkout where everybody may look, for instance under /var/tmp.`);
+/** Root runs the tests as nobody, who may not look into root's home, where a checkout of root usually is. */
+function readableByNobody() {
+  return !isRoot || spawnSync("setpriv", [...nobody, "test", "-r", join(original, "Cargo.toml")], { stdio: "ignore" }).status === 0;
+}
+
+/** Brings the copy up to date: what git knows or would add, and the page. What did not change keeps its time, so that
+ * cargo does not compile it again; what is gone goes. */
+function copyCheckout() {
+  if (project === original) return;
+  const git = spawnSync("git", ["-c", "safe.directory=*", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], {
+    cwd: original,
+    encoding: "utf8",
+    maxBuffer: 1 << 26,
+  });
+  if (git.status !== 0) {
+    say(`git can not list the files of ${original}: ${git.stderr ?? git.error?.message}`);
     process.exit(1);
   }
+  const pages = filesBelow(join(original, "dist")).map((name) => join("dist", name));
+  const wanted = new Set([...git.stdout.split("\0").filter((name) => name && existsSync(join(original, name))), ...pages]);
+  for (const name of filesBelow(project)) if (!wanted.has(name)) rmSync(join(project, name));
+  for (const name of wanted) {
+    const [from, to] = [join(original, name), join(project, name)];
+    if (existsSync(to) && readFileSync(from).equals(readFileSync(to))) continue;
+    mkdirSync(dirname(to), { recursive: true });
+    copyFileSync(from, to);
+    chmodSync(to, lstatSync(from).mode | 0o444);
+  }
+}
+
+/** The paths of all files below a folder, relative to it. */
+function filesBelow(folder) {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => !entry.isDirectory())
+    .map((entry) => relative(folder, join(entry.parentPath, entry.name)));
+}
+
+function prepareWine() {
   const wine = join(home, "wine");
   mkdirSync(wine, { recursive: true });
   mkdirSync(join(home, "tmp"), { recursive: true });
@@ -153,24 +196,24 @@ function prepareWine() {
   chmodSync(library, 0o755);
 }
 
-function setupWindows() {
-  step("Debian's compiler, mingw and Wine", installPackages);
-  step("standard library for Windows", () => buildStandardLibrary(windows));
-  step("Wine", prepareWine);
+async function setupWindows() {
+  await step("Debian's compiler, mingw and Wine", installPackages);
+  await step("standard library for Windows", () => buildStandardLibrary(windows));
+  await step("Wine", prepareWine);
 }
 
 function venv() {
   return join(home, "venv");
 }
 
-function setupMacos() {
-  step("Debian's compiler", installPackages);
-  step("zig as the C compiler for macOS", () => {
+async function setupMacos() {
+  await step("Debian's compiler", installPackages);
+  await step("zig as the C compiler for macOS", () => {
     if (existsSync(join(venv(), "bin", "cargo-zigbuild"))) return;
     must("python3", ["-m", "venv", venv()]);
     must(join(venv(), "bin", "pip"), ["install", "--quiet", "ziglang", "cargo-zigbuild"]);
   });
-  step("standard library for macOS", () => buildStandardLibrary(macos));
+  await step("standard library for macOS", () => buildStandardLibrary(macos));
 }
 
 function cargoFor(target, args) {
@@ -191,42 +234,47 @@ function cargoFor(target, args) {
 const [mode, ...rest] = process.argv.slice(2);
 mkdirSync(home, { recursive: true });
 chmodSync(home, 0o755);
+copyCheckout();
 const cargoTools = await nextest();
-const everyCrate = [...engineCrates, ...hostCrates].flatMap((name) => ["-p", `keepwell-${name}`]);
+// Every crate of the engine, the command line and the web host: all of them must work on every system.
+const everyCrate = readdirSync(join(project, "crates")).flatMap((name) => ["-p", `keepwell-${name}`]);
 
-/** One crate after the other, so that the report says which promise holds; the exit code is that of all together. */
+/** What was tried, and whether it holds; the exit code is that of all together. */
 const results = [];
-function prove(name, work) {
-  step(name, () => {
-    keepGoing = true;
-    results.push([name, work()]);
-    keepGoing = false;
-  });
+async function prove(name, work) {
+  keepGoing = true;
+  await step(name, () => results.push([name, work()]));
+  keepGoing = false;
 }
 
-function proveAll() {
-  setupWindows();
-  prove("Windows: clippy of engine, command line and web host", () => cargoFor(windows, ["clippy", "--all-targets", ...everyCrate, "--", "-D", "warnings"]));
-  prove("Windows: their tests, as Windows programs under Wine", () => cargoFor(windows, ["nextest", "run", "--no-fail-fast", ...everyCrate]));
-  prove("Windows: check of the window", () => cargoFor(windows, ["check", "-p", "keepwell-desktop"]));
-  setupMacos();
-  prove("macOS: check of engine, command line and web host", () => cargoFor(macos, ["check", ...everyCrate]));
+async function proveAll() {
+  await setupWindows();
+  await prove("Windows: clippy of engine, command line and web host", () => cargoFor(windows, ["clippy", "--all-targets", ...everyCrate, "--", ...windowsLints]));
+  await prove("Windows: their tests, as Windows programs under Wine", () => cargoFor(windows, ["nextest", "run", "--no-fail-fast", ...everyCrate]));
+  await step("the window's page", async () => {
+    await npmPackages();
+    await page();
+    copyCheckout();
+  });
+  await prove("Windows: check of the window", () => cargoFor(windows, ["check", "-p", "keepwell-desktop"]));
+  await setupMacos();
+  await prove("macOS: check of engine, command line and web host", () => cargoFor(macos, ["check", ...everyCrate]));
   say();
   for (const [name, passed] of results) say(`${passed ? "passed" : "FAILED"}  ${name}`);
   process.exitCode = results.every(([, passed]) => passed) ? 0 : 1;
 }
 
 if (mode === "setup") {
-  setupWindows();
-  setupMacos();
+  await setupWindows();
+  await setupMacos();
 } else if (mode === "windows") {
-  setupWindows();
+  await setupWindows();
   cargoFor(windows, rest.length > 0 ? rest : ["check"]);
 } else if (mode === "macos") {
-  setupMacos();
+  await setupMacos();
   cargoFor(macos, rest.length > 0 ? rest : ["check"]);
 } else if (mode === undefined) {
-  proveAll();
+  await proveAll();
 } else {
   say("usage: node scripts/platforms.mjs [setup | windows CARGO-COMMAND… | macos check …]");
   process.exit(2);
