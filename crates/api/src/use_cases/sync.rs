@@ -104,6 +104,11 @@ fn was_only_looked_at(job: &JobRecord) -> bool {
         })
 }
 
+/// Whether a person asked for a run.
+fn is_by_hand(job: &JobRecord) -> bool {
+    serde_json::from_str(&job.request).is_ok_and(|request: JobRequest| request.is_by_hand())
+}
+
 /// How a pair stands, and what made it so.
 struct Standing {
     state: SyncState,
@@ -500,11 +505,13 @@ pub(crate) fn start(api: &Api, record: &PairRecord, preview: bool) -> Result<Job
     let filter = JobFilter { states, pair_id: Some(record.id), ..JobFilter::default() };
     if let Some(active) = api.catalog.jobs(&filter, 0, 1)?.0.into_iter().next() {
         let waits = matches!(active.state, JobState::Halted | JobState::WaitingForConfirmation);
-        if !waits {
+        if waits {
+            // It is looked at anew.
+            api.engine.cancel(active.id)?;
+        } else if is_by_hand(&active) {
             return Ok(JobStarted { job_id: active.id.to_string() });
         }
-        // What waits for a person is looked at anew.
-        api.engine.cancel(active.id)?;
+        // What runs by itself leaves no trace where it finds nothing to do; a person's run comes after it.
     }
     match api.syncs.start(&api.engine, record.id, preview, Origin::Person, None)? {
         Some(job_id) => Ok(JobStarted { job_id: job_id.to_string() }),
