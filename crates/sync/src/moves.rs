@@ -29,6 +29,9 @@ pub struct Demand {
     pub node: NodeId,
 }
 
+/// A new item and its name.
+type Named<'t> = (NodeId, &'t [u8]);
+
 /// Which files have to be hashed. To be asked before [`resolve`] and again after it, when more items are known to be one.
 #[must_use]
 pub fn demands(base: &BaseTree, left: &SideTree, right: &SideTree) -> Vec<Demand> {
@@ -438,7 +441,7 @@ fn claims_by_content(base: &BaseTree, tree: &SideTree, side: Side) -> HashMap<No
         claims.extend(quick.into_iter().map(|(fresh, gone)| (gone, fresh)));
     }
     let claimed: HashSet<NodeId> = claims.values().copied().collect();
-    let mut fresh: HashMap<(EntryKind, ContentHash), Vec<(NodeId, &[u8])>> = HashMap::new();
+    let mut fresh: HashMap<(EntryKind, ContentHash), Vec<Named<'_>>> = HashMap::new();
     for (id, seen) in &tree.changes {
         if let Seen::Here(seen) = seen
             && let Content::Known(hash) = seen.state.content

@@ -152,11 +152,12 @@ fn place_of(view: &mut View<'_>, row: usize, side: Side) {
         }
     }
     // What the other side calls it, where that is the same name in another form.
-    if view.base_of(row).is_none() && view.is_present(row, side.other()) {
-        if let Some((name, names_on)) = common_name(view, row) {
-            view.nodes[row].name = name;
-            view.nodes[row].names_on = names_on;
-        }
+    if view.base_of(row).is_none()
+        && view.is_present(row, side.other())
+        && let Some((name, names_on)) = common_name(view, row)
+    {
+        view.nodes[row].name = name;
+        view.nodes[row].names_on = names_on;
     }
 }
 

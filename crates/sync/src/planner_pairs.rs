@@ -128,9 +128,12 @@ fn seen_name<'a>(view: &View<'a>, row: usize, side: Side) -> Option<&'a [u8]> {
     }
 }
 
+/// What each side calls an item, where that is not what the pair calls it.
+pub(crate) type NamesOn = [Option<Box<[u8]>>; 2];
+
 /// What the pair calls an item both sides have under names that may differ in form: the name, and what the sides call
 /// it if that is another one. Nothing where they are two names.
-pub(crate) fn common_name(view: &View<'_>, row: usize) -> Option<(Name, [Option<Box<[u8]>>; 2])> {
+pub(crate) fn common_name(view: &View<'_>, row: usize) -> Option<(Name, NamesOn)> {
     let (left, right) = (view.item(row, Side::Left)?, view.item(row, Side::Right)?);
     if left.name == right.name {
         return Some((Name::Of(Side::Left), [None, None]));
