@@ -124,10 +124,10 @@ fn lines(compared: Vec<ComparedLine>) -> Vec<DiffLine> {
     let mut lines = Vec::with_capacity(compared.len());
     let mut last = 0;
     for line in compared {
-        if let (Some(left), Some(_)) = (line.left, line.right) {
-            if left > last + 1 {
-                lines.push(DiffLine { kind: LineKind::Gap, left: None, right: None, text: String::new() });
-            }
+        if let (Some(left), Some(_)) = (line.left, line.right)
+            && left > last + 1
+        {
+            lines.push(DiffLine { kind: LineKind::Gap, left: None, right: None, text: String::new() });
         }
         last = line.left.unwrap_or(last);
         let kind = match (line.left, line.right) {
