@@ -214,12 +214,12 @@ impl<'a> Deeds<'a> {
         match line.done.action {
             ActionKind::Copy => {
                 let item = self.still(line)?;
-                self.into_bin(side, line.node, path, &item, line.done.hash, false)
+                self.put_away(side, line.node, path, &item, line.done.hash, false)
             }
             ActionKind::Replace => {
                 let before = take(path).ok_or(Trouble::Alone(NOT_IN_BIN))?;
                 let item = self.still(line)?;
-                self.into_bin(side, line.node, path, &item, line.done.hash, true)?;
+                self.put_away(side, line.node, path, &item, line.done.hash, true)?;
                 self.out_of_bin(&before)
             }
             ActionKind::Remove if line.kind == EntryKind::Folder => self.make_folder(side, path),
@@ -301,7 +301,7 @@ impl<'a> Deeds<'a> {
                 "A folder has this name now.",
                 "Rename the folder, then bring it back again.",
             ))),
-            Some(item) => self.into_bin(coming.side, coming.node, &coming.path, &item, None, true),
+            Some(item) => self.put_away(coming.side, coming.node, &coming.path, &item, None, true),
         }
     }
 
@@ -320,7 +320,7 @@ impl<'a> Deeds<'a> {
         Ok(self.syncer.database().settle_bin(&[], &[item.id])?)
     }
 
-    pub(crate) fn into_bin(
+    pub(crate) fn put_away(
         &self,
         side: Side,
         node: NodeId,

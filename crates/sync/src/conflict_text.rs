@@ -45,7 +45,7 @@ impl Syncer {
     /// # Errors
     /// [`SyncError::Missing`] where the conflict does not wait any more; a version can not be read.
     pub fn compare_conflict(&self, id: i64, limit_lines: usize) -> Result<Option<TextConflict>, SyncError> {
-        let Some((left, right)) = self.both_texts(&self.conflict(id)?)? else { return Ok(None) };
+        let Some([left, right]) = self.both_texts(&self.conflict(id)?)? else { return Ok(None) };
         let Some((lines, is_all)) = compare_texts(&left, &right, limit_lines) else { return Ok(None) };
         let base = self.base_text(&self.conflict(id)?)?;
         let can_merge = base.is_some_and(|base| matches!(merge_texts(&base, &left, &right), Merged::Text(_)));
@@ -69,7 +69,7 @@ impl Syncer {
         };
         let right_path = stored.conflict.right.path.clone().unwrap_or_default();
         let right_item = self.tree(Side::Right).stat(&right_path).map_err(SyncError::place(Side::Right))?;
-        let Some(((left, right), right_item)) = self.both_texts(&stored)?.zip(right_item) else {
+        let Some(([left, right], right_item)) = self.both_texts(&stored)?.zip(right_item) else {
             return Ok(Merged::NotText);
         };
         let merged = merge_texts(&base, &left, &right);
@@ -79,7 +79,7 @@ impl Syncer {
         staged.write_at(bytes, 0).map_err(&left_place)?;
         let deeds = Deeds::new(self, deed, control);
         let hash = Some(ContentHash(*blake3::hash(&left).as_bytes()));
-        match deeds.into_bin(Side::Left, stored.conflict.node, &path, &before, hash, true) {
+        match deeds.put_away(Side::Left, stored.conflict.node, &path, &before, hash, true) {
             Ok(()) => {}
             Err(Trouble::All(error)) => return Err(error),
             Err(Trouble::Place(error)) => return Err(left_place(error)),
@@ -148,7 +148,7 @@ impl Syncer {
     }
 
     /// Both versions, where both are files small enough to be texts.
-    fn both_texts(&self, stored: &StoredConflict) -> Result<Option<(Vec<u8>, Vec<u8>)>, SyncError> {
+    fn both_texts(&self, stored: &StoredConflict) -> Result<Option<[Vec<u8>; 2]>, SyncError> {
         let read = |side: Side| {
             let version = match side {
                 Side::Left => &stored.conflict.left,
@@ -164,7 +164,7 @@ impl Syncer {
                 .map(|path| self.read_small(side, path))
                 .transpose()
         };
-        Ok(read(Side::Left)?.zip(read(Side::Right)?))
+        Ok(read(Side::Left)?.zip(read(Side::Right)?).map(|(left, right)| [left, right]))
     }
 
     /// What both sides had before, where it was kept.

@@ -144,12 +144,12 @@ fn one(place: &mut Place, edit: &Edit, names: usize, origin: u64, time: i64) {
         }
         Edit::Swap { one, two } => swap(place, item(*one), item(*two)),
         Edit::Mode { item: at, mode } => {
-            if let Some(item) = item(*at).and_then(|path| place.items.get_mut(&path)) {
-                if item.kind != EntryKind::Symlink {
-                    place.clock += 1;
-                    item.mode = 0o600 + u32::from(mode % 3);
-                    item.change = place.clock;
-                }
+            if let Some(item) = item(*at).and_then(|path| place.items.get_mut(&path))
+                && item.kind != EntryKind::Symlink
+            {
+                place.clock += 1;
+                item.mode = 0o600 + u32::from(mode % 3);
+                item.change = place.clock;
             }
         }
         Edit::Touch { item: at } => {
