@@ -18,14 +18,14 @@ mod working;
 
 #[cfg(target_os = "linux")]
 mod clock;
-#[cfg(target_os = "linux")]
-mod remote;
 #[cfg(unix)]
 mod full_disk;
 #[cfg(unix)]
 mod interruption;
 #[cfg(unix)]
 mod odd_files;
+#[cfg(target_os = "linux")]
+mod remote;
 #[cfg(target_os = "linux")]
 mod remote_ssh;
 #[cfg(unix)]

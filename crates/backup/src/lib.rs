@@ -25,7 +25,9 @@ mod walk;
 mod walk_item;
 mod walk_source;
 
-pub use backup::{BackupError, BackupOutcome, BackupRequest, ParentChoice, Threads, run_backup, run_backup_from};
+pub use backup::{
+    BackupError, BackupOutcome, BackupRequest, ParentChoice, Threads, run_backup, run_backup_from,
+};
 pub use checkpoint::{Checkpoints, Partial};
 pub use compare::{Change, Difference, compare};
 pub use find::{Found, PathVersion, Pattern, PatternError, find, versions};

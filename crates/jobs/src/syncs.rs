@@ -106,8 +106,9 @@ impl Syncs {
         let (_, definition) = self.definition(id)?;
         let pair = definition.pair;
         let is_new = !PairDatabase::path_of(&self.state_folder, id).exists();
-        let tree =
-            |place: &PlaceSpec| if is_new { self.trees.begin_place(place) } else { self.trees.open_place(place) };
+        let tree = |place: &PlaceSpec| {
+            if is_new { self.trees.begin_place(place) } else { self.trees.open_place(place) }
+        };
         let (left, right) = (tree(&pair.left)?, tree(&pair.right)?);
         let clock = {
             let clock = Arc::clone(&self.clock);

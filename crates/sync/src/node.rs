@@ -85,7 +85,9 @@ impl State {
         self.kind == other.kind
             && match (self.content, other.content) {
                 (Content::None, Content::None) => true,
-                (Content::Known(one), Content::Known(two)) => one == two && self.size_bytes == other.size_bytes,
+                (Content::Known(one), Content::Known(two)) => {
+                    one == two && self.size_bytes == other.size_bytes
+                }
                 _ => false,
             }
     }

@@ -164,8 +164,9 @@ fn keep_left_out(connection: &rusqlite::Connection, policy: &Policy) -> rusqlite
     } else {
         Vec::new()
     };
-    let mut rename = connection
-        .prepare("UPDATE plan_rows SET number = -1 - number, choice = ?2 WHERE number = ?1 AND number >= 0")?;
+    let mut rename = connection.prepare(
+        "UPDATE plan_rows SET number = -1 - number, choice = ?2 WHERE number = ?1 AND number >= 0",
+    )?;
     for number in kept {
         rename.execute(params![number, word(&Choice::Skip)])?;
     }

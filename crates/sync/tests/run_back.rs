@@ -1,5 +1,7 @@
 //! Back from the bin, whole runs undone, bins thinned, texts merged: on real folders.
 
+#![allow(clippy::unwrap_used, reason = "these are tests, helpers included")]
+
 #[path = "support/home.rs"]
 mod home;
 

@@ -114,7 +114,8 @@ impl Api {
         password: Option<&SecretText>,
     ) -> Result<JobStarted, ApiError> {
         let password = password.map(|secret| zeroize::Zeroizing::new(secret.reveal().to_owned()));
-        let id = self.engine.retry(convert::job_id(job_id)?, Attachment { password, ..Attachment::default() })?;
+        let id =
+            self.engine.retry(convert::job_id(job_id)?, Attachment { password, ..Attachment::default() })?;
         Ok(JobStarted { job_id: id.to_string() })
     }
 }
