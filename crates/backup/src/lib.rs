@@ -23,6 +23,7 @@ mod restore_walk;
 pub mod rules;
 mod walk;
 mod walk_item;
+mod walk_order;
 mod walk_source;
 
 pub use backup::{

@@ -32,13 +32,11 @@ use crate::file_reader::FileReader;
 use crate::plan;
 use crate::rules::{CACHE_TAG_NAME, CACHE_TAG_SIGNATURE, Rules};
 use crate::walk_item::Linked;
+use crate::walk_order::{in_order, into_batches};
 use crate::walk_source::Avoid;
 
 /// Deeper trees are told as a problem.
 const DEPTH_LIMIT: usize = 16_384;
-/// A folder's files are read in batches, so that several threads can share a large folder.
-const BATCH_FILES: usize = 256;
-const BATCH_BYTES: u64 = 32 << 20;
 const STACK_BYTES: usize = 8 << 20;
 
 /// A folder whose entries are being gathered.
@@ -577,13 +575,6 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// The names of a folder, sorted, each once: one that is changed while it is listed may be shown twice.
-fn in_order(mut names: Vec<NamedItem>) -> Vec<NamedItem> {
-    names.sort();
-    names.dedup_by(|one, other| one.name == other.name);
-    names
-}
-
 /// The path of a folder below its source, with a slash at the end; nothing for the source itself. Put together when it
 /// is needed: kept in every folder of a deep tree, it would take more memory than the tree.
 fn prefix(node: &Node) -> Vec<u8> {
@@ -599,34 +590,4 @@ fn prefix(node: &Node) -> Vec<u8> {
         prefix.push(b'/');
     }
     prefix
-}
-
-/// Parts of a folder's files that several threads can share.
-fn into_batches(files: Vec<FileTask>) -> Vec<Vec<FileTask>> {
-    let mut batches: Vec<Vec<FileTask>> = Vec::new();
-    let mut bytes = 0_u64;
-    for file in files {
-        let full = batches.last().is_none_or(|batch| batch.len() >= BATCH_FILES || bytes >= BATCH_BYTES);
-        if full {
-            batches.push(Vec::new());
-            bytes = 0;
-        }
-        bytes = bytes.saturating_add(file.stat.size_bytes);
-        if let Some(batch) = batches.last_mut() {
-            batch.push(file);
-        }
-    }
-    batches
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_that_was_listed_twice_is_there_once() {
-        let item = |name: &[u8], inode| NamedItem { name: name.to_vec(), kind: None, inode };
-        let names = in_order(vec![item(b"b", 1), item(b"a", 2), item(b"b", 3)]);
-        assert_eq!(names.iter().map(|item| &item.name[..]).collect::<Vec<_>>(), [b"a", b"b"]);
-    }
 }

@@ -19,6 +19,7 @@ pub mod browse;
 pub mod check;
 mod check_tree;
 pub mod chunker;
+mod claims;
 pub mod codec;
 pub mod envelope;
 pub mod error;

@@ -15,8 +15,6 @@
 //! Long runs write an index now and then, and stopped ones at their end, so that the next run finds what is stored.
 //! [`Writer::flush`] does so at once: what was handed over before is durable and found when it returns.
 
-use std::collections::HashSet;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
@@ -25,6 +23,7 @@ use crossbeam_channel::{Receiver, Sender, bounded, never, select};
 use keepwell_model::{ChunkId, ContentHash, Control, Entry, EntryKind, ObjectId, Snapshot, SnapshotId};
 use parking_lot::Mutex;
 
+use crate::claims::Claims;
 use crate::codec::{Codec, Compressor, looks_incompressible};
 use crate::envelope::{FileKind, Operation};
 use crate::error::{RepositoryError, Result};
@@ -39,7 +38,6 @@ use crate::{index, random, record, sealed, segment};
 const CHECKPOINT_BYTES: u64 = 1 << 30;
 /// More compressing threads would only cost memory.
 const COMPRESSORS_LIMIT: usize = 8;
-const CLAIM_SHARDS: usize = 64;
 
 /// What a run added.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -50,45 +48,6 @@ pub struct WriterStatistics {
     pub added_bytes: u64,
     /// Bytes written to the repository.
     pub stored_bytes: u64,
-}
-
-/// Ids are keyed hashes: their own bits are the best hash there is.
-#[derive(Default)]
-struct IdHasher(u64);
-
-impl Hasher for IdHasher {
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = self.0 << 8 | u64::from(*byte);
-        }
-    }
-
-    fn write_u128(&mut self, value: u128) {
-        self.0 = value as u64;
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
-}
-
-type ClaimShard = Mutex<HashSet<u128, BuildHasherDefault<IdHasher>>>;
-
-/// The new chunks of this run. Half of each id is kept: 128 keyed bits do not collide in any number a machine can store.
-struct Claims(Vec<ClaimShard>);
-
-impl Claims {
-    fn new() -> Self {
-        Self((0..CLAIM_SHARDS).map(|_| ClaimShard::default()).collect())
-    }
-
-    /// Whether the caller is the first to claim it.
-    fn claim(&self, id: &ChunkId) -> bool {
-        let shard = &self.0[usize::from(id.0[31]) % CLAIM_SHARDS];
-        let (half, _) = id.0.split_at(16);
-        let half = half.iter().fold(0_u128, |value, byte| value << 8 | u128::from(*byte));
-        shard.lock().insert(half)
-    }
 }
 
 struct GroupJob {

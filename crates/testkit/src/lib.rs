@@ -12,6 +12,7 @@ pub mod proxy;
 pub mod random;
 #[cfg(unix)]
 pub mod ssh_server;
+pub mod steps;
 pub mod tree;
 
 pub use compare::{CompareOptions, Observed, compare_trees, differences, observe};
