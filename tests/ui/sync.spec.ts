@@ -177,7 +177,7 @@ test("a side that is suddenly empty halts, and is filled again from the other", 
 });
 
 test("a live pair carries changes over as they happen", async ({ page }) => {
-  await newPair({ live: true } as never);
+  await newPair({ live: true });
   const faults = await open(page, "/sync");
   await expect(page.getByText(/^Live: changes are carried over as they happen/)).toBeVisible();
   write(laptop, "notes/today.txt", "just written\n");

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "these are tests, helpers included")]
 
-#[path = "support/home.rs"]
+#[path = "common/home.rs"]
 mod home;
 
 use std::fs;

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that can not go on has failed")]
 
-#[path = "support/home.rs"]
+#[path = "common/home.rs"]
 mod home;
 
 use std::fs;
@@ -14,6 +14,7 @@ use keepwell_sync::run_types::RunState;
 use keepwell_sync::{
     Choice, ConflictPolicy, Limits, PlanFilter, Side, SyncError, SyncReport, Syncer, SyncerOptions,
 };
+
 #[test]
 fn what_is_on_either_side_reaches_the_other_and_a_second_run_does_nothing() {
     let mut home = Home::new();

@@ -1,5 +1,7 @@
 //! A real folder behind a place that can die at any step, or be far away.
 
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
