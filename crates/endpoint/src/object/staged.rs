@@ -13,7 +13,7 @@ use super::tree::ObjectTree;
 use super::upload::{Ended, Upload};
 use crate::error::EndpointError;
 use crate::spool::Spool;
-use crate::tree::{Content, Expected, ItemMetadata, Published, Staged, Tree, TreeItem};
+use crate::tree::{Content, Expected, ItemMetadata, Published, Staged, TreeItem};
 
 /// A file being read.
 pub(super) struct ObjectContent {
@@ -68,8 +68,15 @@ impl Content for ObjectContent {
     }
 
     fn is_unchanged(&mut self) -> Result<bool, EndpointError> {
-        let found = self.tree.stat(&self.path)?;
-        Ok(found.is_some_and(|found| found.fingerprint.is_unchanged_since(&self.item.fingerprint)))
+        let found = match self.tree.inner.root.service.stat(&self.key) {
+            Ok(found) => found,
+            Err(EndpointError::NotFound { .. }) => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        // Asked for one object, a service tells its etag also where listings do not; times go by whole seconds.
+        let item = self.tree.inner.item(&self.item.name, &found);
+        Ok(found.etag() == self.etag.as_deref()
+            && item.fingerprint.is_unchanged_since(&self.item.fingerprint))
     }
 }
 
