@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use keepwell_model::Problem;
+use keepwell_model::{Control, Problem};
 use keepwell_sync::plan::{Brake, Plan, Totals};
 use keepwell_sync::policy::BrakeKind;
 use keepwell_sync::run_types::ActionKind;
@@ -64,7 +64,7 @@ pub(crate) fn sync(
     running.desk.planned();
     let was_idle = prepared.plan().operations.is_empty();
     let mut tree = MerkleTree::default();
-    let limits = limits(definition.bandwidth, syncs, clock, overall);
+    let limits = limits(definition.bandwidth, syncs, clock, overall, running.control);
     let mut done = |done: Done| tree.add(&leaf(&done));
     match syncer.apply(&prepared, running.job_id, running.control, &limits, &mut done) {
         Ok(report) => {
@@ -132,8 +132,15 @@ fn answered(syncer: &Syncer, mut prepared: Prepared, job: &SyncJob) -> Result<Pr
 }
 
 /// The pair's own limit by the hours, and the one of all places, each paid for.
-fn limits(bandwidth: Bandwidth, syncs: &Syncs, clock: &Arc<dyn Clock>, overall: &Arc<Ceiling>) -> Limits {
+fn limits(
+    bandwidth: Bandwidth,
+    syncs: &Syncs,
+    clock: &Arc<dyn Clock>,
+    overall: &Arc<Ceiling>,
+    run: &Arc<Control>,
+) -> Limits {
     let own = Ceiling::default();
+    own.attend(run);
     let (clock, overall, zone) = (Arc::clone(clock), Arc::clone(overall), syncs.zone().clone());
     Limits {
         pay: Some(Arc::new(move |bytes| {

@@ -2,13 +2,15 @@
 //!
 //! A write goes out in small pieces, and after each piece its writer waits until everything written so far is paid for:
 //! the ceiling holds however many writers there are and however much each writes at once. It can change at any time and
-//! is felt at once; zero means none. All stores of a process share it.
+//! is felt at once; zero means none. All stores of a process share it. A run that was stopped is not held back: what it
+//! still has to write, so that it ends safely, is little, and the person waits for it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use keepwell_endpoint::{EndpointError, Store, StoredObject, Upload};
+use keepwell_model::Control;
 use parking_lot::Mutex;
 
 /// The longest wait before a writer looks whether the ceiling is still the one it waits for.
@@ -24,6 +26,8 @@ pub struct Ceiling {
     bytes_per_second: AtomicU64,
     /// Until when what was written so far is paid for.
     paid_until: Mutex<Option<Instant>>,
+    /// The runs that write now.
+    runs: Mutex<Vec<Weak<Control>>>,
 }
 
 impl Ceiling {
@@ -34,6 +38,18 @@ impl Ceiling {
             // What was written under another ceiling is not paid for at the price of this one.
             *self.paid_until.lock() = None;
         }
+    }
+
+    /// From now on the ceiling is lifted while this run is being stopped.
+    pub fn attend(&self, run: &Arc<Control>) {
+        let mut runs = self.runs.lock();
+        runs.retain(|known| known.strong_count() > 0);
+        runs.push(Arc::downgrade(run));
+    }
+
+    /// Whether a run is on its way to its end because a person stopped it.
+    fn is_one_stopping(&self) -> bool {
+        self.runs.lock().iter().filter_map(Weak::upgrade).any(|run| run.is_cancelled())
     }
 
     /// How much may be written before the next wait.
@@ -65,6 +81,11 @@ impl Ceiling {
         while self.bytes_per_second.load(Ordering::Acquire) == ceiling {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
+                return;
+            }
+            if self.is_one_stopping() {
+                // Nobody else has to wait for it either.
+                *self.paid_until.lock() = None;
                 return;
             }
             std::thread::sleep(left.min(LOOK_EVERY));
@@ -181,6 +202,20 @@ mod tests {
         assert_eq!(ceiling.book(100, now), None);
         ceiling.set(Some(10));
         assert_eq!(ceiling.book(0, now), Some((now, 10)), "no debt from under another ceiling");
+    }
+
+    #[test]
+    fn a_run_that_is_stopped_is_not_held_back_and_the_next_one_is() {
+        let ceiling = Ceiling::default();
+        ceiling.set(Some(1));
+        let stopped = Arc::new(Control::new());
+        ceiling.attend(&stopped);
+        stopped.cancel();
+        // Eleven days at this ceiling.
+        ceiling.pay(1_000_000);
+        assert!(ceiling.is_one_stopping());
+        drop(stopped);
+        assert!(!ceiling.is_one_stopping(), "it has ended");
     }
 
     #[test]

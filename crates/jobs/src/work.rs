@@ -77,6 +77,7 @@ impl Work for MachineWork {
     fn run(&self, running: &Running<'_>) -> Ending {
         let password = running.attachment.password.as_deref().map(String::as_str);
         let open = |target| self.repositories.open(target, password);
+        self.repositories.ceiling().attend(running.control);
         let ending = match running.request {
             JobRequest::Backup(job) => {
                 open(&job.target).and_then(|repository| self.back_up(running, job, &repository))
