@@ -253,7 +253,10 @@ fn a_file_that_changes_while_it_is_read_is_told(trees: &Trees<'_>) {
     let mut content = tree.open(&path("x")).unwrap();
     let mut buffer = vec![0; 1000];
     assert!(content.read_at(&mut buffer, 0).unwrap() > 0);
-    publish(&*tree, "x", &vec![2; 9 << 20], &Expected::Item(first)).unwrap();
+    // Where there are only times of whole seconds, a change within the second shows by its length alone.
+    let is_told_by_length = !tree.capabilities().strong_versions;
+    let length = (9 << 20) - usize::from(is_told_by_length);
+    publish(&*tree, "x", &vec![2; length], &Expected::Item(first)).unwrap();
     // Either a read notices it, or the last question does.
     let _ = content.read_at(&mut buffer, 8 << 20);
     assert!(!content.is_unchanged().unwrap_or(false));
