@@ -24,7 +24,7 @@ use crate::secret::{Cost, RecoveryKey, Secret, stretch};
 
 /// The folder of the key files.
 pub const KEYS_FOLDER: &str = "keys";
-const SLOT_PREFIX: &str = "keys/slot-";
+pub(crate) const SLOT_PREFIX: &str = "keys/slot-";
 const RING_PREFIX: &str = "keys/ring-";
 /// How many copies of the ring there should be: one damaged file must not end a repository.
 pub(crate) const RING_COPIES: usize = 2;
@@ -349,6 +349,17 @@ impl OpenKeys {
     pub(crate) fn count_rings(&self, store: &dyn Store) -> Result<(usize, Vec<RepositoryError>)> {
         let (rings, troubles) = read_rings(store, &self.root_key, self.ring.repository)?;
         Ok((rings.iter().filter(|ring| ring.generation == self.ring.generation).count(), troubles))
+    }
+
+    /// Sees that a key file in a store is as it was written.
+    pub(crate) fn examine_file(&self, store: &dyn Store, key: &str) -> Result<()> {
+        let bytes = store.read(key, KEY_FILE_LIMIT_BYTES)?;
+        if key.starts_with(SLOT_PREFIX) {
+            return Slot::parse(&bytes, key).map(drop);
+        }
+        let header = Header::parse(&bytes, FileKind::KeyRing, key)?;
+        let content = Zeroizing::new(sealed::open_record(&bytes, header, &self.root_key, key)?);
+        KeyRing::decode(&content, key).map(drop)
     }
 
     pub(crate) fn add_slot(

@@ -183,7 +183,7 @@ impl Repository {
 }
 
 /// Copies a file to `damaged/` and then removes it.
-fn set_aside(store: &dyn Store, key: &str) -> Result<()> {
+pub(crate) fn set_aside(store: &dyn Store, key: &str) -> Result<()> {
     let name = key.rsplit('/').next().unwrap_or(key);
     let size_bytes = store.size_bytes(key)?;
     let copy_key = format!("{DAMAGED_FOLDER}/{name}");

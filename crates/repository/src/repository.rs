@@ -311,16 +311,20 @@ impl Repository {
         if let Some(snapshot) = self.0.snapshots.lock().get(&id) {
             return Ok(Arc::clone(snapshot));
         }
-        let key = snapshot_key(id);
-        let bytes = self.0.store.read(&key, SNAPSHOT_LIMIT_BYTES)?;
-        let header = Header::parse(&bytes, FileKind::Snapshot, &key)?;
-        if header.object != ObjectId::from(id) {
-            return Err(RepositoryError::damaged(key, "it is another snapshot under this name"));
-        }
-        let content = sealed::open_record(&bytes, header, self.ring().epoch_key(header.epoch, &key)?, &key)?;
-        let snapshot = Arc::new(record::decode(&content, &key)?);
+        let snapshot = Arc::new(self.read_snapshot(&*self.0.store, &snapshot_key(id))?);
         self.0.snapshots.lock().insert(id, Arc::clone(&snapshot));
         Ok(snapshot)
+    }
+
+    /// A snapshot of this repository as it lies in a store.
+    pub(crate) fn read_snapshot(&self, store: &dyn Store, key: &str) -> Result<Snapshot> {
+        let bytes = store.read(key, SNAPSHOT_LIMIT_BYTES)?;
+        let header = Header::parse(&bytes, FileKind::Snapshot, key)?;
+        if snapshot_key(SnapshotId(header.object.0)) != key {
+            return Err(RepositoryError::damaged(key, "it is another snapshot under this name"));
+        }
+        let content = sealed::open_record(&bytes, header, self.ring().epoch_key(header.epoch, key)?, key)?;
+        record::decode(&content, key)
     }
 
     /// The snapshot a person means: `latest`, or the first digits of its id.

@@ -11,8 +11,8 @@ use keepwell_model::{
 };
 use keepwell_repository::secret::Cost;
 use keepwell_repository::{
-    CheckOptions, InitOptions, ReplicateOptions, ReplicateReport, Repository, RepositoryError, Secret,
-    Writer, replicate,
+    CheckOptions, InitOptions, ProvenFiles, ReplicateOptions, ReplicateReport, Repository, RepositoryError,
+    Secret, Writer, replicate, survey,
 };
 use keepwell_testkit::faulty_store::{Fault, FaultyStore, Operation, Rule};
 use keepwell_testkit::memory_store::MemoryStore;
@@ -74,7 +74,18 @@ fn bring(
     replica: &dyn Store,
     compare_all: bool,
 ) -> Result<ReplicateReport, RepositoryError> {
-    replicate(source, replica, ReplicateOptions { compare_all, threads: 2 }, &Control::new())
+    let options = ReplicateOptions { compare_all, threads: 2, ..ReplicateOptions::default() };
+    replicate(source, replica, options, &Control::new())
+}
+
+/// As [`bring`] with everything compared, by someone who has the password.
+fn bring_with_judge(
+    source: &MemoryStore,
+    replica: &dyn Store,
+    judge: &Repository,
+) -> Result<ReplicateReport, RepositoryError> {
+    let options = ReplicateOptions { compare_all: true, judge: Some(judge), ..ReplicateOptions::default() };
+    replicate(source, replica, options, &Control::new())
 }
 
 fn is_sound(store: &MemoryStore) -> bool {
@@ -209,4 +220,120 @@ fn a_file_that_differs_is_told_and_neither_place_is_changed() {
     let report = bring(&source, &replica, true).unwrap();
     assert_eq!(report.different.first, std::slice::from_ref(&pack));
     assert_eq!(replica.get(&pack), right);
+}
+
+#[test]
+fn whatever_is_damaged_in_the_replica_is_mended_where_the_source_is_whole() {
+    let (source, repository) = init();
+    let id = back_up(&repository, 1);
+    let replica = MemoryStore::new();
+    bring(&source, &replica, false).unwrap();
+    let keys: Vec<String> = source.keys().into_iter().filter(|key| key.contains('/')).collect();
+    for key in &keys {
+        for cut in [false, true] {
+            replica.alter(key, |bytes| if cut { bytes.truncate(bytes.len() / 2) } else { bytes[60] ^= 1 });
+            let report = bring_with_judge(&source, &replica, &repository).unwrap();
+            assert_eq!(report.mended.first, std::slice::from_ref(key));
+            assert!(report.is_same());
+            assert_eq!(replica.get(key), source.get(key));
+            assert_eq!(replica.keys(), source.keys(), "nothing that was set aside stays");
+        }
+    }
+    assert!(keys.len() >= 5, "packs, index, keys and the snapshot were all tried");
+    assert_eq!(file(&open(&replica).unwrap(), id), noise(1));
+}
+
+#[test]
+fn dying_while_a_file_is_mended_loses_nothing() {
+    let (source, repository) = init();
+    back_up(&repository, 1);
+    let pack = source.keys().into_iter().find(|key| key.starts_with("packs/")).unwrap();
+    for step in 0.. {
+        let replica = MemoryStore::new();
+        bring(&source, &replica, false).unwrap();
+        replica.alter(&pack, |bytes| bytes[100] ^= 1);
+        let damaged = replica.get(&pack).unwrap();
+        let dying = FaultyStore::new(replica.clone());
+        dying.add(Rule::die_at_step(step));
+        let ended = bring_with_judge(&source, &dying, &repository).is_ok();
+        let kept = replica.keys().iter().any(|key| replica.get(key).as_ref() == Some(&damaged));
+        assert!(kept || replica.get(&pack) == source.get(&pack), "step {step}: neither the old nor the new");
+        bring_with_judge(&source, &replica, &repository).unwrap();
+        assert!(is_sound(&replica), "step {step}");
+        if ended {
+            break;
+        }
+    }
+}
+
+#[test]
+fn damage_of_the_source_does_not_reach_the_replica_and_is_told_as_such() {
+    let (source, repository) = init();
+    let id = back_up(&repository, 1);
+    let replica = MemoryStore::new();
+    bring(&source, &replica, false).unwrap();
+    let pack = source.keys().into_iter().find(|key| key.starts_with("packs/")).unwrap();
+    source.alter(&pack, |bytes| bytes[100] ^= 1);
+    let report = bring_with_judge(&source, &replica, &repository).unwrap();
+    assert_eq!(report.source_damaged.first, std::slice::from_ref(&pack));
+    assert!(!report.is_same() && report.mended.total == 0);
+    assert_eq!(file(&open(&replica).unwrap(), id), noise(1));
+    // The way back mends the source.
+    let judge = open(&replica).unwrap();
+    assert_eq!(bring_with_judge(&replica, &source, &judge).unwrap().mended.total, 1);
+    assert!(is_sound(&source));
+}
+
+#[test]
+fn what_was_proven_is_not_read_again_by_the_run_that_goes_on() {
+    let (source, repository) = init();
+    back_up(&repository, 1);
+    let replica = MemoryStore::new();
+    bring(&source, &replica, false).unwrap();
+    let proven = ProvenFiles::default();
+    let options =
+        ReplicateOptions { compare_all: true, proven: Some(&proven), ..ReplicateOptions::default() };
+    let first = replicate(&source, &replica, options, &Control::new()).unwrap();
+    let handed_on = ProvenFiles::decode(&proven.encode());
+    let options = ReplicateOptions { proven: Some(&handed_on), ..options };
+    let second = replicate(&source, &replica, options, &Control::new()).unwrap();
+    assert_eq!((second.compared, second.proven_before), (0, first.compared));
+    assert!(first.compared > 0);
+}
+
+#[test]
+fn a_look_before_says_what_would_be_strange() {
+    let (source, repository) = init();
+    back_up(&repository, 1);
+    let replica = MemoryStore::new();
+    let before = survey(&source, &replica).unwrap();
+    assert!(!before.has_replica && before.missing_bytes > 50_000 && before.common_keys == 0);
+    assert!(replica.keys().is_empty(), "looking changes nothing");
+    bring(&source, &replica, false).unwrap();
+    let after = survey(&source, &replica).unwrap();
+    assert!(after.has_replica && after.missing_bytes == 0);
+    assert_eq!((after.lost_snapshots, after.replica_snapshots, after.lost_packs), (0, 1, 0));
+    assert_eq!((after.lost_keys, after.common_keys), (0, 2));
+    for key in source.keys().into_iter().filter(|key| !key.starts_with("keys/ring") && key.contains('/')) {
+        source.remove(&key);
+    }
+    let lost = survey(&source, &replica).unwrap();
+    assert_eq!((lost.lost_snapshots, lost.lost_packs > 0, lost.lost_keys, lost.common_keys), (1, true, 2, 0));
+}
+
+#[test]
+fn the_index_of_what_only_the_replica_has_stays_with_it() {
+    let (source, repository) = init();
+    let id = back_up(&repository, 1);
+    let replica = MemoryStore::new();
+    bring(&source, &replica, false).unwrap();
+    for key in source.keys() {
+        if ["packs/", "snapshots/", "index/"].iter().any(|folder| key.starts_with(folder)) {
+            source.remove(&key);
+        }
+    }
+    back_up(&open(&source).unwrap(), 2);
+    let report = bring(&source, &replica, false).unwrap();
+    assert!(report.only_in_replica.total > 0 && report.removed == 0);
+    assert_eq!(file(&open(&replica).unwrap(), id), noise(1));
 }
