@@ -1,6 +1,6 @@
 //! A run of a pair is killed at random moments: nothing is lost, nothing looks whole that is not, the next one goes on.
 //!
-//! The number of kills is 12, or what `KEEPWELL_KILLS` says.
+//! The number of kills is 12, or what `KEEPWELL_KILLS` says; `KEEPWELL_SEED` begins another row of moments and edits.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -26,7 +26,8 @@ fn contents(pair: &Pair) -> BTreeSet<[u8; 32]> {
 #[test]
 fn killed_at_any_moment_nothing_is_lost_and_the_next_run_goes_on() {
     let pair = Pair::new();
-    let mut random = SeededRandom::new(31);
+    let seed = std::env::var("KEEPWELL_SEED").ok().and_then(|text| text.parse().ok());
+    let mut random = SeededRandom::new(seed.unwrap_or(31));
     for number in 0..60 {
         pair.write("left", &format!("folder {}/file {number}", number % 7), random.bytes(40_000));
     }

@@ -79,8 +79,9 @@ impl Filter {
         })
     }
 
-    /// Changes whenever a rule does, also one of a shared file; the same as that of the pair's own rules where there is
-    /// no shared file.
+    /// Changes whenever what is left out does, also by a shared file; the same as that of the pair's own rules where
+    /// there is no shared file. While one root has a line more than the other it is that of the longer file: the run
+    /// that brings the line across changes nothing.
     #[must_use]
     pub fn digest(&self) -> [u8; 16] {
         self.digest
@@ -134,17 +135,44 @@ fn gitignore<'a>(lines: impl Iterator<Item = &'a str>) -> Result<Gitignore, Filt
 
 fn digest(spec: &FilterSpec, shared: &[&Vec<u8>]) -> [u8; 16] {
     let own = spec.digest();
-    if shared.is_empty() {
+    let rules: Vec<Vec<&[u8]>> = shared.iter().map(|text| lines(text)).collect();
+    let counts = |number: usize| {
+        let is_within = |other: usize| {
+            other != number && is_part(&rules[number], &rules[other])
+                // Of two that say the same the first counts.
+                && (rules[number].len() < rules[other].len() || other < number)
+        };
+        !rules[number].is_empty() && !(0..rules.len()).any(is_within)
+    };
+    let rules: Vec<_> =
+        (0..rules.len()).filter(|number| counts(*number)).map(|number| &rules[number]).collect();
+    if rules.is_empty() {
         return own;
     }
     let mut hasher = blake3::Hasher::new();
     hasher.update(&own);
-    for text in shared {
-        hasher.update(&(text.len() as u64).to_le_bytes()).update(text);
+    for lines in rules {
+        hasher.update(&(lines.len() as u64).to_le_bytes());
+        for line in lines {
+            hasher.update(&(line.len() as u64).to_le_bytes()).update(line);
+        }
     }
     let mut digest = [0; 16];
     digest.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
     digest
+}
+
+/// The lines of a text that say something.
+fn lines(text: &[u8]) -> Vec<&[u8]> {
+    let lines = text.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    lines.filter(|line| !line.is_empty() && !line.starts_with(b"#")).collect()
+}
+
+/// Whether what these lines leave out the others leave out too: they have all of them in the same order, and none takes
+/// anything back.
+fn is_part(lines: &[&[u8]], of: &[&[u8]]) -> bool {
+    let mut rest = of.iter();
+    lines.iter().all(|line| rest.any(|other| other == line)) && !of.iter().any(|line| line.starts_with(b"!"))
 }
 
 #[cfg(test)]
@@ -215,6 +243,22 @@ mod tests {
         assert_ne!(one, spec.digest());
         assert_eq!(one, filter(&spec, &[b"a".to_vec(), b"a".to_vec()]).digest(), "both roots have the same");
         assert_ne!(one, filter(&spec, &[b"b".to_vec()]).digest());
+    }
+
+    #[test]
+    fn a_line_that_is_on_its_way_to_the_other_root_is_a_change_only_once() {
+        let spec = FilterSpec::default();
+        let digest = |texts: &[&str]| {
+            let texts: Vec<_> = texts.iter().map(|text| text.as_bytes().to_vec()).collect();
+            filter(&spec, &texts).digest()
+        };
+        let (before, after) = ("# ours\na\n", "a\r\nb\n");
+        assert_eq!(digest(&[after, before]), digest(&[after]));
+        assert_ne!(digest(&[before]), digest(&[after]));
+        assert_eq!(digest(&["# nothing but words\n"]), spec.digest());
+        // A line that takes something back may change what any other means.
+        assert_ne!(digest(&["a\n!ab\n", "a\n"]), digest(&["a\n!ab\n"]));
+        assert_eq!(digest(&["a\n!ab\n", "a\n!ab\n"]), digest(&["a\n!ab\n"]));
     }
 
     #[test]

@@ -20,12 +20,20 @@ use crate::trees::SideTree;
 /// How long a file must have been still when changes are carried over as they happen.
 const STILL: Duration = Duration::from_millis(150);
 
+/// Both sides as they were seen, and with which rules.
+pub(crate) struct Look {
+    pub left: SideTree,
+    pub right: SideTree,
+    /// [`Filter::digest`].
+    pub rules: [u8; 16],
+}
+
 /// Looks at both sides; with hints only where they say.
 pub(crate) fn look_at_both(
     syncer: &Syncer,
     hints: Option<&Hints>,
     control: &Control,
-) -> Result<(SideTree, SideTree), SyncError> {
+) -> Result<Look, SyncError> {
     let tree = |side: Side| -> &dyn Tree { &**syncer.tree(side) };
     let mut shared = Vec::new();
     for side in Side::BOTH {
@@ -52,13 +60,13 @@ pub(crate) fn look_at_both(
         scan(tree(side), syncer.base(), side, &options, control)
     };
     if workers == 1 {
-        return Ok((of(Side::Left)?, of(Side::Right)?));
+        return Ok(Look { left: of(Side::Left)?, right: of(Side::Right)?, rules: filter.digest() });
     }
     std::thread::scope(|scope| {
         let left = scope.spawn(|| of(Side::Left));
         let right = of(Side::Right);
         match left.join() {
-            Ok(left) => Ok((left?, right?)),
+            Ok(left) => Ok(Look { left: left?, right: right?, rules: filter.digest() }),
             Err(panic) => std::panic::resume_unwind(panic),
         }
     })

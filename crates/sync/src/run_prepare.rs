@@ -22,7 +22,7 @@ use crate::planner;
 use crate::policy::Policy;
 use crate::run::Syncer;
 use crate::run_hash::{path_now, read_all, to_read};
-use crate::run_look::look_at_both;
+use crate::run_look::{Look, look_at_both};
 use crate::run_marker;
 use crate::run_types::{Done, Hints, Limits, Prepared, RunState, SyncReport};
 use crate::trees::{Seen, SideTree};
@@ -38,7 +38,7 @@ pub(crate) fn prepare(
     syncer.ensure_base()?;
     settle(syncer.database(), |side| &**syncer.tree(side))?;
     let before = identities(syncer)?;
-    let (mut left, mut right) = look_at_both(syncer, hints, control)?;
+    let Look { mut left, mut right, rules } = look_at_both(syncer, hints, control)?;
     if identities(syncer)? != before {
         let side = if syncer.tree(Side::Left).identity().ok().as_ref() == Some(&before[0]) {
             Side::Right
@@ -47,8 +47,7 @@ pub(crate) fn prepare(
         };
         return Err(SyncError::AnotherPlace { side });
     }
-    let rules = syncer.database().rules_digest()?;
-    let rules_changed = rules.is_some_and(|digest| digest != syncer.pair().rules.digest());
+    let rules_changed = syncer.database().rules_digest()?.is_some_and(|known| known != rules);
     for (side, tree) in [(Side::Left, &mut left), (Side::Right, &mut right)] {
         let known = syncer.database().identity(side)?;
         let now = run_marker::identity(&**syncer.tree(side)).map_err(SyncError::place(side))?;
@@ -79,6 +78,7 @@ pub(crate) fn prepare(
         policy,
         generation: syncer.database().generation()?,
         identities: before,
+        rules,
     };
     syncer.database().set_conflicts(&prepared.plan.conflicts)?;
     let choices = stored_choices(syncer, &prepared)?;
@@ -256,9 +256,8 @@ fn remember_places(syncer: &Syncer, prepared: &Prepared, run: JobId) -> Result<(
             syncer.database().set_identity(side, &now)?;
         }
     }
-    let rules = syncer.pair().rules.digest();
-    if syncer.database().rules_digest()? != Some(rules) {
-        syncer.database().set_rules_digest(&rules)?;
+    if syncer.database().rules_digest()? != Some(prepared.rules) {
+        syncer.database().set_rules_digest(&prepared.rules)?;
     }
     Ok(())
 }

@@ -83,6 +83,8 @@ pub struct Prepared {
     pub(crate) generation: u64,
     /// Which places were looked at: the plan is about no others.
     pub(crate) identities: [keepwell_endpoint::tree::PlaceIdentity; 2],
+    /// Which rules it was looked with, those of the shared files with them.
+    pub(crate) rules: [u8; 16],
 }
 
 impl Prepared {

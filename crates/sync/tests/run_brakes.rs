@@ -1,0 +1,339 @@
+//! The brakes on real folders: each halts, says which side looks wrong, and has both answers: bring back from the other
+//! side, and go on.
+
+#![allow(clippy::unwrap_used, reason = "a test that can not go on has failed")]
+
+#[path = "common/home.rs"]
+mod home;
+
+use std::fs;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use home::Home;
+use keepwell_model::{Control, JobId};
+use keepwell_sync::plan::Brake;
+use keepwell_sync::policy::BrakeKind;
+use keepwell_sync::{Limits, Prepared, Side, SyncError, Syncer};
+
+/// Looks, and hands back the brakes with what was prepared.
+fn braked(syncer: &mut Syncer) -> (Prepared, Vec<Brake>) {
+    let prepared = syncer.prepare(None, false, &Control::new()).unwrap();
+    let brakes = prepared.plan().brakes.clone();
+    (prepared, brakes)
+}
+
+fn apply(syncer: &mut Syncer, prepared: &Prepared, run: u8) -> Result<(), SyncError> {
+    let control = Control::new();
+    syncer.apply(prepared, JobId([run; 16]), &control, &Limits::default(), &mut |_| {}).map(drop)
+}
+
+/// The one brake that holds this pair, of this side; and nothing can be done despite it.
+#[track_caller]
+fn halts(syncer: &mut Syncer, kind: BrakeKind, side: Side) -> (Prepared, Brake) {
+    let (prepared, brakes) = braked(syncer);
+    assert_eq!(brakes.iter().map(|brake| (brake.kind, brake.side)).collect::<Vec<_>>(), [(kind, side)]);
+    assert!(matches!(apply(syncer, &prepared, 200), Err(SyncError::Braked)));
+    (prepared, brakes.into_iter().next().unwrap())
+}
+
+/// The answer "go on".
+#[track_caller]
+fn go_on(syncer: &mut Syncer, prepared: &Prepared, kind: BrakeKind) {
+    let released = syncer.release(prepared, &[kind]).unwrap();
+    assert_eq!(released.plan().brakes, []);
+    apply(syncer, &released, 201).unwrap();
+}
+
+/// The answer "bring back from the other side".
+#[track_caller]
+fn bring_back(syncer: &mut Syncer, prepared: &Prepared, from: Side) {
+    let mut back = syncer.bring_back_from(prepared, from).unwrap();
+    // That another place sits there has to be said as well.
+    let kinds: Vec<_> = back.plan().brakes.iter().map(|brake| brake.kind).collect();
+    assert!(kinds.iter().all(|kind| *kind == BrakeKind::AnotherPlace), "{kinds:?}");
+    if !kinds.is_empty() {
+        back = syncer.release(&back, &kinds).unwrap();
+    }
+    apply(syncer, &back, 202).unwrap();
+}
+
+/// A pair in step with so many files, each with a time of its own long ago.
+fn in_step(files: usize) -> Home {
+    let mut home = Home::new();
+    for number in 0..files {
+        let name = format!("left/folder {}/file {number}", number % 4);
+        home.write(&name, &format!("content {number}"));
+        set_time(&home, &name, 1_600_000_000 + number as u64);
+    }
+    home.run();
+    home.assert_in_step();
+    home
+}
+
+fn set_time(home: &Home, name: &str, seconds: u64) {
+    let time = UNIX_EPOCH + Duration::from_secs(seconds);
+    fs::File::options().write(true).open(home.path(name)).unwrap().set_modified(time).unwrap();
+}
+
+fn time_of(home: &Home, name: &str) -> SystemTime {
+    fs::metadata(home.path(name)).unwrap().modified().unwrap()
+}
+
+fn files(home: &Home, side: &str) -> Vec<String> {
+    home.tree(side).into_iter().filter_map(|(name, content)| content.map(|_| name)).collect()
+}
+
+#[test]
+fn a_rule_taken_out_of_the_shared_file_halts_before_anything_goes_because_of_it() {
+    let mut home = Home::new();
+    for name in ["kept", "scratch.tmp", "other.tmp"] {
+        home.write(&format!("left/{name}"), name);
+    }
+    home.run();
+    home.write("left/.keepwell/rules", "*.tmp\n");
+    home.run();
+    assert_eq!(home.read("right/.keepwell/rules").as_deref(), Some("*.tmp\n"));
+    // While it is left out it may go on one side, and no other day of the pair is held up.
+    fs::remove_file(home.path("left/scratch.tmp")).unwrap();
+    fs::remove_file(home.path("left/kept")).unwrap();
+    home.run();
+    assert!(!home.path("right/kept").exists() && home.path("right/scratch.tmp").exists());
+
+    for side in ["left", "right"] {
+        home.write(&format!("{side}/.keepwell/rules"), "# nothing is left out any more\n");
+    }
+    let mut syncer = home.open();
+    let (prepared, brake) = halts(&mut syncer, BrakeKind::RulesChanged, Side::Left);
+    assert_eq!((brake.items, brake.examples[0].to_string()), (1, "scratch.tmp".to_owned()));
+    bring_back(&mut syncer, &prepared, Side::Right);
+    assert_eq!(home.read("left/scratch.tmp").as_deref(), Some("scratch.tmp"));
+    drop(syncer);
+
+    // Once it is answered it is no change any more.
+    fs::remove_file(home.path("left/other.tmp")).unwrap();
+    home.run();
+    assert!(!home.path("right/other.tmp").exists());
+}
+
+#[test]
+fn a_rule_taken_out_on_one_side_alone_halts_when_it_counts() {
+    let mut home = Home::new();
+    home.write("left/scratch.tmp", "scratch");
+    home.write("left/.keepwell/rules", "*.tmp\n*.bak\n");
+    home.write("right/.keepwell/rules", "*.bak\n");
+    home.write("right/scratch.tmp", "scratch");
+    home.write("right/.keepwell/rules", "*.tmp\n*.bak\n");
+    home.run();
+    // It was agreed on before the rule was made.
+    home.write("left/.keepwell/rules", "*.bak\n");
+    home.run();
+    home.run();
+    home.assert_in_step();
+    home.write("right/.keepwell/rules", "*.bak\n*.tmp\n");
+    home.run();
+    home.run();
+    fs::remove_file(home.path("right/scratch.tmp")).unwrap();
+    home.run();
+    assert!(home.path("left/scratch.tmp").exists(), "it is left out");
+    home.write("left/.keepwell/rules", "*.bak\n");
+    // The right still leaves it out, and both count: now only the new text goes across.
+    home.run();
+    assert!(home.path("left/scratch.tmp").exists());
+    let mut syncer = home.open();
+    let (prepared, brake) = halts(&mut syncer, BrakeKind::RulesChanged, Side::Right);
+    assert_eq!(brake.items, 1);
+    go_on(&mut syncer, &prepared, BrakeKind::RulesChanged);
+    assert!(!home.path("left/scratch.tmp").exists());
+    assert_eq!(home.bin("left").iter().filter(|text| *text == "scratch").count(), 1);
+}
+
+#[test]
+fn a_root_that_is_suddenly_empty_halts() {
+    let home = in_step(12);
+    let before = home.tree("right");
+    for number in 0..4 {
+        fs::remove_dir_all(home.path(&format!("left/folder {number}"))).unwrap();
+    }
+    let mut syncer = home.open();
+    let (prepared, brake) = halts(&mut syncer, BrakeKind::RootEmptied, Side::Left);
+    assert_eq!((brake.items, brake.out_of), (16, 16));
+    bring_back(&mut syncer, &prepared, Side::Right);
+    assert_eq!((home.tree("left"), home.tree("right")), (before.clone(), before));
+
+    for number in 0..4 {
+        fs::remove_dir_all(home.path(&format!("right/folder {number}"))).unwrap();
+    }
+    let (prepared, _) = halts(&mut syncer, BrakeKind::RootEmptied, Side::Right);
+    go_on(&mut syncer, &prepared, BrakeKind::RootEmptied);
+    assert_eq!(home.tree("left"), []);
+    assert_eq!(home.bin("left").len(), 12);
+}
+
+#[test]
+fn more_removals_than_usual_halt_but_moves_are_none() {
+    let home = in_step(40);
+    fs::create_dir(home.path("left/all")).unwrap();
+    for name in files(&home, "left") {
+        let number = name.rsplit(' ').next().unwrap();
+        fs::rename(home.path(&format!("left/{name}")), home.path(&format!("left/all/{number}"))).unwrap();
+    }
+    let mut syncer = home.open();
+    let (prepared, brakes) = braked(&mut syncer);
+    assert_eq!(brakes, []);
+    apply(&mut syncer, &prepared, 1).unwrap();
+    home.assert_in_step();
+
+    for number in 0..30 {
+        fs::remove_file(home.path(&format!("left/all/{number}"))).unwrap();
+    }
+    let (prepared, brake) = halts(&mut syncer, BrakeKind::ManyRemoved, Side::Left);
+    assert_eq!((brake.items, brake.examples.len()), (30, 5));
+    bring_back(&mut syncer, &prepared, Side::Right);
+    assert_eq!(files(&home, "left").len(), 40);
+    home.assert_in_step();
+
+    for number in 0..30 {
+        fs::remove_file(home.path(&format!("left/all/{number}"))).unwrap();
+    }
+    let (prepared, _) = halts(&mut syncer, BrakeKind::ManyRemoved, Side::Left);
+    go_on(&mut syncer, &prepared, BrakeKind::ManyRemoved);
+    assert_eq!((files(&home, "right").len(), home.bin("right").len()), (10, 30));
+}
+
+#[test]
+fn files_that_are_all_written_anew_halt_as_if_something_encrypted_them() {
+    let home = in_step(60);
+    let encrypt = |text: &str| {
+        for name in files(&home, "left") {
+            home.write(&format!("left/{name}"), &format!("{text} {name}"));
+        }
+    };
+    encrypt("not to be read any more");
+    let mut syncer = home.open();
+    let (prepared, brake) = halts(&mut syncer, BrakeKind::ManyRewritten, Side::Left);
+    assert_eq!((brake.items, brake.out_of), (60, 60));
+    bring_back(&mut syncer, &prepared, Side::Right);
+    home.assert_in_step();
+    assert_eq!(home.read("left/folder 1/file 1").as_deref(), Some("content 1"));
+    assert_eq!(home.bin("left").len(), 60, "what was written is kept too");
+
+    encrypt("converted on purpose");
+    let (prepared, _) = halts(&mut syncer, BrakeKind::ManyRewritten, Side::Left);
+    go_on(&mut syncer, &prepared, BrakeKind::ManyRewritten);
+    home.assert_in_step();
+    assert!(home.bin("right").contains(&"content 1".to_owned()));
+}
+
+#[test]
+fn times_that_all_changed_halt_and_both_answers_set_them_right() {
+    let home = in_step(60);
+    let touch = |seconds: u64| {
+        for name in files(&home, "right") {
+            set_time(&home, &format!("right/{name}"), seconds);
+        }
+    };
+    touch(1_700_000_000);
+    let mut syncer = home.open();
+    let (prepared, brake) = halts(&mut syncer, BrakeKind::AllTimesChanged, Side::Right);
+    assert_eq!(brake.items, 60);
+    bring_back(&mut syncer, &prepared, Side::Left);
+    let name = "folder 3/file 7";
+    let before = UNIX_EPOCH + Duration::from_secs(1_600_000_007);
+    assert_eq!(time_of(&home, &format!("right/{name}")), before);
+
+    touch(1_700_000_001);
+    let (prepared, _) = halts(&mut syncer, BrakeKind::AllTimesChanged, Side::Right);
+    go_on(&mut syncer, &prepared, BrakeKind::AllTimesChanged);
+    assert_eq!(time_of(&home, &format!("left/{name}")), before + Duration::from_secs(100_000_001 - 7));
+    assert_eq!((home.bin("left"), home.bin("right")), (vec![], vec![]), "no content was touched");
+    assert!(syncer.prepare(None, false, &Control::new()).unwrap().plan().is_empty());
+}
+
+#[test]
+fn a_side_that_was_restored_from_an_old_copy_halts() {
+    let mut home = in_step(30);
+    for number in 0..15 {
+        home.write(&format!("left/folder {}/file {number}", number % 4), &format!("work of today {number}"));
+    }
+    home.run();
+    // Somebody puts the disk of last month back.
+    for number in 0..15 {
+        let name = format!("right/folder {}/file {number}", number % 4);
+        home.write(&name, &format!("content {number}"));
+        set_time(&home, &name, 1_600_000_000 + number);
+    }
+    let mut syncer = home.open();
+    let (prepared, brake) = halts(&mut syncer, BrakeKind::OldCopy, Side::Right);
+    assert_eq!((brake.items, brake.out_of), (15, 15));
+    bring_back(&mut syncer, &prepared, Side::Left);
+    home.assert_in_step();
+    assert_eq!(home.read("right/folder 2/file 2").as_deref(), Some("work of today 2"));
+}
+
+#[test]
+fn changes_that_do_not_fit_halt_before_the_first_is_written() {
+    let mut home = in_step(4);
+    home.pair.brakes.reserve_bytes = u64::MAX / 2;
+    home.write("left/large", "much too large");
+    let mut syncer = home.open();
+    let (prepared, brake) = halts(&mut syncer, BrakeKind::NoSpace, Side::Right);
+    assert_eq!((brake.items, brake.examples[0].to_string()), (14, "large".to_owned()));
+    assert!(brake.out_of > 0, "the free space is told");
+    assert!(!home.path("right/large").exists());
+    go_on(&mut syncer, &prepared, BrakeKind::NoSpace);
+    home.assert_in_step();
+    // What writes nothing needs no space.
+    fs::remove_file(home.path("left/large")).unwrap();
+    let (prepared, brakes) = braked(&mut syncer);
+    assert_eq!(brakes, []);
+    apply(&mut syncer, &prepared, 3).unwrap();
+}
+
+#[test]
+fn another_folder_at_the_path_halts_and_both_answers_hold() {
+    let home = in_step(8);
+    fs::rename(home.path("right"), home.path("unplugged")).unwrap();
+    fs::create_dir(home.path("right")).unwrap();
+    home.write("right/not ours", "of somebody else");
+    let mut syncer = home.open();
+    let (_, brakes) = braked(&mut syncer);
+    assert_eq!(
+        brakes.iter().map(|brake| (brake.kind, brake.side)).collect::<Vec<_>>(),
+        [(BrakeKind::AnotherPlace, Side::Right)]
+    );
+    let (prepared, _) = halts(&mut syncer, BrakeKind::AnotherPlace, Side::Right);
+    drop(syncer);
+
+    // The right disk is plugged in again: nothing happened to it, nothing is asked.
+    fs::rename(home.path("right"), home.path("another")).unwrap();
+    fs::rename(home.path("unplugged"), home.path("right")).unwrap();
+    let mut syncer = home.open();
+    assert!(syncer.prepare(None, false, &Control::new()).unwrap().plan().is_empty());
+    drop((syncer, prepared));
+
+    fs::rename(home.path("another"), home.path("swap")).unwrap();
+    fs::rename(home.path("right"), home.path("another")).unwrap();
+    fs::rename(home.path("swap"), home.path("right")).unwrap();
+    let mut syncer = home.open();
+    let (prepared, _) = halts(&mut syncer, BrakeKind::AnotherPlace, Side::Right);
+    bring_back(&mut syncer, &prepared, Side::Left);
+    home.assert_in_step();
+    assert_eq!(files(&home, "right").len(), 8);
+    assert_eq!(home.bin("right"), ["of somebody else"]);
+    // From now on this is the place.
+    assert_eq!(braked(&mut syncer).1, []);
+}
+
+#[test]
+fn a_root_that_is_gone_is_never_an_empty_one() {
+    let mut home = in_step(8);
+    let mut syncer = home.open();
+    fs::rename(home.path("right"), home.path("elsewhere")).unwrap();
+    let gone = syncer.prepare(None, false, &Control::new());
+    assert!(matches!(gone, Err(SyncError::Place { side: Side::Right, .. })), "{gone:?}");
+    drop(syncer);
+    assert_eq!(files(&home, "left").len(), 8);
+    fs::rename(home.path("elsewhere"), home.path("right")).unwrap();
+    let (report, _) = home.run();
+    assert_eq!(report, Default::default());
+}
