@@ -32,3 +32,5 @@ mod remote_ssh;
 mod resuming;
 #[cfg(unix)]
 mod syncing_kills;
+#[cfg(unix)]
+mod syncing_options;

@@ -1,52 +1,19 @@
 /** Sync over the web host with real folders: a pair from the wizard to being in step, conflicts, brakes, bin, undo. */
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { existsSync, rmSync } from "node:fs";
+import { join } from "node:path";
 
-import { expect, test, type Page } from "@playwright/test";
+import { expect, test } from "@playwright/test";
 
-import { openHost, type Host } from "./host";
-import { expectAccessible, watch } from "./window";
+import { goTo, openPairHost, pictures, read, write, type PairHost } from "./pairs";
+import { expectAccessible } from "./window";
 
-const pictures = fileURLToPath(new URL("../../artifacts/screenshots/sync", import.meta.url));
-
-let host: Host;
+let host: PairHost;
 let laptop: string;
 let stick: string;
 
-function write(root: string, name: string, content: string): void {
-  mkdirSync(dirname(join(root, name)), { recursive: true });
-  writeFileSync(join(root, name), content);
-}
-
-const read = (root: string, name: string) => readFileSync(join(root, name), "utf8");
-
-async function newPair(over: Partial<Parameters<Host["call"]>[1]> = {}): Promise<string> {
-  const pair = await host.call("sync.pairSave", { name: "Papers", left: laptop, right: stick, mode: "twoWay", conflicts: "ask", ...over } as never);
-  return (pair as { id: string }).id;
-}
-
-/** Runs a pair until it is over or waits for a person. */
-async function run(pairId: string): Promise<void> {
-  const { jobId } = await host.call("sync.run", { pairId, preview: false });
-  await expect.poll(async () => (await host.call("job.get", { jobId })).state).toMatch(/succeeded|halted|failed/i);
-}
-
-async function open(page: Page, path: string): Promise<string[]> {
-  const faults = watch(page);
-  await page.goto(host.address);
-  await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
-  await page.evaluate((hash) => { window.location.hash = hash; }, path);
-  return faults;
-}
-
 test.beforeEach(async () => {
-  host = await openHost();
-  await host.call("firstRun.skip", {});
-  laptop = join(host.home, "laptop");
-  stick = join(host.home, "stick");
-  mkdirSync(laptop);
-  mkdirSync(stick);
+  host = await openPairHost();
+  ({ laptop, stick } = host);
 });
 
 test.afterEach(async () => {
@@ -57,7 +24,7 @@ test("a pair is made, its plan looked at and changed, and exactly that is done",
   write(laptop, "letters/to-ada.txt", "Dear Ada\n");
   write(laptop, "letters/to-bo.txt", "Dear Bo\n");
   write(stick, "roof.txt", "a roof\n");
-  const faults = await open(page, "/sync");
+  const faults = await host.open(page, "/sync");
   await expect(page.getByText("No pair yet")).toBeVisible();
   await expectAccessible(page, "sync without a pair");
   await page.getByRole("link", { name: "New pair" }).click();
@@ -103,14 +70,14 @@ test("a pair is made, its plan looked at and changed, and exactly that is done",
 test("a conflict is shown side by side, and the button does what it says", async ({ page }) => {
   write(laptop, "letter.txt", "Dear Ada,\nthe roof is whole.\nYours\n");
   write(laptop, "list.txt", "one\ntwo\nthree\nfour\nfive\nsix\n");
-  const pairId = await newPair();
-  await run(pairId);
+  const pairId = await host.newPair();
+  await host.run(pairId);
   write(laptop, "letter.txt", "Dear Ada,\nthe roof is mended.\nYours\n");
   write(stick, "letter.txt", "Dear Ada,\nthe roof leaks again, and again.\nYours\n");
   write(laptop, "list.txt", "ONE\ntwo\nthree\nfour\nfive\nsix\n");
   write(stick, "list.txt", "one\ntwo\nthree\nfour\nfive\nsix\nseven\n");
-  await run(pairId);
-  const faults = await open(page, "/sync");
+  await host.run(pairId);
+  const faults = await host.open(page, "/sync");
   await expect(page.getByText("Waits for your decision: 2 conflicts")).toBeVisible();
   await page.getByRole("link", { name: "Decide" }).click();
   await expectAccessible(page, "the list of conflicts");
@@ -134,14 +101,14 @@ test("a conflict is shown side by side, and the button does what it says", async
 
 test("many conflicts are decided at once", async ({ page }) => {
   for (const name of ["a", "b", "c"]) write(laptop, name, "before\n");
-  const pairId = await newPair();
-  await run(pairId);
+  const pairId = await host.newPair();
+  await host.run(pairId);
   for (const name of ["a", "b", "c"]) {
     write(laptop, name, `laptop ${name}\n`);
     write(stick, name, `stick, and longer ${name}\n`);
   }
-  await run(pairId);
-  const faults = await open(page, `/sync/${pairId}?tab=conflicts`);
+  await host.run(pairId);
+  const faults = await host.open(page, `/sync/${pairId}?tab=conflicts`);
   await page.getByRole("button", { name: "Choose all" }).click();
   await expect(page.getByText("3 chosen")).toBeVisible();
   await page.getByRole("button", { name: "Keep the one from laptop" }).click();
@@ -155,11 +122,11 @@ test("many conflicts are decided at once", async ({ page }) => {
 
 test("a side that is suddenly empty halts, and is filled again from the other", async ({ page }) => {
   for (let number = 0; number < 12; number += 1) write(laptop, `photos/${number}.txt`, `photo ${number}\n`);
-  const pairId = await newPair();
-  await run(pairId);
+  const pairId = await host.newPair();
+  await host.run(pairId);
   rmSync(join(laptop, "photos"), { recursive: true });
-  await run(pairId);
-  const faults = await open(page, "/sync");
+  await host.run(pairId);
+  const faults = await host.open(page, "/sync");
   await expect(page.getByText("Halted: it needs your decision")).toBeVisible();
   await page.getByRole("link", { name: "Decide" }).click();
   await expect(page.getByText("laptop is empty now").first()).toBeVisible();
@@ -177,8 +144,8 @@ test("a side that is suddenly empty halts, and is filled again from the other", 
 });
 
 test("a live pair carries changes over as they happen", async ({ page }) => {
-  await newPair({ live: true });
-  const faults = await open(page, "/sync");
+  await host.newPair({ live: true });
+  const faults = await host.open(page, "/sync");
   await expect(page.getByText(/^Live: changes are carried over as they happen/)).toBeVisible();
   write(laptop, "notes/today.txt", "just written\n");
   await expect.poll(() => existsSync(join(stick, "notes", "today.txt"))).toBe(true);
@@ -190,12 +157,12 @@ test("a live pair carries changes over as they happen", async ({ page }) => {
 test("what was removed comes back from the bin, and a whole run is undone", async ({ page }) => {
   write(laptop, "keep.txt", "kept\n");
   write(laptop, "gone.txt", "precious\n");
-  const pairId = await newPair();
-  await run(pairId);
+  const pairId = await host.newPair();
+  await host.run(pairId);
   rmSync(join(laptop, "gone.txt"));
-  await run(pairId);
+  await host.run(pairId);
   expect(existsSync(join(stick, "gone.txt"))).toBe(false);
-  const faults = await open(page, `/sync/${pairId}?tab=bin`);
+  const faults = await host.open(page, `/sync/${pairId}?tab=bin`);
   await expect(page.getByRole("row", { name: /gone\.txt/ })).toBeVisible();
   await expectAccessible(page, "the bin");
   await page.screenshot({ path: join(pictures, "bin.png") });
@@ -206,7 +173,7 @@ test("what was removed comes back from the bin, and a whole run is undone", asyn
   expect(read(stick, "gone.txt")).toBe("precious\n");
 
   write(laptop, "keep.txt", "changed, and longer\n");
-  await run(pairId);
+  await host.run(pairId);
   await expect.poll(() => read(stick, "keep.txt")).toBe("changed, and longer\n");
   await page.getByRole("tab", { name: "Runs" }).click();
   await page.getByRole("button", { name: /^Undo the run/ }).first().click();
@@ -221,17 +188,17 @@ for (const theme of ["light", "dark"] as const) {
   test(`every page of a pair, ${theme}`, async ({ browser }) => {
     write(laptop, "letters/to-ada.txt", "Dear Ada\n");
     write(stick, "roof.txt", "a roof\n");
-    const pairId = await newPair();
-    await run(pairId);
+    const pairId = await host.newPair();
+    await host.run(pairId);
     write(laptop, "letters/to-ada.txt", "Dear Ada, the roof\n");
     write(stick, "letters/to-ada.txt", "Dear Ada, the well is full\n");
     rmSync(join(stick, "roof.txt"));
-    await run(pairId);
+    await host.run(pairId);
     const node = (await host.call("sync.conflicts", { pairId })).conflicts[0]?.node ?? "";
     write(laptop, "new.txt", "new\n");
     const context = await browser.newContext({ colorScheme: theme, viewport: { width: 1200, height: 800 } });
     const page = await context.newPage();
-    const faults = await open(page, "/sync");
+    const faults = await host.open(page, "/sync");
     const looks: [string, string, RegExp][] = [
       ["pairs", "/sync", /Waits for your decision/],
       ["new", "/sync/new", /Which two places/],
@@ -245,7 +212,7 @@ for (const theme of ["light", "dark"] as const) {
     ];
     for (const [name, path, ready] of looks) {
       await page.setViewportSize({ width: 1200, height: 800 });
-      await page.evaluate((hash) => { window.location.hash = hash; }, path);
+      await goTo(page, path);
       await expect(page.getByText(ready).first()).toBeVisible();
       await expectAccessible(page, `${name} (${theme})`);
       await page.screenshot({ path: join(pictures, `${name}-${theme}.png`) });

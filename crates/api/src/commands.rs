@@ -28,7 +28,9 @@ use crate::dto::snapshot::{
     DiffPage, EntryPage, FilePreview, FilePreviewGet, FileVersions, FileVersionsGet, FindPage, SnapshotDiff,
     SnapshotFiles, SnapshotFind, SnapshotList, SnapshotPage,
 };
-use crate::dto::sync::{SyncPair, SyncPairGet, SyncPairPause, SyncPairSave, SyncPairs, SyncRun};
+use crate::dto::sync::{
+    SyncFolders, SyncFoldersGet, SyncPair, SyncPairGet, SyncPairPause, SyncPairSave, SyncPairs, SyncRun,
+};
 use crate::dto::sync_bin::{
     SyncBinGet, SyncBinPage, SyncBinRestore, SyncBroughtBack, SyncRunPage, SyncRunsGet, SyncUndo,
 };
@@ -177,6 +179,8 @@ commands! {
     sync_pair "sync.pair" (SyncPairGet) -> SyncPair;
     /// Makes or changes a pair.
     sync_pair_save "sync.pairSave" (SyncPairSave) -> SyncPair;
+    /// The folders in a folder of two places, to choose from.
+    sync_folders "sync.folders" (SyncFoldersGet) -> SyncFolders;
     /// Forgets a pair; both places stay as they are.
     sync_pair_remove "sync.pairRemove" (SyncPairGet) -> Done;
     /// Holds a pair, or lets it go on.

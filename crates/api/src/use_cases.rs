@@ -15,8 +15,10 @@ pub(crate) mod snapshot;
 pub(crate) mod sync;
 pub(crate) mod sync_bin;
 pub(crate) mod sync_conflict;
+pub(crate) mod sync_folders;
 pub(crate) mod sync_plan;
-mod sync_words;
+pub(crate) mod sync_save;
+pub(crate) mod sync_words;
 
 pub(crate) use app::{app_info, settings_get, settings_set};
 pub(crate) use backup::backup_run;
@@ -37,7 +39,9 @@ pub(crate) use restore::{restore_operations, restore_preview, restore_start};
 pub(crate) use snapshot::{
     file_preview, file_versions, snapshot_diff, snapshot_files, snapshot_find, snapshot_list,
 };
-pub(crate) use sync::{sync_pair, sync_pair_pause, sync_pair_remove, sync_pair_save, sync_pairs, sync_run};
+pub(crate) use sync::{sync_pair, sync_pair_pause, sync_pair_remove, sync_pairs, sync_run};
 pub(crate) use sync_bin::{sync_bin, sync_bin_restore, sync_runs, sync_undo};
 pub(crate) use sync_conflict::{sync_conflict, sync_conflicts, sync_merge, sync_resolve};
+pub(crate) use sync_folders::sync_folders;
 pub(crate) use sync_plan::{sync_apply, sync_choose, sync_plan};
+pub(crate) use sync_save::sync_pair_save;

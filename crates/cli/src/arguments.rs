@@ -17,10 +17,10 @@ use crate::arguments_sync::SyncVerb;
 #[command(name = "keepwell", version, arg_required_else_help = true)]
 pub struct Arguments {
     /// Prints data as JSON.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, display_order = 900)]
     pub json: bool,
     /// Shows the log.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, display_order = 901)]
     pub verbose: bool,
     #[command(subcommand)]
     pub noun: Noun,
@@ -353,7 +353,7 @@ pub struct Tour {
     pub keep: bool,
 }
 
-fn parse_size(text: &str) -> Result<Count, String> {
+pub(crate) fn parse_size(text: &str) -> Result<Count, String> {
     let wrong = || format!("\"{text}\" is not a size: write 1500, 10M or 2G");
     let digits = text.trim_end_matches(|character: char| !character.is_ascii_digit());
     let number: u64 = digits.parse().map_err(|_| wrong())?;

@@ -5,13 +5,23 @@ use std::ffi::OsString;
 use clap::{Args, Subcommand, ValueEnum};
 
 use crate::arguments::{parse_time, parse_weekly};
+use crate::arguments_pair::PairRules;
+
+const ADD_EXAMPLES: &str = "\
+Examples:
+  keepwell sync add ~/Documents /media/usb/Documents --live
+  keepwell sync add ~/Photos sftp://ana@nas/photos --daily 02:00 --exclude '*.tmp' --bandwidth 2M
+  keepwell sync add ~/Work ~/Share/Work --conflict-at '*.docx=both' --folder letters --folder accounts";
+const WHEN: &str = "When it runs by itself";
 
 #[derive(Debug, Subcommand)]
 pub enum SyncVerb {
     /// Syncs two places now. The pair is remembered by its two places.
-    Run(SyncRun),
+    Run(Box<SyncRun>),
     /// Makes a pair without running it.
-    Add(SyncAdd),
+    Add(Box<SyncAdd>),
+    /// Changes how a pair works, without running it.
+    Change(Box<SyncChange>),
     /// Lists the pairs and how each stands.
     List,
     /// Shows one pair, what waits for a decision, and its last runs.
@@ -33,32 +43,6 @@ pub enum SyncVerb {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Mode {
-    /// Changes of either side reach the other.
-    TwoWay,
-    /// The right becomes an exact copy of the left.
-    Mirror,
-    /// New and changed items reach the right; nothing is removed there.
-    Update,
-    /// Items move from the left to the right.
-    MoveIn,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Conflict {
-    /// Neither is touched until a person decides.
-    Ask,
-    /// Both stay.
-    Both,
-    /// The later change wins; the other goes to the bin.
-    Newest,
-    /// The left wins; the other goes to the bin.
-    Left,
-    /// The right wins; the other goes to the bin.
-    Right,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Side {
     Left,
     Right,
@@ -73,20 +57,6 @@ pub enum Brake {
     AllTimesChanged,
     RulesChanged,
     OldCopy,
-}
-
-/// How a pair works.
-#[derive(Debug, Args)]
-pub struct PairRules {
-    /// Which way changes go. A new pair goes both ways unless this says otherwise.
-    #[arg(long, value_enum)]
-    pub mode: Option<Mode>,
-    /// What happens where both sides changed the same thing. A new pair asks unless this says otherwise.
-    #[arg(long, value_enum)]
-    pub conflict: Option<Conflict>,
-    /// Leaves out what fits this pattern, on both sides (as in .gitignore; may be given several times).
-    #[arg(long, value_name = "PATTERN")]
-    pub exclude: Vec<String>,
 }
 
 #[derive(Debug, Args)]
@@ -109,6 +79,7 @@ pub struct SyncRun {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = ADD_EXAMPLES)]
 pub struct SyncAdd {
     /// The first place; the source of one-way modes.
     pub left: OsString,
@@ -119,18 +90,41 @@ pub struct SyncAdd {
     pub name: Option<String>,
     #[command(flatten)]
     pub rules: PairRules,
-    /// Runs every so many hours (1 to 168).
-    #[arg(long, value_name = "HOURS", group = "schedule")]
+    #[command(flatten)]
+    pub when: PairWhen,
+}
+
+/// When a pair runs by itself.
+#[derive(Debug, Args)]
+pub struct PairWhen {
+    /// Every so many hours (1 to 168).
+    #[arg(long, value_name = "HOURS", group = "schedule", help_heading = WHEN)]
     pub every: Option<u16>,
-    /// Runs every day at this time.
-    #[arg(long, value_name = "HH:MM", group = "schedule", value_parser = parse_time)]
+    /// Every day at this time.
+    #[arg(long, value_name = "HH:MM", group = "schedule", value_parser = parse_time, help_heading = WHEN)]
     pub daily: Option<u16>,
-    /// Runs once a week, as in `monday@18:30`.
-    #[arg(long, value_name = "DAY@HH:MM", group = "schedule", value_parser = parse_weekly)]
+    /// Once a week, as in `monday@18:30`.
+    #[arg(long, value_name = "DAY@HH:MM", group = "schedule", value_parser = parse_weekly, help_heading = WHEN)]
     pub weekly: Option<(u8, u16)>,
-    /// Carries changes over as they happen, while Keepwell is open or `keepwell sync watch` runs.
-    #[arg(long)]
+    /// As changes happen, while Keepwell is open or `keepwell sync watch` runs.
+    #[arg(long, help_heading = WHEN)]
     pub live: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct SyncChange {
+    /// Its name, or the start of its id.
+    pub pair: String,
+    /// Another name for it.
+    #[arg(long)]
+    pub name: Option<String>,
+    #[command(flatten)]
+    pub rules: PairRules,
+    #[command(flatten)]
+    pub when: PairWhen,
+    /// Only when you say so: takes clock and live away.
+    #[arg(long, conflicts_with_all = ["schedule", "live"], help_heading = WHEN)]
+    pub by_hand: bool,
 }
 
 #[derive(Debug, Args)]

@@ -19,6 +19,7 @@ mod snapshot_find;
 mod snapshot_list;
 mod sync_add;
 mod sync_bin;
+mod sync_change;
 mod sync_list;
 mod sync_pause;
 mod sync_preview;
@@ -89,8 +90,9 @@ pub fn run(arguments: Arguments) -> Result<Ending, ApiError> {
 
 fn sync(context: &Context, verb: SyncVerb) -> Result<Ending, ApiError> {
     match verb {
-        SyncVerb::Run(arguments) => sync_run::run(context, arguments),
-        SyncVerb::Add(arguments) => sync_add::run(context, arguments),
+        SyncVerb::Run(arguments) => sync_run::run(context, *arguments),
+        SyncVerb::Add(arguments) => sync_add::run(context, *arguments),
+        SyncVerb::Change(arguments) => sync_change::run(context, *arguments),
         SyncVerb::List => sync_list::run(context),
         SyncVerb::Show(arguments) => sync_show::run(context, &arguments),
         // It has a start of its own, see `run`.

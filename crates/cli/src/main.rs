@@ -5,6 +5,7 @@
 //! with problems, 4 halted by a safety brake, 130 cancelled). Deliberately not here: any work (`keepwell_api`).
 
 mod arguments;
+mod arguments_pair;
 mod arguments_sync;
 mod commands;
 mod context;

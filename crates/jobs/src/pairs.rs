@@ -4,6 +4,7 @@
 //! a newer Keepwell is told, never overwritten. Deliberately not here: what the fields of a pair mean (`sync`).
 
 use keepwell_catalog::PairRecord;
+use keepwell_model::PairId;
 use keepwell_sync::PairSpec;
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +23,19 @@ pub struct PairDefinition {
     /// How much of the line it may use.
     #[serde(default)]
     pub bandwidth: Bandwidth,
+    /// The hub it belongs to: several pairs with the same left place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<PairGroup>,
+}
+
+/// Several pairs whose left place is the same: what one of them brings there, the others carry on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PairGroup {
+    /// Its id, the same in all of its pairs.
+    pub id: PairId,
+    /// What the person calls it.
+    pub name: String,
 }
 
 impl PairDefinition {

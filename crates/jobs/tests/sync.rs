@@ -61,7 +61,7 @@ impl Room {
         );
         let mut pair: keepwell_sync::PairSpec = serde_json::from_str(&text).unwrap();
         pair.live = live;
-        let definition = PairDefinition { pair, schedule: Schedule::Manual, bandwidth: Bandwidth::default() };
+        let definition = PairDefinition { pair, schedule: Schedule::Manual, bandwidth: Bandwidth::default(), group: None };
         house.catalog.save_pair(&definition.record(1).unwrap()).unwrap();
     }
 

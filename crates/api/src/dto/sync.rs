@@ -117,6 +117,8 @@ dto! {
         pub exclude: Vec<String>,
         /// Files larger than this are left out.
         pub max_file_bytes: Option<Count>,
+        /// Files that changed less long ago than this are left out, until they are that old.
+        pub min_age_minutes: Option<u32>,
         /// Files that changed longer ago than this are left out.
         pub max_age_days: Option<u32>,
         /// Only these folders, as paths below the root; none means everything.
@@ -133,6 +135,48 @@ dto! {
         pub rewritten_files: Count,
         /// See `rewritten_files`.
         pub rewritten_percent: u8,
+        /// So much stays free in each place.
+        pub reserve_bytes: Count,
+    }
+
+    /// How long what a run replaces or removes is kept.
+    pub struct SyncBinLimits {
+        /// Everything of so many days.
+        pub keep_all_days: u32,
+        /// One version a day for so many days.
+        pub keep_daily_days: u32,
+        /// One version a week for so many days.
+        pub keep_weekly_days: u32,
+        /// The oldest go where the bin of one place is larger than this; never those of the days of which all is kept.
+        pub limit_bytes: Option<Count>,
+    }
+
+    /// Hours with a limit of their own. One that ends before it begins goes over midnight.
+    pub struct SyncWindow {
+        /// The days it begins on, 1 Monday to 7 Sunday; none means every day.
+        pub weekdays: Vec<u8>,
+        /// When it begins: minutes after midnight, local time.
+        pub from_minutes: u16,
+        /// When it ends.
+        pub to_minutes: u16,
+        /// Bytes a second; nothing means no limit.
+        pub bytes_per_second: Option<Count>,
+    }
+
+    /// How much of the line a pair may use.
+    pub struct SyncBandwidth {
+        /// Bytes a second where no window says otherwise; nothing means no limit.
+        pub usual_bytes_per_second: Option<Count>,
+        /// Hours with a limit of their own; the first that fits counts.
+        pub windows: Vec<SyncWindow>,
+    }
+
+    /// Several pairs with the same first place, their hub.
+    pub struct SyncGroup {
+        /// Its id.
+        pub id: String,
+        /// What the person calls it.
+        pub name: String,
     }
 
     /// The last run of a pair that ended.
@@ -167,10 +211,20 @@ dto! {
         pub conflict_rules: Vec<ConflictRule>,
         /// What links are.
         pub links: SyncLinks,
+        /// Whether permissions are carried over, where both places keep them.
+        pub modes: bool,
+        /// Whether extended attributes are carried over, where both places keep them.
+        pub attributes: bool,
         /// What is left out.
         pub rules: SyncRules,
         /// When it halts.
         pub brakes: SyncBrakeLimits,
+        /// How long what it replaces or removes is kept.
+        pub bin: SyncBinLimits,
+        /// How much of the line it may use.
+        pub bandwidth: SyncBandwidth,
+        /// The hub it belongs to, if it does.
+        pub group: Option<SyncGroup>,
         /// When it runs by itself.
         pub schedule: Schedule,
         /// Whether changes are to be noticed as they happen.
@@ -233,14 +287,36 @@ request! {
         pub conflict_rules: Option<Vec<ConflictRule>>,
         /// What links are; nothing keeps what was, at first `keep`.
         pub links: Option<SyncLinks>,
+        /// Whether permissions are carried over; at first they are.
+        pub modes: Option<bool>,
+        /// Whether extended attributes are carried over; at first they are.
+        pub attributes: Option<bool>,
         /// What is left out.
         pub rules: Option<SyncRules>,
         /// When it halts.
         pub brakes: Option<SyncBrakeLimits>,
+        /// How long what it replaces or removes is kept.
+        pub bin: Option<SyncBinLimits>,
+        /// How much of the line it may use.
+        pub bandwidth: Option<SyncBandwidth>,
         /// When it runs by itself.
         pub schedule: Option<Schedule>,
         /// Whether changes are to be noticed as they happen.
         pub live: Option<bool>,
+    }
+
+    /// The folders in a folder of two places.
+    pub struct SyncFoldersGet {
+        /// The first place.
+        pub left: String,
+        /// The second place.
+        pub right: String,
+        /// What opens the first place; kept for as long as the program runs.
+        pub left_access: Option<SyncAccess>,
+        /// What opens the second place.
+        pub right_access: Option<SyncAccess>,
+        /// The folder, as a path below the root; nothing is the root.
+        pub folder: Option<String>,
     }
 
     /// Names one pair.
@@ -263,5 +339,59 @@ request! {
         pub pair_id: String,
         /// Whether the plan waits to be looked at before anything is changed.
         pub preview: bool,
+    }
+}
+
+dto! {
+    /// A folder that one or both places have.
+    pub struct SyncFolder {
+        /// Its path below the root, as `SyncRules.folders` takes it.
+        pub path: String,
+        /// Its name.
+        pub name: String,
+        /// Whether the first place has it.
+        pub in_left: bool,
+        /// Whether the second place has it.
+        pub in_right: bool,
+    }
+
+    /// The folders in a folder of two places.
+    pub struct SyncFolders {
+        /// By name.
+        pub folders: Vec<SyncFolder>,
+        /// Whether there are more than are listed.
+        pub truncated: bool,
+        /// Why the first place could not be looked into.
+        pub left_error: Option<ApiError>,
+        /// Why the second place could not be looked into.
+        pub right_error: Option<ApiError>,
+    }
+}
+
+impl Default for SyncBrakeLimits {
+    /// Those of a new pair.
+    fn default() -> Self {
+        crate::use_cases::sync_words::brakes(keepwell_sync::policy::BrakeLimits::default())
+    }
+}
+
+impl Default for SyncBinLimits {
+    /// Those of a new pair.
+    fn default() -> Self {
+        crate::use_cases::sync_words::bin(&keepwell_sync::pair::BinSpec::default())
+    }
+}
+
+impl Default for SyncRules {
+    /// Nothing is left out.
+    fn default() -> Self {
+        crate::use_cases::sync_words::rules(&keepwell_sync::pair::FilterSpec::default())
+    }
+}
+
+impl Default for SyncBandwidth {
+    /// No limit.
+    fn default() -> Self {
+        Self { usual_bytes_per_second: None, windows: Vec::new() }
     }
 }

@@ -1,21 +1,19 @@
-//! Sync pairs: making, listing, holding and running them.
+//! Sync pairs: listing, holding and running them. How one is made and changed is in `sync_save`.
 
 use keepwell_catalog::{Catalog, JobFilter, JobRecord, JobState, PairRecord};
-use keepwell_endpoint::credentials::CredentialKind;
 use keepwell_endpoint::{Address, Credentials};
-use keepwell_jobs::trees::secret_name;
-use keepwell_jobs::{Fault, Halt, JobRequest, LiveState, Origin, PairDefinition, Trees, live, scheduler};
+use keepwell_jobs::{Fault, Halt, JobRequest, LiveState, Origin, PairDefinition, live, scheduler};
 use keepwell_model::PairId;
-use keepwell_sync::pair::{FilterSpec, PairSpec, PatternPolicy, PlaceSpec};
-use keepwell_sync::{PairDatabase, policy};
+use keepwell_sync::PairDatabase;
+use keepwell_sync::pair::PlaceSpec;
 
+use super::app;
+use super::sync_save::address;
 use super::sync_words as words;
-use super::{app, repository};
 use crate::convert;
 use crate::dto::job::JobStarted;
 use crate::dto::sync::{
-    SyncAccess, SyncBrakeLimits, SyncLastRun, SyncLive, SyncPair, SyncPairGet, SyncPairPause, SyncPairSave,
-    SyncPairs, SyncPlace, SyncRules, SyncRun, SyncState,
+    SyncLastRun, SyncLive, SyncPair, SyncPairGet, SyncPairPause, SyncPairs, SyncPlace, SyncRun, SyncState,
 };
 use crate::dto::sync_plan::SyncBrake;
 use crate::dto::{Done, Nothing};
@@ -24,10 +22,6 @@ use crate::numbers::{Count, Moment};
 use crate::open::Api;
 use crate::path_text::{self, PathText};
 
-/// Pairs of one machine.
-const PAIRS_LIMIT: usize = 500;
-/// Patterns of one pair.
-const PATTERNS_LIMIT: usize = 2_000;
 /// Runs that are looked through for the one that says how a pair stands.
 const RECENT_RUNS: u64 = 20;
 
@@ -195,21 +189,13 @@ pub(crate) fn pair(api: &Api, record: &PairRecord) -> Result<SyncPair, ApiError>
         conflicts: words::conflict_policy(spec.conflicts),
         conflict_rules: spec.conflicts_by_pattern.iter().map(words::conflict_rule).collect(),
         links: words::links(spec.links),
-        rules: SyncRules {
-            exclude: spec.rules.patterns.clone(),
-            max_file_bytes: spec.rules.max_size_bytes.map(Count),
-            max_age_days: spec
-                .rules
-                .max_age_seconds
-                .map(|seconds| u32::try_from(seconds / words::DAY_SECONDS).unwrap_or(u32::MAX)),
-            folders: spec.rules.folders.clone(),
-        },
-        brakes: SyncBrakeLimits {
-            removed_items: Count(spec.brakes.removed_items),
-            removed_percent: spec.brakes.removed_percent,
-            rewritten_files: Count(spec.brakes.rewritten_files),
-            rewritten_percent: spec.brakes.rewritten_percent,
-        },
+        modes: spec.modes,
+        attributes: spec.attributes,
+        rules: words::rules(&spec.rules),
+        brakes: words::brakes(spec.brakes),
+        bin: words::bin(&spec.bin),
+        bandwidth: words::bandwidth(&definition.bandwidth),
+        group: definition.group.as_ref().map(words::group),
         schedule: convert::schedule(definition.schedule),
         live: spec.live,
         paused: record.paused,
@@ -233,68 +219,6 @@ pub(crate) fn sync_pair(api: &Api, request: SyncPairGet) -> Result<SyncPair, Api
     pair(api, &record(&api.catalog, convert::pair_id(&request.pair_id)?)?)
 }
 
-/// An address of a request as a pair keeps it: a whole path of this machine, or a server.
-fn address(text: &str) -> Result<Address, ApiError> {
-    let bytes = path_text::decode(text)?;
-    let shown = path_text::display(&bytes);
-    let text = String::from_utf8(bytes).map_err(|_| {
-        ApiError::bad_request(format!(
-            "The name of {shown} is not text, so it can not be one side of a pair."
-        ))
-        .hint("Choose the folder above it, or rename it.")
-    })?;
-    let address = Trees::address(text.trim())?;
-    match &address {
-        Address::Local(path) if !path.is_absolute() => {
-            Err(ApiError::bad_request(format!("\"{shown}\" is not a whole path."))
-                .hint("Begin it at the top, for instance with /home."))
-        }
-        Address::Local(path) => Ok(Address::Local(path.components().collect())),
-        _ => Ok(address),
-    }
-}
-
-fn refuse_the_same(left: &Address, right: &Address) -> Result<(), ApiError> {
-    let refuse = |what: &str, next: &str| Err(ApiError::bad_request(what).hint(next));
-    if left == right {
-        return refuse("Both sides are the same place.", "Choose two different ones.");
-    }
-    if let (Some(left), Some(right)) = (left.local(), right.local()) {
-        let real = |path: &std::path::Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
-        let (left, right) = (real(left), real(right));
-        if left == right {
-            return refuse("Both paths lead to the same folder.", "Choose two different ones.");
-        }
-        if left.starts_with(&right) || right.starts_with(&left) {
-            return refuse("One of the folders lies in the other.", "Choose two folders beside each other.");
-        }
-    }
-    Ok(())
-}
-
-/// Keeps what opens a server, in the form its kind takes.
-fn keep_access(api: &Api, address: &Address, access: &SyncAccess) -> Result<(), ApiError> {
-    let user = access.user.as_deref().unwrap_or_default();
-    let secret = access.secret.reveal();
-    let credentials = match address {
-        Address::Local(_) => return Ok(()),
-        Address::S3 { .. } => {
-            let fields = [("access_key_id", user), ("secret_access_key", secret)];
-            Credentials::new(CredentialKind::AccessKey, &fields)
-        }
-        Address::WebDav { .. } | Address::Sftp { .. } => {
-            Credentials::new(CredentialKind::Password, &[("user", user), ("password", secret)])
-        }
-        Address::Azure { .. } => Credentials::new(CredentialKind::AccountKey, &[("account_key", secret)]),
-        Address::Gcs { .. } => {
-            let fields = [("client_email", user), ("private_key", secret)];
-            Credentials::new(CredentialKind::ServiceAccount, &fields)
-        }
-    };
-    let text = credentials.to_text().map_err(|error| ApiError::new(ErrorCode::Failed, error.to_string()))?;
-    Ok(api.credentials.set(&secret_name(address), &text)?)
-}
-
 impl Api {
     /// What a set of named values (a program's environment) holds to open a place, for as long as this process lives.
     ///
@@ -313,166 +237,8 @@ impl Api {
     }
 }
 
-fn filter(rules: SyncRules) -> Result<FilterSpec, ApiError> {
-    if rules.exclude.len() > PATTERNS_LIMIT || rules.folders.len() > PATTERNS_LIMIT {
-        return Err(ApiError::bad_request(format!("A pair has at most {PATTERNS_LIMIT} patterns.")));
-    }
-    let spec = FilterSpec {
-        patterns: rules.exclude,
-        max_size_bytes: rules.max_file_bytes.map(|count| count.0),
-        min_age_seconds: None,
-        max_age_seconds: rules.max_age_days.map(|days| u64::from(days) * words::DAY_SECONDS),
-        folders: rules.folders,
-    };
-    Ok(spec)
-}
-
-fn name(request: &SyncPairSave, left: &SyncPlace, right: &SyncPlace) -> Result<String, ApiError> {
-    let given = request.name.as_deref().map(str::trim).filter(|name| !name.is_empty());
-    let name = given.map_or_else(
-        || match left.name == right.name {
-            true => left.name.clone(),
-            false => format!("{} and {}", left.name, right.name),
-        },
-        str::to_owned,
-    );
-    if name.chars().count() > repository::LABEL_LIMIT {
-        return Err(ApiError::bad_request(format!(
-            "A pair's name has 1 to {} letters.",
-            repository::LABEL_LIMIT
-        )));
-    }
-    Ok(name)
-}
-
-/// The pair of a request, on the ground of the one there was.
-fn wanted(
-    api: &Api,
-    request: SyncPairSave,
-    old: Option<&PairDefinition>,
-) -> Result<PairDefinition, ApiError> {
-    let (left, right) = (address(&request.left)?, address(&request.right)?);
-    refuse_the_same(&left, &right)?;
-    for (address, access) in [(&left, &request.left_access), (&right, &request.right_access)] {
-        if let Some(access) = access {
-            keep_access(api, address, access)?;
-        }
-    }
-    let spec = |address: &Address| PlaceSpec { address: address.to_string(), ..PlaceSpec::default() };
-    let (mut left, mut right) = (spec(&left), spec(&right));
-    let (left_place, right_place) = (place(api, &left), place(api, &right));
-    // Names of conflict copies say where they are from.
-    let is_alike = left_place.name == right_place.name;
-    for (spec, place) in [(&mut left, &left_place), (&mut right, &right_place)] {
-        spec.label = match (is_alike, left_place.device == right_place.device) {
-            (false, _) => place.name.clone(),
-            (true, false) => format!("{} on {}", place.name, place.device),
-            (true, true) => place.address.display.clone(),
-        };
-    }
-    let name = name(&request, &left_place, &right_place)?;
-    let before = old.map(|old| &old.pair);
-    let brakes = before.map(|before| before.brakes).unwrap_or_default();
-    let pair = PairSpec {
-        id: match before {
-            Some(before) => before.id,
-            None => Catalog::new_pair_id()?,
-        },
-        name,
-        left,
-        right,
-        mode: words::engine_mode(request.mode),
-        conflicts: words::engine_conflict_policy(request.conflicts),
-        conflicts_by_pattern: match request.conflict_rules {
-            Some(rules) => rules
-                .into_iter()
-                .map(|rule| PatternPolicy {
-                    pattern: rule.pattern,
-                    conflicts: words::engine_conflict_policy(rule.policy),
-                })
-                .collect(),
-            None => before.map(|before| before.conflicts_by_pattern.clone()).unwrap_or_default(),
-        },
-        links: match request.links {
-            Some(links) => words::engine_links(links),
-            None => before.map(|before| before.links).unwrap_or_default(),
-        },
-        attributes: before.is_none_or(|before| before.attributes),
-        modes: before.is_none_or(|before| before.modes),
-        rules: match request.rules {
-            Some(rules) => filter(rules)?,
-            None => before.map(|before| before.rules.clone()).unwrap_or_default(),
-        },
-        brakes: match request.brakes {
-            Some(limits) => policy::BrakeLimits {
-                removed_items: limits.removed_items.0,
-                removed_percent: limits.removed_percent.min(100),
-                rewritten_files: limits.rewritten_files.0,
-                rewritten_percent: limits.rewritten_percent.min(100),
-                ..brakes
-            },
-            None => brakes,
-        },
-        bin: before.map(|before| before.bin.clone()).unwrap_or_default(),
-        live: request.live.or(before.map(|before| before.live)).unwrap_or(false),
-        paused: before.is_some_and(|before| before.paused),
-    };
-    Ok(PairDefinition {
-        pair,
-        schedule: match request.schedule {
-            Some(schedule) => convert::engine_schedule(schedule)?,
-            None => old.map_or(keepwell_jobs::Schedule::Manual, |old| old.schedule),
-        },
-        bandwidth: old.map(|old| old.bandwidth.clone()).unwrap_or_default(),
-    })
-}
-
-pub(crate) fn sync_pair_save(api: &Api, request: SyncPairSave) -> Result<SyncPair, ApiError> {
-    let old = request.id.as_deref().map(|id| named(api, id)).transpose()?;
-    let all = api.catalog.pairs()?;
-    if old.is_none() && all.len() >= PAIRS_LIMIT {
-        return Err(ApiError::bad_request(format!(
-            "There are {PAIRS_LIMIT} pairs already. Remove some first."
-        )));
-    }
-    let definition = wanted(api, request, old.as_ref().map(|(_, definition)| definition))?;
-    let places = (definition.pair.left.address.as_str(), definition.pair.right.address.as_str());
-    match &old {
-        Some((record, _)) if (record.left_address.as_str(), record.right_address.as_str()) != places => {
-            return Err(ApiError::bad_request("The places of a pair can not be changed.")
-                .hint("Make a new pair of the two places, and remove this one."));
-        }
-        None if all
-            .iter()
-            .any(|known| (known.left_address.as_str(), known.right_address.as_str()) == places) =>
-        {
-            return Err(ApiError::new(
-                ErrorCode::AlreadyExists,
-                "There is a pair of these two places already.",
-            )
-            .hint("Change that one, or choose other places."));
-        }
-        _ => {}
-    }
-    let now_ms = api.now_ms();
-    let mut new = definition
-        .record(old.as_ref().map_or(now_ms, |(record, _)| record.created_ms))
-        .map_err(|error| ApiError::bad_request(format!("This pair can not be kept: {error}.")))?;
-    // A schedule that was changed counts from now: nothing is owed from before.
-    new.schedule_from_ms = now_ms;
-    if let Some((record, before)) = &old
-        && before.schedule == definition.schedule
-    {
-        new.schedule_from_ms = record.schedule_from_ms;
-        new.retry_ms = record.retry_ms;
-    }
-    api.catalog.save_pair(&new)?;
-    wake(api);
-    pair(api, &new)
-}
-
 /// Lets schedules and watchers see what changed.
-fn wake(api: &Api) {
+pub(crate) fn wake(api: &Api) {
     if let Some(scheduler) = &api.scheduler {
         scheduler.wake();
     }

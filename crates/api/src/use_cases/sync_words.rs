@@ -1,20 +1,26 @@
 //! The engine's words of sync in those of the border, and back. Exhaustive, so that a new word does not compile.
 
+use keepwell_jobs::bandwidth::{Bandwidth, Window};
 use keepwell_jobs::outcome::PulledBrake;
+use keepwell_jobs::pairs::PairGroup;
 use keepwell_sync::Side;
-use keepwell_sync::pair::PatternPolicy;
+use keepwell_sync::pair::{BinSpec, FilterSpec, PatternPolicy};
 use keepwell_sync::plan::{ConflictKind as EngineConflictKind, Totals, Why};
 use keepwell_sync::policy::{
-    BrakeKind, Choice, ConflictPolicy as EnginePolicy, Links as EngineLinks, Mode as EngineMode,
+    BrakeKind, BrakeLimits, Choice, ConflictPolicy as EnginePolicy, Links as EngineLinks, Mode as EngineMode,
 };
 use keepwell_sync::run_types::ActionKind;
 
-use crate::dto::sync::{ConflictPolicy, ConflictRule, SyncLinks, SyncMode, SyncSide};
+use crate::dto::sync::{
+    ConflictPolicy, ConflictRule, SyncBandwidth, SyncBinLimits, SyncBrakeLimits, SyncGroup, SyncLinks,
+    SyncMode, SyncRules, SyncSide, SyncWindow,
+};
 use crate::dto::sync_conflict::{ConflictChoice, ConflictKind};
 use crate::dto::sync_plan::{SyncAction, SyncBrake, SyncBrakeKind, SyncChoice, SyncTotals, SyncWhy};
 use crate::numbers::Count;
 
-pub(crate) const DAY_SECONDS: u64 = 86_400;
+const DAY_SECONDS: u64 = 86_400;
+const MINUTE_SECONDS: u64 = 60;
 
 /// Both directions of two enumerations of the same words.
 macro_rules! both_ways {
@@ -144,4 +150,93 @@ pub(crate) fn pulled_brake(brake: PulledBrake) -> SyncBrake {
         can_release: brake.can_release,
         can_bring_back: brake.can_bring_back,
     }
+}
+
+pub(crate) fn rules(rules: &FilterSpec) -> SyncRules {
+    let whole = |seconds: u64, unit: u64| u32::try_from(seconds / unit).unwrap_or(u32::MAX);
+    SyncRules {
+        exclude: rules.patterns.clone(),
+        max_file_bytes: rules.max_size_bytes.map(Count),
+        min_age_minutes: rules.min_age_seconds.map(|seconds| whole(seconds, MINUTE_SECONDS)),
+        max_age_days: rules.max_age_seconds.map(|seconds| whole(seconds, DAY_SECONDS)),
+        folders: rules.folders.clone(),
+    }
+}
+
+pub(crate) fn engine_rules(rules: SyncRules) -> FilterSpec {
+    FilterSpec {
+        patterns: rules.exclude,
+        max_size_bytes: rules.max_file_bytes.map(|count| count.0),
+        min_age_seconds: rules.min_age_minutes.map(|minutes| u64::from(minutes) * MINUTE_SECONDS),
+        max_age_seconds: rules.max_age_days.map(|days| u64::from(days) * DAY_SECONDS),
+        folders: rules.folders,
+    }
+}
+
+pub(crate) fn brakes(limits: BrakeLimits) -> SyncBrakeLimits {
+    SyncBrakeLimits {
+        removed_items: Count(limits.removed_items),
+        removed_percent: limits.removed_percent,
+        rewritten_files: Count(limits.rewritten_files),
+        rewritten_percent: limits.rewritten_percent,
+        reserve_bytes: Count(limits.reserve_bytes),
+    }
+}
+
+pub(crate) fn engine_brakes(limits: &SyncBrakeLimits) -> BrakeLimits {
+    BrakeLimits {
+        removed_items: limits.removed_items.0,
+        removed_percent: limits.removed_percent.min(100),
+        rewritten_files: limits.rewritten_files.0,
+        rewritten_percent: limits.rewritten_percent.min(100),
+        reserve_bytes: limits.reserve_bytes.0,
+    }
+}
+
+pub(crate) fn bin(bin: &BinSpec) -> SyncBinLimits {
+    SyncBinLimits {
+        keep_all_days: bin.keep_all_days,
+        keep_daily_days: bin.keep_daily_days,
+        keep_weekly_days: bin.keep_weekly_days,
+        limit_bytes: bin.limit_bytes.map(Count),
+    }
+}
+
+pub(crate) fn engine_bin(bin: &SyncBinLimits) -> BinSpec {
+    BinSpec {
+        keep_all_days: bin.keep_all_days,
+        keep_daily_days: bin.keep_daily_days,
+        keep_weekly_days: bin.keep_weekly_days,
+        limit_bytes: bin.limit_bytes.map(|count| count.0),
+    }
+}
+
+pub(crate) fn bandwidth(bandwidth: &Bandwidth) -> SyncBandwidth {
+    let window = |window: &Window| SyncWindow {
+        weekdays: window.weekdays.clone(),
+        from_minutes: window.from_minutes,
+        to_minutes: window.to_minutes,
+        bytes_per_second: window.bytes_per_second.map(Count),
+    };
+    SyncBandwidth {
+        usual_bytes_per_second: bandwidth.usual_bytes_per_second.map(Count),
+        windows: bandwidth.windows.iter().map(window).collect(),
+    }
+}
+
+pub(crate) fn engine_bandwidth(bandwidth: SyncBandwidth) -> Bandwidth {
+    let window = |window: SyncWindow| Window {
+        weekdays: window.weekdays,
+        from_minutes: window.from_minutes,
+        to_minutes: window.to_minutes,
+        bytes_per_second: window.bytes_per_second.map(|count| count.0),
+    };
+    Bandwidth {
+        usual_bytes_per_second: bandwidth.usual_bytes_per_second.map(|count| count.0),
+        windows: bandwidth.windows.into_iter().map(window).collect(),
+    }
+}
+
+pub(crate) fn group(group: &PairGroup) -> SyncGroup {
+    SyncGroup { id: group.id.to_string(), name: group.name.clone() }
 }

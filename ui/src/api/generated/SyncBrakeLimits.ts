@@ -19,4 +19,8 @@ rewrittenFiles: number,
 /**
  * See `rewritten_files`.
  */
-rewrittenPercent: number, };
+rewrittenPercent: number, 
+/**
+ * So much stays free in each place.
+ */
+reserveBytes: number, };

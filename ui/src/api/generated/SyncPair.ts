@@ -2,8 +2,11 @@
 import type { ConflictPolicy } from "./ConflictPolicy";
 import type { ConflictRule } from "./ConflictRule";
 import type { Schedule } from "./Schedule";
+import type { SyncBandwidth } from "./SyncBandwidth";
+import type { SyncBinLimits } from "./SyncBinLimits";
 import type { SyncBrake } from "./SyncBrake";
 import type { SyncBrakeLimits } from "./SyncBrakeLimits";
+import type { SyncGroup } from "./SyncGroup";
 import type { SyncLastRun } from "./SyncLastRun";
 import type { SyncLinks } from "./SyncLinks";
 import type { SyncLive } from "./SyncLive";
@@ -49,6 +52,14 @@ conflictRules: Array<ConflictRule>,
  */
 links: SyncLinks, 
 /**
+ * Whether permissions are carried over, where both places keep them.
+ */
+modes: boolean, 
+/**
+ * Whether extended attributes are carried over, where both places keep them.
+ */
+attributes: boolean, 
+/**
  * What is left out.
  */
 rules: SyncRules, 
@@ -56,6 +67,18 @@ rules: SyncRules,
  * When it halts.
  */
 brakes: SyncBrakeLimits, 
+/**
+ * How long what it replaces or removes is kept.
+ */
+bin: SyncBinLimits, 
+/**
+ * How much of the line it may use.
+ */
+bandwidth: SyncBandwidth, 
+/**
+ * The hub it belongs to, if it does.
+ */
+group: SyncGroup | null, 
 /**
  * When it runs by itself.
  */

@@ -3,6 +3,8 @@ import type { ConflictPolicy } from "./ConflictPolicy";
 import type { ConflictRule } from "./ConflictRule";
 import type { Schedule } from "./Schedule";
 import type { SyncAccess } from "./SyncAccess";
+import type { SyncBandwidth } from "./SyncBandwidth";
+import type { SyncBinLimits } from "./SyncBinLimits";
 import type { SyncBrakeLimits } from "./SyncBrakeLimits";
 import type { SyncLinks } from "./SyncLinks";
 import type { SyncMode } from "./SyncMode";
@@ -53,6 +55,14 @@ conflictRules?: Array<ConflictRule>,
  */
 links?: SyncLinks, 
 /**
+ * Whether permissions are carried over; at first they are.
+ */
+modes?: boolean, 
+/**
+ * Whether extended attributes are carried over; at first they are.
+ */
+attributes?: boolean, 
+/**
  * What is left out.
  */
 rules?: SyncRules, 
@@ -60,6 +70,14 @@ rules?: SyncRules,
  * When it halts.
  */
 brakes?: SyncBrakeLimits, 
+/**
+ * How long what it replaces or removes is kept.
+ */
+bin?: SyncBinLimits, 
+/**
+ * How much of the line it may use.
+ */
+bandwidth?: SyncBandwidth, 
 /**
  * When it runs by itself.
  */

@@ -13,6 +13,10 @@ exclude: Array<string>,
  */
 maxFileBytes: number | null, 
 /**
+ * Files that changed less long ago than this are left out, until they are that old.
+ */
+minAgeMinutes: number | null, 
+/**
  * Files that changed longer ago than this are left out.
  */
 maxAgeDays: number | null, 

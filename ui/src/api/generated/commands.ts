@@ -71,6 +71,8 @@ import type { SyncConflictGet } from "./SyncConflictGet";
 import type { SyncConflictPage } from "./SyncConflictPage";
 import type { SyncConflictView } from "./SyncConflictView";
 import type { SyncConflictsGet } from "./SyncConflictsGet";
+import type { SyncFolders } from "./SyncFolders";
+import type { SyncFoldersGet } from "./SyncFoldersGet";
 import type { SyncPair } from "./SyncPair";
 import type { SyncPairGet } from "./SyncPairGet";
 import type { SyncPairPause } from "./SyncPairPause";
@@ -161,6 +163,8 @@ export interface Commands {
   "sync.pair": { request: SyncPairGet; answer: SyncPair };
   /** Makes or changes a pair. */
   "sync.pairSave": { request: SyncPairSave; answer: SyncPair };
+  /** The folders in a folder of two places, to choose from. */
+  "sync.folders": { request: SyncFoldersGet; answer: SyncFolders };
   /** Forgets a pair; both places stay as they are. */
   "sync.pairRemove": { request: SyncPairGet; answer: Done };
   /** Holds a pair, or lets it go on. */
@@ -259,6 +263,7 @@ export const commandNames: readonly CommandName[] = [
   "sync.pairs",
   "sync.pair",
   "sync.pairSave",
+  "sync.folders",
   "sync.pairRemove",
   "sync.pairPause",
   "sync.run",

@@ -9,7 +9,7 @@ import { Loading, Page, Section } from "../../components/Page";
 import { Trouble } from "../../components/Trouble";
 import { useAct, useAsk } from "../../lib/queries";
 import { t } from "../../text/text";
-import { LeftOutPart, WayPart, WhenPart } from "./PairFields";
+import { LeftOutPart, SafetyPart, WayPart, WhenPart } from "./PairFields";
 import { placeNames } from "./names";
 import styles from "./Sync.module.css";
 import { fromPair, pairFaults, toPairSave, type PairFields } from "./wizardState";
@@ -46,6 +46,10 @@ function Editor({ pair }: { pair: SyncPair }) {
       <Section heading={t("pair.when")} note={t("pair.when_lead")}>
         <WhenPart {...part} />
       </Section>
+      <Section heading={t("pair.safety")} note={t("pair.safety_lead")}>
+        <SafetyPart {...part} />
+      </Section>
+      {asked && faults.size > 0 && <p role="alert">{t("pair.look_above")}</p>}
       {save.error && <Trouble error={save.error.details} />}
       <div className={styles.buttons}>
         <Button type="submit" kind="primary" busy={save.isPending}>

@@ -5,6 +5,8 @@ import { Field, PasswordInput, Radios, Select, Switch, TextInput } from "../../c
 import { weekdayName } from "../../lib/words";
 import { baseName } from "../../lib/path";
 import { t } from "../../text/text";
+import { FolderChoice } from "./FolderChoice";
+import { AgesPart, BinPart, BrakesPart, ConflictRulesPart, LinePart, MetadataPart } from "./MoreFields";
 import { placeNames, type PlaceNames } from "./names";
 import styles from "./Sync.module.css";
 import { MODES } from "./words";
@@ -64,7 +66,8 @@ export function PlacesPart({ fields, change, faults }: PartProps) {
   );
 }
 
-export function WayPart({ fields, change, names }: PartProps) {
+export function WayPart(props: PartProps) {
+  const { fields, change, names } = props;
   const policies: { value: ConflictPolicy; text: string; note: string }[] = [
     { value: "ask", text: t("pair.conflict.ask"), note: t("pair.conflict.ask_note") },
     { value: "keepBoth", text: t("pair.conflict.keepBoth"), note: t("pair.conflict.keepBoth_note") },
@@ -84,13 +87,17 @@ export function WayPart({ fields, change, names }: PartProps) {
       {fields.mode === "twoWay" && (
         <Radios<ConflictPolicy> label={t("pair.conflicts")} value={fields.conflicts} onValue={(conflicts) => change({ conflicts })} choices={policies} />
       )}
+      {fields.mode === "twoWay" && <ConflictRulesPart {...props} />}
+      <MetadataPart {...props} />
     </div>
   );
 }
 
-export function LeftOutPart({ fields, change, faults }: PartProps) {
+export function LeftOutPart(props: PartProps) {
+  const { fields, change, faults } = props;
   return (
     <div className={styles.group}>
+      <FolderChoice {...props} />
       <Field label={t("pair.exclude")} hint={t("pair.exclude_hint")}>
         <textarea
           aria-label={t("pair.exclude")}
@@ -106,11 +113,23 @@ export function LeftOutPart({ fields, change, faults }: PartProps) {
           <TextInput inputMode="decimal" value={fields.maxMegabytes} onValue={(maxMegabytes) => change({ maxMegabytes })} />
         </Field>
       </div>
+      <AgesPart {...props} />
     </div>
   );
 }
 
-export function WhenPart({ fields, change, faults }: PartProps) {
+/** What keeps the data safe: when a run halts, and how long the bin keeps things. */
+export function SafetyPart(props: PartProps) {
+  return (
+    <div className={styles.group}>
+      <BrakesPart {...props} />
+      <BinPart {...props} />
+    </div>
+  );
+}
+
+export function WhenPart(props: PartProps) {
+  const { fields, change, faults } = props;
   const clock = (
     <Field label={t("editor.time")}>
       <TextInput type="time" value={fields.time} onValue={(time) => change({ time })} />
@@ -151,6 +170,7 @@ export function WhenPart({ fields, change, faults }: PartProps) {
           <TextInput value={fields.name} onValue={(name) => change({ name })} />
         </Field>
       </div>
+      <LinePart {...props} />
     </div>
   );
 }

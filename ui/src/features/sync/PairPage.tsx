@@ -12,10 +12,9 @@ import { Status } from "../../components/Status";
 import { TabBar } from "../../components/TabBar";
 import { Trouble } from "../../components/Trouble";
 import { Facts, PathText } from "../../components/Values";
-import { formatBytes, formatCount } from "../../lib/format";
+import { formatCount } from "../../lib/format";
 import { useNow } from "../../lib/now";
 import { useAsk } from "../../lib/queries";
-import { scheduleWords } from "../../lib/words";
 import { t } from "../../text/text";
 import { NextRun } from "../backup/NextRun";
 import { usePausePair, useRunPair } from "./actions";
@@ -27,6 +26,7 @@ import { placeNames, type PlaceNames } from "./names";
 import { RemovePair } from "./RemovePair";
 import { RunsTab } from "./RunsTab";
 import type { PairTab } from "./search";
+import { settingFacts } from "./settingWords";
 import styles from "./Sync.module.css";
 import { modeWords, pairState } from "./words";
 
@@ -40,24 +40,8 @@ function Side({ place, name }: { place: SyncPlace; name: string }) {
   );
 }
 
-function leftOut(pair: SyncPair): string {
-  const { rules } = pair;
-  const parts = [
-    rules.exclude.length > 0 ? t("sync.fact.left_out_rules", { count: rules.exclude.length }) : "",
-    rules.maxFileBytes === null ? "" : t("sync.fact.larger", { size: formatBytes(rules.maxFileBytes) }),
-  ].filter((part) => part !== "");
-  return parts.length === 0 ? t("sync.fact.left_out_none") : parts.join(", ");
-}
-
-function conflictPolicyWords(pair: SyncPair, names: PlaceNames): string {
-  return pair.conflicts === "left" || pair.conflicts === "right"
-    ? t(`pair.conflict.${pair.conflicts}`, { place: names[pair.conflicts] })
-    : t(`pair.conflict.${pair.conflicts}`);
-}
-
 function Overview({ pair, names, job }: { pair: SyncPair; names: PlaceNames; job: Job | undefined }) {
   const state = pairState(pair, job, useNow(), names);
-  const schedule = scheduleWords(pair.schedule);
   return (
     <div className={styles.overview}>
       <LastRunNotice pair={pair} state={state} busy={job !== undefined && isActive(job)} />
@@ -72,13 +56,7 @@ function Overview({ pair, names, job }: { pair: SyncPair; names: PlaceNames; job
         </div>
       </Section>
       <Section heading={t("sync.settings")}>
-        <Facts
-          facts={[
-            { name: t("sync.fact.runs"), value: pair.live ? t("sync.fact.live_and", { schedule }) : schedule },
-            { name: t("sync.fact.conflicts"), value: conflictPolicyWords(pair, names) },
-            { name: t("sync.fact.left_out"), value: leftOut(pair) },
-          ]}
-        />
+        <Facts facts={settingFacts(pair, names)} />
       </Section>
     </div>
   );

@@ -10,13 +10,18 @@ import { Page, Section } from "../../components/Page";
 import { Trouble } from "../../components/Trouble";
 import { renew, useAct } from "../../lib/queries";
 import { t } from "../../text/text";
-import { LeftOutPart, namesOfFields, PlacesPart, WayPart, WhenPart } from "./PairFields";
+import { LeftOutPart, namesOfFields, PlacesPart, SafetyPart, WayPart, WhenPart } from "./PairFields";
 import styles from "./Sync.module.css";
 import { FRESH_PAIR, pairFaults, toPairSave, type PairFault, type PairFields } from "./wizardState";
 
 const STEPS = 4;
 /** The faults that keep a step from being left. */
-const OF_STEP: readonly (readonly PairFault[])[] = [["left", "right", "same", "inside"], [], ["max"], ["hours"]];
+const OF_STEP: readonly (readonly PairFault[])[] = [
+  ["left", "right", "same", "inside"],
+  ["rules"],
+  ["max", "folders", "minAge", "maxAge", "ages"],
+  ["hours", "usual", "windows", "removed", "rewritten", "reserve", "binDays", "binSize"],
+];
 const NONE: ReadonlySet<PairFault> = new Set();
 
 export function PairWizard() {
@@ -75,7 +80,12 @@ export function PairWizard() {
           {step === 0 && <PlacesPart {...part} />}
           {step === 1 && <WayPart {...part} />}
           {step === 2 && <LeftOutPart {...part} />}
-          {step === 3 && <WhenPart {...part} />}
+          {step === 3 && (
+            <>
+              <WhenPart {...part} />
+              <SafetyPart {...part} />
+            </>
+          )}
         </Section>
         {save.error && <Trouble error={save.error.details} />}
         <div className={styles.buttons}>

@@ -20,10 +20,12 @@ describe("the fields of a pair", () => {
     const places = { ...FRESH_PAIR, left: at("/a"), right: at("/b") };
     expect([...pairFaults({ ...places, kind: "everyHours", hours: "0" })]).toEqual(["hours"]);
     expect([...pairFaults({ ...places, maxMegabytes: "many" })]).toEqual(["max"]);
+    expect([...pairFaults({ ...places, onlyFolders: true })]).toEqual(["folders"]);
+    expect([...pairFaults({ ...places, more: { ...places.more, usualMegabytes: "-1" } })]).toEqual(["usual"]);
   });
 
   it("of a pair make the same pair again", () => {
-    const pair = testPair({ schedule: { kind: "weekly", weekday: 3, atMinutes: 605 }, live: true, rules: { exclude: ["*.tmp"], maxFileBytes: 5_000_000, maxAgeDays: 30, folders: ["a"] } });
+    const pair = testPair({ schedule: { kind: "weekly", weekday: 3, atMinutes: 605 }, live: true, rules: { exclude: ["*.tmp"], maxFileBytes: 5_000_000, minAgeMinutes: 120, maxAgeDays: 30, folders: ["a"] } });
     const saved = toPairSave(fromPair(pair), pair);
     expect(saved).toMatchObject({ id: "p", name: "Photos", left: "/home/ana/Pictures", schedule: pair.schedule, live: true, rules: pair.rules });
   });

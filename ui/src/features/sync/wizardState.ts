@@ -1,6 +1,7 @@
 /** The fields of a pair, and what they make: pure, so that it can be tested without a page. */
 import type { ConflictPolicy, PathText, Schedule, SyncMode, SyncPair, SyncPairSave } from "../../api";
 import { fromClock, toClock } from "../backup/editorState";
+import { FRESH_MORE, fromPairMore, moreFaults, toAges, toMoreSave, type MoreFault, type MoreFields } from "./moreState";
 
 export type ScheduleKind = Schedule["kind"];
 
@@ -25,8 +26,13 @@ export interface PairFields {
   rightAccess: Access;
   mode: SyncMode;
   conflicts: ConflictPolicy;
+  /** Only the chosen folders are synced. */
+  onlyFolders: boolean;
+  folders: readonly string[];
   exclude: string;
   maxMegabytes: string;
+  /** What is seldom needed. */
+  more: MoreFields;
   live: boolean;
   kind: ScheduleKind;
   hours: string;
@@ -45,8 +51,11 @@ export const FRESH_PAIR: PairFields = {
   rightAccess: NO_ACCESS,
   mode: "twoWay",
   conflicts: "ask",
+  onlyFolders: false,
+  folders: [],
   exclude: "",
   maxMegabytes: "",
+  more: FRESH_MORE,
   live: false,
   kind: "manual",
   hours: "1",
@@ -67,8 +76,11 @@ export function fromPair(pair: SyncPair): PairFields {
     rightAccess: NO_ACCESS,
     mode: pair.mode,
     conflicts: pair.conflicts,
+    onlyFolders: rules.folders.length > 0,
+    folders: rules.folders,
     exclude: rules.exclude.join("\n"),
     maxMegabytes: rules.maxFileBytes === null ? "" : String(rules.maxFileBytes / MEGABYTE),
+    more: fromPairMore(pair),
     live: pair.live,
     kind: schedule.kind,
     hours: schedule.kind === "everyHours" ? String(schedule.hours) : FRESH_PAIR.hours,
@@ -77,7 +89,7 @@ export function fromPair(pair: SyncPair): PairFields {
   };
 }
 
-export type PairFault = "left" | "right" | "same" | "inside" | "hours" | "max";
+export type PairFault = "left" | "right" | "same" | "inside" | "hours" | "max" | "folders" | MoreFault;
 
 function trimmed(path: string): string {
   return path.length > 1 ? path.replace(/[/\\]+$/, "") : path;
@@ -100,6 +112,8 @@ export function pairFaults(fields: PairFields): Set<PairFault> {
   if (fields.kind === "everyHours" && !(/^\d{1,3}$/.test(fields.hours.trim()) && Number(fields.hours) >= 1 && Number(fields.hours) <= 168)) faults.add("hours");
   const max = fields.maxMegabytes.trim();
   if (max !== "" && !(Number.isFinite(Number(max)) && Number(max) > 0 && Number(max) < 1e9)) faults.add("max");
+  if (fields.onlyFolders && fields.folders.length === 0) faults.add("folders");
+  for (const fault of moreFaults(fields.more)) faults.add(fault);
   return faults;
 }
 
@@ -116,7 +130,7 @@ function scheduleOf(fields: PairFields): Schedule {
   }
 }
 
-function accessOf(address: PathText, access: Access): { user?: string; secret: string } | undefined {
+export function accessOf(address: PathText, access: Access): { user?: string; secret: string } | undefined {
   if (!isRemote(address.path) || access.secret === "") return undefined;
   return { ...(access.user.trim() === "" ? {} : { user: access.user.trim() }), secret: access.secret };
 }
@@ -140,9 +154,10 @@ export function toPairSave(fields: PairFields, pair: SyncPair | undefined): Sync
         .map((line) => line.trimEnd())
         .filter((line) => line.trim() !== ""),
       maxFileBytes: fields.maxMegabytes.trim() === "" ? null : Math.round(Number(fields.maxMegabytes) * MEGABYTE),
-      maxAgeDays: pair?.rules.maxAgeDays ?? null,
-      folders: pair?.rules.folders ?? [],
+      ...toAges(fields.more),
+      folders: fields.onlyFolders ? [...fields.folders] : [],
     },
+    ...toMoreSave(fields.more),
     schedule: scheduleOf(fields),
     live: fields.live,
   };

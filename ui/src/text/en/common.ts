@@ -63,6 +63,8 @@ export const common = {
 
   "form.show_password": "Show the password",
   "form.hide_password": "Hide the password",
+  "form.as_usual": "as usual",
+  "form.changed": "changed",
   "folder.browse": "Browse…",
   "folder.choose_title": "Choose a folder",
   "folder.choose_this": "Choose this folder",

@@ -1,0 +1,184 @@
+//! How a pair works can be said on the command line, and it then works so: each option is judged by the files.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::time::{Duration, SystemTime};
+
+use crate::syncing::Pair;
+
+const NAME: &str = "left and right";
+
+fn names(pair: &Pair, side: &str) -> Vec<String> {
+    let mut names: Vec<String> = fs::read_dir(pair.path(side))
+        .unwrap()
+        .map(|item| item.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name != ".keepwell")
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn conflicts_of_some_files_go_another_way() {
+    let pair = Pair::new();
+    for name in ["a.docx", "b.txt", "drafts/c.txt"] {
+        pair.write("left", name, "before");
+    }
+    pair.sync(&["--conflict-at", "*.docx=both", "--conflict-at", "/drafts/=right"]).expect(0);
+    for name in ["a.docx", "b.txt", "drafts/c.txt"] {
+        pair.write("left", name, "from the left");
+        pair.write("right", name, "from the right, and longer");
+    }
+    pair.sync(&[]).expect(3).says("1 conflict waits");
+    assert_eq!(pair.read("left", "b.txt"), "from the left", "it asks where no pattern fits");
+    assert_eq!(pair.read("right", "b.txt"), "from the right, and longer");
+    assert_eq!(pair.read("left", "drafts/c.txt"), "from the right, and longer");
+    let texts = |side: &str| {
+        let copies = names(&pair, side).into_iter().filter(|name| name.ends_with(".docx"));
+        let mut texts: Vec<String> = copies.map(|name| pair.read(side, &name)).collect();
+        texts.sort();
+        texts
+    };
+    assert_eq!(texts("left"), ["from the left", "from the right, and longer"]);
+    assert_eq!(texts("left"), texts("right"));
+}
+
+#[test]
+fn only_chosen_folders_and_files_of_the_right_size_and_age_are_synced() {
+    let pair = Pair::new();
+    let aged = |name: &str, days: u64, bytes: usize| {
+        pair.write("left", name, vec![b'x'; bytes]);
+        let time = SystemTime::now() - Duration::from_secs(days * 86_400 + 60);
+        let file = fs::File::options().write(true).open(pair.path("left").join(name)).unwrap();
+        file.set_modified(time).unwrap();
+    };
+    aged("work/good", 3, 10);
+    aged("work/large", 3, 3000);
+    aged("work/fresh", 0, 10);
+    aged("work/old", 30, 10);
+    aged("work/deep/good", 3, 10);
+    aged("other/good", 3, 10);
+    pair.sync(&["--folder", "work/", "--max-size", "2K", "--min-age", "1d", "--max-age", "20"]).expect(0);
+    assert_eq!(names(&pair, "right"), ["work"]);
+    let mut work: Vec<_> =
+        fs::read_dir(pair.path("right/work")).unwrap().map(|item| item.unwrap().file_name()).collect();
+    work.sort();
+    assert_eq!(work, ["deep", "good"]);
+    // Taken back, everything follows.
+    let free = ["--folder", "", "--max-size", "none", "--min-age", "none", "--max-age", "none"];
+    pair.sync(&free).expect(0);
+    pair.assert_alike();
+}
+
+#[test]
+fn links_are_kept_or_left_out() {
+    let pair = Pair::new();
+    pair.write("left", "target", "what the link points to");
+    symlink("target", pair.path("left/link")).unwrap();
+    pair.sync(&["--links", "skip"]).expect(0);
+    assert_eq!(names(&pair, "right"), ["target"]);
+    pair.room
+        .run(["sync", "change", NAME, "--links", "keep"])
+        .expect(0)
+        .says("Nothing was changed in either place");
+    pair.sync(&[]).expect(0);
+    assert_eq!(fs::read_link(pair.path("right/link")).unwrap().to_str(), Some("target"));
+}
+
+#[test]
+fn permissions_are_carried_over_or_left_alone() {
+    let pair = Pair::in_step(1);
+    let chmod = |mode: u32| {
+        let file = pair.path("left/folder 0/file 0");
+        fs::set_permissions(file, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let mode = || fs::metadata(pair.path("right/folder 0/file 0")).unwrap().permissions().mode() & 0o777;
+    chmod(0o640);
+    pair.sync(&[]).expect(0);
+    assert_eq!(mode(), 0o640);
+    chmod(0o600);
+    pair.sync(&["--permissions", "off"]).expect(0);
+    assert_eq!(mode(), 0o640);
+}
+
+#[test]
+fn a_brake_halts_where_the_pair_says_so() {
+    let pair = Pair::in_step(20);
+    for number in [0, 5, 10] {
+        pair.remove("left", &format!("folder 0/file {number}"));
+    }
+    pair.sync(&["--halt-removed", "2", "--halt-removed-percent", "1"]).expect(4);
+    assert!(pair.has("right", "folder 0/file 5"));
+    pair.room.run(["sync", "change", NAME, "--halt-removed", "3"]).expect(0);
+    pair.sync(&[]).expect(0);
+    assert!(!pair.has("right", "folder 0/file 5"));
+}
+
+#[test]
+fn everything_a_pair_was_told_is_shown_and_stays_until_it_is_told_otherwise() {
+    let pair = Pair::new();
+    let told = [
+        "--bin-all",
+        "3",
+        "--bin-daily",
+        "10",
+        "--bin-weekly",
+        "100",
+        "--bin-size",
+        "20G",
+        "--bandwidth",
+        "2M",
+        "--bandwidth-at",
+        "mon-fri 08:00-18:00=500K",
+        "--bandwidth-at",
+        "22:00-06:00=none",
+        "--keep-free",
+        "1G",
+        "--attributes",
+        "off",
+        "--conflict-at",
+        "*.docx=newest",
+        "--exclude",
+        "*.tmp",
+    ];
+    pair.sync(&told).expect(0);
+    pair.sync(&["--conflict", "left"]).expect(0);
+    let show = pair.room.run(["sync", "show", NAME]).expect(0);
+    for words in [
+        "all of 3 days, then one a day for 10, then one a week for 100; at most 20.0 GiB",
+        "2.00 MiB/s; mon,tue,wed,thu,fri 08:00-18:00 500.0 KiB/s; 22:00-06:00 no limit",
+        "less than 1.00 GiB free",
+        "the left one stays; *.docx: the newer one stays",
+        "*.tmp",
+    ] {
+        assert!(show.out.contains(words), "{words} is not in\n{}", show.out);
+    }
+    let shown = pair.show();
+    assert_eq!(shown["attributes"], false);
+    assert_eq!(shown["bandwidth"]["windows"][0]["weekdays"], serde_json::json!([1, 2, 3, 4, 5]));
+    pair.room
+        .run(["sync", "change", NAME, "--bandwidth-at", "", "--conflict-at", "", "--daily", "02:30"])
+        .expect(0);
+    let shown = pair.show();
+    assert_eq!(shown["bandwidth"]["windows"], serde_json::json!([]));
+    assert_eq!(shown["bandwidth"]["usualBytesPerSecond"], 2 << 20);
+    assert_eq!(shown["conflictRules"], serde_json::json!([]));
+    assert_eq!(shown["schedule"]["atMinutes"], 150);
+}
+
+#[test]
+fn what_makes_no_sense_is_refused_before_anything_is_made() {
+    let pair = Pair::new();
+    for wrong in [
+        ["--conflict-at", "*.docx"],
+        ["--bandwidth-at", "8-18=1M"],
+        ["--min-age", "3"],
+        ["--halt-removed-percent", "101"],
+    ] {
+        pair.sync(&wrong).expect(2);
+    }
+    pair.sync(&["--exclude", "[z-a]"]).expect(1).says("can not be understood");
+    pair.sync(&["--min-age", "3d", "--max-age", "2"]).expect(1).says("no file is left to sync");
+    pair.sync(&["--bandwidth", "5"]).expect(1).says("1 KiB a second");
+    assert_eq!(pair.room.run(["sync", "list", "--json"]).expect(0).json()["pairs"], serde_json::json!([]));
+}
