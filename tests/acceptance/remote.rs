@@ -3,10 +3,10 @@
 
 #[path = "../../crates/endpoint/tests/support/proxy.rs"]
 #[allow(dead_code, reason = "shared with the tests of places")]
-mod proxy;
+pub mod proxy;
 #[path = "../../crates/endpoint/tests/support/servers.rs"]
 #[allow(dead_code, reason = "shared with the tests of places")]
-mod servers;
+pub mod servers;
 
 use std::fs;
 

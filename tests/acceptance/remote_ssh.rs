@@ -8,13 +8,13 @@ use keepwell_testkit::{Proxy, SshServer, SshSetup, TreeOptions, make_tree};
 use crate::harness::{Room, assert_same};
 
 /// A server, and a room whose `ssh` knows it.
-struct Far {
-    room: Room,
-    server: SshServer,
+pub struct Far {
+    pub room: Room,
+    pub server: SshServer,
 }
 
 impl Far {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let room = Room::new();
         let server = SshServer::start(&room.path("ssh"), &SshSetup::default());
         let keys = room.path("home/.ssh");
@@ -27,22 +27,22 @@ impl Far {
     }
 
     /// The repository is at this port.
-    fn reach_by(&mut self, port: u16) {
+    pub fn reach_by(&mut self, port: u16) {
         let (user, folder) = (SshServer::user(), self.folder());
         self.room.set_repository(&format!("sftp://{user}@127.0.0.1:{port}{}", folder.display()));
     }
 
     /// The server at this port is known to the person.
-    fn accept(&self, port: u16) {
+    pub fn accept(&self, port: u16) {
         let list = fs::read(self.server.known_hosts(port)).unwrap();
         fs::write(self.room.path("home/.ssh/known_hosts"), list).unwrap();
     }
 
-    fn folder(&self) -> PathBuf {
+    pub fn folder(&self) -> PathBuf {
         self.room.path("far/place")
     }
 
-    fn init(&self) -> crate::harness::Run {
+    pub fn init(&self) -> crate::harness::Run {
         self.room.run(["repository".into(), "init".into(), self.room.repository()])
     }
 }

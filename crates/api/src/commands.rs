@@ -17,6 +17,9 @@ use crate::dto::place::{Place, PlaceCheck, PlaceForget, PlaceGet, PlaceList, Pla
 use crate::dto::plan::{
     FirstRunStart, FirstRunStarted, Plan, PlanGet, PlanList, PlanRemove, PlanRun, PlanSave, SchedulerStatus,
 };
+use crate::dto::replica::{
+    Replica, ReplicaGet, ReplicaList, ReplicaListGet, ReplicaRun, ReplicaSave, RepositoryReplicate,
+};
 use crate::dto::repository::{
     RepositoryAdd, RepositoryCreate, RepositoryCreated, RepositoryInfo, RepositoryInfoGet, RepositoryKeyAdd,
     RepositoryKeyAdded, RepositoryKeyRemove, RepositoryKeys,
@@ -24,18 +27,20 @@ use crate::dto::repository::{
 use crate::dto::restore::{
     RestoreOperations, RestoreOperationsGet, RestorePreview, RestorePreviewGet, RestoreStart,
 };
+use crate::dto::server::{ServerAccept, ServerForget, ServerForgotten, ServerLook, ServerSeen};
 use crate::dto::snapshot::{
     DiffPage, EntryPage, FilePreview, FilePreviewGet, FileVersions, FileVersionsGet, FindPage, SnapshotDiff,
     SnapshotFiles, SnapshotFind, SnapshotList, SnapshotPage,
 };
 use crate::dto::sync::{
-    SyncFolders, SyncFoldersGet, SyncPair, SyncPairGet, SyncPairPause, SyncPairSave, SyncPairs, SyncRun,
+    SyncFolders, SyncFoldersGet, SyncGroupGet, SyncHold, SyncHubSave, SyncPair, SyncPairGet, SyncPairPause,
+    SyncPairSave, SyncPairs, SyncRun,
 };
 use crate::dto::sync_bin::{
     SyncBinGet, SyncBinPage, SyncBinRestore, SyncBroughtBack, SyncRunPage, SyncRunsGet, SyncUndo,
 };
 use crate::dto::sync_conflict::{
-    SyncConflictGet, SyncConflictPage, SyncConflictView, SyncConflictsGet, SyncResolve, SyncResolved,
+    SyncConflictGet, SyncConflictPage, SyncConflictView, SyncConflictsGet, SyncMerge, SyncResolve, SyncResolved,
 };
 use crate::dto::sync_plan::{SyncApply, SyncChoose, SyncPlanGet, SyncPlanPage};
 use crate::dto::{Done, Nothing};
@@ -126,6 +131,18 @@ commands! {
     /// Takes a password or recovery key out of use.
     repository_key_remove "repository.keyRemove" (RepositoryKeyRemove) -> Done;
 
+    /// Keeps a repository a second time somewhere, now.
+    repository_replicate "repository.replicate" (RepositoryReplicate) -> JobStarted;
+
+    /// The second places repositories are kept in.
+    replica_list "replica.list" (ReplicaListGet) -> ReplicaList;
+    /// Makes or changes a replica; nothing is copied yet.
+    replica_save "replica.save" (ReplicaSave) -> Replica;
+    /// Forgets a replica; what is in the second place stays.
+    replica_remove "replica.remove" (ReplicaGet) -> Done;
+    /// Runs a replica now.
+    replica_run "replica.run" (ReplicaRun) -> JobStarted;
+
     /// All places, with their health if asked for.
     place_list "place.list" (PlaceListGet) -> PlaceList;
     /// One place with its health.
@@ -136,6 +153,13 @@ commands! {
     place_forget "place.forget" (PlaceForget) -> Done;
     /// Starts a check.
     place_check "place.check" (PlaceCheck) -> JobStarted;
+
+    /// Looks which key the server at an address shows.
+    server_look "server.look" (ServerLook) -> ServerSeen;
+    /// Accepts the key a person saw, of a server of which none is known.
+    server_accept "server.accept" (ServerAccept) -> Done;
+    /// Takes back what was accepted of a server.
+    server_forget "server.forget" (ServerForget) -> ServerForgotten;
 
     /// All plans.
     plan_list "plan.list" (Nothing) -> PlanList;
@@ -185,6 +209,14 @@ commands! {
     sync_pair_remove "sync.pairRemove" (SyncPairGet) -> Done;
     /// Holds a pair, or lets it go on.
     sync_pair_pause "sync.pairPause" (SyncPairPause) -> SyncPair;
+    /// Holds all pairs, or those of a hub, or lets them go on.
+    sync_hold "sync.hold" (SyncHold) -> SyncPairs;
+    /// Makes several pairs with the same first place, or adds places to such a hub.
+    sync_hub_save "sync.hubSave" (SyncHubSave) -> SyncPairs;
+    /// Runs all pairs of a hub now.
+    sync_hub_run "sync.hubRun" (SyncGroupGet) -> SyncPairs;
+    /// Forgets all pairs of a hub; all places stay as they are.
+    sync_hub_remove "sync.hubRemove" (SyncGroupGet) -> Done;
     /// Runs a pair now, or looks first.
     sync_run "sync.run" (SyncRun) -> JobStarted;
     /// Rows of the plan of a run that waits.
@@ -200,7 +232,7 @@ commands! {
     /// Decides conflicts, and runs the pair.
     sync_resolve "sync.resolve" (SyncResolve) -> SyncResolved;
     /// Merges the changes of both texts of a conflict into one, and runs the pair.
-    sync_merge "sync.merge" (SyncConflictGet) -> SyncResolved;
+    sync_merge "sync.merge" (SyncMerge) -> SyncResolved;
     /// What sync replaced or removed and still keeps.
     sync_bin "sync.bin" (SyncBinGet) -> SyncBinPage;
     /// Brings things back from the bin.
@@ -208,7 +240,7 @@ commands! {
     /// The runs of a pair that changed something.
     sync_runs "sync.runs" (SyncRunsGet) -> SyncRunPage;
     /// Undoes a whole run, and pauses the pair so that the next one is looked at first.
-    sync_undo "sync.undo" (SyncUndo) -> SyncBroughtBack;
+    sync_undo "sync.undo" (SyncUndo) -> JobStarted;
 
     /// Jobs, newest first.
     job_list "job.list" (JobList) -> JobPage;

@@ -5,7 +5,7 @@ use keepwell_jobs::{
     Fact, Fault, Halt as EngineHalt, JobView, Outcome, Progress, Schedule as EngineSchedule,
 };
 use keepwell_model::{
-    Entry, EntryKind, JobId, PairId, PlaceId, PlanId, Problem, RelativePath, Snapshot, SnapshotId,
+    Entry, EntryKind, JobId, PairId, PlaceId, PlanId, Problem, RelativePath, ReplicaId, Snapshot, SnapshotId,
 };
 
 use crate::dto::backup::BackupRules;
@@ -45,6 +45,7 @@ parse_id!(job_id, JobId, "job");
 parse_id!(place_id, PlaceId, "place");
 parse_id!(plan_id, PlanId, "plan");
 parse_id!(pair_id, PairId, "sync pair");
+parse_id!(replica_id, ReplicaId, "second copy");
 
 /// A path in a snapshot.
 pub(crate) fn relative_path(text: &str) -> Result<RelativePath, ApiError> {
@@ -96,6 +97,7 @@ pub(crate) fn job_kind(word: &str) -> JobKind {
         "restore" => JobKind::Restore,
         "check" => JobKind::Check,
         "sync" => JobKind::Sync,
+        "replicate" => JobKind::Replicate,
         _ => JobKind::Backup,
     }
 }
@@ -106,6 +108,7 @@ pub(crate) fn kind_word(kind: JobKind) -> &'static str {
         JobKind::Restore => "restore",
         JobKind::Check => "check",
         JobKind::Sync => "sync",
+        JobKind::Replicate => "replicate",
     }
 }
 

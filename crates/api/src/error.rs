@@ -30,6 +30,10 @@ pub enum ErrorCode {
     NoSpace,
     /// The system does not let us.
     Permission,
+    /// Nobody has said yet that this is the right server: `server` is what a person has to judge.
+    UnknownServer,
+    /// The server shows another key than the one that was accepted.
+    ServerChanged,
     /// Another run or another Keepwell is busy with it.
     Busy,
     /// A safety brake waits for a person.
@@ -38,6 +42,24 @@ pub enum ErrorCode {
     Cancelled,
     /// Anything else; the message says what.
     Failed,
+}
+
+/// The key a server showed, for a person to judge.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct ShownServer {
+    /// The server's name or number.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// The kind of key.
+    pub algorithm: String,
+    /// `SHA256:…`, to be compared with what the server's keeper says.
+    pub fingerprint: String,
+    /// The public key: accepting it sends exactly this back.
+    pub public_key: String,
+    /// Of a changed server: the key that was accepted, and where it is written down.
+    pub known: Option<String>,
 }
 
 /// Something went wrong: what happened, what to do next, what it is about.
@@ -55,6 +77,9 @@ pub struct ApiError {
     pub path: Option<String>,
     /// Whether the same call may succeed later without any change.
     pub retry: bool,
+    /// The server a person has to judge.
+    #[serde(default)]
+    pub server: Option<Box<ShownServer>>,
 }
 
 impl ApiError {
@@ -62,7 +87,7 @@ impl ApiError {
     #[must_use]
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
         let retry = matches!(code, ErrorCode::Unreachable | ErrorCode::Busy);
-        Self { code, message: message.into(), hint: None, path: None, retry }
+        Self { code, message: message.into(), hint: None, path: None, retry, server: None }
     }
 
     /// With what to do next.

@@ -7,7 +7,7 @@ use keepwell_jobs::{EngineError, Fault, FaultKind};
 use keepwell_model::path::NameError;
 use keepwell_repository::RepositoryError;
 
-use crate::error::{ApiError, ErrorCode};
+use crate::error::{ApiError, ErrorCode, ShownServer};
 
 impl From<FaultKind> for ErrorCode {
     fn from(kind: FaultKind) -> Self {
@@ -21,6 +21,8 @@ impl From<FaultKind> for ErrorCode {
             FaultKind::Unreachable => Self::Unreachable,
             FaultKind::NoSpace => Self::NoSpace,
             FaultKind::Permission => Self::Permission,
+            FaultKind::UnknownServer => Self::UnknownServer,
+            FaultKind::ServerChanged => Self::ServerChanged,
             FaultKind::Busy => Self::Busy,
             FaultKind::BadRequest => Self::BadRequest,
             FaultKind::Failed => Self::Failed,
@@ -28,10 +30,23 @@ impl From<FaultKind> for ErrorCode {
     }
 }
 
+/// A server's key as clients see it.
+pub(crate) fn server(shown: keepwell_jobs::ShownServer) -> ShownServer {
+    ShownServer {
+        host: shown.host,
+        port: shown.port,
+        algorithm: shown.algorithm,
+        fingerprint: shown.fingerprint,
+        public_key: shown.public_key,
+        known: shown.known,
+    }
+}
+
 impl From<Fault> for ApiError {
     fn from(fault: Fault) -> Self {
         let error = Self::new(fault.kind.into(), fault.message);
-        Self { hint: fault.hint.filter(|hint| !hint.is_empty()), path: fault.path, ..error }
+        let server = fault.server.map(|shown| Box::new(server(*shown)));
+        Self { hint: fault.hint.filter(|hint| !hint.is_empty()), path: fault.path, server, ..error }
     }
 }
 

@@ -23,7 +23,7 @@ mod use_cases;
 mod volumes;
 
 pub use commands::{Commands, NAMES, dispatch};
-pub use error::{ApiError, ErrorCode};
+pub use error::{ApiError, ErrorCode, ShownServer};
 pub use numbers::{Count, Moment};
 pub use open::{Api, OpenOptions};
 pub use path_text::PathText;

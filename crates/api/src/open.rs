@@ -177,6 +177,13 @@ impl Api {
                     Fault { hint: error.hint, ..Fault::new(FaultKind::Failed, error.message, "") }
                 })
             }
+            Due::Replica(replica) => {
+                let started = use_cases::replica::start_due(&catalog, &engine, &*clock, replica);
+                started.map(drop).map_err(|error| Fault {
+                    hint: error.hint,
+                    ..Fault::new(FaultKind::Failed, error.message, "")
+                })
+            }
             Due::Pair(pair) => syncs.start(&engine, pair, false, Origin::Schedule, None).map(drop),
         };
         let scheduler = Scheduler::start(

@@ -1,6 +1,6 @@
 //! Random identities.
 
-use keepwell_model::{JobId, PairId, PlaceId, PlanId};
+use keepwell_model::{JobId, PairId, PlaceId, PlanId, ReplicaId};
 
 /// The system gave no random bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -40,6 +40,14 @@ impl crate::Catalog {
     /// The system gave no random bytes.
     pub fn new_pair_id() -> Result<PairId, IdError> {
         random_bytes().map(PairId)
+    }
+
+    /// A new id for a replica.
+    ///
+    /// # Errors
+    /// The system gave no random bytes.
+    pub fn new_replica_id() -> Result<ReplicaId, IdError> {
+        random_bytes().map(ReplicaId)
     }
 
     /// A new id for a job.

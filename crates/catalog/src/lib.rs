@@ -1,4 +1,4 @@
-//! The app's memory: places, plans, sync pairs, jobs and their checkpoints, settings and leases in SQLite; secrets in the keyring.
+//! The app's memory: places, their replicas, plans, sync pairs, jobs and their checkpoints, settings and leases in SQLite; secrets in the keyring.
 //!
 //! Why one crate: both are what this machine knows, apart from what repositories know themselves. Invariants: no secret
 //! is ever in the database; a database made by a newer Keepwell is left alone; a damaged one is moved aside, never
@@ -15,6 +15,7 @@ mod pairs;
 mod places;
 mod plans;
 mod presence;
+mod replicas;
 mod settings;
 
 pub mod credentials;
@@ -33,3 +34,4 @@ pub use pairs::PairRecord;
 pub use places::PlaceRecord;
 pub use plans::PlanRecord;
 pub use presence::Presence;
+pub use replicas::ReplicaRecord;

@@ -108,4 +108,18 @@ pub const STEPS: &[&str] = &[
         retry_ms INTEGER
     ) STRICT;
     ",
+    // 3: replicas of repositories.
+    "
+    CREATE TABLE replicas (
+        id TEXT PRIMARY KEY,
+        place_id TEXT NOT NULL REFERENCES places (id) ON DELETE CASCADE,
+        address TEXT NOT NULL,
+        definition TEXT NOT NULL,
+        created_ms INTEGER NOT NULL,
+        schedule_from_ms INTEGER NOT NULL,
+        retry_ms INTEGER,
+        last_run TEXT,
+        UNIQUE (place_id, address)
+    ) STRICT;
+    ",
 ];

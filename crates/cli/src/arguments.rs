@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use keepwell_api::Count;
 
+use crate::arguments_place::{PlaceVerb, RepositoryReplicate};
 use crate::arguments_sync::SyncVerb;
 
 /// Backups that bring any point in time back, and folders kept alike in two places.
@@ -31,6 +32,9 @@ pub enum Noun {
     /// Repositories: where snapshots are kept.
     #[command(subcommand)]
     Repository(RepositoryVerb),
+    /// Places: which servers are the right ones.
+    #[command(subcommand)]
+    Place(PlaceVerb),
     /// Backups: making a snapshot.
     #[command(subcommand)]
     Backup(BackupVerb),
@@ -63,6 +67,8 @@ pub enum RepositoryVerb {
     Check(RepositoryCheck),
     /// Lists, adds and removes passwords and recovery keys.
     Key(RepositoryKey),
+    /// Keeps a repository a second time in another place, proven to be the same.
+    Replicate(RepositoryReplicate),
 }
 
 #[derive(Debug, Args)]

@@ -11,6 +11,7 @@ const ADD_EXAMPLES: &str = "\
 Examples:
   keepwell sync add ~/Documents /media/usb/Documents --live
   keepwell sync add ~/Photos sftp://ana@nas/photos --daily 02:00 --exclude '*.tmp' --bandwidth 2M
+  keepwell sync add /mnt/nas/work ~/work /media/usb/work sftp://office/work --name Work --live
   keepwell sync add ~/Work ~/Share/Work --conflict-at '*.docx=both' --folder letters --folder accounts";
 const WHEN: &str = "When it runs by itself";
 
@@ -28,9 +29,9 @@ pub enum SyncVerb {
     Show(PairName),
     /// Carries changes of live pairs over as they happen, until it is stopped.
     Watch(SyncWatch),
-    /// Holds a pair, or all of them: neither clock nor changes start a run.
+    /// Holds a pair, those of a hub, or all: neither clock nor changes start a run.
     Pause(SyncHold),
-    /// Lets a pair, or all of them, go on.
+    /// Lets a pair, those of a hub, or all, go on.
     Resume(SyncHold),
     /// Lists conflicts, or decides them.
     Resolve(SyncResolve),
@@ -38,7 +39,7 @@ pub enum SyncVerb {
     Undo(SyncUndo),
     /// Lists what runs replaced or removed, or brings it back.
     Bin(SyncBin),
-    /// Forgets a pair. Both places stay as they are.
+    /// Forgets a pair, or all pairs of a hub. The places stay as they are.
     Remove(PairName),
 }
 
@@ -61,7 +62,8 @@ pub enum Brake {
 
 #[derive(Debug, Args)]
 pub struct SyncRun {
-    /// The first place: a folder, or an address such as sftp://host/folder. With nothing after it: the name of a pair.
+    /// The first place: a folder, or an address such as sftp://host/folder. With nothing after it: the name of a pair or
+    /// of a hub.
     pub left: OsString,
     /// The second place.
     pub right: Option<OsString>,
@@ -81,13 +83,17 @@ pub struct SyncRun {
 #[derive(Debug, Args)]
 #[command(after_help = ADD_EXAMPLES)]
 pub struct SyncAdd {
-    /// The first place; the source of one-way modes.
+    /// The first place; the source of one-way modes. With several others: the hub all of them are kept the same through.
     pub left: OsString,
-    /// The second place.
-    pub right: OsString,
+    /// The second place, or several.
+    #[arg(required = true, value_name = "RIGHT")]
+    pub rights: Vec<OsString>,
     /// What to call it; else it is named after its places.
     #[arg(long)]
     pub name: Option<String>,
+    /// Adds the places to this hub that is there.
+    #[arg(long, value_name = "NAME", conflicts_with = "name")]
+    pub hub: Option<String>,
     #[command(flatten)]
     pub rules: PairRules,
     #[command(flatten)]
@@ -141,7 +147,7 @@ pub struct SyncWatch {
 
 #[derive(Debug, Args)]
 pub struct SyncHold {
-    /// Its name, or the start of its id.
+    /// The name of the pair or hub, or the start of the pair's id.
     #[arg(required_unless_present = "all")]
     pub pair: Option<String>,
     /// All pairs.

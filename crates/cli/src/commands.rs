@@ -4,6 +4,7 @@ mod backup_run;
 mod job_cancel;
 mod job_list;
 mod job_show;
+mod place_trust;
 mod plan_add;
 mod plan_list;
 mod plan_remove;
@@ -12,6 +13,7 @@ mod repository_check;
 mod repository_info;
 mod repository_init;
 mod repository_key;
+mod repository_replicate;
 mod restore_run;
 mod snapshot_diff;
 mod snapshot_files;
@@ -20,6 +22,7 @@ mod snapshot_list;
 mod sync_add;
 mod sync_bin;
 mod sync_change;
+mod sync_hub;
 mod sync_list;
 mod sync_pause;
 mod sync_preview;
@@ -32,14 +35,17 @@ mod sync_watch;
 mod tour;
 mod tour_sample;
 
+use clap::Parser;
 use keepwell_api::ApiError;
 
 use crate::arguments::{
     Arguments, BackupVerb, JobVerb, Noun, PlanVerb, RepositoryVerb, RestoreVerb, SnapshotVerb,
 };
+use crate::arguments_place::PlaceVerb;
 use crate::arguments_sync::SyncVerb;
 use crate::context::Context;
 use crate::ending::Ending;
+use crate::trust;
 
 /// Runs what was typed.
 ///
@@ -61,6 +67,11 @@ pub fn run(arguments: Arguments) -> Result<Ending, ApiError> {
             RepositoryVerb::Info(arguments) => repository_info::run(&context, &arguments),
             RepositoryVerb::Check(arguments) => repository_check::run(&context, &arguments),
             RepositoryVerb::Key(arguments) => repository_key::run(&context, arguments),
+            RepositoryVerb::Replicate(arguments) => repository_replicate::run(&context, &arguments),
+        },
+        Noun::Place(verb) => match verb {
+            PlaceVerb::Trust(arguments) => place_trust::run(&context, &arguments),
+            PlaceVerb::Distrust(arguments) => place_trust::take_back(&context, &arguments),
         },
         Noun::Backup(BackupVerb::Run(arguments)) => backup_run::run(&context, arguments),
         Noun::Snapshot(verb) => match verb {
@@ -84,8 +95,11 @@ pub fn run(arguments: Arguments) -> Result<Ending, ApiError> {
         },
         Noun::Tour(_) => Ok(Ending::Done),
     };
+    let accepted = ending.as_ref().is_err_and(|error| trust::asked(&context.api, error).unwrap_or(false));
     context.api.stop();
-    ending
+    drop(context);
+    // The person said that the server is the right one: what was typed is done now, from its beginning.
+    if accepted { run(Arguments::parse()) } else { ending }
 }
 
 fn sync(context: &Context, verb: SyncVerb) -> Result<Ending, ApiError> {

@@ -48,6 +48,10 @@ pub fn told(context: &Context, job: Job) -> Result<(Job, Ending), ApiError> {
         JobState::Cancelled => output::note("Cancelled. What was safe before still is."),
         _ => {}
     }
+    // Whether a server is the right one can be asked, and the work be done then.
+    if let Some(error) = job.error.as_ref().filter(|error| error.server.is_some()) {
+        return Err(error.clone());
+    }
     if let Some(error) = &job.error {
         output::error(error);
     }

@@ -6,6 +6,7 @@
 
 mod arguments;
 mod arguments_pair;
+mod arguments_place;
 mod arguments_sync;
 mod commands;
 mod context;
@@ -14,6 +15,7 @@ mod follow;
 mod interrupt;
 mod output;
 mod paths;
+mod trust;
 
 use std::process::ExitCode;
 

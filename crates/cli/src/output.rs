@@ -40,6 +40,7 @@ pub fn error(error: &ApiError) {
     if let Some(hint) = &error.hint {
         note(format!("  Next: {hint}"));
     }
+    crate::trust::explain(error);
 }
 
 /// Rows under a head, in aligned columns. Columns whose head begins with `>` are aligned to the right.

@@ -4,14 +4,17 @@
 //! Why: servers and networks fail for seconds at a time, and a backup of hours must not end for that; but a server that
 //! is gone has to be told soon, and many clients must not come back all at the same moment. Invariants: the number of
 //! attempts is bounded; no wait is longer than the limit, also when a server asks for more; a stop is noticed within
-//! [`LOOK_EVERY`]. Deliberately not here: which errors are worth another attempt (each protocol knows its own).
+//! [`LOOK_EVERY`], and what a server does not answer then is waited for no longer than [`STOP_GRACE`]. Deliberately not here: which errors are worth another attempt (each protocol knows its own).
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// How often a wait looks whether it is to end.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// How long a server that answers may still take for what is under way when the work is to stop.
+pub(crate) const STOP_GRACE: Duration = Duration::from_secs(1);
 
 /// Says whether the work is to stop: the person cancelled.
 #[derive(Clone, Default)]
@@ -81,6 +84,27 @@ impl Patience {
         // Between half and all of it: clients that failed together do not come back together.
         let jittered = whole / 2 + (whole / 2).mul_f64(random_part());
         Some(jittered.max(asked_for.unwrap_or_default()).min(self.longest_wait))
+    }
+
+    /// Waits for work that is under way; nothing where it was asked to stop and the work takes longer than the grace.
+    pub(crate) async fn unless_stopped<T>(
+        &self,
+        grace: Duration,
+        work: impl Future<Output = T>,
+    ) -> Option<T> {
+        tokio::pin!(work);
+        let mut left = grace;
+        loop {
+            if let Ok(done) = tokio::time::timeout(LOOK_EVERY, &mut work).await {
+                return Some(done);
+            }
+            if self.stop.is_asked() {
+                left = left.saturating_sub(LOOK_EVERY);
+                if left.is_zero() {
+                    return None;
+                }
+            }
+        }
     }
 
     /// Waits on a runtime's thread; false where it was asked to stop.
@@ -214,5 +238,20 @@ mod tests {
         // The first look says "go on", every later one says "stop": an hour does not pass.
         assert!(!patience.pause_thread(Duration::from_secs(3600)));
         assert_eq!(patience.wait_after(1, None), None);
+    }
+
+    #[test]
+    fn what_is_under_way_is_given_a_moment_and_no_more() {
+        let asked = Arc::new(AtomicBool::new(false));
+        let seen = Arc::clone(&asked);
+        let patience = Patience::default().until(Stop::when(move || seen.load(Ordering::SeqCst)));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let slow = tokio::time::sleep(LOOK_EVERY * 3);
+            assert!(patience.unless_stopped(LOOK_EVERY, slow).await.is_some(), "nobody asked");
+            asked.store(true, Ordering::SeqCst);
+            assert!(patience.unless_stopped(LOOK_EVERY, std::future::ready(1)).await.is_some());
+            assert!(patience.unless_stopped(LOOK_EVERY, std::future::pending::<()>()).await.is_none());
+        });
     }
 }

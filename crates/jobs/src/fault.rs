@@ -8,7 +8,7 @@ use keepwell_repository::RepositoryError;
 use keepwell_sync::SyncError;
 
 use crate::engine::EngineError;
-use crate::outcome::{Fault, FaultKind};
+use crate::outcome::{Fault, FaultKind, ShownServer};
 
 impl From<EndpointError> for Fault {
     fn from(error: EndpointError) -> Self {
@@ -20,11 +20,12 @@ impl From<EndpointError> for Fault {
             EndpointError::Unexpected { .. } => FaultKind::Damaged,
             EndpointError::Changed { .. } => FaultKind::Failed,
             EndpointError::Unreachable { .. } | EndpointError::Io { .. } => FaultKind::Unreachable,
-            EndpointError::SignIn { .. }
-            | EndpointError::UnknownServer { .. }
-            | EndpointError::ServerChanged { .. } => FaultKind::Permission,
+            EndpointError::SignIn { .. } => FaultKind::Permission,
+            EndpointError::UnknownServer { .. } => FaultKind::UnknownServer,
+            EndpointError::ServerChanged { .. } => FaultKind::ServerChanged,
         };
-        Self::new(kind, sentence(&error), error.next_step()).about(error.path())
+        let server = ShownServer::of(&error).map(Box::new);
+        Self { server, ..Self::new(kind, sentence(&error), error.next_step()).about(error.path()) }
     }
 }
 
@@ -94,6 +95,10 @@ impl From<SyncError> for Fault {
             SyncError::Place { source, .. } => Some(source.path().to_owned()),
             _ => None,
         };
+        let server = match &error {
+            SyncError::Place { source, .. } => ShownServer::of(source).map(Box::new),
+            _ => None,
+        };
         let kind = match error {
             SyncError::Place { source, .. } => Self::from(source).kind,
             SyncError::Newer { .. } => FaultKind::Newer,
@@ -103,7 +108,7 @@ impl From<SyncError> for Fault {
             SyncError::Braked | SyncError::Outdated | SyncError::Rule { .. } => FaultKind::BadRequest,
             SyncError::Cancelled | SyncError::Database { .. } | SyncError::Io { .. } => FaultKind::Failed,
         };
-        Self { path, ..Self::new(kind, message, next) }
+        Self { path, server, ..Self::new(kind, message, next) }
     }
 }
 
@@ -118,7 +123,7 @@ impl From<EngineError> for Fault {
         };
         match error {
             EngineError::Catalog(error) => error.into(),
-            error => Self { kind, message: sentence(&error), hint: None, path: None },
+            error => Self { kind, message: sentence(&error), hint: None, path: None, server: None },
         }
     }
 }
@@ -131,13 +136,13 @@ impl From<CatalogError> for Fault {
             CatalogError::InUse { .. } => FaultKind::Busy,
             _ => FaultKind::Failed,
         };
-        Self { kind, message: sentence(&error), hint: None, path: None }
+        Self { kind, message: sentence(&error), hint: None, path: None, server: None }
     }
 }
 
 impl From<CredentialError> for Fault {
     fn from(error: CredentialError) -> Self {
-        Self { kind: FaultKind::Failed, message: sentence(&error), hint: None, path: None }
+        Self { kind: FaultKind::Failed, message: sentence(&error), hint: None, path: None, server: None }
     }
 }
 

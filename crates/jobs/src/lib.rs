@@ -1,4 +1,4 @@
-//! The one engine that runs work: backups, restores, checks, syncs.
+//! The one engine that runs work: backups, restores, checks, syncs, replicas.
 //!
 //! Read [`engine`] first. Invariants: one serial queue per destination, over all processes that share the state folder
 //! (a lease in the catalog); a panic fails that job only; problems are capped with a count of the rest; every run ends
@@ -11,6 +11,7 @@ pub mod desk;
 pub mod device;
 pub mod engine;
 mod fault;
+pub mod hub;
 pub mod live;
 pub mod merkle;
 pub mod outcome;
@@ -18,6 +19,7 @@ pub mod pairs;
 pub mod path_text;
 pub mod progress;
 pub mod receipt;
+pub mod replicas;
 pub mod repositories;
 pub mod request;
 pub mod schedule;
@@ -30,6 +32,7 @@ pub mod work;
 mod changes;
 mod live_watch;
 mod queue;
+mod replicate_work;
 mod run;
 mod shared;
 mod sync_words;
@@ -44,15 +47,16 @@ pub use device::DeviceKey;
 pub use engine::{Changes, Engine, EngineError, EngineOptions, JobView, NewJob};
 pub use live::{Live, LiveState};
 pub use outcome::{
-    CONTINUE, Choice, Ending, Fact, Fault, FaultKind, Halt, Outcome, Proposal, PulledBrake, Skip,
+    CONTINUE, Choice, Ending, Fact, Fault, FaultKind, Halt, Outcome, Proposal, PulledBrake, ShownServer, Skip,
 };
 pub use pairs::PairDefinition;
 pub use progress::Progress;
 pub use receipt::{Receipt, ReceiptError};
+pub use replicas::{LastReplication, ReplicaDefinition};
 pub use repositories::Repositories;
 pub use request::{
-    BackupJob, BackupRules, CheckJob, JobRequest, Origin, Overwrite, RestoreJob, RestoreTarget, SyncAnswer,
-    SyncJob, Target,
+    BackupJob, BackupRules, CheckJob, JobRequest, Origin, Overwrite, ReplicateJob, RestoreJob, RestoreTarget,
+    SyncAnswer, SyncJob, Target,
 };
 pub use run::{Attachment, HISTORY_JOBS, HISTORY_SETTING, Running, Work};
 pub use schedule::Schedule;

@@ -1,5 +1,6 @@
 //! How work can end: done, cancelled, halted by a safety brake, proposed, failed.
 
+use keepwell_endpoint::EndpointError;
 use keepwell_sync::Side;
 use keepwell_sync::policy::BrakeKind;
 use serde::{Deserialize, Serialize};
@@ -84,12 +85,53 @@ pub enum FaultKind {
     NoSpace,
     /// The system does not let us.
     Permission,
+    /// Nobody has said yet that this is the right server.
+    UnknownServer,
+    /// The server shows another key than the one that was accepted.
+    ServerChanged,
     /// Another is busy with it.
     Busy,
     /// The request itself is wrong.
     BadRequest,
     /// Anything else.
     Failed,
+}
+
+/// The key a server showed, for a person to judge.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShownServer {
+    /// The server's name or number.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// The kind of key.
+    pub algorithm: String,
+    /// `SHA256:…`
+    pub fingerprint: String,
+    /// The public key in OpenSSH's form.
+    pub public_key: String,
+    /// Of a changed server: the key that was accepted, and where it is written down.
+    pub known: Option<String>,
+}
+
+impl ShownServer {
+    /// What an error says of a server.
+    #[must_use]
+    pub fn of(error: &EndpointError) -> Option<Self> {
+        let (key, known) = match error {
+            EndpointError::UnknownServer { key, .. } => (key, None),
+            EndpointError::ServerChanged { key, known, .. } => (key, Some(known.clone())),
+            _ => return None,
+        };
+        Some(Self {
+            host: key.host.clone(),
+            port: key.port,
+            algorithm: key.algorithm.clone(),
+            fingerprint: key.fingerprint.clone(),
+            public_key: key.public_key.clone(),
+            known,
+        })
+    }
 }
 
 /// Why a run failed: what happened, what to do next, what it is about.
@@ -104,13 +146,16 @@ pub struct Fault {
     pub hint: Option<String>,
     /// What it is about, for people.
     pub path: Option<String>,
+    /// The server a person has to judge.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<Box<ShownServer>>,
 }
 
 impl Fault {
     /// A fault with a sentence and what to do next.
     #[must_use]
     pub fn new(kind: FaultKind, message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), hint: Some(hint.into()), path: None }
+        Self { kind, message: message.into(), hint: Some(hint.into()), path: None, server: None }
     }
 
     /// With what it is about.

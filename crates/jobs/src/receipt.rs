@@ -25,7 +25,7 @@ pub struct Statement {
     pub version: u32,
     /// The job.
     pub job_id: String,
-    /// `backup`, `restore`, `check` or `sync`.
+    /// `backup`, `restore`, `check`, `sync` or `replicate`.
     pub kind: String,
     /// How it ended.
     pub state: String,
@@ -167,6 +167,15 @@ fn asked(job: &JobRecord, request: &JobRequest) -> Vec<String> {
             }
             if let Some(side) = sync.answer.bring_back_from {
                 lines.push(format!("A person had everything brought back from the {}", side_word(side)));
+            }
+        }
+        JobRequest::Replicate(replicate) => {
+            lines.push(format!("Copy: {}", show(&replicate.to)));
+            let how =
+                if replicate.full { "Everything is read in both places" } else { "Only what is new is read" };
+            lines.push(how.to_owned());
+            if replicate.confirmed {
+                lines.push("A person went on despite a safety brake".to_owned());
             }
         }
         JobRequest::Check(check) => {

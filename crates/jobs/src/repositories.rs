@@ -9,10 +9,11 @@ use std::sync::Arc;
 
 use keepwell_catalog::{Catalog, Credentials, PlaceRecord, random_bytes};
 use keepwell_endpoint::local::LocalStore;
-use keepwell_endpoint::{Address, Store};
-use keepwell_model::PlaceId;
+use keepwell_endpoint::{Address, EndpointError, Store};
+use keepwell_model::{PlaceId, RepositoryId};
+use keepwell_repository::envelope::{ENVELOPE_KEY, ENVELOPE_LENGTH, Envelope};
 use keepwell_repository::secret::Cost;
-use keepwell_repository::{InitOptions, RecoveryKey, Repository, Secret};
+use keepwell_repository::{InitOptions, RecoveryKey, Repository, RepositoryError, Secret};
 use parking_lot::Mutex;
 
 use crate::outcome::{Fault, FaultKind};
@@ -107,7 +108,7 @@ impl Repositories {
             (Some(password), _) => password,
             (None, Some(place)) => {
                 if let Some(repository) = self.find_open(&path, None)? {
-                    refuse_another(place, &repository, &path)?;
+                    refuse_another(place, repository.id(), &path)?;
                     return Ok(repository);
                 }
                 kept = self.credentials.get(&password_name(place.id))?;
@@ -123,7 +124,7 @@ impl Repositories {
             None => Repository::open(self.store(&path, false)?, &Secret::new(password))?,
         };
         if let Some(place) = &place {
-            refuse_another(place, &repository, &path)?;
+            refuse_another(place, repository.id(), &path)?;
         }
         if is_new {
             self.keep_open(path, mark, &repository)?;
@@ -156,8 +157,29 @@ impl Repositories {
         self.open.lock().retain(|open| open.path != path);
     }
 
+    /// The files of a repository, which need no password: of a place, only of the repository it was made for.
+    ///
+    /// # Errors
+    /// There is none, another one, or the place refuses.
+    pub(crate) fn source(&self, target: &Target) -> Result<Arc<dyn Store>, Fault> {
+        let path = Self::path(target)?;
+        let store = self.store(&path, false)?;
+        if let Some(place) = self.place_of(target)? {
+            let bytes = match store.read(ENVELOPE_KEY, ENVELOPE_LENGTH as u64) {
+                Ok(bytes) => bytes,
+                Err(EndpointError::NotFound { .. }) => {
+                    return Err(RepositoryError::NotARepository { path: store.describe() }.into());
+                }
+                Err(error) => return Err(error.into()),
+            };
+            let envelope = Envelope::parse(&bytes, &format!("{}/{ENVELOPE_KEY}", store.describe()))?;
+            refuse_another(&place, envelope.repository, &path)?;
+        }
+        Ok(store)
+    }
+
     /// The store at a path, which may also be the address of a place that is not on this machine.
-    fn store(&self, path: &Path, make: bool) -> Result<Arc<dyn Store>, Fault> {
+    pub(crate) fn store(&self, path: &Path, make: bool) -> Result<Arc<dyn Store>, Fault> {
         let remote = path.to_str().filter(|text| Address::is_remote(text));
         let store: Arc<dyn Store> = match (remote, &self.places) {
             (Some(text), Some(places)) => places.store(&Trees::address(text)?, make)?,
@@ -227,8 +249,8 @@ fn needed(path: &Path) -> Fault {
 }
 
 /// A place opens only the repository it was made for.
-fn refuse_another(place: &PlaceRecord, repository: &Repository, path: &Path) -> Result<(), Fault> {
-    if place.repository_id == repository.id().to_string() {
+fn refuse_another(place: &PlaceRecord, repository: RepositoryId, path: &Path) -> Result<(), Fault> {
+    if place.repository_id == repository.to_string() {
         return Ok(());
     }
     Err(Fault::new(
@@ -244,7 +266,7 @@ fn refuse_another(place: &PlaceRecord, repository: &Repository, path: &Path) -> 
 
 /// The envelope as it is now. It never changes while a repository lives.
 fn envelope_mark(repository: &Repository) -> Result<[u8; 32], Fault> {
-    let bytes = repository.store().read(keepwell_repository::envelope::ENVELOPE_KEY, 1 << 16)?;
+    let bytes = repository.store().read(ENVELOPE_KEY, 1 << 16)?;
     Ok(*blake3::hash(&bytes).as_bytes())
 }
 

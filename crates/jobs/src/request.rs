@@ -3,12 +3,13 @@
 //! Invariants: no secret is in a request; paths are in the escaped form of [`crate::path_text`].
 
 use keepwell_catalog::PairRecord;
-use keepwell_model::{PairId, PlaceId, PlanId};
+use keepwell_model::{JobId, PairId, PlaceId, PlanId, ReplicaId};
 use keepwell_sync::Side;
 use keepwell_sync::policy::BrakeKind;
 use serde::{Deserialize, Serialize};
 
 use crate::outcome::{CONTINUE, Halt, Proposal};
+use crate::path_text;
 use crate::schedule::Schedule;
 
 /// The choice of a halted sync: the right becomes like the left again.
@@ -108,6 +109,22 @@ pub struct CheckJob {
     pub repair: bool,
 }
 
+/// One run of a replica: a repository kept a second time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReplicateJob {
+    /// The repository.
+    pub target: Target,
+    /// Where it is kept a second time: a folder, escaped, or the address of a server.
+    pub to: String,
+    /// The replica of the catalog, if it is one.
+    pub replica_id: Option<ReplicaId>,
+    /// Whether what is in both places is read and compared.
+    pub full: bool,
+    /// Whether a person said to go on although a safety brake was pulled.
+    #[serde(default)]
+    pub confirmed: bool,
+}
+
 /// Who wanted a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -151,6 +168,9 @@ pub struct SyncJob {
     /// What a person answered.
     #[serde(default)]
     pub answer: SyncAnswer,
+    /// The run to undo; nothing looks at both places and carries changes over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undo: Option<JobId>,
 }
 
 impl SyncJob {
@@ -165,6 +185,7 @@ impl SyncJob {
             preview,
             origin,
             answer: SyncAnswer::default(),
+            undo: None,
         }
     }
 
@@ -203,6 +224,8 @@ pub enum JobRequest {
     Check(CheckJob),
     /// Keeps two places the same.
     Sync(SyncJob),
+    /// Keeps a repository a second time.
+    Replicate(ReplicateJob),
 }
 
 impl JobRequest {
@@ -214,6 +237,7 @@ impl JobRequest {
             Self::Restore(_) => "restore",
             Self::Check(_) => "check",
             Self::Sync(_) => "sync",
+            Self::Replicate(_) => "replicate",
         }
     }
 
@@ -224,7 +248,23 @@ impl JobRequest {
             Self::Backup(job) => Some(&job.target),
             Self::Restore(job) => Some(&job.target),
             Self::Check(job) => Some(&job.target),
+            Self::Replicate(job) => Some(&job.target),
             Self::Sync(_) => None,
+        }
+    }
+
+    /// Where it works: the paths and addresses of its places, unescaped.
+    pub(crate) fn addresses(&self) -> Vec<String> {
+        let unescaped = |text: &str| {
+            let bytes = path_text::decode(text).unwrap_or_default();
+            String::from_utf8(bytes).unwrap_or_default()
+        };
+        match self {
+            Self::Sync(job) => vec![job.left.clone(), job.right.clone()],
+            Self::Replicate(job) => vec![unescaped(&job.target.path), unescaped(&job.to)],
+            Self::Backup(_) | Self::Restore(_) | Self::Check(_) => {
+                self.target().map(|target| unescaped(&target.path)).into_iter().collect()
+            }
         }
     }
 
@@ -239,7 +279,7 @@ impl JobRequest {
     pub fn plan_id(&self) -> Option<PlanId> {
         match self {
             Self::Backup(job) => job.plan_id,
-            Self::Restore(_) | Self::Check(_) | Self::Sync(_) => None,
+            Self::Restore(_) | Self::Check(_) | Self::Sync(_) | Self::Replicate(_) => None,
         }
     }
 
@@ -248,7 +288,16 @@ impl JobRequest {
     pub fn pair_id(&self) -> Option<PairId> {
         match self {
             Self::Sync(job) => Some(job.pair_id),
-            Self::Backup(_) | Self::Restore(_) | Self::Check(_) => None,
+            Self::Backup(_) | Self::Restore(_) | Self::Check(_) | Self::Replicate(_) => None,
+        }
+    }
+
+    /// The replica it is run for.
+    #[must_use]
+    pub fn replica_id(&self) -> Option<ReplicaId> {
+        match self {
+            Self::Replicate(job) => job.replica_id,
+            Self::Backup(_) | Self::Restore(_) | Self::Check(_) | Self::Sync(_) => None,
         }
     }
 
@@ -258,6 +307,7 @@ impl JobRequest {
         match &mut self {
             Self::Sync(job) => job.decide(choice, halt, proposal)?,
             Self::Backup(job) if choice == CONTINUE => job.confirmed = true,
+            Self::Replicate(job) if choice == CONTINUE => job.confirmed = true,
             Self::Restore(_) | Self::Check(_) if choice == CONTINUE => {}
             _ => return None,
         }
@@ -270,6 +320,9 @@ impl JobRequest {
     pub fn again(mut self) -> Self {
         if let Self::Sync(job) = &mut self {
             (job.origin, job.answer) = (Origin::Person, SyncAnswer::default());
+        }
+        if let Self::Replicate(job) = &mut self {
+            job.confirmed = false;
         }
         self
     }
@@ -285,6 +338,9 @@ impl JobRequest {
         }
         if let Self::Sync(job) = &mut work {
             (job.preview, job.origin, job.answer) = (false, Origin::Person, SyncAnswer::default());
+        }
+        if let Self::Replicate(job) = &mut work {
+            (job.replica_id, job.confirmed) = (None, false);
         }
         // Requests are kept as JSON: what can not be written so never became a job.
         let text = serde_json::to_string(&work).unwrap_or_default();

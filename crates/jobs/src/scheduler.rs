@@ -1,4 +1,4 @@
-//! Runs plans and sync pairs when they are due. Only one process does, over all that share the state: whoever holds the lease.
+//! Runs plans, sync pairs and replicas when they are due. Only one process does, over all that share the state: whoever holds the lease.
 //!
 //! Deliberately not here: when a plan is due (`schedule`, pure), and how a plan becomes a job (the starter).
 
@@ -7,13 +7,17 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
-use keepwell_catalog::{Catalog, CatalogError, LeaseOutcome, PairRecord, PlanRecord, Presence};
-use keepwell_model::{PairId, PlanId};
+use keepwell_catalog::{
+    Catalog, CatalogError, LeaseOutcome, PairRecord, PlanRecord, Presence, ReplicaRecord,
+};
+use keepwell_model::{PairId, PlanId, ReplicaId};
 use parking_lot::{Condvar, Mutex};
 
 use crate::clock::Clock;
+use crate::hub;
 use crate::outcome::Fault;
 use crate::pairs::PairDefinition;
+use crate::replicas::ReplicaDefinition;
 use crate::request::PlanDefinition;
 use crate::schedule::{Decision, Times, decide};
 
@@ -29,6 +33,8 @@ pub enum Due {
     Plan(PlanId),
     /// A sync pair.
     Pair(PairId),
+    /// A replica of a repository.
+    Replica(ReplicaId),
 }
 
 /// Turns what is due into a job.
@@ -144,7 +150,12 @@ impl Inner {
         match self.catalog.take_lease(LEASE, &self.presence, now_ms)? {
             LeaseOutcome::Taken { .. } => {
                 look(&self.catalog, now_ms, &self.zone, &mut |plan| (self.starter)(Due::Plan(plan)))?;
-                look_at_pairs(&self.catalog, now_ms, &self.zone, &mut |pair| (self.starter)(Due::Pair(pair)))
+                look_at_pairs(&self.catalog, now_ms, &self.zone, &mut |pair| {
+                    (self.starter)(Due::Pair(pair))
+                })?;
+                look_at_replicas(&self.catalog, now_ms, &self.zone, &mut |replica| {
+                    (self.starter)(Due::Replica(replica))
+                })
             }
             LeaseOutcome::Held(_) => Ok(()),
         }
@@ -207,6 +218,14 @@ pub fn look_at_pairs(
             continue;
         };
         let times = Times { from_ms: pair.schedule_from_ms, retry_ms: pair.retry_ms };
+        if hub::is_due(catalog, &pair, &definition, now_ms)? {
+            catalog.set_pair_times(pair.id, pair.schedule_from_ms, None)?;
+            tracing::info!(pair = %pair.name, "the hub of this pair changed");
+            if let Err(fault) = start(pair.id) {
+                tracing::warn!(pair = %pair.name, %fault, "the pair could not be started");
+            }
+            continue;
+        }
         match decide(definition.schedule, times, now_ms, zone) {
             Decision::Wait(_) => {}
             Decision::Shift(times) => {
@@ -224,6 +243,58 @@ pub fn look_at_pairs(
         }
     }
     Ok(())
+}
+
+/// Looks at every replica once and starts those that are due.
+///
+/// # Errors
+/// The catalog refused.
+pub fn look_at_replicas(
+    catalog: &Catalog,
+    now_ms: i64,
+    zone: &TimeZone,
+    start: &mut dyn FnMut(ReplicaId) -> Result<(), Fault>,
+) -> Result<(), CatalogError> {
+    if is_paused(catalog)? {
+        return Ok(());
+    }
+    for replica in catalog.replicas()? {
+        let Ok(definition) = ReplicaDefinition::of(&replica) else {
+            tracing::warn!(at = %replica.address, "this second copy can not be read; it may be from a newer Keepwell");
+            continue;
+        };
+        match decide(definition.schedule, replica_times(&replica), now_ms, zone) {
+            Decision::Wait(_) => {}
+            Decision::Shift(times) => {
+                tracing::warn!(at = %replica.address, "the clock was set back: the schedule goes on from now");
+                catalog.set_replica_times(replica.id, times.from_ms, times.retry_ms)?;
+            }
+            Decision::Run(times) => {
+                // First noted, then started, as with plans.
+                catalog.set_replica_times(replica.id, times.from_ms, times.retry_ms)?;
+                tracing::info!(at = %replica.address, "this second copy is due");
+                if let Err(fault) = start(replica.id) {
+                    tracing::warn!(at = %replica.address, %fault, "the second copy could not be started");
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn replica_times(replica: &ReplicaRecord) -> Times {
+    Times { from_ms: replica.schedule_from_ms, retry_ms: replica.retry_ms }
+}
+
+/// When a replica runs next by its schedule: a moment in the past means as soon as schedules are looked at.
+#[must_use]
+pub fn next_replica_run_ms(replica: &ReplicaRecord, now_ms: i64, zone: &TimeZone) -> Option<i64> {
+    let schedule = ReplicaDefinition::of(replica).ok()?.schedule;
+    match decide(schedule, replica_times(replica), now_ms, zone) {
+        Decision::Wait(due) => due,
+        Decision::Run(_) => Some(now_ms),
+        Decision::Shift(times) => schedule.next_after(times.from_ms, zone),
+    }
 }
 
 /// When a pair runs next by its schedule: a moment in the past means as soon as schedules are looked at.

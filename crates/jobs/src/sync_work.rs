@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use keepwell_model::{Control, Problem};
+use keepwell_model::{Control, JobId, Problem};
 use keepwell_sync::plan::{Brake, Plan, Totals};
 use keepwell_sync::policy::BrakeKind;
 use keepwell_sync::run_types::ActionKind;
@@ -36,6 +36,9 @@ pub(crate) fn sync(
 ) -> Result<Ending, Fault> {
     let (_, definition) = syncs.definition(job.pair_id)?;
     let held = syncs.take(running.job_id, job.pair_id);
+    if let Some(run) = job.undo {
+        return undo(running, job, syncs, run);
+    }
     let was_held = held.is_some();
     let planned = match held {
         Some(held) => Ok((held.syncer, held.prepared)),
@@ -64,9 +67,14 @@ pub(crate) fn sync(
     running.desk.planned();
     let was_idle = prepared.plan().operations.is_empty();
     let mut tree = MerkleTree::default();
-    let limits = limits(definition.bandwidth, syncs, clock, overall, running.control);
+    let limits = limits(definition.bandwidth.clone(), syncs, clock, overall, running.control);
     let mut done = |done: Done| tree.add(&leaf(&done));
-    match syncer.apply(&prepared, running.job_id, running.control, &limits, &mut done) {
+    let applied = syncer.apply(&prepared, running.job_id, running.control, &limits, &mut done);
+    // A run that was broken off may have changed it too.
+    if applied.as_ref().map_or(true, |report| is_changed(&report.left)) {
+        syncs.tell_hub(job.pair_id, &definition);
+    }
+    match applied {
         Ok(report) => {
             if let Err(fault) = syncs.remember_volumes(&syncer) {
                 tracing::warn!(%fault, "the volumes of the pair could not be noted");
@@ -80,6 +88,33 @@ pub(crate) fn sync(
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// Undoes one run. The pair is held since this was asked for.
+fn undo(running: &Running<'_>, job: &SyncJob, syncs: &Syncs, run: JobId) -> Result<Ending, Fault> {
+    let mut syncer = syncs.open_patiently(job.pair_id, running.control)?;
+    running.desk.planned();
+    let mut tree = MerkleTree::default();
+    let mut undone = |done: &Done| tree.add(&leaf(done));
+    match syncer.undo(run, running.job_id, running.control, &mut undone) {
+        Ok(back) => Ok(Ending::Done(Outcome {
+            items: back.items,
+            facts: vec![
+                Fact::count("undone", "As before that run", back.items),
+                Fact::count("leftAlone", "Left as they are", back.left_alone),
+            ],
+            merkle_root: tree.root_text(),
+            ..Outcome::default()
+        })),
+        Err(SyncError::Cancelled) => {
+            Ok(Ending::Cancelled(Outcome { merkle_root: tree.root_text(), ..Outcome::default() }))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn is_changed(totals: &Totals) -> bool {
+    totals.created + totals.replaced + totals.moved + totals.removed + totals.metadata > 0
 }
 
 enum Planning {

@@ -22,6 +22,7 @@ use parking_lot::Mutex;
 
 use crate::clock::Clock;
 use crate::engine::{Engine, NewJob};
+use crate::hub;
 use crate::outcome::{Fault, FaultKind};
 use crate::pairs::PairDefinition;
 use crate::request::{JobRequest, Origin, SyncJob};
@@ -192,14 +193,28 @@ impl Syncs {
         }
         let (record, _) = self.definition(id)?;
         let job = SyncJob::of(&record, preview, origin);
-        let new = NewJob {
-            title: format!("Sync {}", record.name),
-            place_label: record.name,
-            destination: job.destination(),
-            request: JobRequest::Sync(job),
-            attachment: Attachment { hints, ..Attachment::default() },
-        };
-        Ok(Some(engine.enqueue(new)?))
+        let title = format!("Sync {}", record.name);
+        Ok(Some(engine.enqueue(new_job(title, record, job, hints))?))
+    }
+
+    /// Puts the undoing of a run in the queue, and holds the pair: the next run has to be looked at first.
+    ///
+    /// # Errors
+    /// There is no such pair, or too much is waiting.
+    pub fn start_undo(&self, engine: &Engine, id: PairId, run: JobId) -> Result<JobId, Fault> {
+        self.catalog.set_pair_paused(id, true)?;
+        let (record, _) = self.definition(id)?;
+        let job = SyncJob { undo: Some(run), ..SyncJob::of(&record, false, Origin::Person) };
+        let title = format!("Undo a run of {}", record.name);
+        Ok(engine.enqueue(new_job(title, record, job, None))?)
+    }
+
+    /// Makes the other pairs of a pair's hub due, after a run that changed the hub.
+    pub(crate) fn tell_hub(&self, teller: PairId, definition: &PairDefinition) {
+        let Some(group) = &definition.group else { return };
+        if let Err(error) = hub::tell_others(&self.catalog, group, teller, self.clock.now_ms()) {
+            tracing::warn!(%error, group = %group.name, "the other pairs of the hub could not be told");
+        }
     }
 
     /// Whether a job of the pair is under way or waits for a person: nothing else is started by itself then.
@@ -260,6 +275,16 @@ impl Syncs {
             Err(_) => true,
         };
         self.held.lock().retain(|held| waits(held.job_id));
+    }
+}
+
+fn new_job(title: String, record: PairRecord, job: SyncJob, hints: Option<Hints>) -> NewJob {
+    NewJob {
+        title,
+        place_label: record.name,
+        destination: job.destination(),
+        request: JobRequest::Sync(job),
+        attachment: Attachment { hints, ..Attachment::default() },
     }
 }
 

@@ -6,15 +6,19 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use keepwell_catalog::Credentials as Keyring;
-use keepwell_endpoint::sftp::KnownHosts;
-use keepwell_endpoint::{Address, Credentials, OpenOptions, Store, Tree, open_store, open_tree};
+use keepwell_endpoint::retry::{Patience, Stop};
+use keepwell_endpoint::sftp::{KnownHosts, known_hosts::server_key};
+use keepwell_endpoint::{
+    Address, Credentials, EndpointError, OpenOptions, Store, Tree, open_store, open_tree,
+};
+use keepwell_model::Control;
 use keepwell_sync::pair::PlaceSpec;
 use parking_lot::Mutex;
 
-use crate::outcome::{Fault, FaultKind};
+use crate::outcome::{Fault, FaultKind, ShownServer};
 use crate::volumes;
 
 /// The name under which the keyring keeps what opens a place.
@@ -32,6 +36,21 @@ pub struct Trees {
     account: String,
     /// For this process only, by address.
     given: Mutex<HashMap<String, Credentials>>,
+    /// The runs that work now, by the addresses they work at.
+    runs: Arc<Runs>,
+}
+
+/// Runs and where they work.
+#[derive(Default)]
+struct Runs(Mutex<Vec<(String, Weak<Control>)>>);
+
+impl Runs {
+    /// Whether a run at this address is on its way to its end because a person stopped it.
+    fn is_one_stopping(&self, address: &str) -> bool {
+        let all = self.0.lock();
+        let here = all.iter().filter(|(at, _)| at == address);
+        here.filter_map(|(_, run)| run.upgrade()).any(|run| run.is_cancelled())
+    }
 }
 
 impl Trees {
@@ -43,7 +62,54 @@ impl Trees {
         state_folder: PathBuf,
         account: impl Into<String>,
     ) -> Self {
-        Self { keyring, home, state_folder, account: account.into(), given: Mutex::default() }
+        Self {
+            keyring,
+            home,
+            state_folder,
+            account: account.into(),
+            given: Mutex::default(),
+            runs: Arc::default(),
+        }
+    }
+
+    /// From now on nobody waits for the servers at these addresses once this run is stopped.
+    pub(crate) fn attend<'a>(&self, addresses: impl IntoIterator<Item = &'a str>, run: &Arc<Control>) {
+        let mut runs = self.runs.0.lock();
+        runs.retain(|(_, known)| known.strong_count() > 0);
+        for address in addresses.into_iter().filter_map(|text| Self::address(text).ok()) {
+            runs.push((address.to_string(), Arc::downgrade(run)));
+        }
+    }
+
+    /// Looks which key the server at an address shows; nothing where it is one that is trusted, or has none.
+    ///
+    /// # Errors
+    /// It can not be reached.
+    pub fn look_at_server(&self, address: &Address) -> Result<Option<ShownServer>, Fault> {
+        if !matches!(address, Address::Sftp { .. }) {
+            return Ok(None);
+        }
+        let options = self.options(address, false);
+        let options = OpenOptions {
+            // The server shows its key before anybody signs in.
+            user: options.user.or_else(|| Some("keepwell".to_owned())),
+            patience: Patience { attempts: 1, ..Patience::default() },
+            ..options
+        };
+        match open_tree(address, &self.credentials(address)?, &options) {
+            Err(error @ EndpointError::Unreachable { .. }) => Err(error.into()),
+            // Whether we are let in, and whether anything is at the path, does not matter here.
+            Err(error) => Ok(ShownServer::of(&error)),
+            Ok(_) => Ok(None),
+        }
+    }
+
+    /// Accepts the key a person saw, of a server of which none was known.
+    ///
+    /// # Errors
+    /// It is no key, another one is known, or it can not be written down.
+    pub fn accept_server(&self, host: &str, port: u16, public_key: &str) -> Result<(), Fault> {
+        Ok(self.known_hosts().accept_unknown(&server_key(host, port, public_key)?)?)
     }
 
     /// What opens a place while this process lives; comes before what the keyring holds.
@@ -68,7 +134,7 @@ impl Trees {
     /// It is absent, can not be reached, or does not let us in.
     pub fn open(&self, address: &str) -> Result<Arc<dyn Tree>, Fault> {
         let address = Self::address(address)?;
-        Ok(open_tree(&address, &self.credentials(&address)?, &self.options(false))?)
+        Ok(open_tree(&address, &self.credentials(&address)?, &self.options(&address, false))?)
     }
 
     /// As [`open_place`](Self::open_place), for a pair that never ran: a folder in a bucket comes into being with its first
@@ -91,7 +157,7 @@ impl Trees {
     /// The folder above is absent, or the place can not be reached or written to.
     pub fn make(&self, address: &str) -> Result<(), Fault> {
         let address = Self::address(address)?;
-        open_tree(&address, &self.credentials(&address)?, &self.options(true))?;
+        open_tree(&address, &self.credentials(&address)?, &self.options(&address, true))?;
         Ok(())
     }
 
@@ -114,12 +180,14 @@ impl Trees {
     /// # Errors
     /// It is absent, can not be reached, or does not let us in.
     pub fn store(&self, address: &Address, make: bool) -> Result<Arc<dyn Store>, Fault> {
-        Ok(open_store(address, &self.credentials(address)?, &self.options(make))?)
+        Ok(open_store(address, &self.credentials(address)?, &self.options(address, make))?)
     }
 
-    fn options(&self, create: bool) -> OpenOptions {
+    fn options(&self, address: &Address, create: bool) -> OpenOptions {
+        let (runs, address) = (Arc::clone(&self.runs), address.to_string());
         OpenOptions {
             create,
+            patience: Patience::default().until(Stop::when(move || runs.is_one_stopping(&address))),
             home: self.home.clone(),
             user: Some(self.account.clone()).filter(|account| !account.is_empty()),
             known_servers: Some(self.known_servers()),

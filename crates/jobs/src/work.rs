@@ -38,7 +38,7 @@ const CHECK_CHECKPOINT: u32 = 1;
 /// So many packs are named in a check's checkpoint.
 const PROVEN_LIMIT: usize = 100_000;
 /// How long a check believes what one that was broken off has read.
-const PROVEN_FOR_MS: i64 = 7 * 24 * 3_600_000;
+pub(crate) const PROVEN_FOR_MS: i64 = 7 * 24 * 3_600_000;
 /// How long after a crash a plan's run is started again.
 const AFTER_CRASH_MS: i64 = 60_000;
 
@@ -78,6 +78,7 @@ impl Work for MachineWork {
         let password = running.attachment.password.as_deref().map(String::as_str);
         let open = |target| self.repositories.open(target, password);
         self.repositories.ceiling().attend(running.control);
+        self.syncs.trees().attend(running.request.addresses().iter().map(String::as_str), running.control);
         let ending = match running.request {
             JobRequest::Backup(job) => {
                 open(&job.target).and_then(|repository| self.back_up(running, job, &repository))
@@ -91,8 +92,18 @@ impl Work for MachineWork {
             JobRequest::Sync(job) => {
                 sync_work::sync(running, job, &self.syncs, &self.clock, self.repositories.ceiling())
             }
+            JobRequest::Replicate(job) => self.replicate(running, job),
         };
-        ending.unwrap_or_else(Ending::Failed)
+        match ending {
+            Ok(ending) => ending,
+            // Whatever could not be done any more once the person stopped it.
+            Err(fault) if running.control.is_cancelled() => {
+                tracing::info!(%fault, "the run was stopped, and did not wait for this");
+                let bytes_written = running.control.progress().bytes_written;
+                Ending::Cancelled(Outcome { bytes_written, ..Outcome::default() })
+            }
+            Err(fault) => Ending::Failed(fault),
+        }
     }
 
     fn finished(&self, job: &JobRecord, request: &JobRequest) {
@@ -115,6 +126,8 @@ impl Work for MachineWork {
             if let Some(pair) = job.pair_id.map(|id| self.catalog.pair(id)).transpose()?.flatten() {
                 self.catalog.set_pair_times(pair.id, pair.schedule_from_ms, retry_ms)?;
             }
+            let request = serde_json::from_str::<JobRequest>(&job.request).ok();
+            self.retry_replica(request.as_ref(), retry_ms)?;
             Ok::<_, keepwell_catalog::CatalogError>(())
         };
         if let Err(error) = note() {
@@ -124,6 +137,18 @@ impl Work for MachineWork {
 }
 
 impl MachineWork {
+    fn retry_replica(
+        &self,
+        request: Option<&JobRequest>,
+        retry_ms: Option<i64>,
+    ) -> Result<(), keepwell_catalog::CatalogError> {
+        let id = request.and_then(JobRequest::replica_id);
+        match id.map(|id| self.catalog.replica(id)).transpose()?.flatten() {
+            Some(replica) => self.catalog.set_replica_times(replica.id, replica.schedule_from_ms, retry_ms),
+            None => Ok(()),
+        }
+    }
+
     fn note(&self, job: &JobRecord, request: &JobRequest) -> Result<(), keepwell_catalog::CatalogError> {
         let done = matches!(job.state, JobState::Succeeded | JobState::SucceededWithProblems);
         if let (JobRequest::Check(check), Some(place_id), true) = (request, job.place_id, done) {
@@ -147,9 +172,11 @@ impl MachineWork {
             self.catalog.set_plan_times(plan.id, plan.schedule_from_ms, retry_ms)?;
         }
         if let Some(pair) = job.pair_id.map(|id| self.catalog.pair(id)).transpose()?.flatten() {
-            self.catalog.set_pair_times(pair.id, pair.schedule_from_ms, retry_ms)?;
+            // What made it due while it ran is not done with this run.
+            let told = pair.retry_ms.filter(|told| job.started_ms.is_some_and(|started| *told >= started));
+            self.catalog.set_pair_times(pair.id, pair.schedule_from_ms, retry_ms.or(told))?;
         }
-        Ok(())
+        self.retry_replica(Some(request), retry_ms)
     }
 
     fn back_up(

@@ -9,10 +9,12 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 use keepwell_catalog::{Catalog, Credentials, JobFilter, JobState, KeyringChoice, Presence};
+use keepwell_jobs::pairs::PairGroup;
 use keepwell_jobs::request::BRING_BACK_FROM_LEFT;
+use keepwell_jobs::scheduler;
 use keepwell_jobs::{
-    Attachment, Bandwidth, CONTINUE, DeviceKey, Engine, EngineError, EngineOptions, Halt, JobView, Live,
-    LiveState, MachineWork, Origin, Outcome, PairDefinition, Proposal, Receipt, Repositories, Schedule,
+    Attachment, Bandwidth, CONTINUE, Clock, DeviceKey, Engine, EngineError, EngineOptions, Halt, JobView,
+    Live, LiveState, MachineWork, Origin, Outcome, PairDefinition, Proposal, Receipt, Repositories, Schedule,
     Syncs, SystemClock, Trees,
 };
 use keepwell_model::{JobId, PairId};
@@ -61,7 +63,8 @@ impl Room {
         );
         let mut pair: keepwell_sync::PairSpec = serde_json::from_str(&text).unwrap();
         pair.live = live;
-        let definition = PairDefinition { pair, schedule: Schedule::Manual, bandwidth: Bandwidth::default(), group: None };
+        let definition =
+            PairDefinition { pair, schedule: Schedule::Manual, bandwidth: Bandwidth::default(), group: None };
         house.catalog.save_pair(&definition.record(1).unwrap()).unwrap();
     }
 
@@ -355,4 +358,131 @@ fn what_changes_in_a_live_pair_is_on_the_other_side_soon() {
     house.catalog.set_pair_paused(PAIR, false).unwrap();
     live.wake();
     wait_for(|| room.read("right/later").as_deref() == Some("3"));
+}
+
+/// Three places and their hub, one pair each.
+struct HubRoom {
+    room: Room,
+    house: House,
+}
+
+impl HubRoom {
+    const PLACES: [&'static str; 3] = ["a", "b", "c"];
+
+    fn new() -> Self {
+        let room = Room::new();
+        let house = room.house();
+        for name in ["hub", "a", "b", "c"] {
+            fs::create_dir(room.path(name)).unwrap();
+        }
+        let group = PairGroup { id: PairId([9; 16]), name: "Work".to_owned() };
+        for name in Self::PLACES {
+            let text = format!(
+                r#"{{"id":"{}","name":"{name}","left":{{"address":"{}"}},"right":{{"address":"{}"}}}}"#,
+                Self::id(name),
+                room.path("hub").display(),
+                room.path(name).display(),
+            );
+            let definition = PairDefinition {
+                pair: serde_json::from_str(&text).unwrap(),
+                schedule: Schedule::Manual,
+                bandwidth: Bandwidth::default(),
+                group: Some(group.clone()),
+            };
+            house.catalog.save_pair(&definition.record(1).unwrap()).unwrap();
+        }
+        Self { room, house }
+    }
+
+    fn id(name: &str) -> PairId {
+        PairId([name.as_bytes()[0]; 16])
+    }
+
+    fn run(&self, name: &str) {
+        let id = self.house.syncs.start(&self.house.engine, Self::id(name), false, Origin::Person, None);
+        self.house.ended(id.unwrap().unwrap(), JobState::Succeeded);
+    }
+
+    /// Looks at the schedules until nothing is due any more; answers what ran.
+    fn settle(&self) -> Vec<char> {
+        let mut ran = Vec::new();
+        for _ in 0..10 {
+            let mut started = Vec::new();
+            let mut start = |pair: PairId| {
+                let job = self.house.syncs.start(&self.house.engine, pair, false, Origin::Schedule, None)?;
+                started.push((char::from(pair.0[0]), job.unwrap()));
+                Ok(())
+            };
+            let now_ms = SystemClock::default().now_ms();
+            scheduler::look_at_pairs(&self.house.catalog, now_ms, &TimeZone::UTC, &mut start).unwrap();
+            if started.is_empty() {
+                return ran;
+            }
+            for (name, job) in started {
+                // What found nothing to do leaves no trace.
+                let _ = self.house.engine.wait(job);
+                ran.push(name);
+            }
+        }
+        panic!("the runs of the hub do not settle: {ran:?}");
+    }
+
+    #[track_caller]
+    fn assert_everywhere(&self, file: &str, content: &str) {
+        for place in ["hub", "a", "b", "c"] {
+            assert_eq!(self.room.read(&format!("{place}/{file}")).as_deref(), Some(content), "{place}");
+        }
+    }
+}
+
+#[test]
+fn a_change_in_one_place_reaches_all_others_through_their_hub_and_then_it_is_quiet() {
+    let hub = HubRoom::new();
+    hub.room.write("a/news", "from a");
+    hub.run("a");
+    assert_eq!(hub.settle(), ['b', 'c']);
+    hub.assert_everywhere("news", "from a");
+    hub.room.write("c/news", "from c, later");
+    hub.room.write("b/more", "from b");
+    hub.run("c");
+    hub.settle();
+    hub.assert_everywhere("news", "from c, later");
+    hub.assert_everywhere("more", "from b");
+    assert_eq!(hub.settle(), Vec::<char>::new(), "there is nothing left to carry on");
+    // A run that did not change the hub tells nobody.
+    hub.run("a");
+    assert_eq!(hub.settle(), Vec::<char>::new());
+}
+
+#[test]
+fn a_held_pair_of_a_hub_learns_what_it_missed_when_it_goes_on() {
+    let hub = HubRoom::new();
+    hub.house.catalog.set_pair_paused(HubRoom::id("b"), true).unwrap();
+    hub.room.write("a/news", "from a");
+    hub.run("a");
+    assert_eq!(hub.settle(), ['c']);
+    assert_eq!(hub.room.read("b/news"), None);
+    hub.house.catalog.set_pair_paused(HubRoom::id("b"), false).unwrap();
+    assert_eq!(hub.settle(), ['b']);
+    hub.assert_everywhere("news", "from a");
+}
+
+#[test]
+fn a_run_is_undone_as_a_job_with_a_receipt_and_the_pair_is_held() {
+    let room = Room::new();
+    let house = room.house();
+    room.pair(&house, false);
+    room.write("left/letter", "before");
+    house.run();
+    room.write("left/letter", "after, and longer");
+    let second = house.run();
+    assert_eq!(room.read("right/letter").as_deref(), Some("after, and longer"));
+    let job = house.syncs.start_undo(&house.engine, PAIR, second.record.id).unwrap();
+    let undone = house.ended(job, JobState::Succeeded);
+    assert_eq!(undone.record.title, "Undo a run of Photos");
+    assert_eq!(room.read("right/letter").as_deref(), Some("before"));
+    assert_eq!((fact(&undone, "undone"), fact(&undone, "leftAlone")), (1, 0));
+    assert!(house.catalog.pair(PAIR).unwrap().unwrap().paused);
+    let receipt: Receipt = serde_json::from_str(&house.catalog.receipt(job).unwrap().unwrap()).unwrap();
+    assert!(receipt.is_valid());
 }

@@ -135,6 +135,10 @@ id!(
     /// Two places that are kept in lockstep.
     PairId, 16
 );
+id!(
+    /// The second place a repository is kept in, as this machine knows it.
+    ReplicaId, 16
+);
 
 impl From<ObjectId> for SnapshotId {
     fn from(id: ObjectId) -> Self {

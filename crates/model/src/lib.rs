@@ -14,7 +14,9 @@ pub mod time;
 
 pub use control::{Cancelled, Control, Phase, ProgressSnapshot};
 pub use entry::{Content, Entry, EntryKind, ExtendedAttribute, Identity, Metadata, Piece};
-pub use id::{ChunkId, ContentHash, JobId, ObjectId, PairId, PlaceId, PlanId, RepositoryId, SnapshotId};
+pub use id::{
+    ChunkId, ContentHash, JobId, ObjectId, PairId, PlaceId, PlanId, ReplicaId, RepositoryId, SnapshotId,
+};
 pub use path::{NameError, RelativePath};
 pub use problem::{Problem, ProblemLog};
 pub use snapshot::{Snapshot, SnapshotSource, SnapshotStatistics};

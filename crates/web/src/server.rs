@@ -92,7 +92,11 @@ fn status(code: ErrorCode) -> StatusCode {
         ErrorCode::BadRequest => StatusCode::BAD_REQUEST,
         ErrorCode::NotFound => StatusCode::NOT_FOUND,
         ErrorCode::AlreadyExists | ErrorCode::Halted | ErrorCode::Cancelled => StatusCode::CONFLICT,
-        ErrorCode::WrongPassword | ErrorCode::PasswordNeeded | ErrorCode::Permission => StatusCode::FORBIDDEN,
+        ErrorCode::WrongPassword
+        | ErrorCode::PasswordNeeded
+        | ErrorCode::Permission
+        | ErrorCode::UnknownServer
+        | ErrorCode::ServerChanged => StatusCode::FORBIDDEN,
         ErrorCode::Busy | ErrorCode::Unreachable => StatusCode::SERVICE_UNAVAILABLE,
         ErrorCode::NoSpace => StatusCode::INSUFFICIENT_STORAGE,
         ErrorCode::NewerKeepwell | ErrorCode::Damaged => StatusCode::UNPROCESSABLE_ENTITY,

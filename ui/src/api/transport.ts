@@ -32,7 +32,7 @@ export function toFailure(thrown: unknown): Failure {
   if (thrown instanceof Failure) return thrown;
   if (isApiError(thrown)) return new Failure(thrown);
   const message = thrown instanceof Error ? thrown.message : String(thrown);
-  return new Failure({ code: "unreachable", message, hint: null, path: null, retry: true });
+  return new Failure({ code: "unreachable", message, hint: null, path: null, retry: true, server: null });
 }
 
 const throughTauri: Carrier = (command, payload) => invoke("call", { command, payload });

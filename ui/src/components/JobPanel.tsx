@@ -34,6 +34,7 @@ const CANCEL_MEANS = {
   restore: "run.cancel_restore",
   check: "run.cancel_check",
   sync: "run.cancel_sync",
+  replicate: "run.cancel_replicate",
 } as const;
 
 /** The buttons of a run: only those that do something now. */

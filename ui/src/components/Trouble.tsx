@@ -7,23 +7,11 @@ import { t } from "../text/text";
 import { Button } from "./Button";
 import { Field, PasswordInput } from "./Form";
 import { Notice } from "./Page";
+import { ServerQuestion } from "./ServerQuestion";
 import styles from "./Trouble.module.css";
-import { PathText } from "./Values";
+import { TroubleText } from "./TroubleText";
 
-/** The sentences of an error, without a frame. */
-export function TroubleText({ error }: { error: ApiError }) {
-  return (
-    <>
-      <p>{t(`trouble.means.${error.code}`)}</p>
-      {error.hint !== null && <p>{t("trouble.next", { hint: error.hint })}</p>}
-      {error.path !== null && !error.message.includes(error.path) && (
-        <p>
-          <PathText path={error.path} copyable />
-        </p>
-      )}
-    </>
-  );
-}
+export { TroubleText };
 
 function PasswordForm({ placeId, wrong }: { placeId: string; wrong: boolean }) {
   const [password, setPassword] = useState("");
@@ -57,11 +45,12 @@ export function Trouble({ error, placeId, onRetry }: TroubleProps) {
   return (
     <Notice
       alert
-      tone={error.code === "passwordNeeded" || error.code === "halted" || error.code === "busy" ? "asking" : "bad"}
+      tone={error.code === "passwordNeeded" || error.code === "halted" || error.code === "busy" || error.code === "unknownServer" ? "asking" : "bad"}
       heading={error.message}
-      actions={onRetry && !password && <Button onClick={onRetry}>{t("common.retry")}</Button>}
+      actions={onRetry && !password && error.server === null && <Button onClick={onRetry}>{t("common.retry")}</Button>}
     >
       <TroubleText error={error} />
+      <ServerQuestion error={error} onAccepted={onRetry} />
       {password && placeId !== undefined && <PasswordForm placeId={placeId} wrong={error.code === "wrongPassword"} />}
     </Notice>
   );

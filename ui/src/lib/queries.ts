@@ -56,7 +56,7 @@ export function renew(...nouns: string[]): void {
 
 /** After a job, what it may have changed is asked again. */
 export function startRenewing(): void {
-  onJobsEnded(() => renew("plan", "sync", "place", "snapshot", "file", "job", "repository", "scheduler"));
+  onJobsEnded(() => renew("plan", "sync", "place", "replica", "snapshot", "file", "job", "repository", "scheduler"));
 }
 
 interface AskOptions {

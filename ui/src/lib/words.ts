@@ -10,6 +10,7 @@ export const KIND: Record<JobKind, TextKey & `kind.${string}`> = {
   restore: "kind.restore",
   check: "kind.check",
   sync: "kind.sync",
+  replicate: "kind.replicate",
 };
 
 export const STATE: Record<JobState, { tone: Tone; text: TextKey & `state.${string}` }> = {

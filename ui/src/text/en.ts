@@ -6,6 +6,7 @@ import { common } from "./en/common";
 import { frame } from "./en/frame";
 import { places } from "./en/places";
 import { restore } from "./en/restore";
+import { servers } from "./en/servers";
 import { settings } from "./en/settings";
 import { sync } from "./en/sync";
 import { welcome } from "./en/welcome";
@@ -21,6 +22,7 @@ export const en = {
   ...restore,
   ...activity,
   ...places,
+  ...servers,
   ...settings,
   ...sync,
 } as const;

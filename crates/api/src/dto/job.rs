@@ -16,6 +16,8 @@ words! {
         Check,
         /// Keeps two places in step.
         Sync,
+        /// Keeps a repository a second time.
+        Replicate,
     }
 
     /// Where a job is.

@@ -1,6 +1,7 @@
 //! Repositories: making one, adding one that exists, its keys.
 
 use super::place::Place;
+use super::sync::SyncAccess;
 use super::{dto, request, words};
 use crate::{Count, Moment, PathText, SecretText};
 
@@ -17,22 +18,26 @@ request! {
 
     /// Makes a new repository and a place for it.
     pub struct RepositoryCreate {
-        /// The folder: absent or empty.
+        /// The folder, or the address of a server: absent or empty.
         pub path: String,
         /// The person's password; nothing makes a strong one and keeps it in the keyring.
         pub password: Option<SecretText>,
         /// What to call the place; nothing takes the folder's name.
         pub label: Option<String>,
+        /// What opens the server it is on, where this machine does not keep it yet.
+        pub access: Option<SyncAccess>,
     }
 
     /// Adds a repository that exists already.
     pub struct RepositoryAdd {
-        /// Its folder.
+        /// Its folder, or the address of a server.
         pub path: String,
         /// Its password or recovery key.
         pub password: SecretText,
         /// What to call the place.
         pub label: Option<String>,
+        /// What opens the server it is on, where this machine does not keep it yet.
+        pub access: Option<SyncAccess>,
     }
 
     /// Asks about one repository.

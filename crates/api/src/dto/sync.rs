@@ -305,6 +305,40 @@ request! {
         pub live: Option<bool>,
     }
 
+    /// One more place of a hub.
+    pub struct SyncHubPlace {
+        /// Where it is.
+        pub place: String,
+        /// What opens it.
+        pub access: Option<SyncAccess>,
+    }
+
+    /// Makes several pairs with the same first place, their hub; changes go both ways.
+    pub struct SyncHubSave {
+        /// The hub that gets more places; nothing makes a new one.
+        pub group_id: Option<String>,
+        /// What to call a new hub; nothing names it after its place.
+        pub name: Option<String>,
+        /// The hub (`left`), its first other place (`right`), and how all of the pairs work.
+        pub pair: SyncPairSave,
+        /// The other places.
+        pub more: Vec<SyncHubPlace>,
+    }
+
+    /// Names a hub.
+    pub struct SyncGroupGet {
+        /// Its id.
+        pub group_id: String,
+    }
+
+    /// Holds several pairs, or lets them go on.
+    pub struct SyncHold {
+        /// The pairs of this hub; nothing means all pairs there are.
+        pub group_id: Option<String>,
+        /// Whether they are held.
+        pub paused: bool,
+    }
+
     /// The folders in a folder of two places.
     pub struct SyncFoldersGet {
         /// The first place.

@@ -99,6 +99,28 @@ dto! {
         pub text: String,
     }
 
+    /// One line of a merged text, or one that a side took out.
+    pub struct MergedLine {
+        /// Its number in the merged text; nothing where it is not in it.
+        pub number: Option<u32>,
+        /// Whether the left brought it in, or took it out.
+        pub by_left: bool,
+        /// Whether the right did.
+        pub by_right: bool,
+        /// The line.
+        pub text: String,
+    }
+
+    /// What merging would make of both texts.
+    pub struct MergedText {
+        /// The lines that differ from what both had before, with a few around.
+        pub lines: Vec<MergedLine>,
+        /// Whether these are all.
+        pub whole: bool,
+        /// Tells this very text: what was seen is what is written.
+        pub hash: String,
+    }
+
     /// A conflict with what both sides hold.
     pub struct SyncConflictView {
         /// The conflict.
@@ -109,8 +131,8 @@ dto! {
         pub right: Option<FilePreview>,
         /// Both texts line by line, where both are texts.
         pub lines: Option<Vec<DiffLine>>,
-        /// Whether the changes of both can be merged into one text without guessing.
-        pub can_merge: bool,
+        /// The changes of both merged into one text, where that needs no guessing.
+        pub merged: Option<MergedText>,
     }
 
     /// What was decided.
@@ -149,6 +171,16 @@ request! {
         pub pair_id: String,
         /// Which.
         pub node: String,
+    }
+
+    /// Merges the changes of both texts of a conflict.
+    pub struct SyncMerge {
+        /// The pair.
+        pub pair_id: String,
+        /// Which.
+        pub node: String,
+        /// The hash of the text that was shown: another one is not written.
+        pub hash: Option<String>,
     }
 
     /// Decides conflicts and runs the pair.

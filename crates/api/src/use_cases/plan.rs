@@ -209,6 +209,7 @@ pub(crate) fn first_run_start(api: &Api, request: FirstRunStart) -> Result<First
             path: request.destination,
             password: request.password,
             label: request.place_label,
+            access: None,
         },
     )?;
     let saved = plan_save(

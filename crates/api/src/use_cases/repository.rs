@@ -12,7 +12,7 @@ use keepwell_model::ObjectId;
 use keepwell_repository::{Repository, Secret, SlotInfo, SlotKind};
 use zeroize::Zeroizing;
 
-use super::place;
+use super::{place, sync_save};
 use crate::convert;
 use crate::dto::Done;
 use crate::dto::place::Place;
@@ -21,6 +21,7 @@ use crate::dto::repository::{
     RepositoryInfoGet, RepositoryKey, RepositoryKeyAdd, RepositoryKeyAdded, RepositoryKeyRemove,
     RepositoryKeys,
 };
+use crate::dto::sync::SyncAccess;
 use crate::error::{ApiError, ErrorCode};
 use crate::numbers::{Count, Moment};
 use crate::open::Api;
@@ -100,7 +101,7 @@ pub(crate) fn open_meant(api: &Api, meant: &Meant) -> Result<Repository, ApiErro
 }
 
 /// The folder's own name; of a place elsewhere all but its options.
-fn label_of(path: &Path) -> String {
+pub(crate) fn label_of(path: &Path) -> String {
     if let Some(address) = path.to_str().filter(|text| Address::is_remote(text)) {
         return address.split('?').next().unwrap_or(address).to_owned();
     }
@@ -164,6 +165,7 @@ pub(crate) fn repository_create(api: &Api, request: RepositoryCreate) -> Result<
         None => generate_password()?,
     };
     check_password(password.reveal())?;
+    give(api, &path, request.access.as_ref())?;
     let (repository, recovery) =
         api.repositories.init(&path, password.reveal(), api.options.cost, api.now_ms())?;
     let place = remember(api, &path, label, &repository, &password)?;
@@ -172,6 +174,17 @@ pub(crate) fn repository_create(api: &Api, request: RepositoryCreate) -> Result<
         recovery_key: recovery.to_text().to_string(),
         password_generated,
     })
+}
+
+/// What opens the server of a place, for now: it is kept once it was of use.
+fn give(api: &Api, path: &Path, access: Option<&SyncAccess>) -> Result<(), ApiError> {
+    if let (Some(text), Some(access)) = (path.to_str().filter(|text| Address::is_remote(text)), access) {
+        let address = Trees::address(text)?;
+        if let Some(credentials) = sync_save::credentials(&address, access) {
+            api.syncs.trees().give(&address, credentials);
+        }
+    }
+    Ok(())
 }
 
 /// Makes a place of an open repository and keeps its password.
@@ -211,6 +224,7 @@ pub(crate) fn repository_add(api: &Api, request: RepositoryAdd) -> Result<Place,
     let path = convert::place_path(&request.path)?;
     let label = label(request.label, &path)?;
     let bytes = path_text::bytes_of(&path);
+    give(api, &path, request.access.as_ref())?;
     if let Some(known) = api.catalog.places()?.into_iter().find(|place| place.path == bytes) {
         // Typing the password again for a place that is known is how a lost keyring is mended.
         let target = Target { path: path_text::encode(&bytes), place_id: Some(known.id) };

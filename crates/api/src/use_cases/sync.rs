@@ -2,7 +2,7 @@
 
 use keepwell_catalog::{Catalog, JobFilter, JobRecord, JobState, PairRecord};
 use keepwell_endpoint::{Address, Credentials};
-use keepwell_jobs::{Fault, Halt, JobRequest, LiveState, Origin, PairDefinition, live, scheduler};
+use keepwell_jobs::{Fault, Halt, JobRequest, LiveState, Origin, PairDefinition, hub, live, scheduler};
 use keepwell_model::PairId;
 use keepwell_sync::PairDatabase;
 use keepwell_sync::pair::PlaceSpec;
@@ -13,7 +13,8 @@ use super::sync_words as words;
 use crate::convert;
 use crate::dto::job::JobStarted;
 use crate::dto::sync::{
-    SyncLastRun, SyncLive, SyncPair, SyncPairGet, SyncPairPause, SyncPairs, SyncPlace, SyncRun, SyncState,
+    SyncHold, SyncLastRun, SyncLive, SyncPair, SyncPairGet, SyncPairPause, SyncPairs, SyncPlace, SyncRun,
+    SyncState,
 };
 use crate::dto::sync_plan::SyncBrake;
 use crate::dto::{Done, Nothing};
@@ -89,13 +90,16 @@ pub(crate) fn place(api: &Api, spec: &PlaceSpec) -> SyncPlace {
     SyncPlace { address: PathText::new(spec.address.as_bytes()), name, device, is_local }
 }
 
-/// Whether a run was a look at the plan that was given up: nothing came of it, so it says nothing of the pair.
-fn was_only_looked_at(job: &JobRecord) -> bool {
-    job.state == JobState::Cancelled
-        && serde_json::from_str(&job.request).is_ok_and(|request: JobRequest| match request {
-            JobRequest::Sync(sync) => sync.preview && sync.answer.confirmed.is_none(),
-            _ => false,
-        })
+/// Whether a run says nothing of how the pair stands: a look at the plan that was given up, or one that was undone.
+fn says_nothing(job: &JobRecord) -> bool {
+    let is_given_up = job.state == JobState::Cancelled;
+    serde_json::from_str(&job.request).is_ok_and(|request: JobRequest| match request {
+        JobRequest::Sync(sync) => {
+            (sync.undo.is_some() && job.state.is_finished())
+                || (is_given_up && sync.preview && sync.answer.confirmed.is_none())
+        }
+        _ => false,
+    })
 }
 
 /// Whether a person asked for a run.
@@ -117,7 +121,7 @@ fn standing(api: &Api, id: PairId) -> Result<Standing, ApiError> {
         let states = JobState::ALL.into_iter().filter(wanted).collect();
         let filter = JobFilter { states, pair_id: Some(id), ..JobFilter::default() };
         let found = api.catalog.jobs(&filter, 0, RECENT_RUNS);
-        found.map(|(jobs, _)| jobs.into_iter().find(|job| !was_only_looked_at(job)))
+        found.map(|(jobs, _)| jobs.into_iter().find(|job| !says_nothing(job)))
     };
     let active = newest(|state| !state.is_finished())?;
     let last = newest(|state| state.is_finished())?;
@@ -247,12 +251,18 @@ pub(crate) fn wake(api: &Api) {
     }
 }
 
-pub(crate) fn sync_pair_remove(api: &Api, request: SyncPairGet) -> Result<Done, ApiError> {
-    let id = convert::pair_id(&request.pair_id)?;
+/// Refuses where a run of a pair is under way or waits.
+pub(crate) fn refuse_taken(api: &Api, id: PairId) -> Result<(), ApiError> {
     if api.syncs.is_taken(id)? {
         return Err(ApiError::new(ErrorCode::Busy, "A run of this pair is under way or waits for you.")
             .hint("Stop it first, then remove the pair."));
     }
+    Ok(())
+}
+
+pub(crate) fn sync_pair_remove(api: &Api, request: SyncPairGet) -> Result<Done, ApiError> {
+    let id = convert::pair_id(&request.pair_id)?;
+    refuse_taken(api, id)?;
     api.catalog.remove_pair(id)?;
     wake(api);
     Ok(Done {})
@@ -265,19 +275,38 @@ pub(crate) fn sync_pair_pause(api: &Api, request: SyncPairPause) -> Result<SyncP
     pair(api, &record(&api.catalog, id)?)
 }
 
-/// Starts a run; one that waits or runs already is not started twice.
-pub(crate) fn start(api: &Api, record: &PairRecord, preview: bool) -> Result<JobStarted, ApiError> {
+pub(crate) fn sync_hold(api: &Api, request: SyncHold) -> Result<SyncPairs, ApiError> {
+    let group = request.group_id.as_deref().map(convert::pair_id).transpose()?;
+    let ids: Vec<PairId> = match group {
+        Some(group) => hub::pairs_of(&api.catalog, group)?.into_iter().map(|(record, _)| record.id).collect(),
+        None => api.catalog.pairs()?.into_iter().map(|record| record.id).collect(),
+    };
+    for id in ids {
+        api.catalog.set_pair_paused(id, request.paused)?;
+    }
+    wake(api);
+    sync_pairs(api, Nothing {})
+}
+
+/// Gives up a run of a pair that only waits for a person; answers one that is under way.
+pub(crate) fn free(api: &Api, id: PairId) -> Result<Option<JobRecord>, ApiError> {
     let states = JobState::ALL.into_iter().filter(|state| !state.is_finished()).collect();
-    let filter = JobFilter { states, pair_id: Some(record.id), ..JobFilter::default() };
-    if let Some(active) = api.catalog.jobs(&filter, 0, 1)?.0.into_iter().next() {
-        let waits = matches!(active.state, JobState::Halted | JobState::WaitingForConfirmation);
-        if waits {
-            // It is looked at anew.
+    let filter = JobFilter { states, pair_id: Some(id), ..JobFilter::default() };
+    let active = api.catalog.jobs(&filter, 0, 1)?.0.into_iter().next();
+    match active {
+        Some(active) if matches!(active.state, JobState::Halted | JobState::WaitingForConfirmation) => {
             api.engine.cancel(active.id)?;
-        } else if is_by_hand(&active) {
-            return Ok(JobStarted { job_id: active.id.to_string() });
+            Ok(None)
         }
-        // What runs by itself leaves no trace where it finds nothing to do; a person's run comes after it.
+        active => Ok(active),
+    }
+}
+
+/// Starts a run; one that waits or runs already is not started twice, and one that waits for a person is looked at anew.
+pub(crate) fn start(api: &Api, record: &PairRecord, preview: bool) -> Result<JobStarted, ApiError> {
+    // What runs by itself leaves no trace where it finds nothing to do; a person's run comes after it.
+    if let Some(active) = free(api, record.id)?.filter(is_by_hand) {
+        return Ok(JobStarted { job_id: active.id.to_string() });
     }
     match api.syncs.start(&api.engine, record.id, preview, Origin::Person, None)? {
         Some(job_id) => Ok(JobStarted { job_id: job_id.to_string() }),

@@ -8,9 +8,10 @@ use keepwell_sync::database_rows::BinItem;
 use keepwell_sync::run_types::{RunRecord, RunState};
 use keepwell_sync::{PairDatabase, SyncError};
 
-use super::sync::{database, named};
+use super::sync::{database, free, named, wake};
 use super::sync_words as words;
 use crate::convert::{self, cut, page};
+use crate::dto::job::JobStarted;
 use crate::dto::sync_bin::{
     BinWhy, SyncBinGet, SyncBinPage, SyncBinRestore, SyncBinRow, SyncBroughtBack, SyncRunPage, SyncRunRow,
     SyncRunsGet, SyncUndo,
@@ -122,12 +123,17 @@ pub(crate) fn sync_runs(api: &Api, request: SyncRunsGet) -> Result<SyncRunPage, 
     Ok(SyncRunPage { total: Count::from(all.len()), runs: cut(all, rows).into_iter().map(run).collect() })
 }
 
-pub(crate) fn sync_undo(api: &Api, request: SyncUndo) -> Result<SyncBroughtBack, ApiError> {
+pub(crate) fn sync_undo(api: &Api, request: SyncUndo) -> Result<JobStarted, ApiError> {
     let (record, _) = named(api, &request.pair_id)?;
-    let undone = convert::job_id(&request.run_id)?;
-    let (deed, control) = (deed()?, Control::new());
-    // The next run would carry parts of it over again: a person looks at it first.
-    api.catalog.set_pair_paused(record.id, true)?;
-    let result = api.syncs.with_pair(record.id, |syncer| syncer.undo(undone, deed, &control))?;
-    Ok(answer(result, &control))
+    let run = convert::job_id(&request.run_id)?;
+    if database(api, record.id)?.run(run).map_err(Fault::from)?.is_none() {
+        return Err(
+            ApiError::not_found("There is no such run of this pair.").hint("Look at its list of runs.")
+        );
+    }
+    free(api, record.id)?;
+    // The next run would carry parts of it over again: the pair is held, and a person looks at it first.
+    let job_id = api.syncs.start_undo(&api.engine, record.id, run)?;
+    wake(api);
+    Ok(JobStarted { job_id: job_id.to_string() })
 }

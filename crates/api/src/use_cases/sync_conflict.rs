@@ -5,7 +5,7 @@ use std::sync::Arc;
 use keepwell_catalog::Catalog;
 use keepwell_endpoint::Tree;
 use keepwell_jobs::{Fault, FaultKind, PairDefinition};
-use keepwell_model::{Control, EntryKind};
+use keepwell_model::{ContentHash, Control, EntryKind};
 use keepwell_sync::plan::Version;
 use keepwell_sync::policy::Choice;
 use keepwell_sync::text::{ComparedLine, Merged};
@@ -16,8 +16,8 @@ use super::sync_words as words;
 use crate::convert::{self, cut, page};
 use crate::dto::snapshot::FilePreview;
 use crate::dto::sync_conflict::{
-    ConflictChoice, DiffLine, LineKind, SyncConflict, SyncConflictGet, SyncConflictPage, SyncConflictView,
-    SyncConflictsGet, SyncResolve, SyncResolved, SyncVersion,
+    ConflictChoice, DiffLine, LineKind, MergedLine, MergedText, SyncConflict, SyncConflictGet,
+    SyncConflictPage, SyncConflictView, SyncConflictsGet, SyncMerge, SyncResolve, SyncResolved, SyncVersion,
 };
 use crate::error::{ApiError, ErrorCode};
 use crate::numbers::{Count, Moment};
@@ -144,7 +144,21 @@ fn lines(compared: Vec<ComparedLine>) -> Vec<DiffLine> {
 struct Compared {
     trees: [Arc<dyn Tree>; 2],
     lines: Option<Vec<DiffLine>>,
-    can_merge: bool,
+    merged: Option<MergedText>,
+}
+
+fn merged(text: keepwell_sync::conflict_text::MergedText) -> MergedText {
+    let line = |line: keepwell_sync::text::MergedLine| MergedLine {
+        number: number(line.number),
+        by_left: line.by_left,
+        by_right: line.by_right,
+        text: line.text,
+    };
+    MergedText {
+        lines: text.lines.into_iter().map(line).collect(),
+        whole: text.is_all,
+        hash: text.hash.to_string(),
+    }
 }
 
 /// Opens the pair for it; where a run is at work on it, both places are looked at beside it, and nothing is merged.
@@ -155,13 +169,13 @@ fn compare(api: &Api, definition: &PairDefinition, stored: &StoredConflict) -> R
     });
     match compared {
         Ok((trees, Some(text))) => {
-            Ok(Compared { trees, lines: Some(lines(text.lines)), can_merge: text.can_merge })
+            Ok(Compared { trees, lines: Some(lines(text.lines)), merged: text.merged.map(merged) })
         }
-        Ok((trees, None)) => Ok(Compared { trees, lines: None, can_merge: false }),
+        Ok((trees, None)) => Ok(Compared { trees, lines: None, merged: None }),
         Err(fault) if fault.kind == FaultKind::Busy => Ok(Compared {
             trees: [tree(api, definition, Side::Left)?, tree(api, definition, Side::Right)?],
             lines: None,
-            can_merge: false,
+            merged: None,
         }),
         Err(fault) => Err(fault.into()),
     }
@@ -180,21 +194,23 @@ fn preview_of(tree: &dyn Tree, version: &Version) -> Result<Option<FilePreview>,
 pub(crate) fn sync_conflict(api: &Api, request: SyncConflictGet) -> Result<SyncConflictView, ApiError> {
     let (record, definition) = named(api, &request.pair_id)?;
     let stored = find(&database(api, record.id)?, &request.node)?;
-    let Compared { trees: [left, right], lines, can_merge } = compare(api, &definition, &stored)?;
+    let Compared { trees: [left, right], lines, merged } = compare(api, &definition, &stored)?;
     Ok(SyncConflictView {
         left: preview_of(left.as_ref(), &stored.conflict.left)?,
         right: preview_of(right.as_ref(), &stored.conflict.right)?,
         lines,
-        can_merge,
+        merged,
         conflict: conflict(&stored),
     })
 }
 
-pub(crate) fn sync_merge(api: &Api, request: SyncConflictGet) -> Result<SyncResolved, ApiError> {
+pub(crate) fn sync_merge(api: &Api, request: SyncMerge) -> Result<SyncResolved, ApiError> {
     let (record, _) = named(api, &request.pair_id)?;
     let id = find(&database(api, record.id)?, &request.node)?.id;
     let (deed, control) = (Catalog::new_job_id()?, Control::new());
-    let merged = api.syncs.with_pair(record.id, |syncer| syncer.merge_conflict(id, deed, &control))?;
+    let wrong = |_| ApiError::bad_request("This is not the hash of a merged text.");
+    let shown = request.hash.as_deref().map(str::parse::<ContentHash>).transpose().map_err(wrong)?;
+    let merged = api.syncs.with_pair(record.id, |syncer| syncer.merge_conflict(id, shown, deed, &control))?;
     let refuse = |what: &str| Err(ApiError::bad_request(what).hint("Keep one of them, or both."));
     match merged {
         Merged::Text(_) => {

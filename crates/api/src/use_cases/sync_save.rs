@@ -51,7 +51,7 @@ pub(crate) fn address(text: &str) -> Result<Address, ApiError> {
     }
 }
 
-fn refuse_the_same(left: &Address, right: &Address) -> Result<(), ApiError> {
+pub(crate) fn refuse_the_same(left: &Address, right: &Address) -> Result<(), ApiError> {
     let refuse = |what: &str, next: &str| Err(ApiError::bad_request(what).hint(next));
     if left == right {
         return refuse("Both sides are the same place.", "Choose two different ones.");

@@ -26,7 +26,7 @@ pub fn run(context: &Context, arguments: PlanAdd) -> Result<Ending, ApiError> {
                     arguments.repository.display()
                 ))?,
             };
-            context.api.repository_add(RepositoryAdd { path, password, label: None })?.id
+            context.api.repository_add(RepositoryAdd { path, password, label: None, access: None })?.id
         }
     };
     let schedule = match (arguments.every, arguments.daily, arguments.weekly) {

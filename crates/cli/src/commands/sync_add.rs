@@ -10,7 +10,7 @@ use keepwell_api::dto::sync::{
 };
 use keepwell_api::{ApiError, Commands, Count};
 
-use super::sync_list;
+use super::{sync_hub, sync_list};
 use crate::arguments_pair::{Conflict, Links, Mode, OnOff, PairRules};
 use crate::arguments_sync::{PairWhen, SyncAdd};
 use crate::context::Context;
@@ -18,10 +18,16 @@ use crate::ending::Ending;
 use crate::{output, paths};
 
 pub fn run(context: &Context, arguments: SyncAdd) -> Result<Ending, ApiError> {
-    let mut request = new_pair(&arguments.left, &arguments.right, &arguments.rules);
-    request.name = arguments.name;
+    let [right, more @ ..] = arguments.rights.as_slice() else {
+        return Err(ApiError::bad_request("A pair has two places."));
+    };
+    let mut request = new_pair(&arguments.left, right, &arguments.rules);
     request.schedule = Some(schedule(&arguments.when).unwrap_or(Schedule::Manual));
     request.live = Some(arguments.when.live);
+    if !more.is_empty() || arguments.hub.is_some() {
+        return sync_hub::add(context, request, more, arguments.name, arguments.hub.as_deref());
+    }
+    request.name = arguments.name;
     let pair = context.api.sync_pair_save(request)?;
     if context.json {
         output::json(&pair)?;

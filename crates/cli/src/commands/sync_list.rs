@@ -26,13 +26,14 @@ pub fn run(context: &Context) -> Result<Ending, ApiError> {
             vec![
                 pair.id.chars().take(8).collect(),
                 pair.name.clone(),
+                pair.group.as_ref().map(|group| group.name.clone()).unwrap_or_default(),
                 state(pair),
                 when(pair),
                 format!("{} {} {}", pair.left.address.display, arrow(pair.mode), pair.right.address.display),
             ]
         })
         .collect();
-    output::line(output::table(&["ID", "NAME", "STATE", "RUNS", "PLACES"], &rows));
+    output::line(output::table(&["ID", "NAME", "HUB", "STATE", "RUNS", "PLACES"], &rows));
     Ok(Ending::Done)
 }
 

@@ -1,24 +1,24 @@
 //! `keepwell sync pause PAIR` and `keepwell sync resume PAIR`
 
-use keepwell_api::dto::Nothing;
-use keepwell_api::dto::sync::{SyncPair, SyncPairPause};
+use keepwell_api::dto::sync::SyncPairPause;
 use keepwell_api::{ApiError, Commands};
 
-use super::sync_list;
+use super::{sync_hub, sync_list};
 use crate::arguments_sync::SyncHold;
 use crate::context::Context;
 use crate::ending::Ending;
 use crate::output;
 
 pub fn run(context: &Context, arguments: &SyncHold, paused: bool) -> Result<Ending, ApiError> {
-    let pairs: Vec<SyncPair> = match &arguments.pair {
-        Some(name) => vec![sync_list::find(context, name)?],
-        None => context.api.sync_pairs(Nothing {})?.pairs,
+    let hub = arguments.pair.as_deref().map(|name| sync_hub::find(context, name)).transpose()?.flatten();
+    let changed = match (&arguments.pair, hub) {
+        (_, Some(hub)) => sync_hub::hold(context, Some(hub.group.id), paused)?,
+        (Some(name), None) => {
+            let pair = sync_list::find(context, name)?;
+            vec![context.api.sync_pair_pause(SyncPairPause { pair_id: pair.id, paused })?]
+        }
+        (None, None) => sync_hub::hold(context, None, paused)?,
     };
-    let mut changed = Vec::with_capacity(pairs.len());
-    for pair in pairs {
-        changed.push(context.api.sync_pair_pause(SyncPairPause { pair_id: pair.id, paused })?);
-    }
     if context.json {
         output::json(&changed)?;
         return Ok(Ending::Done);

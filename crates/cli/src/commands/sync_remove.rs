@@ -3,13 +3,16 @@
 use keepwell_api::dto::sync::SyncPairGet;
 use keepwell_api::{ApiError, Commands};
 
-use super::sync_list;
+use super::{sync_hub, sync_list};
 use crate::arguments_sync::PairName;
 use crate::context::Context;
 use crate::ending::Ending;
 use crate::output;
 
 pub fn run(context: &Context, arguments: &PairName) -> Result<Ending, ApiError> {
+    if let Some(hub) = sync_hub::find(context, &arguments.pair)? {
+        return sync_hub::remove(context, &hub);
+    }
     let pair = sync_list::find(context, &arguments.pair)?;
     context.api.sync_pair_remove(SyncPairGet { pair_id: pair.id.clone() })?;
     if context.json {

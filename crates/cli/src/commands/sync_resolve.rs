@@ -2,7 +2,7 @@
 
 use keepwell_api::dto::sync::SyncPair;
 use keepwell_api::dto::sync_conflict::{
-    ConflictChoice, ConflictDecision, ConflictKind, SyncConflict, SyncConflictGet, SyncConflictsGet,
+    ConflictChoice, ConflictDecision, ConflictKind, SyncConflict, SyncConflictsGet, SyncMerge,
     SyncResolve as Request, SyncVersion,
 };
 use keepwell_api::{ApiError, Commands};
@@ -44,7 +44,7 @@ pub fn run(context: &Context, arguments: SyncResolve) -> Result<Ending, ApiError
         job_id = Some(context.api.sync_resolve(request)?.job_id);
     } else {
         for conflict in &meant {
-            let request = SyncConflictGet { pair_id: pair.id.clone(), node: conflict.node.clone() };
+            let request = SyncMerge { pair_id: pair.id.clone(), node: conflict.node.clone(), hash: None };
             let merged = context.api.sync_merge(request)?;
             // The pair is free for the next one only when this run is over.
             context.api.job_wait(&merged.job_id)?;

@@ -5,7 +5,7 @@ use keepwell_api::dto::sync::{SyncPair, SyncPairGet, SyncRun as Request, SyncSid
 use keepwell_api::dto::sync_plan::{SyncApply, SyncBrake, SyncBrakeKind};
 use keepwell_api::{ApiError, Commands, Count};
 
-use super::{sync_add, sync_preview};
+use super::{sync_add, sync_hub, sync_preview};
 use crate::arguments_sync::{Brake, Side, SyncRun};
 use crate::context::Context;
 use crate::ending::Ending;
@@ -13,21 +13,31 @@ use crate::follow::{fact, told, took, watch};
 use crate::output::{self, number, size};
 
 pub fn run(context: &Context, arguments: SyncRun) -> Result<Ending, ApiError> {
+    if arguments.right.is_none()
+        && let Some(hub) = sync_hub::find(context, &arguments.left.to_string_lossy())?
+    {
+        return sync_hub::run(context, &hub, &arguments);
+    }
     let pair = sync_add::meant(context, &arguments.left, arguments.right.as_deref(), &arguments.rules)?;
-    context.give_access(&pair)?;
+    run_pair(context, &pair, &arguments)
+}
+
+/// Runs one pair, as it is.
+pub fn run_pair(context: &Context, pair: &SyncPair, arguments: &SyncRun) -> Result<Ending, ApiError> {
+    context.give_access(pair)?;
     let started = context.api.sync_run(Request { pair_id: pair.id.clone(), preview: arguments.preview })?;
     let mut job = watch(context, &started.job_id)?;
     if job.state == JobState::Halted {
-        job = answered(context, &pair, job, &arguments)?;
+        job = answered(context, pair, job, arguments)?;
     }
     if job.state == JobState::WaitingForConfirmation {
-        return sync_preview::run(context, &pair, &job.id);
+        return sync_preview::run(context, pair, &job.id);
     }
     let (job, ending) = told(context, job)?;
     if ending == Ending::Halted {
-        what_next(context, &pair)?;
+        what_next(context, pair)?;
     } else if !context.json {
-        print(&pair, &job);
+        print(pair, &job);
     }
     Ok(ending_of(&job, ending))
 }

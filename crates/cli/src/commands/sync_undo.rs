@@ -7,6 +7,7 @@ use super::sync_list;
 use crate::arguments_sync::SyncUndo;
 use crate::context::Context;
 use crate::ending::Ending;
+use crate::follow::{fact, follow};
 use crate::output::{self, number, time};
 
 pub fn run(context: &Context, arguments: &SyncUndo) -> Result<Ending, ApiError> {
@@ -34,15 +35,16 @@ pub fn run(context: &Context, arguments: &SyncUndo) -> Result<Ending, ApiError> 
     if arguments.run.is_some() && fitting.next().is_some() {
         return Err(ApiError::bad_request("Several runs begin so.").hint("Give more of the id."));
     }
-    let answer = context.api.sync_undo(Request { pair_id: pair.id.clone(), run_id: run.run_id.clone() })?;
-    told(context, &answer, "as they were before that run")?;
-    if !context.json {
+    let undo = Request { pair_id: pair.id.clone(), run_id: run.run_id.clone() };
+    let (job, ending) = follow(context, &context.api.sync_undo(undo)?.job_id)?;
+    if !context.json && job.finished_ms.is_some() {
+        output::line(format!("{} items are as they were before that run.", number(fact(&job, "undone"))));
         output::note(format!(
             "The pair is paused. See what a run would do now: keepwell sync run \"{}\" --preview",
             pair.name
         ));
     }
-    Ok(if answer.problems.is_empty() { Ending::Done } else { Ending::Problems })
+    Ok(ending)
 }
 
 /// Says what came of bringing back.

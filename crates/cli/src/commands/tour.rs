@@ -111,6 +111,7 @@ fn walk(api: &Arc<Api>, room: &Path, quiet: bool) -> Result<Facts, ApiError> {
         path: paths::local(&repository),
         password: None,
         label: None,
+        access: None,
     })?;
     let mut guide =
         Guide { api: Arc::clone(api), place_id: created.place.id, sample, quiet, step: 0, problems: 0 };

@@ -14,7 +14,7 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Request, Response, StatusCode};
 use opendal::{Buffer, Error, ErrorKind, HttpBody, HttpTransport};
 
-use crate::retry::Patience;
+use crate::retry::{Patience, STOP_GRACE};
 
 /// How long connecting may take.
 const CONNECT_LIMIT: Duration = Duration::from_secs(20);
@@ -22,6 +22,8 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(20);
 const ANSWER_LIMIT: Duration = Duration::from_secs(90);
 /// Slower than this is taken for a connection that hangs.
 const SLOWEST_BYTES_PER_SECOND: u64 = 16 * 1024;
+/// What a line carries that is worth waiting for when the work is to stop.
+const FAIR_BYTES_PER_SECOND: u64 = 4 << 20;
 /// The largest answer taken: ranges and pages of listings are much smaller.
 pub(crate) const ANSWER_LIMIT_BYTES: u64 = 64 << 20;
 
@@ -101,7 +103,12 @@ impl Transport {
     pub(crate) async fn send(&self, request: Request<Body>) -> Result<Answer, NoAnswer> {
         let mut attempt = 1;
         loop {
-            let result = self.send_once(&request, attempt).await;
+            // Even a large part that is under way holds a stop up only for as long as a fair line needs for it.
+            let grace =
+                STOP_GRACE + Duration::from_secs(request.body().length_bytes() / FAIR_BYTES_PER_SECOND);
+            let sending = self.send_once(&request, attempt);
+            let stopped = NoAnswer { why: "it was not waited for any longer".to_owned(), temporary: true };
+            let result = self.patience.unless_stopped(grace, sending).await.unwrap_or(Err(stopped));
             let asked_for = match &result {
                 Ok(answer) if !is_temporary(answer.status) => return result,
                 Ok(answer) => retry_after(&answer.headers),

@@ -23,6 +23,7 @@ use super::options::SftpOptions;
 use super::session::{Session, WINDOW_BYTES};
 use super::sign_in::sign_in;
 use crate::error::EndpointError;
+use crate::retry::{Patience, STOP_GRACE};
 use crate::server_key::ServerKey;
 
 /// How often the very first connection is tried: a wrong name should not take a minute.
@@ -111,7 +112,7 @@ impl Server {
         }
         let mut attempt = 1;
         loop {
-            let error = match self.connect().await {
+            let error = match self.connect_unless_stopped(&patience).await {
                 Ok(connection) => {
                     state.connection = Some(connection);
                     state.worked = true;
@@ -129,11 +130,20 @@ impl Server {
                 None => false,
             };
             if !again {
-                state.gave_up = Some(Instant::now());
+                // A person who stopped one run says nothing about the server.
+                if !patience.stop.is_asked() {
+                    state.gave_up = Some(Instant::now());
+                }
                 return Err(SftpError::Closed(Arc::new(error)));
             }
             attempt += 1;
         }
+    }
+
+    /// Connects; not waited for once the work is to stop.
+    async fn connect_unless_stopped(&self, patience: &Patience) -> Result<Connection, EndpointError> {
+        let connected = patience.unless_stopped(STOP_GRACE, self.connect()).await;
+        connected.unwrap_or_else(|| Err(self.unreachable("it was not waited for any longer".to_owned())))
     }
 
     async fn connect(&self) -> Result<Connection, EndpointError> {
@@ -203,7 +213,8 @@ impl Server {
             .map_err(|_| SftpError::Lost("the server opened no session in time".to_owned()))?
             .map_err(|error| SftpError::Lost(format!("the server opened no session: {error}")))?;
         let limits = (self.options.connect_limit, self.options.silence_limit);
-        let session = Arc::new(Session::begin(channel, limits.0, limits.1).await?);
+        let stop = self.options.patience.stop.clone();
+        let session = Arc::new(Session::begin(channel, limits.0, limits.1, stop).await?);
         connection.sessions.push(Arc::clone(&session));
         Ok(session)
     }

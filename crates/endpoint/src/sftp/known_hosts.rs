@@ -120,6 +120,50 @@ impl KnownHosts {
         replace(own, &text).map_err(failed)
     }
 
+    /// As [`accept`](Self::accept), but only for a server of which no key is known: one that shows another key than
+    /// before is never accepted by a simple yes.
+    ///
+    /// # Errors
+    /// As [`accept`](Self::accept), or another key is known ([`EndpointError::ServerChanged`]).
+    pub fn accept_unknown(&self, key: &ServerKey) -> Result<(), EndpointError> {
+        let public = parsed(key)?;
+        match self.judge(&key.host, key.port, &public)? {
+            Verdict::Known => Ok(()),
+            Verdict::Unknown => self.accept(key),
+            Verdict::Changed(known) => Err(EndpointError::ServerChanged {
+                path: name_of(&key.host, key.port),
+                key: Box::new(key.clone()),
+                known,
+            }),
+        }
+    }
+
+    /// Takes back what was accepted of a server here. Answers whether there was anything, and where else a key of it is
+    /// written down: those files are the person's to change.
+    ///
+    /// # Errors
+    /// A list can not be read, or ours not be written.
+    pub fn forget(&self, host: &str, port: u16) -> Result<(bool, Vec<PathBuf>), EndpointError> {
+        let name = name_of(host, port);
+        let mut was_known = false;
+        if let Some(own) = &self.own
+            && let Some(text) = read(own)?
+        {
+            let is_about_it = |line: &&str| fields(line).is_some_and(|fields| matches(fields.hosts, &name));
+            let (about_it, rest): (Vec<&str>, Vec<&str>) = text.lines().partition(is_about_it);
+            if !about_it.is_empty() {
+                was_known = true;
+                let text: String = rest.into_iter().flat_map(|line| [line, "\n"]).collect();
+                let shown = own.display().to_string();
+                replace(own, &text).map_err(|error| EndpointError::from_io("write", shown, error))?;
+            }
+        }
+        let others = self.lines(host, port)?.into_iter().filter(|line| line.exact && !line.revoked);
+        let mut elsewhere: Vec<PathBuf> = others.map(|line| line.file).collect();
+        elsewhere.dedup();
+        Ok((was_known, elsewhere))
+    }
+
     /// Kinds of keys that are known of a server: it is asked to show one of them.
     pub(super) fn kinds(&self, host: &str, port: u16) -> Result<Vec<Algorithm>, EndpointError> {
         let lines = self.lines(host, port)?;
@@ -165,6 +209,31 @@ impl KnownHosts {
         }
         Ok(found)
     }
+}
+
+/// A key as a server showed it. Its kind and fingerprint are worked out here, never believed.
+///
+/// # Errors
+/// It is no public key in OpenSSH's form.
+pub fn server_key(host: &str, port: u16, public_key: &str) -> Result<ServerKey, EndpointError> {
+    let mut key = ServerKey {
+        host: host.to_owned(),
+        port,
+        algorithm: String::new(),
+        fingerprint: String::new(),
+        public_key: public_key.to_owned(),
+    };
+    let public = parsed(&key)?;
+    key.algorithm = public.algorithm().to_string();
+    key.fingerprint = public.fingerprint(HashAlg::Sha256).to_string();
+    Ok(key)
+}
+
+fn parsed(key: &ServerKey) -> Result<PublicKey, EndpointError> {
+    PublicKey::from_openssh(&key.public_key).map_err(|error| EndpointError::Unexpected {
+        path: name_of(&key.host, key.port),
+        why: format!("what it shows is no key: {error}"),
+    })
 }
 
 /// The name a server has in these files.

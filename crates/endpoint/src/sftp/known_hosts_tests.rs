@@ -126,3 +126,34 @@ fn a_host_that_would_spoil_the_file_is_refused() {
         assert!(known.accept(&server).is_err(), "{host}");
     }
 }
+
+fn shown(text: &str) -> ServerKey {
+    server_key("nas", 2222, text).unwrap()
+}
+
+#[test]
+fn a_yes_accepts_a_new_server_and_never_another_key_of_a_known_one() {
+    let (_folder, list) = known("");
+    let first = shown(FIRST);
+    assert!(first.fingerprint.starts_with("SHA256:") && first.algorithm == "ssh-ed25519");
+    list.accept_unknown(&first).unwrap();
+    list.accept_unknown(&first).unwrap();
+    assert_eq!(list.judge("nas", 2222, &key(FIRST)).unwrap(), Verdict::Known);
+    let refused = list.accept_unknown(&shown(SECOND)).unwrap_err();
+    assert!(matches!(refused, EndpointError::ServerChanged { .. }), "{refused}");
+    assert_eq!(list.judge("nas", 2222, &key(FIRST)).unwrap(), Verdict::Known);
+    assert!(server_key("nas", 22, "no key at all").is_err());
+}
+
+#[test]
+fn what_was_accepted_is_taken_back_and_the_person_s_own_files_stay() {
+    let (folder, list) = known(&format!("[nas]:2222 {FIRST}\nother {FIRST}\n"));
+    list.accept(&shown(SECOND)).unwrap();
+    list.accept(&server_key("other", 22, FIRST).unwrap()).unwrap();
+    let theirs = folder.path().join("theirs");
+    assert_eq!(list.forget("nas", 2222).unwrap(), (true, vec![theirs.clone()]));
+    assert_eq!(list.forget("nas", 2222).unwrap(), (false, vec![theirs.clone()]));
+    assert!(fs::read_to_string(theirs).unwrap().contains("nas"));
+    assert!(fs::read_to_string(folder.path().join("sub/ours")).unwrap().contains("other"));
+    assert_eq!(list.forget("nobody", 22).unwrap(), (false, Vec::new()));
+}

@@ -21,6 +21,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use super::error::SftpError;
 use super::packet::{Builder, PACKET_LIMIT_BYTES, Packet, SAFE_TRANSFER_BYTES, VERSION, request};
+use crate::retry::{LOOK_EVERY, STOP_GRACE, Stop};
 
 /// What is in flight of one session: enough for 300 MB/s over 50 ms.
 pub(super) const WINDOW_BYTES: usize = 16 << 20;
@@ -68,6 +69,8 @@ struct Shared {
     /// When anything was last heard, in milliseconds after `begun`.
     heard_ms: AtomicU64,
     silence_limit: Duration,
+    /// Asks whether the work is to stop: then nobody waits for a silent server.
+    stop: Stop,
 }
 
 #[derive(Default)]
@@ -90,6 +93,7 @@ impl Session {
         channel: Channel<Msg>,
         begin_limit: Duration,
         silence_limit: Duration,
+        stop: Stop,
     ) -> Result<Self, SftpError> {
         channel
             .request_subsystem(true, "sftp")
@@ -114,6 +118,7 @@ impl Session {
             begun: Instant::now(),
             heard_ms: AtomicU64::new(0),
             silence_limit,
+            stop,
         });
         let (requests, queue) = mpsc::channel(QUEUE_LENGTH);
         tokio::spawn(write_requests(write, queue, Arc::clone(&shared)));
@@ -283,6 +288,7 @@ impl Shared {
     /// Waits for something as long as the server says anything at all.
     async fn unless_silent<T>(&self, work: impl Future<Output = T>) -> Result<T, SftpError> {
         tokio::pin!(work);
+        let begun = self.begun.elapsed();
         loop {
             let heard = Duration::from_millis(self.heard_ms.load(Ordering::Relaxed));
             let left = (heard + self.silence_limit).saturating_sub(self.begun.elapsed());
@@ -291,7 +297,13 @@ impl Shared {
                 self.end(&why);
                 return Err(SftpError::Lost(why));
             }
-            if let Ok(done) = tokio::time::timeout(left, &mut work).await {
+            let silent = self.begun.elapsed().saturating_sub(heard.max(begun));
+            if silent >= STOP_GRACE && self.stop.is_asked() {
+                let why = "the server was silent, and it was not waited for any longer";
+                self.end(why);
+                return Err(SftpError::Lost(why.to_owned()));
+            }
+            if let Ok(done) = tokio::time::timeout(left.min(LOOK_EVERY), &mut work).await {
                 return Ok(done);
             }
         }

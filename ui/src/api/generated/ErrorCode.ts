@@ -3,4 +3,4 @@
 /**
  * What a client can branch on.
  */
-export type ErrorCode = "badRequest" | "notFound" | "alreadyExists" | "wrongPassword" | "passwordNeeded" | "newerKeepwell" | "damaged" | "unreachable" | "noSpace" | "permission" | "busy" | "halted" | "cancelled" | "failed";
+export type ErrorCode = "badRequest" | "notFound" | "alreadyExists" | "wrongPassword" | "passwordNeeded" | "newerKeepwell" | "damaged" | "unreachable" | "noSpace" | "permission" | "unknownServer" | "serverChanged" | "busy" | "halted" | "cancelled" | "failed";

@@ -3,4 +3,4 @@
 /**
  * What kind of work.
  */
-export type JobKind = "backup" | "restore" | "check" | "sync";
+export type JobKind = "backup" | "restore" | "check" | "sync" | "replicate";

@@ -39,6 +39,12 @@ import type { PlanRun } from "./PlanRun";
 import type { PlanSave } from "./PlanSave";
 import type { ProblemPage } from "./ProblemPage";
 import type { Receipt } from "./Receipt";
+import type { Replica } from "./Replica";
+import type { ReplicaGet } from "./ReplicaGet";
+import type { ReplicaList } from "./ReplicaList";
+import type { ReplicaListGet } from "./ReplicaListGet";
+import type { ReplicaRun } from "./ReplicaRun";
+import type { ReplicaSave } from "./ReplicaSave";
 import type { RepositoryAdd } from "./RepositoryAdd";
 import type { RepositoryCreate } from "./RepositoryCreate";
 import type { RepositoryCreated } from "./RepositoryCreated";
@@ -48,12 +54,18 @@ import type { RepositoryKeyAdd } from "./RepositoryKeyAdd";
 import type { RepositoryKeyAdded } from "./RepositoryKeyAdded";
 import type { RepositoryKeyRemove } from "./RepositoryKeyRemove";
 import type { RepositoryKeys } from "./RepositoryKeys";
+import type { RepositoryReplicate } from "./RepositoryReplicate";
 import type { RestoreOperations } from "./RestoreOperations";
 import type { RestoreOperationsGet } from "./RestoreOperationsGet";
 import type { RestorePreview } from "./RestorePreview";
 import type { RestorePreviewGet } from "./RestorePreviewGet";
 import type { RestoreStart } from "./RestoreStart";
 import type { SchedulerStatus } from "./SchedulerStatus";
+import type { ServerAccept } from "./ServerAccept";
+import type { ServerForget } from "./ServerForget";
+import type { ServerForgotten } from "./ServerForgotten";
+import type { ServerLook } from "./ServerLook";
+import type { ServerSeen } from "./ServerSeen";
 import type { Settings } from "./Settings";
 import type { SettingsSet } from "./SettingsSet";
 import type { SnapshotDiff } from "./SnapshotDiff";
@@ -115,6 +127,16 @@ export interface Commands {
   "repository.keyAdd": { request: RepositoryKeyAdd; answer: RepositoryKeyAdded };
   /** Takes a password or recovery key out of use. */
   "repository.keyRemove": { request: RepositoryKeyRemove; answer: Done };
+  /** Keeps a repository a second time somewhere, now. */
+  "repository.replicate": { request: RepositoryReplicate; answer: JobStarted };
+  /** The second places repositories are kept in. */
+  "replica.list": { request: ReplicaListGet; answer: ReplicaList };
+  /** Makes or changes a replica; nothing is copied yet. */
+  "replica.save": { request: ReplicaSave; answer: Replica };
+  /** Forgets a replica; what is in the second place stays. */
+  "replica.remove": { request: ReplicaGet; answer: Done };
+  /** Runs a replica now. */
+  "replica.run": { request: ReplicaRun; answer: JobStarted };
   /** All places, with their health if asked for. */
   "place.list": { request: PlaceListGet; answer: PlaceList };
   /** One place with its health. */
@@ -125,6 +147,12 @@ export interface Commands {
   "place.forget": { request: PlaceForget; answer: Done };
   /** Starts a check. */
   "place.check": { request: PlaceCheck; answer: JobStarted };
+  /** Looks which key the server at an address shows. */
+  "server.look": { request: ServerLook; answer: ServerSeen };
+  /** Accepts the key a person saw, of a server of which none is known. */
+  "server.accept": { request: ServerAccept; answer: Done };
+  /** Takes back what was accepted of a server. */
+  "server.forget": { request: ServerForget; answer: ServerForgotten };
   /** All plans. */
   "plan.list": { request: Nothing; answer: PlanList };
   /** One plan. */
@@ -239,11 +267,19 @@ export const commandNames: readonly CommandName[] = [
   "repository.keys",
   "repository.keyAdd",
   "repository.keyRemove",
+  "repository.replicate",
+  "replica.list",
+  "replica.save",
+  "replica.remove",
+  "replica.run",
   "place.list",
   "place.get",
   "place.rename",
   "place.forget",
   "place.check",
+  "server.look",
+  "server.accept",
+  "server.forget",
   "plan.list",
   "plan.get",
   "plan.save",

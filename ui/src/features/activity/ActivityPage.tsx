@@ -37,6 +37,7 @@ export function ActivityPage() {
                 { value: "restore", text: t("kind.restore") },
                 { value: "check", text: t("kind.check") },
                 { value: "sync", text: t("kind.sync") },
+                { value: "replicate", text: t("kind.replicate") },
               ]}
             />
           </div>

@@ -9,13 +9,14 @@ import { DataGrid } from "../../components/DataGrid";
 import { JobPanel, RetryButton } from "../../components/JobPanel";
 import { tellDone, tellFailed } from "../../components/news";
 import { Empty, Loading, Notice, Page } from "../../components/Page";
+import { ServerQuestion } from "../../components/ServerQuestion";
 import { Status } from "../../components/Status";
 import { TabBar } from "../../components/TabBar";
 import { Trouble, TroubleText } from "../../components/Trouble";
 import { Facts, Moment, PathText, Size } from "../../components/Values";
 import { copyText } from "../../lib/clipboard";
 import { formatCount, formatDuration, formatExact } from "../../lib/format";
-import { useAsk, usePages } from "../../lib/queries";
+import { useAct, useAsk, usePages } from "../../lib/queries";
 import { KIND, STATE } from "../../lib/words";
 import { t } from "../../text/text";
 import styles from "./Activity.module.css";
@@ -224,6 +225,9 @@ function firstTab(job: Job): RunTab {
 
 /** Why it did not end well. */
 function Ending({ job }: { job: Job }) {
+  const navigate = useNavigate();
+  // Once the server is accepted, the same work is done.
+  const retry = useAct("job.retry", { onDone: ({ jobId }) => void navigate({ to: "/activity/$jobId", params: { jobId } }) });
   if (job.state === "interrupted") {
     return (
       <Notice tone="bad" heading={t("job.interrupted_heading")}>
@@ -235,6 +239,7 @@ function Ending({ job }: { job: Job }) {
   return (
     <Notice tone="bad" heading={job.error.message}>
       <TroubleText error={job.error} />
+      <ServerQuestion error={job.error} onAccepted={() => retry.mutate({ jobId: job.id })} />
     </Notice>
   );
 }

@@ -11,7 +11,7 @@ export const STATE_GROUPS: Record<StateGroup, JobState[]> = {
   stopped: ["cancelled"],
 };
 
-const KINDS: readonly JobKind[] = ["backup", "restore", "check", "sync"];
+const KINDS: readonly JobKind[] = ["backup", "restore", "check", "sync", "replicate"];
 
 export interface ActivitySearch {
   kind?: JobKind;

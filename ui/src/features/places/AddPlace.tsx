@@ -9,8 +9,10 @@ import { Field, PasswordInput, Radios, TextInput } from "../../components/Form";
 import { tellDone } from "../../components/news";
 import { Page } from "../../components/Page";
 import { RecoveryKey } from "../../components/RecoveryKey";
+import { ServerAccess } from "../../components/ServerAccess";
 import { Trouble } from "../../components/Trouble";
 import { useAct } from "../../lib/queries";
+import { accessOf, isRemote, NO_ACCESS } from "../../lib/server";
 import { t } from "../../text/text";
 import { PasswordChoice } from "../welcome/PasswordChoice";
 import { isPasswordReady, NO_PASSWORD } from "../welcome/answers";
@@ -38,6 +40,7 @@ function Form({ onCreated }: { onCreated: (place: Place, recoveryKey: string) =>
   const navigate = useNavigate();
   const [kind, setKind] = useState<"new" | "existing">("new");
   const [folder, setFolder] = useState({ path: "", display: "" });
+  const [access, setAccess] = useState(NO_ACCESS);
   const [label, setLabel] = useState("");
   const [own, setOwn] = useState(NO_PASSWORD);
   const [password, setPassword] = useState("");
@@ -52,13 +55,17 @@ function Form({ onCreated }: { onCreated: (place: Place, recoveryKey: string) =>
   });
   const fresh = kind === "new";
   const ready = folder.path !== "" && (fresh ? isPasswordReady(own) : password !== "");
-  const onSubmit = (event: SubmitEvent) => {
-    event.preventDefault();
+  const submit = () => {
     setAsked(true);
     if (!ready) return;
-    const named = label.trim() === "" ? {} : { label: label.trim() };
+    const opened = accessOf(folder, access);
+    const named = { ...(label.trim() === "" ? {} : { label: label.trim() }), ...(opened ? { access: opened } : {}) };
     if (fresh) create.mutate({ path: folder.path, ...named, ...(own.wanted ? { password: own.password } : {}) });
     else add.mutate({ path: folder.path, password, ...named });
+  };
+  const onSubmit = (event: SubmitEvent) => {
+    event.preventDefault();
+    submit();
   };
   const error = fresh ? create.error : add.error;
   return (
@@ -74,11 +81,12 @@ function Form({ onCreated }: { onCreated: (place: Place, recoveryKey: string) =>
       />
       <Field
         label={t("add.folder")}
-        hint={fresh ? t("add.folder_new_hint") : t("add.folder_existing_hint")}
+        hint={fresh ? t("add.folder_new_hint", { example: "sftp://server/folder" }) : t("add.folder_existing_hint", { example: "sftp://server/folder" })}
         error={asked && folder.path === "" ? t("add.folder_missing") : undefined}
       >
         <FolderField value={folder} onValue={setFolder} />
       </Field>
+      {isRemote(folder.display) && <ServerAccess access={access} onAccess={setAccess} />}
       <Field label={t("add.name")} hint={t("add.name_hint")}>
         <TextInput value={label} onValue={setLabel} />
       </Field>
@@ -89,7 +97,7 @@ function Form({ onCreated }: { onCreated: (place: Place, recoveryKey: string) =>
           <PasswordInput value={password} onValue={setPassword} />
         </Field>
       )}
-      {error && <Trouble error={error.details} />}
+      {error && <Trouble error={error.details} onRetry={submit} />}
       <div className={styles.buttons}>
         <Button type="submit" kind="primary" busy={create.isPending || add.isPending}>
           {fresh ? t("add.create") : t("add.add")}

@@ -18,6 +18,7 @@ import { bringBackSearch } from "../restore/request";
 import { Keys } from "./Keys";
 import { PlaceActions } from "./PlaceActions";
 import styles from "./Places.module.css";
+import { Replicas } from "./Replicas";
 import { Space } from "./Space";
 
 function checkWords(place: Place, now: number): string {
@@ -48,6 +49,7 @@ function About({ place }: { place: Place }) {
           ]}
         />
       </Section>
+      <Replicas place={place} />
       <Keys place={place} />
     </div>
   );

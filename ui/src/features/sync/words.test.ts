@@ -31,7 +31,7 @@ describe("the state of a pair in words", () => {
   });
 
   it("of a failed run is why", () => {
-    const error = { code: "unreachable" as const, message: "The stick is not connected.", hint: null, path: null, retry: true };
+    const error = { code: "unreachable" as const, message: "The stick is not connected.", hint: null, path: null, retry: true, server: null };
     expect(words({ state: "failed", lastRun: { ...last, state: "failed", error } }).means).toBe("The stick is not connected.");
   });
 });

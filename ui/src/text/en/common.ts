@@ -52,6 +52,8 @@ export const common = {
   "trouble.means.unreachable": "What is stored there is not affected. As long as it is out of reach, nothing new is stored there.",
   "trouble.means.noSpace": "What was stored before is safe. Nothing new fits until there is room.",
   "trouble.means.permission": "Nothing was changed.",
+  "trouble.means.unknownServer": "Nothing was sent to this server yet: first somebody has to say that it is the right one.",
+  "trouble.means.serverChanged": "Nothing was sent to it, no password either.",
   "trouble.means.busy": "Nothing is wrong; something else is working there right now.",
   "trouble.means.halted": "Nothing was changed. A decision of yours is needed before it goes on.",
   "trouble.means.cancelled": "It was stopped. What was stored before is safe.",

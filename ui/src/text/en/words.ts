@@ -6,6 +6,7 @@ export const words = {
   "kind.restore": "Bring back",
   "kind.check": "Check",
   "kind.sync": "Sync",
+  "kind.replicate": "Second copy",
 
   "state.queued": "Waiting",
   "state.planning": "Planning",
@@ -32,6 +33,7 @@ export const words = {
   "run.cancel_backup": "What was copied so far is kept and need not be copied again. No new snapshot is made. Earlier snapshots are not affected.",
   "run.cancel_restore": "Files that were brought back already stay. The rest stays as it is now. Doing the same again goes on from here.",
   "run.cancel_check": "Nothing is changed. The check can be started again at any time.",
+  "run.cancel_replicate": "What was copied so far stays, and the next run goes on from there. The repository itself is not touched.",
   "run.cancel_sync": "What was carried over so far stays in both places. The rest stays as it is now; the next run goes on from there.",
   "run.cancel_confirm": "Stop the run",
   "run.again": "Run again",

@@ -1,0 +1,128 @@
+//! Several places kept the same through one hub: pairs with the same first place, made and run together.
+//!
+//! Invariant: either all pairs of a request are made, or none. Deliberately not here: how the other pairs learn of a
+//! changed hub (`jobs::hub`).
+
+use keepwell_catalog::Catalog;
+use keepwell_jobs::pairs::PairGroup;
+use keepwell_jobs::{PairDefinition, hub};
+use keepwell_model::PairId;
+use keepwell_sync::pair::PlaceSpec;
+
+use super::repository;
+use super::sync::{pair, place, refuse_taken, start, sync_pairs, wake};
+use super::sync_save::{address, keep_accesses, new_record, refuse_more, refuse_the_same, wanted};
+use crate::convert;
+use crate::dto::sync::{SyncGroupGet, SyncHubSave, SyncMode, SyncPair, SyncPairSave, SyncPairs};
+use crate::dto::{Done, Nothing};
+use crate::error::ApiError;
+use crate::open::Api;
+
+/// Places of one hub.
+const PLACES_LIMIT: usize = 50;
+
+/// The pairs of a group that is there.
+fn members(api: &Api, text: &str) -> Result<(PairId, Vec<PairDefinition>), ApiError> {
+    let id = convert::pair_id(text)?;
+    let members: Vec<PairDefinition> =
+        hub::pairs_of(&api.catalog, id)?.into_iter().map(|(_, definition)| definition).collect();
+    if members.is_empty() {
+        return Err(
+            ApiError::not_found("This hub is not known (any more).").hint("Look at the list of pairs.")
+        );
+    }
+    Ok((id, members))
+}
+
+fn group(
+    api: &Api,
+    request: &SyncHubSave,
+    old: Option<&(PairId, Vec<PairDefinition>)>,
+) -> Result<PairGroup, ApiError> {
+    if let Some((id, members)) = old {
+        let known = members.first().and_then(|member| member.group.clone());
+        return Ok(known.unwrap_or(PairGroup { id: *id, name: String::new() }));
+    }
+    let given = request.name.as_deref().map(str::trim).filter(|name| !name.is_empty());
+    let hub = PlaceSpec { address: address(&request.pair.left)?.to_string(), ..PlaceSpec::default() };
+    let name = given.map_or_else(|| place(api, &hub).name, str::to_owned);
+    if name.chars().count() > repository::LABEL_LIMIT {
+        let limit = repository::LABEL_LIMIT;
+        return Err(ApiError::bad_request(format!("A hub's name has 1 to {limit} letters.")));
+    }
+    Ok(PairGroup { id: Catalog::new_pair_id()?, name })
+}
+
+pub(crate) fn sync_hub_save(api: &Api, request: SyncHubSave) -> Result<SyncPairs, ApiError> {
+    if request.pair.id.is_some() || request.pair.mode != SyncMode::TwoWay {
+        return Err(ApiError::bad_request("The pairs of a hub are new, and changes go both ways."));
+    }
+    if request.more.len() >= PLACES_LIMIT {
+        return Err(ApiError::bad_request(format!("A hub has at most {PLACES_LIMIT} places.")));
+    }
+    let old = request.group_id.as_deref().map(|id| members(api, id)).transpose()?;
+    let group = group(api, &request, old.as_ref())?;
+    let with = |right: String, right_access| SyncPairSave {
+        name: None,
+        right,
+        right_access,
+        ..request.pair.clone()
+    };
+    let mut wishes = vec![with(request.pair.right.clone(), request.pair.right_access.clone())];
+    wishes.extend(request.more.iter().map(|more| with(more.place.clone(), more.access.clone())));
+    let now_ms = api.now_ms();
+    let (mut known, mut new): (Vec<_>, Vec<_>) = (api.catalog.pairs()?, Vec::new());
+    // Among themselves the places have to be apart too: one inside another would never settle.
+    for (index, wish) in wishes.iter().enumerate() {
+        for other in &wishes[index + 1..] {
+            refuse_the_same(&address(&wish.right)?, &address(&other.right)?)?;
+        }
+        let mut definition = wanted(api, wish.clone(), None)?;
+        definition.group = Some(group.clone());
+        refuse_more(&known, &definition.pair)?;
+        // They are listed in the order in which they were named.
+        let record = new_record(&definition, now_ms.saturating_add(index as i64), now_ms)?;
+        known.push(record.clone());
+        new.push(record);
+    }
+    if let Some((_, members)) = &old
+        && members
+            .iter()
+            .any(|member| Some(&member.pair.left.address) != new.first().map(|new| &new.left_address))
+    {
+        return Err(ApiError::bad_request("The pairs of a hub have the same first place.")
+            .hint("Give the hub as it is, or make another one."));
+    }
+    for wish in &wishes {
+        keep_accesses(api, wish)?;
+    }
+    for record in &new {
+        api.catalog.save_pair(record)?;
+    }
+    wake(api);
+    let pairs: Result<Vec<SyncPair>, ApiError> = new.iter().map(|record| pair(api, record)).collect();
+    Ok(SyncPairs { pairs: pairs? })
+}
+
+pub(crate) fn sync_hub_run(api: &Api, request: SyncGroupGet) -> Result<SyncPairs, ApiError> {
+    let id = convert::pair_id(&request.group_id)?;
+    members(api, &request.group_id)?;
+    for (record, _) in hub::pairs_of(&api.catalog, id)? {
+        start(api, &record, false)?;
+    }
+    sync_pairs(api, Nothing {})
+}
+
+pub(crate) fn sync_hub_remove(api: &Api, request: SyncGroupGet) -> Result<Done, ApiError> {
+    let id = convert::pair_id(&request.group_id)?;
+    members(api, &request.group_id)?;
+    let pairs = hub::pairs_of(&api.catalog, id)?;
+    for (record, _) in &pairs {
+        refuse_taken(api, record.id)?;
+    }
+    for (record, _) in pairs {
+        api.catalog.remove_pair(record.id)?;
+    }
+    wake(api);
+    Ok(Done {})
+}

@@ -1,0 +1,21 @@
+/** Places on servers, as far as the window knows them: by their addresses. */
+import type { PathText, SyncAccess } from "../api";
+
+/** Who we say we are on a server. */
+export interface Access {
+  user: string;
+  secret: string;
+}
+
+export const NO_ACCESS: Access = { user: "", secret: "" };
+
+/** Whether an address is that of a server. */
+export function isRemote(address: string): boolean {
+  return /^[a-z0-9+]+:\/\//i.test(address.trim());
+}
+
+/** What goes into a request: nothing where it is not a server, or nothing was typed. */
+export function accessOf(address: PathText, access: Access): SyncAccess | undefined {
+  if (!isRemote(address.path) || access.secret === "") return undefined;
+  return { ...(access.user.trim() === "" ? {} : { user: access.user.trim() }), secret: access.secret };
+}
