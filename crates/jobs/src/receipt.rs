@@ -161,6 +161,7 @@ fn asked(job: &JobRecord, request: &JobRequest) -> Vec<String> {
         JobRequest::Sync(sync) => {
             lines.push(format!("Left: {}", sync.left));
             lines.push(format!("Right: {}", sync.right));
+            lines.extend(sync.undo.map(|run| format!("Undone: everything the run {run} did")));
             if !sync.answer.release.is_empty() {
                 let kinds: Vec<_> = sync.answer.release.iter().map(|kind| format!("{kind:?}")).collect();
                 lines.push(format!("A person went on despite: {}", kinds.join(", ")));

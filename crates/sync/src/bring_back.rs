@@ -14,7 +14,7 @@ use std::collections::HashMap;
 
 use keepwell_endpoint::EndpointError;
 use keepwell_endpoint::tree::{Tree, TreeItem};
-use keepwell_model::{ContentHash, Control, EntryKind, JobId, Problem, RelativePath};
+use keepwell_model::{ContentHash, Control, EntryKind, JobId, Phase, Problem, RelativePath};
 
 use crate::copy::{CopyError, hash_file};
 use crate::database::BaseChange;
@@ -24,7 +24,7 @@ use crate::execute_bin::{BinFolders, bin_path, put_into_bin, relocate};
 use crate::node::{Content, NodeId, Side};
 use crate::plan::Why;
 use crate::run::Syncer;
-use crate::run_types::ActionKind;
+use crate::run_types::{ActionKind, Done};
 
 /// How many lines of a journal are held at once.
 const LINES_AT_ONCE: u32 = 1000;
@@ -108,7 +108,13 @@ impl Syncer {
     /// # Errors
     /// [`SyncError::Missing`] where there is no such run; the database refused; the person stopped it: what was undone
     /// until then stays undone.
-    pub fn undo(&mut self, run: JobId, deed: JobId, control: &Control) -> Result<BroughtBack, SyncError> {
+    pub fn undo(
+        &mut self,
+        run: JobId,
+        deed: JobId,
+        control: &Control,
+        undone: &mut dyn FnMut(&Done),
+    ) -> Result<BroughtBack, SyncError> {
         if self.database().run(run)?.is_none() {
             return Err(SyncError::Missing { what: "run", id: run.to_string() });
         }
@@ -132,10 +138,18 @@ impl Syncer {
         let in_bin = self.database().bin_items_of(run)?;
         let mut bin: Bin = in_bin.into_iter().map(|item| ((item.side, item.path.clone()), item)).collect();
         let mut result = BroughtBack::default();
+        control.restart_counters(Phase::Copying);
+        control.add_total(lines.len() as u64, 0);
+        control.set_total_known();
         let deeds = Deeds::new(self, deed, control);
         for line in lines.iter().rev() {
             control.checkpoint()?;
+            control.set_current(line.done.path.as_bytes());
             let outcome = deeds.undo(line, &mut bin);
+            if outcome.is_ok() {
+                undone(&line.done);
+            }
+            control.add_done(1, 0);
             note(outcome, line.done.side, &line.done.path, control, &mut result)?;
         }
         self.settle_places()?;

@@ -19,7 +19,9 @@ use crate::execute_view::stale;
 use crate::node::{Content, Side};
 use crate::run::Syncer;
 use crate::run_types::ActionKind;
-use crate::text::{ComparedLine, Merged, TEXT_LIMIT_BYTES, as_text, compare_texts, merge_texts};
+use crate::text::{
+    ComparedLine, Merged, MergedLine, TEXT_LIMIT_BYTES, as_text, compare_texts, explain_merge, merge_texts,
+};
 
 /// Of runs with more files no texts are kept: an initial copy would fill the database with what nobody edits.
 pub const RUN_LIMIT_FILES: usize = 1_000;
@@ -35,8 +37,26 @@ pub struct TextConflict {
     pub lines: Vec<ComparedLine>,
     /// Whether these are all.
     pub is_all: bool,
-    /// Whether both changes can be merged into one text without guessing.
-    pub can_merge: bool,
+    /// Both changes merged into one text, where that needs no guessing.
+    pub merged: Option<MergedText>,
+}
+
+/// What merging would make of a conflict.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MergedText {
+    /// The lines that differ from the base, with a few around.
+    pub lines: Vec<MergedLine>,
+    /// Whether these are all.
+    pub is_all: bool,
+    /// Tells this very text: what a person saw is what is written.
+    pub hash: ContentHash,
+}
+
+fn explained(base: &[u8], left: &[u8], right: &[u8], limit_lines: usize) -> Option<MergedText> {
+    let Merged::Text(merged) = merge_texts(base, left, right) else { return None };
+    let texts = [as_text(base)?, as_text(left)?, as_text(right)?, &merged];
+    let (lines, is_all) = explain_merge(texts, limit_lines);
+    Some(MergedText { lines, is_all, hash: ContentHash(*blake3::hash(merged.as_bytes()).as_bytes()) })
 }
 
 impl Syncer {
@@ -48,8 +68,8 @@ impl Syncer {
         let Some([left, right]) = self.both_texts(&self.conflict(id)?)? else { return Ok(None) };
         let Some((lines, is_all)) = compare_texts(&left, &right, limit_lines) else { return Ok(None) };
         let base = self.base_text(&self.conflict(id)?)?;
-        let can_merge = base.is_some_and(|base| matches!(merge_texts(&base, &left, &right), Merged::Text(_)));
-        Ok(Some(TextConflict { lines, is_all, can_merge }))
+        let merged = base.and_then(|base| explained(&base, &left, &right, limit_lines));
+        Ok(Some(TextConflict { lines, is_all, merged }))
     }
 
     /// Merges both changes of a conflict into one text, in the place of the left version; the next run carries it to the
@@ -57,8 +77,14 @@ impl Syncer {
     ///
     /// # Errors
     /// [`SyncError::Missing`] where the conflict does not wait any more; a place refused, or a version changed
-    /// meanwhile: then nothing was changed.
-    pub fn merge_conflict(&mut self, id: i64, deed: JobId, control: &Control) -> Result<Merged, SyncError> {
+    /// meanwhile, or the text is not the `shown` one: then nothing was changed.
+    pub fn merge_conflict(
+        &mut self,
+        id: i64,
+        shown: Option<ContentHash>,
+        deed: JobId,
+        control: &Control,
+    ) -> Result<Merged, SyncError> {
         let stored = self.conflict(id)?;
         let left_place = SyncError::place(Side::Left);
         let (Some(path), Some(base)) = (stored.conflict.left.path.clone(), self.base_text(&stored)?) else {
@@ -75,6 +101,9 @@ impl Syncer {
         let merged = merge_texts(&base, &left, &right);
         let Merged::Text(text) = &merged else { return Ok(merged) };
         let bytes = text.as_bytes();
+        if shown.is_some_and(|shown| shown.0 != *blake3::hash(bytes).as_bytes()) {
+            return Err(left_place(EndpointError::Changed { path: path.to_string() }));
+        }
         let mut staged = self.tree(Side::Left).stage(&path, bytes.len() as u64, None).map_err(&left_place)?;
         staged.write_at(bytes, 0).map_err(&left_place)?;
         let deeds = Deeds::new(self, deed, control);

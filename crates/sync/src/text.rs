@@ -4,6 +4,8 @@
 //! so no marks ever land in somebody's file; what is not text (not UTF-8, holding NUL) or too large is told so.
 //! The comparison itself is the `diffy` crate's. Deliberately not here: where the base comes from (`base_text`).
 
+use std::collections::HashSet;
+
 use diffy::{DiffOptions, Line, merge};
 
 /// Larger files are not taken for text.
@@ -31,6 +33,19 @@ pub struct ComparedLine {
     pub left: Option<usize>,
     /// Its number on the right, from 1; nothing where only the left has it.
     pub right: Option<usize>,
+    /// Without its line end.
+    pub text: String,
+}
+
+/// One line of a merged text, or one that a side took out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MergedLine {
+    /// Its number in the merged text, from 1; nothing where it is not in it.
+    pub number: Option<usize>,
+    /// Whether the left brought it in, or took it out.
+    pub by_left: bool,
+    /// Whether the right did. Neither did: both had it all along.
+    pub by_right: bool,
     /// Without its line end.
     pub text: String,
 }
@@ -86,6 +101,62 @@ pub fn compare_texts(left: &[u8], right: &[u8], limit: usize) -> Option<(Vec<Com
     Some((lines, true))
 }
 
+/// The numbers of the lines that go from one text, and of those that come in the other.
+fn changed_lines(from: &str, to: &str) -> (HashSet<usize>, HashSet<usize>) {
+    let (mut gone, mut new) = (HashSet::new(), HashSet::new());
+    let patch = DiffOptions::new().set_context_len(0).create_patch(from, to);
+    for hunk in patch.hunks() {
+        let (mut old_number, mut new_number) = (hunk.old_range().start(), hunk.new_range().start());
+        for line in hunk.lines() {
+            match line {
+                Line::Context(_) => (old_number, new_number) = (old_number + 1, new_number + 1),
+                Line::Delete(_) => {
+                    gone.insert(old_number);
+                    old_number += 1;
+                }
+                Line::Insert(_) => {
+                    new.insert(new_number);
+                    new_number += 1;
+                }
+            }
+        }
+    }
+    (gone, new)
+}
+
+/// What merging did to the base, line by line, with a few lines around, and by whom. At most `limit` lines, and whether
+/// that is all.
+#[must_use]
+pub fn explain_merge([base, left, right, merged]: [&str; 4], limit: usize) -> (Vec<MergedLine>, bool) {
+    let ((gone_left, _), (gone_right, _)) = (changed_lines(base, left), changed_lines(base, right));
+    // What one side does not have came from the other.
+    let ((_, not_left), (_, not_right)) = (changed_lines(left, merged), changed_lines(right, merged));
+    let patch = DiffOptions::new().set_context_len(CONTEXT_LINES).create_patch(base, merged);
+    let mut lines = Vec::new();
+    for hunk in patch.hunks() {
+        let (mut base_number, mut number) = (hunk.old_range().start(), hunk.new_range().start());
+        for line in hunk.lines() {
+            if lines.len() == limit {
+                return (lines, false);
+            }
+            let (text, at, by_left, by_right) = match line {
+                Line::Context(text) => (text, Some(number), false, false),
+                Line::Delete(text) => {
+                    (text, None, gone_left.contains(&base_number), gone_right.contains(&base_number))
+                }
+                Line::Insert(text) => {
+                    (text, Some(number), !not_left.contains(&number), !not_right.contains(&number))
+                }
+            };
+            base_number += usize::from(!matches!(line, Line::Insert(_)));
+            number += usize::from(at.is_some());
+            let text = text.trim_end_matches(['\n', '\r']).to_owned();
+            lines.push(MergedLine { number: at, by_left, by_right, text });
+        }
+    }
+    (lines, true)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -115,6 +186,45 @@ mod tests {
     fn line_ends_of_windows_stay() {
         let merged = merge_texts(b"a\r\nb\r\nc\r\nd\r\n", b"A\r\nb\r\nc\r\nd\r\n", b"a\r\nb\r\nc\r\nD\r\n");
         assert_eq!(merged, Merged::Text("A\r\nb\r\nc\r\nD\r\n".to_owned()));
+    }
+
+    #[test]
+    fn a_merge_says_which_side_brought_or_took_each_line() {
+        let base = "one\ntwo\nthree\nfour\nfive\nsix\n";
+        let left = "ONE\ntwo\nthree\nfour\nfive\nsix\n";
+        let right = "one\ntwo\nthree\nfour\nsix\nseven\n";
+        let Merged::Text(merged) = merge_texts(base.as_bytes(), left.as_bytes(), right.as_bytes()) else {
+            panic!("they touch different lines");
+        };
+        let (lines, is_all) = explain_merge([base, left, right, &merged], 100);
+        let told: Vec<String> = lines
+            .iter()
+            .map(|line| {
+                let by = match (line.by_left, line.by_right) {
+                    (true, true) => "both",
+                    (true, false) => "left",
+                    (false, true) => "right",
+                    (false, false) => "",
+                };
+                let number = line.number.map_or("-".to_owned(), |number| number.to_string());
+                format!("{number} {by} {}", line.text)
+            })
+            .collect();
+        let expected = [
+            "- left one",
+            "1 left ONE",
+            "2  two",
+            "3  three",
+            "4  four",
+            "- right five",
+            "5  six",
+            "6 right seven",
+        ];
+        assert_eq!(told, expected);
+        assert!(is_all);
+        assert!(!explain_merge([base, left, right, &merged], 3).1);
+        let (both, _) = explain_merge(["a\n", "b\n", "b\n", "b\n"], 100);
+        assert!(both.iter().all(|line| line.by_left && line.by_right));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::fs;
 use std::sync::atomic::Ordering;
 
 use home::Home;
-use keepwell_model::{Control, JobId};
+use keepwell_model::{ContentHash, Control, JobId};
 use keepwell_sync::run_types::RunState;
 use keepwell_sync::text::Merged;
 use keepwell_sync::{Choice, Side, Syncer};
@@ -24,7 +24,7 @@ fn only_bin_item(syncer: &Syncer) -> i64 {
 }
 
 fn undo(syncer: &mut Syncer, run: u8) -> (u64, u64) {
-    let back = syncer.undo(JobId([run; 16]), DEED, &Control::new()).unwrap();
+    let back = syncer.undo(JobId([run; 16]), DEED, &Control::new(), &mut |_| {}).unwrap();
     (back.items, back.left_alone)
 }
 
@@ -118,7 +118,7 @@ fn undoing_leaves_alone_what_changed_after_the_run() {
 
     let mut syncer = home.open();
     let control = Control::new();
-    let back = syncer.undo(JobId([2; 16]), DEED, &control).unwrap();
+    let back = syncer.undo(JobId([2; 16]), DEED, &control, &mut |_| {}).unwrap();
     assert_eq!((back.items, back.left_alone), (0, 1));
     assert_eq!(control.problems().total, 1);
     assert_eq!(home.read("right/one.txt").as_deref(), Some("worked on since"));
@@ -183,12 +183,16 @@ fn two_edits_of_a_text_are_merged_when_a_person_asks() {
     let mut syncer = home.open();
     let waiting = syncer.database().conflicts().unwrap();
     let shown = syncer.compare_conflict(waiting[0].id, 100).unwrap().unwrap();
-    assert!(shown.can_merge && shown.is_all);
+    assert!(shown.merged.is_some() && shown.is_all);
     assert!(
         shown.lines.iter().any(|line| line.text == "ONE" && line.left == Some(1) && line.right.is_none())
     );
 
-    let merged = syncer.merge_conflict(waiting[0].id, DEED, &Control::new()).unwrap();
+    let hash = shown.merged.map(|merged| merged.hash);
+    let other = Some(ContentHash([7; 32]));
+    let refused = syncer.merge_conflict(waiting[0].id, other, DEED, &Control::new());
+    assert!(refused.is_err(), "only the text that was shown is written");
+    let merged = syncer.merge_conflict(waiting[0].id, hash, DEED, &Control::new()).unwrap();
     let both = base.replace("one", "ONE").replace("six", "six\nseven");
     assert_eq!(merged, Merged::Text(both.clone()));
     assert_eq!(home.read("left/list.txt"), Some(both.clone()));
@@ -210,8 +214,8 @@ fn edits_of_the_same_line_stay_a_conflict() {
     home.run();
     let mut syncer = home.open();
     let id = syncer.database().conflicts().unwrap()[0].id;
-    assert!(!syncer.compare_conflict(id, 100).unwrap().unwrap().can_merge);
-    assert_eq!(syncer.merge_conflict(id, DEED, &Control::new()).unwrap(), Merged::SameLines);
+    assert!(syncer.compare_conflict(id, 100).unwrap().unwrap().merged.is_none());
+    assert_eq!(syncer.merge_conflict(id, None, DEED, &Control::new()).unwrap(), Merged::SameLines);
     assert_eq!(home.read("left/list.txt").as_deref(), Some("left\n"));
     assert_eq!(home.read("right/list.txt").as_deref(), Some("right\n"));
     assert_eq!(home.bin("left"), [""; 0]);
