@@ -83,6 +83,14 @@ pub enum EndpointError {
         /// The path or key.
         path: String,
     },
+    /// A link stands between, and nothing is removed or moved through one: what it points to has its own place.
+    #[error(
+        "{path} is a link here, or is reached through one: what a link points to is not taken away by it"
+    )]
+    ThroughLink {
+        /// The path or key.
+        path: String,
+    },
     /// Anything else the system reports.
     #[error("could not {action} {path}: {source}")]
     Io {
@@ -122,6 +130,7 @@ impl EndpointError {
             | Self::SignIn { path, .. }
             | Self::UnknownServer { path, .. }
             | Self::ServerChanged { path, .. }
+            | Self::ThroughLink { path }
             | Self::Io { path, .. } => path,
         }
     }
@@ -154,6 +163,9 @@ impl EndpointError {
                 "Do not go on before the server's keeper has confirmed the new key: somebody may stand in between."
             }
             Self::Changed { .. } => "Nothing was touched. Run it again: it looks anew.",
+            Self::ThroughLink { .. } => {
+                "Remove or move the link itself where it is, or let the pair keep links as links."
+            }
             Self::Io { .. } => "Check the drive and its cable, then try again.",
         }
     }

@@ -338,6 +338,15 @@ pub trait Tree: Send + Sync {
     /// They can not be read.
     fn extended_attributes(&self, path: &RelativePath) -> Result<Vec<ExtendedAttribute>, EndpointError>;
 
+    /// Where new content of an item is put: the path itself, but where a place follows links the path of what a link
+    /// points to.
+    ///
+    /// # Errors
+    /// It can not be known.
+    fn place_of(&self, path: &RelativePath) -> Result<RelativePath, EndpointError> {
+        Ok(path.clone())
+    }
+
     /// Begins a file that will be published at `path` (or near it). With `from`, it begins as a copy of that file,
     /// made inside the place (a reflink, a server-side copy).
     ///

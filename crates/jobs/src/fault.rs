@@ -18,7 +18,7 @@ impl From<EndpointError> for Fault {
             EndpointError::PermissionDenied { .. } => FaultKind::Permission,
             EndpointError::NoSpace { .. } => FaultKind::NoSpace,
             EndpointError::Unexpected { .. } => FaultKind::Damaged,
-            EndpointError::Changed { .. } => FaultKind::Failed,
+            EndpointError::Changed { .. } | EndpointError::ThroughLink { .. } => FaultKind::Failed,
             EndpointError::Unreachable { .. } | EndpointError::Io { .. } => FaultKind::Unreachable,
             EndpointError::SignIn { .. } => FaultKind::Permission,
             EndpointError::UnknownServer { .. } => FaultKind::UnknownServer,

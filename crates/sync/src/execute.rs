@@ -27,6 +27,7 @@ use crate::execute_item::{Deed, Tools, is_changed_meanwhile};
 use crate::execute_view::View;
 use crate::node::{Content, NodeId, Side};
 use crate::plan::{Action, Operation, Plan, Why};
+use crate::policy::Links;
 use crate::run_types::{ActionKind, Done, SyncReport};
 use crate::trees::BaseTree;
 
@@ -278,6 +279,9 @@ impl Execution<'_> {
             let node = operation.node_on(operation.side);
             let Some(known) = view.known(operation.side, node) else { continue };
             let path = operation.from.as_ref().unwrap_or(&operation.path);
+            // What can not be known now is told by the row itself.
+            let place = if is_replaced { self.tools.tree(operation.side).place_of(path).ok() } else { None };
+            let path = place.as_ref().unwrap_or(path);
             numbers.push(number);
             items.push(BinItem {
                 id: 0,
@@ -368,6 +372,15 @@ impl Execution<'_> {
             CopyError::Target(error) => (operation.side, error),
         };
         match error {
+            error if is_changed_meanwhile(&error) && self.is_link_in_the_way(operation) => {
+                progress.report.failed += 1;
+                self.tools.control.problem(Problem::new(
+                    operation.path.to_string(),
+                    "This could not be copied: a link has its name there",
+                    "The pair does not keep links as links, so the link is left as it is.",
+                    "Rename one of the two, or remove the link.",
+                ));
+            }
             error if is_changed_meanwhile(&error) => {
                 progress.report.changed_meanwhile += 1;
                 // The whole place may have gone.
@@ -396,6 +409,14 @@ impl Execution<'_> {
                 }
             }
         }
+    }
+
+    /// Whether what comes new has the name of a link that the pair leaves alone.
+    fn is_link_in_the_way(&self, operation: &Operation) -> bool {
+        self.tools.links != Links::Keep
+            && matches!(operation.action, Action::Copy { .. })
+            && matches!(self.tools.tree(operation.side).stat(&operation.path),
+                Ok(Some(item)) if item.fingerprint.kind == EntryKind::Symlink)
     }
 
     /// Whether a side is still the place it was.
@@ -483,7 +504,7 @@ impl Progress<'_, '_> {
             done: Done {
                 side: operation.side,
                 action: ActionKind::from(&operation.action),
-                path: operation.path.clone(),
+                path: deed.written_at.clone().unwrap_or_else(|| operation.path.clone()),
                 other_path,
                 hash: deed.hash,
                 size_bytes: operation.size_bytes,

@@ -15,6 +15,7 @@ use crate::execute_bin::{BinFolders, put_into_bin, relocate};
 use crate::execute_view::{Known, Outcome};
 use crate::node::{Content, Side, State};
 use crate::plan::{Action, Operation};
+use crate::policy::Links;
 use crate::run_types::Limits;
 
 /// How often a file that changes while it is copied is tried.
@@ -28,6 +29,8 @@ pub(crate) struct Tools<'a> {
     pub database: &'a PairDatabase,
     /// Extended attributes are synced.
     pub attributes: bool,
+    /// What links are to the pair.
+    pub links: Links,
     pub control: &'a Control,
     pub limits: &'a Limits,
 }
@@ -38,6 +41,8 @@ pub(crate) struct Deed {
     pub outcome: Outcome,
     /// Where it lies in the bin.
     pub bin_path: Option<RelativePath>,
+    /// Where it was written, if that is not the path of the row: through a link.
+    pub written_at: Option<RelativePath>,
     pub hash: Option<ContentHash>,
     pub spared_bytes: u64,
     /// The hashes of its blocks, where they are worth keeping.
@@ -188,7 +193,10 @@ impl Tools<'_> {
         compares: bool,
     ) -> Result<Deed, CopyError> {
         let there = there.ok_or(CopyError::Changed)?;
-        let here = operation.from.as_ref().unwrap_or(&operation.path);
+        let to = self.tree(operation.side);
+        let target = &to.place_of(&operation.path).map_err(CopyError::Target)?;
+        // What is replaced lies where its new version will.
+        let here = if replaces.is_some() { target } else { &operation.path };
         let wanted = self.wanted(operation, replaces.as_ref().map(|known| &known.state), &there.state);
         let is_from_source = wanted.attributes_of == Some(operation.side.other());
         let both = Side::BOTH.iter().all(|side| self.tree(*side).capabilities().extended_attributes);
@@ -196,8 +204,8 @@ impl Tools<'_> {
             from: self.tree(operation.side.other()),
             source: operation.source(),
             seen: &there.fingerprint,
-            to: self.tree(operation.side),
-            target: &operation.path,
+            to,
+            target,
             replaces: replaces
                 .filter(|known| compares && known.state.kind == EntryKind::File)
                 .is_some()
@@ -218,9 +226,9 @@ impl Tools<'_> {
         let metadata =
             ItemMetadata { modified: wanted.modified, mode: wanted.mode, extended_attributes: attributes };
         let publish = |expected: &Expected| {
-            staged.publish(&operation.path, expected, &metadata, &hash).map_err(CopyError::Target)
+            staged.publish(target, expected, &metadata, &hash).map_err(CopyError::Target)
         };
-        let (published, bin_path) = self.in_place_of(operation, replaces, bin_path, publish)?;
+        let (published, bin_path) = self.in_place_of(operation, here, replaces, bin_path, publish)?;
         let state = State {
             kind: EntryKind::File,
             size_bytes: item.fingerprint.size_bytes,
@@ -235,6 +243,7 @@ impl Tools<'_> {
                 agreed: Some(agreed),
             },
             bin_path,
+            written_at: (*target != operation.path).then(|| target.clone()),
             hash: Some(hash),
             spared_bytes,
             blocks,
@@ -274,6 +283,7 @@ impl Tools<'_> {
     fn in_place_of(
         &self,
         operation: &Operation,
+        here: &RelativePath,
         replaces: Option<Known>,
         bin_path: Option<&RelativePath>,
         publish: impl FnOnce(&Expected) -> Result<Published, CopyError>,
@@ -282,7 +292,6 @@ impl Tools<'_> {
             return publish(&Expected::Absent).map(|published| (published, None));
         };
         let tree = self.tree(operation.side);
-        let here = operation.from.as_ref().unwrap_or(&operation.path);
         let bins = self.bins(operation.side);
         let (in_bin, item) = put_into_bin(tree, bins, here, &known.fingerprint, bin_path, self.control)?;
         match publish(&Expected::Absent) {
@@ -322,7 +331,8 @@ impl Tools<'_> {
         let publish = |expected: &Expected| {
             to.create_symlink(&operation.path, &target, expected, &metadata).map_err(CopyError::Target)
         };
-        let (published, bin_path) = self.in_place_of(operation, replaces, bin_path, publish)?;
+        let here = operation.from.as_ref().unwrap_or(&operation.path);
+        let (published, bin_path) = self.in_place_of(operation, here, replaces, bin_path, publish)?;
         let state = State { kind: EntryKind::Symlink, content: Content::Known(hash), ..there.state };
         let agreed = wanted.state(&state);
         Ok(Deed {

@@ -21,6 +21,7 @@ pub mod execute_bin;
 mod execute_item;
 mod execute_view;
 pub mod filter;
+mod follow;
 pub mod moves;
 pub mod names;
 pub mod node;

@@ -14,9 +14,10 @@ use keepwell_model::{Control, JobId, PairId};
 
 use crate::database::PairDatabase;
 use crate::error::SyncError;
+use crate::follow::Followed;
 use crate::node::{NodeId, Side};
 use crate::pair::PairSpec;
-use crate::policy::{BrakeKind, Choice};
+use crate::policy::{BrakeKind, Choice, Links};
 use crate::run_types::{Clock, Done, Hints, Limits, Prepared, SyncReport, SyncerOptions};
 use crate::trees::BaseTree;
 
@@ -49,6 +50,12 @@ impl Syncer {
     /// [`SyncError::Busy`] where another run holds the pair; the database can not be used.
     pub fn open(options: SyncerOptions) -> Result<Self, SyncError> {
         let SyncerOptions { state_folder, pair, left, right, clock, utc_offset_seconds } = options;
+        let [left, right] = [left, right].map(|tree| -> Arc<dyn Tree> {
+            match pair.links {
+                Links::Follow if tree.capabilities().symlinks => Arc::new(Followed::new(tree)),
+                _ => tree,
+            }
+        });
         let lock = lock(&state_folder, pair.id)?;
         let now_ms = clock().to_milliseconds();
         let (database, mut notices) = PairDatabase::open(&state_folder, pair.id, now_ms)?;

@@ -11,6 +11,7 @@ use keepwell_model::Control;
 use crate::error::SyncError;
 use crate::filter::{Filter, FilterError};
 use crate::node::Side;
+use crate::policy::Links;
 use crate::run::Syncer;
 use crate::run_prepare::workers;
 use crate::run_types::Hints;
@@ -40,6 +41,8 @@ pub(crate) fn look_at_both(
         shared.extend(shared_rules(tree(side)).map_err(SyncError::place(side))?);
     }
     let pair = syncer.pair();
+    // A change shows wherever a link to it is, and a hint names only its own folder.
+    let hints = hints.filter(|_| pair.links != Links::Follow);
     let filter = Filter::new(&pair.rules, &shared, syncer.now())?;
     let attributes =
         pair.attributes && Side::BOTH.iter().all(|side| tree(*side).capabilities().extended_attributes);

@@ -210,6 +210,7 @@ pub(crate) fn apply(
                 bins: [BinFolders::default(), BinFolders::default()],
                 database: syncer.database(),
                 attributes: syncer.pair().attributes,
+                links: syncer.pair().links,
                 control,
                 limits,
             },

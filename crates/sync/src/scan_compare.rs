@@ -55,8 +55,12 @@ impl Scan<'_> {
             {
                 std::mem::swap(found, double);
             }
-            let is_link_left_out = kind == EntryKind::Symlink && self.options.links == Links::Skip;
-            if is_link_left_out || self.is_left_out(&path, &facts_of(&item)) {
+            let is_left_out = self.is_left_out(&path, &facts_of(&item));
+            let is_link_left_out = kind == EntryKind::Symlink && self.options.links != Links::Keep;
+            if is_link_left_out && !is_left_out && self.options.links == Links::Follow {
+                self.not_followed(&path);
+            }
+            if is_link_left_out || is_left_out {
                 findings.is_occupied = true;
                 findings.blind.extend(entry.map(|(id, _)| id));
                 continue;
@@ -330,6 +334,21 @@ impl Scan<'_> {
 
     pub(crate) fn told(&self, path: &RelativePath, what: &str, error: &EndpointError) {
         self.control.problem(Problem::new(path.to_string(), what, error.to_string(), error.next_step()));
+    }
+
+    /// A link that could be followed is no link any more when it comes here.
+    fn not_followed(&self, path: &RelativePath) {
+        let target = self.tree.read_link(path).unwrap_or_default();
+        self.control.problem(Problem::new(
+            path.to_string(),
+            "This link is not followed; it and what the other side has in its place are left as they are.",
+            format!(
+                "It points to \"{}\": that is not there, is no file or folder, lies outside of this place, or leads back \
+                 to where the link is.",
+                String::from_utf8_lossy(&target)
+            ),
+            "Point the link to something inside of this place, keep links as links, or leave it out with a rule.",
+        ));
     }
 
     fn skipped(&self, path: &RelativePath) {

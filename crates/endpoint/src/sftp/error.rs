@@ -72,6 +72,7 @@ fn copy_of(error: &EndpointError) -> EndpointError {
         EndpointError::NotFound { path } => EndpointError::NotFound { path: path.clone() },
         EndpointError::AlreadyExists { path } => EndpointError::AlreadyExists { path: path.clone() },
         EndpointError::Changed { path } => EndpointError::Changed { path: path.clone() },
+        EndpointError::ThroughLink { path } => EndpointError::ThroughLink { path: path.clone() },
         EndpointError::PermissionDenied { action, path } => {
             EndpointError::PermissionDenied { action, path: path.clone() }
         }
