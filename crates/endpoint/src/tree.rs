@@ -92,7 +92,8 @@ pub struct TreeItem {
     pub name: Vec<u8>,
     /// What tells it unchanged.
     pub fingerprint: Fingerprint,
-    /// The lower 12 permission bits, where the place has them.
+    /// The lower 12 permission bits, where the place has them; of a file of somebody else without set-user-id and
+    /// set-group-id, as far as the place knows owners.
     pub mode: Option<u32>,
     /// How many names the file has (1 where the place has no hard links).
     pub link_count: u32,
@@ -224,6 +225,11 @@ pub trait Content: Send {
     /// They can not be read.
     fn extended_attributes(&mut self) -> Result<Option<Vec<ExtendedAttribute>>, EndpointError> {
         Ok(None)
+    }
+
+    /// What the file has that [`Content::item`] does not show, because a copy must not have it; in words.
+    fn not_shown(&self) -> Option<String> {
+        None
     }
 
     /// The file of the system where it lies on this machine: for a place here that can share its blocks.

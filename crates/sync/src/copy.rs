@@ -68,6 +68,8 @@ pub(crate) struct StagedCopy {
     pub spared_bytes: u64,
     /// The hashes of its blocks, where they will spare bytes when it changes.
     pub blocks: Option<Vec<u8>>,
+    /// What the source has that no copy must have, in words.
+    pub not_shown: Option<String>,
 }
 
 /// Why there is no staged copy.
@@ -116,7 +118,8 @@ pub(crate) fn stage_copy(
     if !content.is_unchanged().map_err(CopyError::Source)? {
         return Err(CopyError::Changed);
     }
-    Ok(StagedCopy { staged, hash, item, attributes, spared_bytes, blocks })
+    let not_shown = content.not_shown();
+    Ok(StagedCopy { staged, hash, item, attributes, spared_bytes, blocks, not_shown })
 }
 
 fn read_attributes(

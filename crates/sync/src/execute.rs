@@ -24,6 +24,7 @@ use crate::database_rows::{BinItem, Group, JournalLine};
 use crate::error::SyncError;
 use crate::execute_bin::bin_path;
 use crate::execute_item::{Deed, Tools, is_changed_meanwhile};
+use crate::execute_times::TimePolicy;
 use crate::execute_view::View;
 use crate::node::{Content, NodeId, Side};
 use crate::plan::{Action, Operation, Plan, Why};
@@ -51,6 +52,8 @@ pub(crate) struct Execution<'a> {
     /// The places as they were when the run began.
     pub identities: [PlaceIdentity; 2],
     pub workers: usize,
+    /// Whose times of folders count.
+    pub times: TimePolicy,
 }
 
 /// What goes to the bin with a row.
@@ -101,7 +104,12 @@ impl Execution<'_> {
         control.restart_counters(Phase::Copying);
         control.add_total(self.plan.operations.len() as u64, bytes);
         control.set_total_known();
+        let folders = self.folder_times(&view.read());
         let result = self.all(&mut progress);
+        // A place that can not be used any more is left alone.
+        if matches!((&result, &progress.ended), (Ok(()), None | Some(SyncError::Cancelled))) {
+            progress.group.changes.extend(self.set_folder_times(&view.read(), folders));
+        }
         // What was done is written down, also where the run ends early.
         let flushed = self.flush(&mut progress);
         let result = result.and(progress.ended.map_or(Ok(()), Err)).and(flushed);
@@ -430,7 +438,7 @@ impl Execution<'_> {
 
     /// Makes what was done since the last time lasting, and lets the base learn it.
     fn flush(&self, progress: &mut Progress<'_, '_>) -> Result<(), SyncError> {
-        if progress.group.lines.is_empty() {
+        if progress.group.lines.is_empty() && progress.group.changes.is_empty() {
             return Ok(());
         }
         for side in Side::BOTH {

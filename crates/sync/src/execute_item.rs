@@ -6,7 +6,7 @@
 //! (`execute_view`).
 
 use keepwell_endpoint::EndpointError;
-use keepwell_endpoint::tree::{Expected, ItemMetadata, Published, Tree, TreeItem};
+use keepwell_endpoint::tree::{Expected, Fingerprint, ItemMetadata, Published, Tree, TreeItem};
 use keepwell_model::{ContentHash, Control, EntryKind, ExtendedAttribute, RelativePath, Timestamp};
 
 use crate::copy::{CopyError, CopyOrder, StagedCopy, stage_copy};
@@ -140,7 +140,7 @@ impl Tools<'_> {
             wanted.attributes_of.filter(|side| *side != operation.side),
             operation.source(),
         )?;
-        // The time of a folder is that of its last entry: it is not ours to keep.
+        // What comes into it changes its time: it is set at the end.
         let metadata = ItemMetadata { modified: None, mode: wanted.mode, extended_attributes: attributes };
         let tree = self.tree(operation.side);
         let published = match tree.create_folder(&operation.path, &metadata) {
@@ -157,9 +157,11 @@ impl Tools<'_> {
             Err(error) => return Err(CopyError::Target(error)),
         };
         let agreed = wanted.state(&there.state);
+        // Nothing until then: so a run that is killed leaves it to the next one to set it.
+        let fingerprint = Fingerprint { modified: None, ..published.item.fingerprint };
         Ok(Deed {
             outcome: Outcome {
-                target: Some(Known { state: agreed, fingerprint: published.item.fingerprint }),
+                target: Some(Known { state: agreed, fingerprint }),
                 source: Some(there),
                 agreed: Some(agreed),
             },
@@ -217,7 +219,7 @@ impl Tools<'_> {
         if matches!(there.state.content, Content::Known(hash) if hash != copy.hash) {
             return Err(CopyError::Changed);
         }
-        let StagedCopy { staged, hash, item, attributes, spared_bytes, blocks } = copy;
+        let StagedCopy { staged, hash, item, attributes, spared_bytes, blocks, not_shown } = copy;
         let attributes = match attributes {
             Some(attributes) => Some(attributes),
             None if is_from_source => None,
@@ -247,7 +249,7 @@ impl Tools<'_> {
             hash: Some(hash),
             spared_bytes,
             blocks,
-            not_kept: published.not_kept,
+            not_kept: published.not_kept.into_iter().chain(not_shown).collect(),
         })
     }
 

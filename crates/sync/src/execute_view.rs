@@ -8,10 +8,10 @@
 //!
 //! Deliberately not here: the deeds (`execute_item`), SQLite (`database`).
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use keepwell_endpoint::tree::{Fingerprint, Version};
-use keepwell_model::EntryKind;
+use keepwell_model::{EntryKind, Timestamp};
 use parking_lot::RwLock;
 
 use crate::database::BaseChange;
@@ -95,6 +95,25 @@ impl<'a> View<'a> {
                 Some(Known { state: entry.state, fingerprint: *entry.fingerprint_on(side) })
             }
         }
+    }
+
+    /// The folder a side has an item in.
+    pub(crate) fn parent(&self, side: Side, node: NodeId) -> Option<NodeId> {
+        match self.seen(side, node) {
+            Some(seen) => Some(seen.parent),
+            None => self.base.read().get(node).map(|entry| entry.parent),
+        }
+    }
+
+    /// The folders that show another time than the base says.
+    pub(crate) fn folder_times(&self, side: Side) -> &'a BTreeMap<NodeId, Timestamp> {
+        &self.side(side).folder_times
+    }
+
+    /// The time a side shows of a folder, by an id of its own tree; nothing where it has none of it.
+    pub(crate) fn time_seen(&self, side: Side, node: NodeId) -> Option<Timestamp> {
+        let other_time = self.side(side).folder_times.get(&node).copied();
+        other_time.or_else(|| self.known(side, node)?.fingerprint.modified)
     }
 
     fn set_known(&self, side: Side, node: NodeId, known: Option<Known>) {
@@ -275,6 +294,10 @@ impl<'a> View<'a> {
                 node.parent = self.base_id(*parent)?;
                 set_names(&mut node, operation);
                 self.set_fingerprints(&mut node, operation.node, operation.right_node);
+                // A rename changes the time of the inode: it is still what it was.
+                if let Some(target) = outcome.target.filter(|target| agrees(target, &node)) {
+                    set_fingerprint(&mut node, side, target.fingerprint);
+                }
                 self.put(id, node)
             }
             Action::SetMetadata => {

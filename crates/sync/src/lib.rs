@@ -19,6 +19,7 @@ pub mod error;
 mod execute;
 pub mod execute_bin;
 mod execute_item;
+mod execute_times;
 mod execute_view;
 pub mod filter;
 mod follow;

@@ -285,11 +285,16 @@ fn metadata(view: &View<'_>, row: usize, side: Side, replaces: bool) -> Option<M
 /// The time this side has to take over: only a change of the other side alone, and only by more than both can tell.
 fn time_to_set(view: &View<'_>, row: usize, side: Side, here: &State, there: &State) -> Option<Timestamp> {
     let other = side.other();
-    let (mine, theirs) = (here.modified?, there.modified?);
+    let entry = view.base_of(row)?;
+    // A side that changed nothing shows what it showed: with coarse times that is not what both agreed on.
+    let shown = |side: Side, state: &State| match view.slot(row, side) {
+        Slot::AsBase => entry.fingerprint_on(side).modified,
+        _ => state.modified,
+    };
+    let (mine, theirs) = (shown(side, here)?, shown(other, there)?);
     if !differ(mine, theirs, grain(view)) || view.is_changed(row, side) || view.is_changed(row, other) {
         return None;
     }
-    let entry = view.base_of(row)?;
     let moved_on = |side: Side, now: Timestamp| entry.fingerprint_on(side).modified != Some(now);
     let wins = match view.nodes[row].metadata_of {
         Some(of) => of == other,

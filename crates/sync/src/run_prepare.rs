@@ -15,6 +15,7 @@ use crate::error::SyncError;
 use crate::execute::Execution;
 use crate::execute_bin::{BinFolders, settle};
 use crate::execute_item::Tools;
+use crate::execute_times::TimePolicy;
 use crate::execute_view::View;
 use crate::moves;
 use crate::node::{NodeId, Side};
@@ -189,12 +190,18 @@ pub(crate) fn apply(
     let plan = &prepared.plan;
     plan.problems.iter().for_each(|problem| control.problem(problem.clone()));
     remember_places(syncer, prepared, run)?;
-    if plan.operations.is_empty() && plan.agreements.is_empty() {
+    // What only a folder's time tells is no run of its own.
+    let is_silent = plan.operations.is_empty() && plan.agreements.is_empty();
+    if is_silent && prepared.left.folder_times.is_empty() && prepared.right.folder_times.is_empty() {
         let conflicts = plan.conflicts.len() as u64;
         return Ok(SyncReport { conflicts, ..SyncReport::default() });
     }
     let next_id = syncer.database().next_id()?;
-    syncer.database().begin_run(run, syncer.now().to_milliseconds())?;
+    let last = syncer.database().runs(0, 1)?;
+    let after_death = last.iter().any(|run| matches!(run.state, RunState::Failed | RunState::Running));
+    if !is_silent {
+        syncer.database().begin_run(run, syncer.now().to_milliseconds())?;
+    }
     let base = RwLock::new(syncer.take_base());
     let (mut report, result) = {
         let (left, right) = (&**syncer.tree(Side::Left), &**syncer.tree(Side::Right));
@@ -216,12 +223,16 @@ pub(crate) fn apply(
             },
             identities: prepared.identities.clone(),
             workers: workers(left, right),
+            times: TimePolicy::of(&prepared.policy, after_death),
         };
         execution.run(View::new(plan, &prepared.left, &prepared.right, &base, next_id), done)
     };
     report.conflicts = plan.conflicts.len() as u64;
     if result.is_ok() {
         syncer.give_base(base.into_inner())?;
+    }
+    if is_silent {
+        return result.map(|()| report);
     }
     let settled = settle(syncer.database(), |side| &**syncer.tree(side));
     let state = match &result {

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use keepwell_endpoint::EndpointError;
 use keepwell_endpoint::tree::{OWN_FOLDER, Tree, TreeItem};
-use keepwell_model::{Control, EntryKind, ExtendedAttribute, RelativePath};
+use keepwell_model::{Control, EntryKind, ExtendedAttribute, RelativePath, Timestamp};
 use parking_lot::{Condvar, Mutex};
 
 use crate::error::SyncError;
@@ -107,6 +107,7 @@ pub fn scan(
         changes: BTreeMap::new(),
         blind: BTreeSet::new(),
         occupied: BTreeSet::new(),
+        folder_times: BTreeMap::new(),
         capabilities: *tree.capabilities(),
         circumstances: Circumstances::default(),
     };
@@ -212,6 +213,7 @@ pub(crate) struct Findings {
     pub(crate) blind: Vec<NodeId>,
     pub(crate) is_occupied: bool,
     pub(crate) items: u64,
+    pub(crate) folder_times: Vec<(NodeId, Timestamp)>,
     pub(crate) folders: Vec<Task>,
     pub(crate) unsettled: Vec<Unsettled>,
 }
@@ -310,6 +312,15 @@ impl Scan<'_> {
         tasks.waiting.push(Task { folder: above, path, whole: false });
     }
 
+    /// Only what is above a folder shows its time: with hints that may not be asked.
+    fn look_at_time(&self, task: &Task, findings: &mut Findings) {
+        let Some(entry) = self.base.get(task.folder) else { return };
+        let now = self.tree.stat(&task.path).ok().flatten().and_then(|item| item.fingerprint.modified);
+        if let Some(now) = now.filter(|now| entry.fingerprint_on(self.side).modified != Some(*now)) {
+            findings.folder_times.push((task.folder, now));
+        }
+    }
+
     /// Lists one folder and compares it with the base.
     fn look(&self, task: &Task) -> Result<(), SyncError> {
         self.control.set_current(task.path.as_bytes());
@@ -337,7 +348,10 @@ impl Scan<'_> {
                 return Ok(());
             }
         };
-        let findings = self.compare(task, items)?;
+        let mut findings = self.compare(task, items)?;
+        if self.options.hints.is_some() && !task.whole {
+            self.look_at_time(task, &mut findings);
+        }
         if self.options.hints.is_some() {
             let gone = findings.changes.iter().filter(|(_, seen)| matches!(seen, Seen::Gone));
             self.gone.lock().extend(gone.map(|(id, _)| *id));
@@ -348,6 +362,7 @@ impl Scan<'_> {
         if findings.is_occupied {
             found.occupied.insert(task.folder);
         }
+        found.folder_times.extend(findings.folder_times);
         found.circumstances.items += findings.items;
         drop(found);
         if !findings.unsettled.is_empty() {

@@ -19,6 +19,8 @@ use crate::policy::Links;
 use crate::scan::{Findings, RULES_NAME, Scan, Task, Unsettled, attributes_hash, concerns_place};
 use crate::trees::{BaseEntry, Seen, SeenNode};
 
+/// The permission bits by which a file runs as its owner or its group.
+const SET_IDS: u32 = 0o6000;
 /// How long is waited for files that somebody is writing, in all.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -109,6 +111,11 @@ impl Scan<'_> {
             // Something else has its name now.
             findings.changes.push((gone, Seen::Gone));
         }
+        if let (EntryKind::Folder, Some((id, entry)), Some(now)) = (kind, &known, item.fingerprint.modified)
+            && entry.fingerprint_on(self.side).modified != Some(now)
+        {
+            findings.folder_times.push((*id, now));
+        }
         let attributes = match kind {
             // The fingerprint of a folder says nothing of what surrounds it.
             EntryKind::Folder => self.attributes(&path)?,
@@ -130,7 +137,7 @@ impl Scan<'_> {
             return Ok(());
         }
         let id = known.map_or_else(|| self.fresh(), |(id, _)| id);
-        match self.state(&path, &item, attributes) {
+        match self.state(&path, &item, attributes, known.as_ref().map(|(_, entry)| entry)) {
             Ok(state) => {
                 let seen = SeenNode {
                     parent: task.folder,
@@ -229,7 +236,8 @@ impl Scan<'_> {
 
     fn settled(&self, file: &Unsettled, item: TreeItem) {
         let id = file.known.unwrap_or_else(|| self.fresh());
-        match self.state(&file.path, &item, None) {
+        let known = file.known.and_then(|id| self.base.get(id));
+        match self.state(&file.path, &item, None, known.as_ref()) {
             Ok(state) => {
                 let seen =
                     SeenNode { parent: file.folder, name: item.name, state, fingerprint: item.fingerprint };
@@ -258,9 +266,22 @@ impl Scan<'_> {
         let is_mode_told = item.fingerprint.kind != EntryKind::Folder
             && self.tree.capabilities().strong_versions
             && !before.version.is_unknown();
-        let is_mode_same =
-            !self.options.modes || is_mode_told || item.mode.is_none() || item.mode == entry.state.mode;
+        let is_mode_same = !self.options.modes
+            || is_mode_told
+            || item.mode.is_none()
+            || self.mode(item, Some(entry)) == entry.state.mode;
         is_mode_same && item.fingerprint.is_unchanged_since(before)
+    }
+
+    /// The permission bits. A place far away does not say whose a file is: what makes it run as its owner is taken for what
+    /// it was, and is not taken from there.
+    fn mode(&self, item: &TreeItem, known: Option<&BaseEntry<'_>>) -> Option<u32> {
+        let mode = item.mode?;
+        if item.fingerprint.kind != EntryKind::File || self.tree.local_root().is_some() {
+            return Some(mode);
+        }
+        let before = known.and_then(|entry| entry.state.mode).unwrap_or_default();
+        Some(mode & !SET_IDS | before & SET_IDS)
     }
 
     fn state(
@@ -268,6 +289,7 @@ impl Scan<'_> {
         path: &RelativePath,
         item: &TreeItem,
         attributes: Option<[u8; 16]>,
+        known: Option<&BaseEntry<'_>>,
     ) -> Result<State, EndpointError> {
         let print = &item.fingerprint;
         let content = match print.kind {
@@ -288,7 +310,7 @@ impl Scan<'_> {
             size_bytes: if print.kind == EntryKind::File { print.size_bytes } else { 0 },
             content,
             modified: print.modified.filter(|_| print.kind != EntryKind::Folder),
-            mode: item.mode.filter(|_| self.options.modes),
+            mode: self.mode(item, known).filter(|_| self.options.modes),
             attributes,
         })
     }

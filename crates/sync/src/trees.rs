@@ -14,6 +14,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use keepwell_endpoint::tree::{Capabilities, Fingerprint};
+use keepwell_model::Timestamp;
 
 pub use crate::base_tree::BaseTree;
 use crate::node::{NodeId, Side, State};
@@ -154,6 +155,8 @@ pub struct SideTree {
     /// Folders that hold what the pair does not sync (left out by a rule, a pipe): they can not be removed here, and so
     /// are not, which is told.
     pub occupied: BTreeSet<NodeId>,
+    /// Folders of the base that show another time than they did: no difference to plan for, it is set after all else.
+    pub folder_times: BTreeMap<NodeId, Timestamp>,
     /// What the place can do.
     pub capabilities: Capabilities,
     /// What a brake may look at.

@@ -146,7 +146,7 @@ impl Inner {
             id: if can.stable_ids { stat.inode } else { 0 },
         };
         // The permission bits of a link mean nothing, and differ by system.
-        let mode = (can.modes && stat.kind != EntryKind::Symlink).then_some(stat.mode);
+        let mode = (can.modes && stat.kind != EntryKind::Symlink).then(|| system::mode_to_keep(stat));
         let link_count = u32::try_from(stat.link_count).unwrap_or(u32::MAX);
         TreeItem { name: name.to_vec(), fingerprint, mode, link_count }
     }
@@ -330,7 +330,8 @@ impl Tree for LocalTree {
         }
         let item = self.inner.item(path.name().unwrap_or_default(), &stat);
         let has_holes = stat.allocated_bytes < stat.size_bytes;
-        Ok(Box::new(LocalContent { tree: Arc::clone(&self.inner), file, item, has_holes }))
+        let is_of_another = item.mode.is_some_and(|mode| mode != stat.mode);
+        Ok(Box::new(LocalContent { tree: Arc::clone(&self.inner), file, item, has_holes, is_of_another }))
     }
 
     fn read_link(&self, path: &RelativePath) -> Result<Vec<u8>, EndpointError> {

@@ -23,6 +23,8 @@ pub(super) struct LocalContent {
     pub(super) file: LocalFile,
     pub(super) item: TreeItem,
     pub(super) has_holes: bool,
+    /// It runs as somebody else than who runs this.
+    pub(super) is_of_another: bool,
 }
 
 impl Content for LocalContent {
@@ -55,6 +57,10 @@ impl Content for LocalContent {
             return Ok(Some(Vec::new()));
         }
         system::attributes_of(&self.file).map(Some)
+    }
+
+    fn not_shown(&self) -> Option<String> {
+        self.is_of_another.then(|| format!("the permissions: {}", system::NOT_AS_ANOTHER))
     }
 
     fn local_file(&self) -> Option<&std::fs::File> {

@@ -303,6 +303,36 @@ pub(super) fn apply_to_name(
     })
 }
 
+/// The bits by which a file runs as its owner or its group.
+const SET_IDS: u32 = 0o6000;
+
+/// Those of them that mean somebody else than who runs this, by the owner and the group of a file.
+fn set_ids_of_others(user_id: u32, group_id: u32) -> u32 {
+    let is_own = (user_id == nix::unistd::geteuid().as_raw(), group_id == nix::unistd::getegid().as_raw());
+    (if is_own.0 { 0 } else { 0o4000 }) | (if is_own.1 { 0 } else { 0o2000 })
+}
+
+/// The permission bits of an item as they are to be on another place: who copies a file becomes its owner, so what made
+/// it run as somebody else is not among them.
+pub(super) fn mode_to_keep(stat: &Stat) -> u32 {
+    match stat.kind == EntryKind::File && stat.mode & SET_IDS != 0 {
+        true => stat.mode & !set_ids_of_others(stat.user_id, stat.group_id),
+        false => stat.mode,
+    }
+}
+
+/// [`set_ids_of_others`] of an item; all where its owner can not be known.
+fn set_ids_not_ours(target: Target<'_>) -> u32 {
+    let found = match target {
+        Target::Open(handle) => rustix::fs::fstat(handle),
+        Target::Named(folder, name) => rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW),
+    };
+    found.map_or(SET_IDS, |found| set_ids_of_others(found.st_uid, found.st_gid))
+}
+
+/// Why a bit was not kept.
+pub(super) const NOT_AS_ANOTHER: &str = "it would run as another person than its owner there: set-user-id and set-group-id go only between own files";
+
 /// Attributes before the mode, which could forbid them; times last.
 fn apply(
     target: Target<'_>,
@@ -311,12 +341,14 @@ fn apply(
     metadata: &ItemMetadata,
 ) -> Vec<MetadataTrouble> {
     let mut troubles = Vec::new();
+    let standing = current_mode.unwrap_or_default() & SET_IDS;
+    let mut is_all_kept = true;
+    let mut wanted_mode = metadata.mode;
     let mut note = |part, result: Result<(), Errno>| {
         if let Err(errno) = result {
             troubles.push(MetadataTrouble { part, source: errno.into() });
         }
     };
-    let mut wanted_mode = metadata.mode;
     if let Some(wanted) = &metadata.extended_attributes {
         let has_some = !matches!(system::list_attributes(target, &mut [0; 16]), Ok(0) | Err(Errno::NOTSUP));
         if has_some || !wanted.is_empty() {
@@ -335,20 +367,23 @@ fn apply(
     if let Some(mode) = wanted_mode
         && kind != EntryKind::Symlink
     {
-        // Whoever runs this becomes the owner: a file must not begin to run as somebody else by being copied.
-        let is_ours = kind == EntryKind::Folder || metadata.mode.is_none();
-        let kept = if is_ours { mode & 0o7777 } else { mode & 0o1777 };
-        if current_mode != Some(mode & 0o7777) {
-            if current_mode != Some(kept) {
-                note(MetadataPart::Mode, system::set_mode(target, to_mode(kept)));
-            }
-            if kept != mode & 0o7777 {
-                note(MetadataPart::Mode, Err(Errno::PERM));
-            }
+        // A file must not begin to run as somebody else by being copied; what it has already of that it keeps.
+        let is_asked =
+            kind != EntryKind::Folder && metadata.mode.is_some() && (mode | standing) & SET_IDS != 0;
+        let others = if is_asked { set_ids_not_ours(target) } else { 0 };
+        let wanted = mode & 0o7777 | standing & others;
+        let kept = wanted & !(others & !standing);
+        if current_mode != Some(kept) {
+            note(MetadataPart::Mode, system::set_mode(target, to_mode(kept)));
         }
+        is_all_kept = kept == wanted;
     }
     if let Some(modified) = metadata.modified {
         note(MetadataPart::Times, set_times(target, modified));
+    }
+    if !is_all_kept {
+        let why = std::io::Error::new(std::io::ErrorKind::PermissionDenied, NOT_AS_ANOTHER);
+        troubles.push(MetadataTrouble { part: MetadataPart::Mode, source: why });
     }
     troubles
 }

@@ -94,7 +94,7 @@ fn an_edit_in_the_last_moment_comes_back() {
 }
 
 #[test]
-fn permissions_and_attributes_are_set_exactly_and_nobody_begins_to_run_as_us() {
+fn permissions_and_attributes_are_set_exactly() {
     let (folder, tree) = tree();
     let attribute = |name: &str| ExtendedAttribute { name: name.into(), value: b"1".to_vec() };
     let can = *tree.capabilities();
@@ -105,8 +105,7 @@ fn permissions_and_attributes_are_set_exactly_and_nobody_begins_to_run_as_us() {
     };
     let staged = tree.stage(&path("file"), 0, None).unwrap();
     let made = staged.publish(&path("file"), &Expected::Absent, &wanted, &hash(b"")).unwrap();
-    assert_eq!(made.item.mode, Some(0o751));
-    assert_eq!(made.not_kept.len(), 1, "{:?}", made.not_kept);
+    assert_eq!((made.item.mode, made.not_kept.len()), (Some(0o4751), 0), "{:?}", made.not_kept);
     let mut file = tree.open(&path("file")).unwrap();
     let attributes = tree.extended_attributes(&path("file")).unwrap();
     assert_eq!(file.extended_attributes().unwrap().unwrap(), attributes);
@@ -124,6 +123,36 @@ fn permissions_and_attributes_are_set_exactly_and_nobody_begins_to_run_as_us() {
     let folder_mode = ItemMetadata { mode: Some(0o2750), ..ItemMetadata::default() };
     tree.create_folder(&path("folder"), &folder_mode).unwrap();
     assert_eq!(fs::metadata(folder.path().join("folder")).unwrap().permissions().mode() & 0o7777, 0o2750);
+}
+
+#[test]
+fn a_file_that_runs_as_somebody_else_is_never_made_to_run_as_us() {
+    let (folder, tree) = tree();
+    let file = folder.path().join("file");
+    fs::write(&file, "run me").unwrap();
+    let shown = |mode: u32| {
+        fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+        tree.stat(&path("file")).unwrap().unwrap().mode.unwrap()
+    };
+    let group = fs::metadata(&file).unwrap().gid();
+    let is_own_group = group == nix::unistd::getegid().as_raw();
+    assert_eq!(shown(0o6755), if is_own_group { 0o6755 } else { 0o4755 });
+    // Only root can give a file away.
+    if !nix::unistd::geteuid().is_root() {
+        return;
+    }
+    std::os::unix::fs::chown(&file, Some(12_345), None).unwrap();
+    assert_eq!(shown(0o6755), if is_own_group { 0o2755 } else { 0o755 });
+    let content = tree.open(&path("file")).unwrap();
+    assert!(content.not_shown().is_some_and(|why| why.contains("another person")));
+    // Other bits may change; what makes it run as its owner stays its owner's.
+    let other = ItemMetadata { mode: Some(0o700), ..ItemMetadata::default() };
+    tree.set_metadata(&path("file"), &seen(&tree, "file"), &other).unwrap();
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o7777, 0o4700);
+    let ours = ItemMetadata { mode: Some(0o4755), ..ItemMetadata::default() };
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+    let set = tree.set_metadata(&path("file"), &seen(&tree, "file"), &ours).unwrap();
+    assert_eq!((set.item.mode, set.not_kept.len()), (Some(0o755), 1));
 }
 
 #[test]

@@ -170,6 +170,14 @@ pub(super) fn apply_to_staged(file: &LocalFile, metadata: &ItemMetadata) -> Vec<
     apply(&file.file, metadata)
 }
 
+/// Here no file runs as its owner.
+pub(super) fn mode_to_keep(stat: &Stat) -> u32 {
+    stat.mode
+}
+
+/// Never told here.
+pub(super) const NOT_AS_ANOTHER: &str = "";
+
 /// Sets the time of an item; of the folder itself where the name is empty.
 pub(super) fn apply_to_name(
     folder: &Folder,

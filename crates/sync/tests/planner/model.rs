@@ -224,6 +224,7 @@ impl World {
         let mut tree = SideTree {
             changes: BTreeMap::new(),
             blind: BTreeSet::new(),
+            folder_times: Default::default(),
             occupied: BTreeSet::new(),
             capabilities: place.capabilities,
             circumstances: Circumstances { items: place.items.len() as u64, ..Circumstances::default() },

@@ -1,0 +1,296 @@
+//! Times of folders: set when all that is in them is done, because every deed in a folder changes its time.
+//!
+//! A time is a person's change only against what that very side showed last, as for files; so coarse times do not come
+//! back as changes, and what a run does itself is none. Invariants:
+//! 1. Nothing but the time is touched; a folder whose content a run changed has the time a person gave it, afterwards.
+//! 2. Where both sides changed it the later time counts, in one-way modes the left's.
+//! 3. After a run that was killed no time goes to the other side: what it did itself can not be told from a person then.
+//!    Only folders it had made get the time they were to have.
+//!
+//! The root has no time of the pair's. Deliberately not here: which folders changed (`scan`).
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use keepwell_endpoint::tree::{ItemMetadata, OWN_FOLDER};
+use keepwell_model::{EntryKind, Problem, RelativePath, Timestamp};
+use parking_lot::Mutex;
+
+use crate::database::BaseChange;
+use crate::execute::{Execution, apply};
+use crate::execute_view::View;
+use crate::node::{NodeId, Side};
+use crate::plan::{Action, Agreement};
+use crate::planner_decide::differ;
+use crate::policy::{Mode, Policy};
+
+/// Whose times count.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TimePolicy {
+    /// The other side gets all of this one's.
+    pub like: Option<Side>,
+    /// The left is left alone.
+    pub is_one_way: bool,
+    /// The run before was killed.
+    pub after_death: bool,
+}
+
+impl TimePolicy {
+    pub(crate) fn of(policy: &Policy, after_death: bool) -> Self {
+        let mirror = (policy.mode == Mode::Mirror).then_some(Side::Left);
+        let is_one_way = policy.mode != Mode::TwoWay && policy.bring_back_from.is_none();
+        Self { like: policy.bring_back_from.or(mirror), is_one_way, after_death }
+    }
+}
+
+/// What is known of the times of a folder before anything was done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct FolderTimes {
+    /// As the look saw them.
+    seen: [Option<Timestamp>; 2],
+    /// What each side showed when they last agreed.
+    known: [Option<Timestamp>; 2],
+    /// The run does something in it.
+    is_touched: [bool; 2],
+    /// The run made it, or one that was killed did.
+    is_made: [bool; 2],
+}
+
+fn number(side: Side) -> usize {
+    usize::from(side == Side::Right)
+}
+
+impl FolderTimes {
+    /// Which time each side is to have; nothing for one that is left alone.
+    fn wanted(&self, policy: TimePolicy) -> [Option<Timestamp>; 2] {
+        let own = self.seen;
+        if let Some(made) = Side::BOTH.into_iter().find(|side| self.is_made[number(*side)]) {
+            return [self.seen[number(made.other())]; 2];
+        }
+        if let Some(side) = policy.like {
+            return [self.seen[number(side)].or(own[0]), self.seen[number(side)].or(own[1])];
+        }
+        let is_changed = Side::BOTH.map(|side| {
+            let (seen, known) = (self.seen[number(side)], self.known[number(side)]);
+            !policy.after_death && seen.is_some() && known.is_some() && seen != known
+        });
+        match (is_changed, policy.is_one_way) {
+            ([true, _], true) | ([true, false], false) => [own[0]; 2],
+            ([false, true], false) => [own[1]; 2],
+            ([true, true], false) => [own[0].max(own[1]); 2],
+            _ => own,
+        }
+    }
+}
+
+/// The folders whose times may have to be set, by the ids of the plan.
+pub(crate) type Folders = HashMap<NodeId, FolderTimes>;
+
+/// A folder of the base and what came of its times.
+struct Set {
+    id: NodeId,
+    shows: [Option<Timestamp>; 2],
+}
+
+impl Execution<'_> {
+    /// What there is to know before the run changes it: the folders it does something in, and those with another time.
+    pub(crate) fn folder_times(&self, view: &View<'_>) -> Folders {
+        let mut folders = Folders::new();
+        let keep_times = |side| self.tools.tree(side).capabilities().times;
+        if !Side::BOTH.into_iter().all(keep_times) {
+            return folders;
+        }
+        let mut last = [NodeId::ROOT; 2];
+        for operation in &self.plan.operations {
+            let side = operation.side;
+            let here = operation.node_on(side);
+            let into = match operation.action {
+                Action::CreateFolder { parent } | Action::Copy { parent } | Action::Move { parent, .. } => {
+                    Some(parent)
+                }
+                Action::Remove | Action::Replace | Action::SetMetadata => None,
+            };
+            let out_of = match operation.action {
+                Action::Move { .. } | Action::Remove | Action::Replace => view.parent(side, here),
+                _ => None,
+            };
+            for folder in [into, out_of].into_iter().flatten() {
+                // Neighbours come one after the other.
+                if folder != NodeId::ROOT && last[number(side)] != folder {
+                    last[number(side)] = folder;
+                    folders.entry(folder).or_default().is_touched[number(side)] = true;
+                }
+            }
+            if matches!(operation.action, Action::CreateFolder { .. }) {
+                folders.entry(operation.node).or_default().is_made[number(side)] = true;
+            }
+        }
+        for side in Side::BOTH {
+            for id in view.folder_times(side).keys() {
+                folders.entry(*id).or_default();
+            }
+        }
+        let on_right = self.ids_on_the_right();
+        for (id, times) in &mut folders {
+            let right_id = on_right.get(id).unwrap_or(id);
+            times.seen = [view.time_seen(Side::Left, *id), view.time_seen(Side::Right, *right_id)];
+            if let Some(entry) = self.base.read().get(*id) {
+                times.known = Side::BOTH.map(|side| entry.fingerprint_on(side).modified);
+                // Written down when it was made, and never set since.
+                for side in Side::BOTH {
+                    times.is_made[number(side)] |=
+                        times.known[number(side)].is_none() && times.known[number(side.other())].is_some();
+                }
+            }
+        }
+        folders
+    }
+
+    /// What is new on both sides has an id of its own in each tree.
+    fn ids_on_the_right(&self) -> HashMap<NodeId, NodeId> {
+        let agreed = self.plan.agreements.iter().filter_map(|agreement| match agreement {
+            Agreement::Same { left, right } => Some((*left, *right)),
+            _ => None,
+        });
+        let rows = self.plan.operations.iter().map(|operation| (operation.node, operation.right_node));
+        agreed.chain(rows).filter(|(left, right)| left != right).collect()
+    }
+
+    /// Sets the times; what the base learns from it.
+    pub(crate) fn set_folder_times(&self, view: &View<'_>, folders: Folders) -> Vec<BaseChange> {
+        let mut by_base: BTreeMap<NodeId, FolderTimes> = BTreeMap::new();
+        for (id, times) in folders {
+            let Some(id) = view.base_id(id).filter(|id| *id != NodeId::ROOT) else { continue };
+            let one = by_base.entry(id).or_default();
+            for side in [0, 1] {
+                one.seen[side] = one.seen[side].or(times.seen[side]);
+                one.known[side] = one.known[side].or(times.known[side]);
+                one.is_touched[side] |= times.is_touched[side];
+                one.is_made[side] |= times.is_made[side];
+            }
+        }
+        let folders: Vec<_> = by_base.into_iter().collect();
+        let next = AtomicUsize::new(0);
+        let found = Mutex::new(Vec::with_capacity(folders.len()));
+        let work = || {
+            loop {
+                let Some((id, times)) = folders.get(next.fetch_add(1, Ordering::Relaxed)) else { return };
+                if let Some(shows) = self.set_times(*id, times) {
+                    found.lock().push(Set { id: *id, shows });
+                }
+            }
+        };
+        let workers = self.workers.min(folders.len().div_ceil(64)).max(1);
+        std::thread::scope(|scope| {
+            for _ in 1..workers {
+                scope.spawn(work);
+            }
+            work();
+        });
+        let mut found = found.into_inner();
+        found.sort_by_key(|set| set.id);
+        let mut changes = Vec::with_capacity(found.len());
+        let mut base = self.base.write();
+        for set in found {
+            let Some(mut node) = base.get(set.id).map(|entry| entry.to_node()) else { continue };
+            node.left.modified = set.shows[0].or(node.left.modified);
+            node.right.modified = set.shows[1].or(node.right.modified);
+            let change = BaseChange::Put(set.id, Box::new(node));
+            apply(&mut base, change.clone());
+            changes.push(change);
+        }
+        changes
+    }
+
+    /// Sets the times of one folder. What both sides show afterwards, where that is news to the base.
+    fn set_times(&self, id: NodeId, times: &FolderTimes) -> Option<[Option<Timestamp>; 2]> {
+        let paths = {
+            let base = self.base.read();
+            let entry = base.get(id).filter(|entry| entry.state.kind == EntryKind::Folder)?;
+            if entry.parent == NodeId::ROOT && entry.name == OWN_FOLDER {
+                return None;
+            }
+            Side::BOTH.map(|side| base.path_on(side, id))
+        };
+        let wanted = times.wanted(self.times);
+        let mut shows = times.seen;
+        for side in Side::BOTH {
+            let (Some(wanted), Some(path)) = (wanted[number(side)], &paths[number(side)]) else { continue };
+            let is_as_seen = times.seen[number(side)] == Some(wanted);
+            let is_left_alone = is_as_seen || (self.times.is_one_way && side == Side::Left);
+            if times.is_touched[number(side)] || !is_left_alone {
+                shows[number(side)] = self.set_time(side, path, wanted).or(times.seen[number(side)]);
+            }
+        }
+        let is_news = (0..2).any(|side| times.is_made[side] || shows[side] != times.known[side]);
+        is_news.then_some(shows)
+    }
+
+    /// Sets the time of one folder on one side, where it differs by more than the place can tell. What it shows then.
+    fn set_time(&self, side: Side, path: &RelativePath, wanted: Timestamp) -> Option<Timestamp> {
+        let tree = self.tools.tree(side);
+        let item = tree.stat(path).ok()??;
+        let now = item.fingerprint.modified?;
+        if item.fingerprint.kind != EntryKind::Folder
+            || !differ(now, wanted, tree.capabilities().time_grain_ns)
+        {
+            return Some(now);
+        }
+        let metadata = ItemMetadata { modified: Some(wanted), ..ItemMetadata::default() };
+        let told = match tree.set_metadata(path, &item.fingerprint, &metadata) {
+            Ok(set) if set.not_kept.is_empty() => return set.item.fingerprint.modified,
+            Ok(set) => set.not_kept.join("; "),
+            Err(error) => error.to_string(),
+        };
+        self.tools.control.problem(Problem::new(
+            path.to_string(),
+            "The time of this folder could not be kept",
+            told,
+            "What is in it is safe. Its owner can set it.",
+        ));
+        Some(now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TWO_WAY: TimePolicy = TimePolicy { like: None, is_one_way: false, after_death: false };
+
+    fn at(seconds: i64) -> Option<Timestamp> {
+        Some(Timestamp::new(seconds, 0))
+    }
+
+    fn times(seen: [i64; 2], known: [i64; 2]) -> FolderTimes {
+        FolderTimes { seen: seen.map(at), known: known.map(at), ..FolderTimes::default() }
+    }
+
+    #[test]
+    fn the_side_that_changed_a_time_gives_it_to_the_other() {
+        assert_eq!(times([5, 2], [1, 2]).wanted(TWO_WAY), [at(5), at(5)]);
+        assert_eq!(times([1, 6], [1, 2]).wanted(TWO_WAY), [at(6), at(6)]);
+        assert_eq!(times([5, 6], [1, 2]).wanted(TWO_WAY), [at(6), at(6)]);
+        // Places that keep times differently agreed on two: neither is a change.
+        assert_eq!(times([1, 2], [1, 2]).wanted(TWO_WAY), [at(1), at(2)]);
+        // Backwards is a change too.
+        assert_eq!(times([0, 2], [1, 2]).wanted(TWO_WAY), [at(0), at(0)]);
+    }
+
+    #[test]
+    fn one_way_the_left_is_never_told_and_an_exact_copy_has_all_of_its_times() {
+        let one_way = TimePolicy { is_one_way: true, ..TWO_WAY };
+        assert_eq!(times([1, 6], [1, 2]).wanted(one_way), [at(1), at(6)]);
+        assert_eq!(times([5, 6], [1, 2]).wanted(one_way), [at(5), at(5)]);
+        let mirror = TimePolicy { like: Some(Side::Left), ..one_way };
+        assert_eq!(times([1, 6], [1, 2]).wanted(mirror), [at(1), at(1)]);
+    }
+
+    #[test]
+    fn after_a_killed_run_only_what_it_made_gets_the_time_of_the_other_side() {
+        let dead = TimePolicy { after_death: true, ..TWO_WAY };
+        assert_eq!(times([5, 9], [1, 2]).wanted(dead), [at(5), at(9)]);
+        let made = FolderTimes { is_made: [false, true], ..times([5, 9], [5, 2]) };
+        assert_eq!(made.wanted(dead), [at(5), at(5)]);
+    }
+}

@@ -1,0 +1,320 @@
+//! Times of files and folders on real folders: kept to what both places can tell, and never sent back and forth.
+
+#![allow(clippy::unwrap_used, reason = "a test that can not go on has failed")]
+
+#[path = "common/coarse.rs"]
+mod coarse;
+#[path = "common/home.rs"]
+mod home;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use coarse::Coarse;
+use home::Home;
+use keepwell_endpoint::local::LocalTree;
+use keepwell_model::{Control, JobId, RelativePath, Timestamp};
+use keepwell_sync::{Hints, Limits, Mode, SyncReport, Syncer, SyncerOptions};
+
+fn at(seconds: i64) -> SystemTime {
+    let length = Duration::from_secs(seconds.unsigned_abs());
+    if seconds < 0 { UNIX_EPOCH - length } else { UNIX_EPOCH + length }
+}
+
+fn set_at(path: &Path, time: SystemTime) {
+    // A folder can be opened for reading only, and that is enough to set its time.
+    fs::File::open(path).unwrap().set_modified(time).unwrap();
+}
+
+fn set(home: &Home, name: &str, seconds: i64) {
+    set_at(&home.path(name), at(seconds));
+}
+
+fn time(home: &Home, name: &str) -> i64 {
+    let time = fs::metadata(home.path(name)).unwrap().modified().unwrap();
+    match time.duration_since(UNIX_EPOCH) {
+        Ok(since) => i64::try_from(since.as_secs()).unwrap(),
+        Err(before) => -i64::try_from(before.duration().as_secs()).unwrap(),
+    }
+}
+
+/// The times of a folder on both sides.
+fn times(home: &Home, name: &str) -> [i64; 2] {
+    ["left", "right"].map(|side| time(home, &format!("{side}/{name}")))
+}
+
+#[track_caller]
+fn nothing_to_do(home: &mut Home) {
+    for _ in 0..2 {
+        let (report, done) = home.run();
+        assert_eq!((report, done.len()), (SyncReport::default(), 0));
+    }
+}
+
+#[test]
+fn folders_have_their_times_after_all_that_came_into_them() {
+    let mut home = Home::new();
+    for name in ["a/one", "a/b/two", "a/b/c/three"] {
+        home.write(&format!("left/{name}"), name);
+    }
+    fs::create_dir(home.path("left/empty")).unwrap();
+    for (name, seconds) in [("a/b/c", 300), ("a/b", 1_400_000_200), ("a", 1_400_000_100), ("empty", 7)] {
+        set(&home, &format!("left/{name}"), seconds);
+    }
+    home.run();
+    assert_eq!(times(&home, "a"), [1_400_000_100; 2]);
+    assert_eq!(times(&home, "a/b"), [1_400_000_200; 2]);
+    assert_eq!(times(&home, "a/b/c"), [300; 2]);
+    assert_eq!(times(&home, "empty"), [7; 2]);
+    nothing_to_do(&mut home);
+
+    // A file comes, one goes and one is moved: the person's side says when.
+    home.write("left/a/b/new", "new");
+    fs::remove_file(home.path("left/a/one")).unwrap();
+    fs::rename(home.path("left/a/b/c/three"), home.path("left/empty/three")).unwrap();
+    for (name, seconds) in [("a/b/c", 1_500_000_004), ("a/b", 1_500_000_003), ("a", 1_500_000_002)] {
+        set(&home, &format!("left/{name}"), seconds);
+    }
+    set(&home, "left/empty", 1_500_000_001);
+    home.run();
+    home.assert_in_step();
+    for (name, seconds) in [("a", 1_500_000_002), ("a/b", 1_500_000_003), ("a/b/c", 1_500_000_004)] {
+        assert_eq!(times(&home, name), [seconds; 2], "{name}");
+    }
+    assert_eq!(times(&home, "empty"), [1_500_000_001; 2]);
+    nothing_to_do(&mut home);
+    // A file that only got other content leaves the time of its folder as it was, on both sides.
+    home.write("left/a/b/new", "newer");
+    home.run();
+    assert_eq!(home.read("right/a/b/new").as_deref(), Some("newer"));
+    assert_eq!(times(&home, "a/b"), [1_500_000_003; 2]);
+    nothing_to_do(&mut home);
+}
+
+#[test]
+fn a_time_that_only_one_side_changed_goes_to_the_other_and_the_later_one_wins() {
+    let mut home = Home::new();
+    home.write("left/folder/file", "1");
+    set(&home, "left/folder", 1_400_000_000);
+    home.run();
+    set(&home, "right/folder", 1_300_000_000);
+    home.run();
+    assert_eq!(times(&home, "folder"), [1_300_000_000; 2]);
+    set(&home, "left/folder", 1_500_000_000);
+    set(&home, "right/folder", 1_600_000_000);
+    home.run();
+    assert_eq!(times(&home, "folder"), [1_600_000_000; 2]);
+    nothing_to_do(&mut home);
+    // Both work in it at once.
+    home.write("left/folder/from left", "1");
+    home.write("right/folder/from right", "2");
+    set(&home, "left/folder", 1_700_000_001);
+    set(&home, "right/folder", 1_700_000_000);
+    home.run();
+    assert_eq!(times(&home, "folder"), [1_700_000_001; 2]);
+    nothing_to_do(&mut home);
+}
+
+#[test]
+fn one_way_no_time_of_the_left_changes() {
+    for mode in [Mode::Mirror, Mode::Update] {
+        let mut home = Home::new();
+        home.pair.mode = mode;
+        home.write("left/folder/file", "1");
+        set(&home, "left/folder", 1_400_000_000);
+        home.run();
+        home.write("right/folder/only here", "2");
+        set(&home, "right/folder", 1_600_000_000);
+        home.run();
+        let right = if mode == Mode::Mirror { 1_400_000_000 } else { 1_600_000_000 };
+        assert_eq!(times(&home, "folder"), [1_400_000_000, right], "{mode:?}");
+        home.write("left/folder/new", "3");
+        set(&home, "left/folder", 1_500_000_000);
+        home.run();
+        assert_eq!(times(&home, "folder"), [1_500_000_000; 2], "{mode:?}");
+    }
+}
+
+#[test]
+fn folders_that_both_had_before_keep_their_own_times() {
+    let mut home = Home::new();
+    home.write("left/folder/here", "1");
+    home.write("right/folder/there", "2");
+    set(&home, "left/folder", 1_400_000_000);
+    set(&home, "right/folder", 1_600_000_000);
+    home.run();
+    home.assert_in_step();
+    assert_eq!(times(&home, "folder"), [1_400_000_000, 1_600_000_000]);
+    nothing_to_do(&mut home);
+}
+
+#[test]
+fn with_hints_a_folder_gets_its_time_too() {
+    let mut home = Home::new();
+    home.write("left/folder/file", "1");
+    set(&home, "left/folder", 1_400_000_000);
+    home.run();
+    home.write("left/folder/new", "2");
+    set(&home, "left/folder/new", 1_400_000_000);
+    set(&home, "left/folder", 1_500_000_000);
+    let mut syncer = home.open();
+    let hint: BTreeSet<_> = [RelativePath::parse(b"folder").unwrap()].into();
+    let hints = Hints { left: Some(hint), right: Some(BTreeSet::new()) };
+    let control = Control::new();
+    let prepared = syncer.prepare(Some(&hints), false, &control).unwrap();
+    let limits = Limits::default();
+    let report = syncer.apply(&prepared, JobId([90; 16]), &control, &limits, &mut |_| {}).unwrap();
+    assert_eq!(report.right.created, 1);
+    assert_eq!(times(&home, "folder"), [1_500_000_000; 2]);
+    drop(syncer);
+    nothing_to_do(&mut home);
+}
+
+/// A run with a right side that keeps times as a FAT stick does.
+fn run_with_stick(home: &mut Home) -> SyncReport {
+    let time = Arc::clone(&home.time);
+    let mut syncer = Syncer::open(SyncerOptions {
+        state_folder: home.path("state"),
+        pair: home.pair.clone(),
+        left: Arc::new(LocalTree::open(&home.path("left")).unwrap()),
+        right: Arc::new(Coarse::open(&home.path("right"))),
+        clock: Arc::new(move || Timestamp::new(time.fetch_add(1, Ordering::Relaxed), 0)),
+        utc_offset_seconds: 0,
+    })
+    .unwrap();
+    home.run_with(&mut syncer).unwrap().0
+}
+
+#[test]
+fn coarse_times_are_never_sent_back() {
+    let mut home = Home::new();
+    let odd = UNIX_EPOCH + Duration::new(1_500_000_001, 987_654_321);
+    for number in 0..5 {
+        home.write(&format!("left/folder/file {number}"), "1");
+        set_at(&home.path(&format!("left/folder/file {number}")), odd);
+    }
+    set_at(&home.path("left/folder"), odd);
+    run_with_stick(&mut home);
+    let fine = |home: &Home, name: &str| fs::metadata(home.path(name)).unwrap().modified().unwrap();
+    assert_eq!(time(&home, "right/folder/file 0"), 1_500_000_000);
+    assert_eq!(time(&home, "right/folder"), 1_500_000_000);
+    for _ in 0..3 {
+        assert_eq!(run_with_stick(&mut home), SyncReport::default());
+        for name in ["left/folder", "left/folder/file 0"] {
+            assert_eq!(fine(&home, name), odd, "{name}: the stick's time came back");
+        }
+    }
+    // An edit on the stick brings its time along, and that is all.
+    home.write("right/folder/file 1", "edited on the stick");
+    set_at(&home.path("right/folder/file 1"), UNIX_EPOCH + Duration::new(1_600_000_003, 5));
+    assert_eq!(run_with_stick(&mut home).left.replaced, 1);
+    assert_eq!(time(&home, "left/folder/file 1"), 1_600_000_002);
+    assert_eq!(run_with_stick(&mut home), SyncReport::default());
+    // A touched file on the left, by less than the stick can tell and by more.
+    set_at(&home.path("left/folder/file 2"), odd + Duration::from_millis(10));
+    assert_eq!(run_with_stick(&mut home).right.metadata, 0);
+    set_at(&home.path("left/folder/file 2"), odd + Duration::from_secs(100));
+    assert_eq!(run_with_stick(&mut home).right.metadata, 1);
+    assert_eq!(time(&home, "right/folder/file 2"), 1_500_000_100);
+    for _ in 0..2 {
+        assert_eq!(run_with_stick(&mut home), SyncReport::default());
+    }
+}
+
+#[test]
+fn times_before_1970_and_after_2038_are_kept() {
+    let mut home = Home::new();
+    // Before the beginning; FAT's first day; the last second of 32 bits and the one after; the same without a sign.
+    let all = [-86_400, 0, 315_532_800, i64::from(i32::MAX), i64::from(i32::MAX) + 1, 4_294_967_296];
+    for seconds in all {
+        for name in [format!("left/file {seconds}"), format!("left/folder {seconds}")] {
+            if name.contains("file") {
+                home.write(&name, "1")
+            } else {
+                fs::create_dir(home.path(&name)).unwrap()
+            }
+            set(&home, &name, seconds);
+        }
+    }
+    home.run();
+    for seconds in all {
+        assert_eq!(times(&home, &format!("file {seconds}")), [seconds; 2]);
+        assert_eq!(times(&home, &format!("folder {seconds}")), [seconds; 2]);
+    }
+    nothing_to_do(&mut home);
+    // What a file far in the future and one of long ago hold is carried over like any other.
+    for seconds in [-86_400, 4_294_967_296] {
+        home.write(&format!("right/file {seconds}"), "edited");
+        set(&home, &format!("right/file {seconds}"), seconds + 2);
+    }
+    assert_eq!(home.run().0.left.replaced, 2);
+    assert_eq!(times(&home, "file 4294967296"), [4_294_967_298; 2]);
+    nothing_to_do(&mut home);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn names_in_two_unicode_forms_are_two_files_where_the_places_tell_them_apart() {
+    let mut home = Home::new();
+    let (composed, decomposed) = ("Z\u{fc}rich \u{e9}t\u{e9}", "Zu\u{308}rich e\u{301}te\u{301}");
+    home.write(&format!("left/{composed}/file"), "from the left");
+    home.write(&format!("right/{decomposed}/file"), "from the right");
+    home.write(&format!("left/{decomposed} alone"), "alone");
+    for _ in 0..3 {
+        home.run();
+    }
+    home.assert_in_step();
+    let names: Vec<_> = home.tree("left").into_iter().map(|(name, _)| name).collect();
+    assert!(names.contains(&format!("{decomposed} alone")), "a name was changed: {names:?}");
+    let mut texts: Vec<_> = home.tree("right").into_iter().filter_map(|(_, text)| text).collect();
+    texts.sort();
+    assert_eq!(texts, ["alone", "from the left", "from the right"]);
+    nothing_to_do(&mut home);
+}
+
+#[cfg(unix)]
+#[test]
+fn what_makes_a_program_run_as_its_owner_goes_only_between_own_files() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+
+    let mut home = Home::new();
+    let set_mode = |home: &Home, name: &str, mode: u32| {
+        fs::set_permissions(home.path(name), fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let mode = |home: &Home, name: &str| fs::metadata(home.path(name)).unwrap().mode() & 0o7777;
+    home.write("left/own", "own");
+    fs::create_dir(home.path("left/shared")).unwrap();
+    set_mode(&home, "left/own", 0o4755);
+    set_mode(&home, "left/shared", 0o3777);
+    home.run();
+    assert_eq!((mode(&home, "right/own"), mode(&home, "right/shared")), (0o4755, 0o3777));
+    set_mode(&home, "right/own", 0o755);
+    home.run();
+    assert_eq!(mode(&home, "left/own"), 0o755);
+    nothing_to_do(&mut home);
+    // Only root has files of somebody else to try it with.
+    home.write("left/other", "other");
+    if chown(home.path("left/other"), Some(12_345), None).is_err() {
+        return;
+    }
+    set_mode(&home, "left/other", 0o4755);
+    let mut syncer = home.open();
+    let control = Control::new();
+    let prepared = syncer.prepare(None, false, &control).unwrap();
+    syncer.apply(&prepared, JobId([91; 16]), &control, &Limits::default(), &mut |_| {}).unwrap();
+    let told = control.problems().problems;
+    assert_eq!((told.len(), told[0].path.as_str()), (1, "other"));
+    assert!(told[0].why.contains("another person"), "{told:?}");
+    drop(syncer);
+    assert_eq!((mode(&home, "left/other"), mode(&home, "right/other")), (0o4755, 0o755));
+    nothing_to_do(&mut home);
+    // Other permissions of the copy come back, and leave alone what the owner of the first one gave it.
+    set_mode(&home, "right/other", 0o700);
+    home.run();
+    assert_eq!(mode(&home, "left/other"), 0o4700);
+    nothing_to_do(&mut home);
+}
