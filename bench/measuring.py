@@ -41,5 +41,7 @@ def measure(command, environment, folder, log, settle_seconds):
     seconds = time.monotonic() - started
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != 0:
-        raise SystemExit(f"{' '.join(command[:3])} … ended with {process.returncode}; its words are in {log.name}")
+        with open(log.name, encoding="utf-8", errors="replace") as file:
+            words = "".join(file.readlines()[-10:])
+        raise SystemExit(f"{' '.join(command[:3])} … ended with {process.returncode}:\n{words}")
     return {"seconds": seconds, "cpu_seconds": usage.ru_utime + usage.ru_stime, "peak_bytes": usage.ru_maxrss * 1024}

@@ -7,8 +7,9 @@
     npm run bench -- --only keepwell,restic
 
 Every step is done by each tool in turn before the next step begins, so that a slow minute of the machine falls on
-all. The tree is in memory before anything is measured, and the disks are quiet before each measurement. The first
-round also compares every restored tree with the source, byte for byte: a tool that restores wrongly is not fast.
+all; each round has a file system of its own (room.py). The tree is in memory before anything is measured, and the
+disks are quiet before each measurement. The first round also compares every restored tree with the source, byte for
+byte: a tool that restores wrongly is not fast.
 """
 
 import argparse
@@ -22,6 +23,7 @@ import time
 
 import corpus
 import report
+import room as rooms
 import tools
 from measuring import measure
 
@@ -31,7 +33,6 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 def one_round(number, source, room, chosen, results, options):
     """All steps, each by every tool; who begins moves on from round to round."""
     tree = os.path.join(room, "tree")
-    shutil.rmtree(tree, ignore_errors=True)
     subprocess.run(["cp", "-a", source, tree], check=True)
     corpus.warm(tree)
     turn = number % len(chosen)
@@ -60,9 +61,7 @@ def one_round(number, source, room, chosen, results, options):
                 for what in corpus.differences(tree, restored_root(target, tree)):
                     print(f"  {tool.name}: RESTORED WRONGLY: {what}", flush=True)
             shutil.rmtree(target)
-    for tool in running:
-        shutil.rmtree(tool.room)
-    shutil.rmtree(tree)
+            rooms.give_back(room)
 
 
 def restored_root(target, tree):
@@ -128,20 +127,18 @@ def main():
     os.makedirs(options.cache, exist_ok=True)
     source = aside(corpus_path, options.corpus, options.cache, options.source)
     about = aside(corpus.describe, source)
-    room = os.path.join(options.cache, "room")
-    shutil.rmtree(room, ignore_errors=True)
-    os.makedirs(room)
     results = {}
-    versions = [kind(room).version() for kind in chosen]
     for number in range(options.rounds):
-        one_round(number, source, room, chosen, results, options)
-    shutil.rmtree(room, ignore_errors=True)
+        with rooms.fresh(options.cache, size_gib=32) as room:
+            versions = [kind(room).version() for kind in chosen]
+            one_round(number, source, room, chosen, results, options)
 
     order = [kind.name for kind in chosen]
     peers = [kind.name for kind in chosen if kind.peer]
     lines = [f"{about['files']:,} files, {about['bytes'] / report.MIB:,.0f} MiB; median of {options.rounds} interleaved "
              f"rounds, warm cache, {time.strftime('%Y-%m-%d', time.gmtime())}.",
-             f"Machine: {report.machine()}.", "Versions: " + "; ".join(v for v in versions if v) + ".", ""]
+             f"Machine: {report.machine()}; {rooms.described()}.",
+             "Versions: " + "; ".join(v for v in versions if v) + ".", ""]
     lines += report.table(results, order)
     if "keepwell" in results and peers and options.corpus != "linux":
         lines += ["", *report.ratio_table(report.goals(results, peers))]

@@ -14,7 +14,6 @@ file's way to the other side, 10,000 files at once), `million` (a million files:
 import argparse
 import json
 import os
-import shutil
 import statistics
 import subprocess
 import sys
@@ -22,6 +21,7 @@ import time
 
 import corpus
 import report
+import room as rooms
 import sync_scenarios
 import sync_tools
 from measuring import measure
@@ -34,7 +34,6 @@ PARTS = ["runs", "live", "million", "rename"]
 def one_round(number, source, room, chosen, results, options):
     """All steps, each by every program."""
     tree = os.path.join(room, "left")
-    shutil.rmtree(tree, ignore_errors=True)
     subprocess.run(["cp", "-a", source, tree], check=True)
     aside(corpus.warm, tree)
     turn = number % len(chosen)
@@ -53,9 +52,6 @@ def one_round(number, source, room, chosen, results, options):
                 if number == 0 and step != "unchanged":
                     for what in aside(corpus.differences, tree, tool.right, tool.time_grain_ns, [sync_tools.OWN_FOLDER]):
                         print(f"  {tool.name}: NOT THE SAME: {what}", flush=True)
-    for tool in running:
-        shutil.rmtree(tool.room)
-    shutil.rmtree(tree)
 
 
 def keep(results, name, step, found, number):
@@ -154,26 +150,24 @@ def main():
     if set(parts) - {"runs"} or any(issubclass(kind, sync_tools.Keepwell) for kind in chosen):
         build(options)
     os.makedirs(options.cache, exist_ok=True)
-    room = os.path.join(options.cache, "sync-room")
-    shutil.rmtree(room, ignore_errors=True)
-    os.makedirs(room)
     results, found = {}, {}
     lines = [f"Median of {options.rounds} rounds, warm cache, {time.strftime('%Y-%m-%d', time.gmtime())}.",
-             f"Machine: {report.machine()}.",
-             "Versions: " + "; ".join(dict.fromkeys(v for v in (kind(room, "").version() for kind in chosen) if v)) + ".", ""]
+             f"Machine: {report.machine()}; {rooms.described()}.",
+             "Versions: " + "; ".join(dict.fromkeys(v for v in (kind("", "").version() for kind in chosen) if v)) + ".", ""]
     if "runs" in parts:
         source = aside(corpus_path, options.corpus, options.cache, options.source)
         about = aside(corpus.describe, source)
         lines[0] = f"{about['files']:,} files, {about['bytes'] / report.MIB:,.0f} MiB. {lines[0]}"
         for number in range(options.rounds):
-            one_round(number, source, room, chosen, results, options)
+            with rooms.fresh(options.cache, size_gib=32) as room:
+                one_round(number, source, room, chosen, results, options)
     scale = 100 if options.corpus == "small" else 1
     if scale > 1:
         lines[0] += f" Everything else with 1/{scale} of the files it speaks of."
     for part in parts:
         if part != "runs":
-            found[part] = getattr(sync_scenarios, part)(room, scale, options.settle)
-    shutil.rmtree(room, ignore_errors=True)
+            with rooms.fresh(options.cache, size_gib=64) as room:
+                found[part] = getattr(sync_scenarios, part)(room, scale, options.settle)
 
     order = [kind.name for kind in chosen]
     if results:
