@@ -9,7 +9,7 @@ use keepwell_endpoint::tree::{
 };
 use std::time::Duration;
 
-use keepwell_model::{ContentHash, Timestamp};
+use keepwell_model::Timestamp;
 
 use super::*;
 use crate::node::{Content, State};
@@ -395,6 +395,6 @@ fn links_are_read_and_special_files_are_told() {
     assert_eq!(scene.shown(&found), ["new a/link"]);
     assert_eq!((found.occupied.len(), control.problems().total), (1, 1));
     let Some(Seen::Here(link)) = found.changes.values().next() else { unreachable!() };
-    let hash = ContentHash(*blake3::hash(b"some where").as_bytes());
+    let hash = keepwell_model::ContentHash(*blake3::hash(b"some where").as_bytes());
     assert_eq!(link.state.content, Content::Known(hash));
 }

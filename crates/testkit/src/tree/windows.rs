@@ -41,6 +41,10 @@ pub fn remove_tree(root: &Path) -> io::Result<()> {
     visit(root, &mut |path, _| {
         if let Ok(metadata) = fs::metadata(path) {
             let mut permissions = metadata.permissions();
+            #[expect(
+                clippy::permissions_set_readonly_false,
+                reason = "on Windows this only takes the attribute away"
+            )]
             permissions.set_readonly(false);
             let _best_effort = fs::set_permissions(path, permissions);
         }
