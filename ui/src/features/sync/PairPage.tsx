@@ -8,6 +8,7 @@ import { Button, LinkButton } from "../../components/Button";
 import { JobPanel } from "../../components/JobPanel";
 import { Menu } from "../../components/Menu";
 import { Loading, Notice, Page, Section } from "../../components/Page";
+import { ServerQuestion } from "../../components/ServerQuestion";
 import { Status } from "../../components/Status";
 import { TabBar } from "../../components/TabBar";
 import { Trouble } from "../../components/Trouble";
@@ -63,6 +64,7 @@ function Overview({ pair, names, job }: { pair: SyncPair; names: PlaceNames; job
 }
 
 function LastRunNotice({ pair, state, busy }: { pair: SyncPair; state: ReturnType<typeof pairState>; busy: boolean }) {
+  const run = useRunPair(pair);
   if (busy || !pair.lastRun || (state.tone !== "bad" && state.tone !== "warn")) return null;
   return (
     <Notice
@@ -76,6 +78,7 @@ function LastRunNotice({ pair, state, busy }: { pair: SyncPair; state: ReturnTyp
     >
       {state.means !== undefined && <p>{state.means}</p>}
       {pair.lastRun.error?.hint !== null && pair.lastRun.error !== null && <p>{t("trouble.next", { hint: pair.lastRun.error.hint })}</p>}
+      {pair.lastRun.error !== null && <ServerQuestion error={pair.lastRun.error} onAccepted={run.look} />}
     </Notice>
   );
 }

@@ -150,6 +150,8 @@ function ConflictsStay({ pair, count }: { pair: SyncPair; count: number }) {
 
 function Over({ pair }: { pair: SyncPair }) {
   const run = useRunPair(pair);
+  // Why there is no plan: a server that is not trusted yet can be accepted here, and is looked at again then.
+  if (pair.state === "failed" && pair.lastRun?.error) return <Trouble error={pair.lastRun.error} onRetry={run.look} />;
   return (
     <Empty
       icon={Eye}
