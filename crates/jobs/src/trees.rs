@@ -191,7 +191,6 @@ impl Trees {
             home: self.home.clone(),
             user: Some(self.account.clone()).filter(|account| !account.is_empty()),
             known_servers: Some(self.known_servers()),
-            ..OpenOptions::default()
         }
     }
 
