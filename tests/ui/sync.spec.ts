@@ -85,14 +85,22 @@ test("a conflict is shown side by side, and the button does what it says", async
   await expect(page.getByRole("region", { name: "laptop" })).toBeVisible();
   await expect(page.getByRole("region", { name: "stick" })).toBeVisible();
   await expect(page.getByText("the roof leaks again, and again.")).toBeVisible();
-  await expect(page.getByText("The one from laptop goes to the bin in laptop.")).toBeVisible();
+  await expect(page.getByText("The version laptop has now goes to the bin in laptop and can be brought back.")).toBeVisible();
   await expectAccessible(page, "a conflict");
   await page.screenshot({ path: join(pictures, "conflict.png") });
   await page.getByRole("button", { name: "Keep the one from stick" }).click();
   await expect.poll(() => read(laptop, "letter.txt")).toContain("leaks again");
 
   await page.getByRole("row", { name: /list\.txt/ }).click();
-  await page.getByRole("button", { name: "Merge both texts" }).click();
+  await page.getByRole("button", { name: "See both merged into one text" }).click();
+  const merged = page.getByRole("dialog");
+  await expect(merged.getByRole("row", { name: /brought in by laptop.*ONE/ })).toBeVisible();
+  await expect(merged.getByRole("row", { name: /taken out by laptop.*one/ })).toBeVisible();
+  await expect(merged.getByRole("row", { name: /brought in by stick.*seven/ })).toBeVisible();
+  expect(read(laptop, "list.txt")).toBe("ONE\ntwo\nthree\nfour\nfive\nsix\n");
+  await expectAccessible(page, "the merged text");
+  await page.screenshot({ path: join(pictures, "merge.png") });
+  await merged.getByRole("button", { name: "Use this text in both places" }).click();
   await expect.poll(() => read(stick, "list.txt")).toBe("ONE\ntwo\nthree\nfour\nfive\nsix\nseven\n");
   await expect(page.getByText("No conflict waits")).toBeVisible();
   expect(read(laptop, "list.txt")).toBe("ONE\ntwo\nthree\nfour\nfive\nsix\nseven\n");
@@ -180,6 +188,7 @@ test("what was removed comes back from the bin, and a whole run is undone", asyn
   await expectAccessible(page, "undoing a run");
   await page.getByRole("button", { name: "Undo this run" }).click();
   await expect.poll(() => read(stick, "keep.txt")).toBe("kept\n");
+  await expect(page.getByText("1 item is as it was before that run. The pair is paused.")).toBeVisible();
   await expect(page.getByText("Paused").first()).toBeVisible();
   expect(faults).toEqual([]);
 });

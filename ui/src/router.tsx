@@ -24,7 +24,7 @@ import { PairEditor } from "./features/sync/PairEditor";
 import { PairPage } from "./features/sync/PairPage";
 import { PairWizard } from "./features/sync/PairWizard";
 import { PlanPage as SyncPlanPage } from "./features/sync/PlanPage";
-import { readPairSearch } from "./features/sync/search";
+import { readNewPairSearch, readPairSearch } from "./features/sync/search";
 import { SyncPage } from "./features/sync/SyncPage";
 import { WelcomePage } from "./features/welcome/WelcomePage";
 import { t } from "./text/text";
@@ -59,7 +59,7 @@ const routes = [
   createRoute({ ...page("/backup/$planId/edit"), component: PlanEditor }),
   createRoute({ ...page("/backup/bring-back"), component: BringBackPage, validateSearch: readBringBackSearch }),
   createRoute({ ...page("/sync"), component: SyncPage }),
-  createRoute({ ...page("/sync/new"), component: PairWizard }),
+  createRoute({ ...page("/sync/new"), component: PairWizard, validateSearch: readNewPairSearch }),
   createRoute({ ...page("/sync/$pairId"), component: PairPage, validateSearch: readPairSearch }),
   createRoute({ ...page("/sync/$pairId/edit"), component: PairEditor }),
   createRoute({ ...page("/sync/$pairId/plan"), component: SyncPlanPage }),

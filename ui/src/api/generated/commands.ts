@@ -85,6 +85,10 @@ import type { SyncConflictView } from "./SyncConflictView";
 import type { SyncConflictsGet } from "./SyncConflictsGet";
 import type { SyncFolders } from "./SyncFolders";
 import type { SyncFoldersGet } from "./SyncFoldersGet";
+import type { SyncGroupGet } from "./SyncGroupGet";
+import type { SyncHold } from "./SyncHold";
+import type { SyncHubSave } from "./SyncHubSave";
+import type { SyncMerge } from "./SyncMerge";
 import type { SyncPair } from "./SyncPair";
 import type { SyncPairGet } from "./SyncPairGet";
 import type { SyncPairPause } from "./SyncPairPause";
@@ -197,6 +201,14 @@ export interface Commands {
   "sync.pairRemove": { request: SyncPairGet; answer: Done };
   /** Holds a pair, or lets it go on. */
   "sync.pairPause": { request: SyncPairPause; answer: SyncPair };
+  /** Holds all pairs, or those of a hub, or lets them go on. */
+  "sync.hold": { request: SyncHold; answer: SyncPairs };
+  /** Makes several pairs with the same first place, or adds places to such a hub. */
+  "sync.hubSave": { request: SyncHubSave; answer: SyncPairs };
+  /** Runs all pairs of a hub now. */
+  "sync.hubRun": { request: SyncGroupGet; answer: SyncPairs };
+  /** Forgets all pairs of a hub; all places stay as they are. */
+  "sync.hubRemove": { request: SyncGroupGet; answer: Done };
   /** Runs a pair now, or looks first. */
   "sync.run": { request: SyncRun; answer: JobStarted };
   /** Rows of the plan of a run that waits. */
@@ -212,7 +224,7 @@ export interface Commands {
   /** Decides conflicts, and runs the pair. */
   "sync.resolve": { request: SyncResolve; answer: SyncResolved };
   /** Merges the changes of both texts of a conflict into one, and runs the pair. */
-  "sync.merge": { request: SyncConflictGet; answer: SyncResolved };
+  "sync.merge": { request: SyncMerge; answer: SyncResolved };
   /** What sync replaced or removed and still keeps. */
   "sync.bin": { request: SyncBinGet; answer: SyncBinPage };
   /** Brings things back from the bin. */
@@ -220,7 +232,7 @@ export interface Commands {
   /** The runs of a pair that changed something. */
   "sync.runs": { request: SyncRunsGet; answer: SyncRunPage };
   /** Undoes a whole run, and pauses the pair so that the next one is looked at first. */
-  "sync.undo": { request: SyncUndo; answer: SyncBroughtBack };
+  "sync.undo": { request: SyncUndo; answer: JobStarted };
   /** Jobs, newest first. */
   "job.list": { request: JobList; answer: JobPage };
   /** One job. */
@@ -302,6 +314,10 @@ export const commandNames: readonly CommandName[] = [
   "sync.folders",
   "sync.pairRemove",
   "sync.pairPause",
+  "sync.hold",
+  "sync.hubSave",
+  "sync.hubRun",
+  "sync.hubRemove",
   "sync.run",
   "sync.plan",
   "sync.choose",

@@ -6,6 +6,7 @@
  */
 import { useNavigate, useParams } from "@tanstack/react-router";
 import { Clock, FileX } from "lucide-react";
+import { useState } from "react";
 
 import type { DiffLine, FilePreview, SyncConflict, SyncConflictView, SyncPair, SyncPlace, SyncSide, SyncVersion } from "../../api";
 import { Button } from "../../components/Button";
@@ -22,6 +23,7 @@ import { t } from "../../text/text";
 import { PreviewContent } from "../browse/PreviewContent";
 import styles from "./Conflict.module.css";
 import { pairLines } from "./lines";
+import { MergeDialog } from "./MergeDialog";
 import { other, placeNames, type PlaceNames } from "./names";
 import { CONFLICT, newerSide, outcomes } from "./outcomes";
 
@@ -164,13 +166,14 @@ function Content({ view, names }: { view: SyncConflictView; names: PlaceNames })
 
 function Decisions({ pair, view, names }: { pair: SyncPair; view: SyncConflictView; names: PlaceNames }) {
   const navigate = useNavigate();
+  const [merging, setMerging] = useState(false);
   const leave = () => void navigate({ to: "/sync/$pairId", params: { pairId: pair.id }, search: { tab: "conflicts" } });
   const done = () => {
     tellDone(t("conflict.decided_done", { count: 1 }));
     leave();
   };
   const resolve = useAct("sync.resolve", { renews: ["sync", "job"], onDone: done });
-  const merge = useAct("sync.merge", { renews: ["sync", "job"], onDone: done });
+  const merge = useAct("sync.merge", { renews: ["sync", "job"], onDone: done, onFailed: () => setMerging(false) });
   const busy = resolve.isPending || merge.isPending;
   const error = resolve.error ?? merge.error;
   const { conflict } = view;
@@ -186,12 +189,10 @@ function Decisions({ pair, view, names }: { pair: SyncPair; view: SyncConflictVi
             <p>{means}</p>
           </li>
         ))}
-        {view.canMerge && (
+        {view.merged && (
           <li>
-            <Button kind="primary" busy={busy} onClick={() => merge.mutate({ pairId: pair.id, node: conflict.node })}>
-              {t("conflict.merge")}
-            </Button>
-            <p>{t("conflict.merge_means")}</p>
+            <Button onClick={() => setMerging(true)}>{t("conflict.merge_look")}</Button>
+            <p>{t("conflict.merge_look_means")}</p>
           </li>
         )}
         <li>
@@ -201,6 +202,17 @@ function Decisions({ pair, view, names }: { pair: SyncPair; view: SyncConflictVi
           <p>{t("conflict.lead")}</p>
         </li>
       </ul>
+      {view.merged && (
+        <MergeDialog
+          open={merging}
+          merged={view.merged}
+          names={names}
+          name={baseName(conflict.path.display)}
+          busy={busy}
+          onClose={() => setMerging(false)}
+          onMerge={() => view.merged && merge.mutate({ pairId: pair.id, node: conflict.node, hash: view.merged.hash })}
+        />
+      )}
     </Section>
   );
 }

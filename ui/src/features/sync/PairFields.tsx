@@ -33,7 +33,7 @@ export function namesOfFields(fields: PairFields, pair: SyncPair | undefined): P
 }
 
 /** What opens a server. Empty where it needs nothing, or where this computer knows it already. */
-function ServerAccess({ access, onAccess }: { access: Access; onAccess: (access: Access) => void }) {
+export function ServerAccess({ access, onAccess }: { access: Access; onAccess: (access: Access) => void }) {
   return (
     <div className={styles.fieldPair}>
       <Field label={t("pair.user")}>
@@ -66,7 +66,8 @@ export function PlacesPart({ fields, change, faults }: PartProps) {
   );
 }
 
-export function WayPart(props: PartProps) {
+/** Which way changes go, and what happens where both changed. Through a hub they always go both ways. */
+export function WayPart({ bothWays = false, ...props }: PartProps & { bothWays?: boolean }) {
   const { fields, change, names } = props;
   const policies: { value: ConflictPolicy; text: string; note: string }[] = [
     { value: "ask", text: t("pair.conflict.ask"), note: t("pair.conflict.ask_note") },
@@ -77,13 +78,15 @@ export function WayPart(props: PartProps) {
   ];
   return (
     <div className={styles.group}>
-      <Radios<SyncMode>
-        quietLabel
-        label={t("pair.way")}
-        value={fields.mode}
-        onValue={(mode) => change({ mode })}
-        choices={MODES.map((mode) => ({ value: mode, text: t(`pair.mode.${mode}`, names), note: t(`pair.mode.${mode}_note`, names) }))}
-      />
+      {!bothWays && (
+        <Radios<SyncMode>
+          quietLabel
+          label={t("pair.way")}
+          value={fields.mode}
+          onValue={(mode) => change({ mode })}
+          choices={MODES.map((mode) => ({ value: mode, text: t(`pair.mode.${mode}`, names), note: t(`pair.mode.${mode}_note`, names) }))}
+        />
+      )}
       {fields.mode === "twoWay" && (
         <Radios<ConflictPolicy> label={t("pair.conflicts")} value={fields.conflicts} onValue={(conflicts) => change({ conflicts })} choices={policies} />
       )}

@@ -1,20 +1,18 @@
 /** A new pair in four steps; the last one leads to the plan of the first run, before anything is changed. */
-import { useNavigate } from "@tanstack/react-router";
-import { ArrowLeft, Eye } from "lucide-react";
+import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useState } from "react";
 
 import { call } from "../../api";
-import { Button } from "../../components/Button";
+import { Radios } from "../../components/Form";
 import { tellFailed } from "../../components/news";
-import { Page, Section } from "../../components/Page";
 import { Trouble } from "../../components/Trouble";
 import { renew, useAct } from "../../lib/queries";
 import { t } from "../../text/text";
+import { HubWizard } from "./HubWizard";
 import { LeftOutPart, namesOfFields, PlacesPart, SafetyPart, WayPart, WhenPart } from "./PairFields";
-import styles from "./Sync.module.css";
+import { WizardFrame, type WizardStep } from "./WizardFrame";
 import { FRESH_PAIR, pairFaults, toPairSave, type PairFault, type PairFields } from "./wizardState";
 
-const STEPS = 4;
 /** The faults that keep a step from being left. */
 const OF_STEP: readonly (readonly PairFault[])[] = [
   ["left", "right", "same", "inside"],
@@ -24,7 +22,7 @@ const OF_STEP: readonly (readonly PairFault[])[] = [
 ];
 const NONE: ReadonlySet<PairFault> = new Set();
 
-export function PairWizard() {
+function TwoPlaces({ onKind }: { onKind: React.ReactNode }) {
   const navigate = useNavigate();
   const [step, setStep] = useState(0);
   const [asked, setAsked] = useState(false);
@@ -47,59 +45,65 @@ export function PairWizard() {
     if (looking) await navigate({ to: "/sync/$pairId/plan", params: { pairId: pair.id } });
     else await navigate({ to: "/sync/$pairId", params: { pairId: pair.id }, search: {} });
   };
-  const goOn = () => {
-    if ((OF_STEP[step] ?? []).some((fault) => faults.has(fault))) setAsked(true);
-    else if (step < STEPS - 1) go(step + 1);
-    else void finish();
-  };
-  const titles = [t("pair.places"), t("pair.way"), t("pair.left_out"), t("pair.when")];
-  const leads = [t("pair.places_lead"), t("pair.way_lead"), t("pair.left_out_lead"), t("pair.when_lead")];
   const part = { fields, names, faults: asked ? faults : NONE, change: (next: Partial<PairFields>) => setFields((before) => ({ ...before, ...next })) };
-  const last = step === STEPS - 1;
+  const steps: WizardStep[] = [
+    {
+      title: t("pair.places"),
+      lead: t("pair.places_lead"),
+      content: (
+        <>
+          {onKind}
+          <PlacesPart {...part} />
+        </>
+      ),
+    },
+    { title: t("pair.way"), lead: t("pair.way_lead"), content: <WayPart {...part} /> },
+    { title: t("pair.left_out"), lead: t("pair.left_out_lead"), content: <LeftOutPart {...part} /> },
+    {
+      title: t("pair.when"),
+      lead: t("pair.when_lead"),
+      content: (
+        <>
+          <WhenPart {...part} />
+          <SafetyPart {...part} />
+        </>
+      ),
+    },
+  ];
   return (
-    <Page narrow heading={t("pair.new")} crumbs={[{ text: t("sync.heading"), link: { to: "/sync" } }]}>
-      <form
-        noValidate
-        className={styles.form}
-        onSubmit={(event) => {
-          event.preventDefault();
-          goOn();
-        }}
-      >
-        <ol aria-hidden="true" className={styles.steps}>
-          {titles.map((title, index) => (
-            <li key={title} data-state={index < step ? "done" : index === step ? "now" : "later"}>
-              {title}
-            </li>
-          ))}
-        </ol>
-        <p className="only-spoken" role="status">
-          {t("pair.step", { step: step + 1, total: STEPS })}
-        </p>
-        <Section heading={titles[step] ?? ""} note={leads[step]}>
-          {step === 0 && <PlacesPart {...part} />}
-          {step === 1 && <WayPart {...part} />}
-          {step === 2 && <LeftOutPart {...part} />}
-          {step === 3 && (
-            <>
-              <WhenPart {...part} />
-              <SafetyPart {...part} />
-            </>
-          )}
-        </Section>
-        {save.error && <Trouble error={save.error.details} />}
-        <div className={styles.buttons}>
-          {step > 0 && (
-            <Button icon={ArrowLeft} onClick={() => go(step - 1)}>
-              {t("common.back")}
-            </Button>
-          )}
-          <Button type="submit" kind="primary" {...(last ? { icon: Eye } : {})} busy={save.isPending}>
-            {last ? t("pair.show_plan") : t("common.continue")}
-          </Button>
-          {last && <span className={styles.quiet}>{t("pair.nothing_yet")}</span>}
-        </div>
-      </form>
-    </Page>
+    <WizardFrame
+      heading={t("pair.new")}
+      steps={steps}
+      step={step}
+      finish={t("pair.show_plan")}
+      note={t("pair.nothing_yet")}
+      looks
+      busy={save.isPending}
+      trouble={save.error && <Trouble error={save.error.details} />}
+      onBack={() => go(step - 1)}
+      onNext={() => {
+        if ((OF_STEP[step] ?? []).some((fault) => faults.has(fault))) setAsked(true);
+        else if (step < steps.length - 1) go(step + 1);
+        else void finish();
+      }}
+    />
   );
+}
+
+export function PairWizard() {
+  const { hub } = useSearch({ from: "/sync/new" });
+  const [kind, setKind] = useState<"two" | "several">(hub === undefined ? "two" : "several");
+  const onKind = (
+    <Radios<"two" | "several">
+      quietLabel
+      label={t("pair.new")}
+      value={kind}
+      onValue={setKind}
+      choices={[
+        { value: "two", text: t("hub.two"), note: t("hub.two_note") },
+        { value: "several", text: t("hub.several"), note: t("hub.several_note") },
+      ]}
+    />
+  );
+  return kind === "two" ? <TwoPlaces onKind={onKind} /> : <HubWizard onKind={onKind} />;
 }

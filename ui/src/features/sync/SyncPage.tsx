@@ -17,8 +17,10 @@ import { useAsk } from "../../lib/queries";
 import { scheduleWords, shareOf } from "../../lib/words";
 import { t } from "../../text/text";
 import { NextRun } from "../backup/NextRun";
-import { usePausePair, useRunPair } from "./actions";
+import { useHold, usePausePair, useRunPair } from "./actions";
 import { useFreshPairs } from "./fresh";
+import { HubRow, RemoveHub } from "./HubRow";
+import { isHub, listed, type Hub } from "./hubState";
 import { placeNames } from "./names";
 import { RemovePair } from "./RemovePair";
 import styles from "./Sync.module.css";
@@ -62,7 +64,7 @@ function NextStep({ pair }: { pair: SyncPair }) {
   );
 }
 
-function PairRow({ pair, onRemove }: { pair: SyncPair; onRemove: () => void }) {
+function PairRow({ pair, inHub = false, onRemove }: { pair: SyncPair; inHub?: boolean; onRemove: () => void }) {
   const navigate = useNavigate();
   const now = useNow();
   const job = useJob(pair.activeJobId);
@@ -74,11 +76,11 @@ function PairRow({ pair, onRemove }: { pair: SyncPair; onRemove: () => void }) {
   const moving = active && (job.state === "running" || job.state === "planning" || job.state === "paused");
   const share = job && shareOf(job);
   return (
-    <li className={styles.pair}>
+    <li className={styles.pair} data-in-hub={inHub || undefined}>
       <div className={styles.pairMain}>
         <h2 className={styles.pairName}>
           <Link to="/sync/$pairId" params={{ pairId: pair.id }} search={{}}>
-            {pair.name}
+            {inHub ? names.right : pair.name}
           </Link>
         </h2>
         <p className={styles.pairState}>
@@ -93,7 +95,7 @@ function PairRow({ pair, onRemove }: { pair: SyncPair; onRemove: () => void }) {
         )}
       </div>
       <div className={styles.pairPlaces}>
-        <PathText path={pair.left.address.display} />
+        {!inHub && <PathText path={pair.left.address.display} />}
         <span className={styles.way}>
           {pair.mode === "twoWay" ? <ArrowLeftRight aria-hidden="true" /> : <ArrowRight aria-hidden="true" />}
           {modeWords(pair.mode, names)}
@@ -131,16 +133,24 @@ export function SyncPage() {
   useFreshPairs();
   const pairs = useAsk("sync.pairs", {});
   const [removing, setRemoving] = useState<SyncPair>();
+  const [removingHub, setRemovingHub] = useState<Hub>();
+  const hold = useHold();
   const list = pairs.data?.pairs;
+  const allHeld = list?.every((pair) => pair.paused) ?? false;
   return (
     <Page
       heading={t("sync.heading")}
       lead={t("sync.lead")}
       actions={
         list && list.length > 0 ? (
-          <LinkButton to="/sync/new" kind="primary" icon={Plus}>
-            {t("sync.new")}
-          </LinkButton>
+          <>
+            <Button icon={allHeld ? Play : Pause} busy={hold.isPending} onClick={() => hold.mutate({ paused: !allHeld })}>
+              {allHeld ? t("sync.resume_all") : t("sync.pause_all")}
+            </Button>
+            <LinkButton to="/sync/new" search={{}} kind="primary" icon={Plus}>
+              {t("sync.new")}
+            </LinkButton>
+          </>
         ) : undefined
       }
     >
@@ -151,7 +161,7 @@ export function SyncPage() {
           icon={RefreshCw}
           heading={t("sync.empty")}
           actions={
-            <LinkButton to="/sync/new" kind="primary" icon={Plus}>
+            <LinkButton to="/sync/new" search={{}} kind="primary" icon={Plus}>
               {t("sync.new")}
             </LinkButton>
           }
@@ -161,11 +171,20 @@ export function SyncPage() {
       )}
       {list && list.length > 0 && (
         <ul aria-label={t("sync.pairs")} className={styles.pairs}>
-          {list.map((pair) => (
-            <PairRow key={pair.id} pair={pair} onRemove={() => setRemoving(pair)} />
-          ))}
+          {listed(list).map((row) =>
+            isHub(row) ? (
+              <HubRow key={row.group.id} hub={row} onRemove={() => setRemovingHub(row)}>
+                {row.pairs.map((pair) => (
+                  <PairRow key={pair.id} pair={pair} inHub onRemove={() => setRemoving(pair)} />
+                ))}
+              </HubRow>
+            ) : (
+              <PairRow key={row.id} pair={row} onRemove={() => setRemoving(row)} />
+            ),
+          )}
         </ul>
       )}
+      {removingHub && <RemoveHub hub={removingHub} onClose={() => setRemovingHub(undefined)} />}
       {removing && <RemovePair pair={removing} onClose={() => setRemoving(undefined)} />}
     </Page>
   );

@@ -53,3 +53,8 @@ export function useGiveUp(text: string, onDone?: () => void) {
     onFailed,
   });
 }
+
+/** Holds all pairs, or those of a hub, or lets them go on. */
+export function useHold() {
+  return useAct("sync.hold", { renews: ["sync"], onFailed });
+}

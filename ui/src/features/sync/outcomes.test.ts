@@ -13,8 +13,14 @@ describe("the decisions on a conflict", () => {
       ["right", "Keep the one from Stick"],
       ["both", "Keep both"],
     ]);
-    expect(shown[0]?.means).toBe("Both places then have “to-ada.txt” as it is in Laptop now. The one from Stick goes to the bin in Stick.");
-    expect(shown[1]?.means).toBe("Both places then have “to-ada.txt” as it is in Stick now. The one from Laptop goes to the bin in Laptop.");
+    expect(shown[0]?.means).toBe("Both places then have “to-ada.txt” as it is in Laptop now. The version Stick has now goes to the bin in Stick and can be brought back.");
+    expect(shown[1]?.means).toBe("Both places then have “to-ada.txt” as it is in Stick now. The version Laptop has now goes to the bin in Laptop and can be brought back.");
+  });
+
+  it("to keep both say which one keeps the name, where that is known", () => {
+    const both = (over: Parameters<typeof testConflict>[0]) => outcomes(testConflict(over), names).find(({ choice }) => choice === "both")?.means;
+    expect(both({})).toBe("Both places then have both versions: the newer one, from Laptop, under the name “to-ada.txt”, and the one from Stick beside it with “conflict from Stick” in the name. Nothing goes to a bin.");
+    expect(both({ left: { ...testConflict().left, modifiedMs: 1000 } })).toContain("one under the name “to-ada.txt”, the other beside it");
   });
 
   it("never speak of left and right", () => {
@@ -29,7 +35,7 @@ describe("the decisions on a conflict", () => {
     const at = (path: string) => ({ ...testConflict().left, path: { path, display: path } });
     const shown = outcomes(testConflict({ kind: "bothMoved", left: at("a/x"), right: at("b/x") }), names);
     expect(shown.map(({ button }) => button)).toEqual(["Keep it where Laptop has it", "Keep it where Stick has it"]);
-    expect(shown[1]?.means).toBe("It is moved to b/x in Laptop too.");
+    expect(shown[1]?.means).toBe("In Laptop it is moved to b/x, as in the other place. What it holds does not change, and nothing goes to a bin.");
   });
 
   it("mark the newer version only where the times tell", () => {

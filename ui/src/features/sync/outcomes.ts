@@ -42,11 +42,19 @@ function keepOne(conflict: SyncConflict, side: SyncSide, names: PlaceNames): Out
   return { choice: side, button: t("sync.keep_one", { place: here }), means: t("sync.keep_one_means", { here, there, name: baseName(conflict.path.display) }) };
 }
 
+/** Which of both keeps the name is known only where one is surely newer: that one does. */
+function keepBoth(conflict: SyncConflict, names: PlaceNames): Outcome {
+  const newer = newerSide(conflict);
+  const name = baseName(conflict.path.display);
+  const means = newer === undefined ? t("sync.keep_both_means", { name }) : t("sync.keep_both_newer_means", { name, newer: names[newer], older: names[other(newer)] });
+  return { choice: "both", button: t("sync.keep_both"), means };
+}
+
 /** The decisions that are possible, in the order they are shown. */
 export function outcomes(conflict: SyncConflict, names: PlaceNames): Outcome[] {
   const both = conflict.kind === "bothMoved" || conflict.kind === "movedIntoEachOther"
     ? []
-    : [{ choice: "both" as const, button: t("sync.keep_both"), means: t("sync.keep_both_means") }];
+    : [keepBoth(conflict, names)];
   return [keepOne(conflict, "left", names), keepOne(conflict, "right", names), ...both];
 }
 

@@ -15,3 +15,12 @@ export function readPairSearch(raw: Record<string, unknown>): PairSearch {
   const run = typeof raw.run === "string" && raw.run !== "" ? raw.run : typeof raw.run === "number" ? String(raw.run) : undefined;
   return { ...(tab ? { tab } : {}), ...(run === undefined ? {} : { run }) };
 }
+
+/** A new pair, or more places for a hub that is there. */
+export interface NewPairSearch {
+  hub?: string;
+}
+
+export function readNewPairSearch(raw: Record<string, unknown>): NewPairSearch {
+  return typeof raw.hub === "string" && raw.hub !== "" ? { hub: raw.hub } : {};
+}

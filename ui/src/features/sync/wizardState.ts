@@ -10,7 +10,7 @@ export interface Access {
   secret: string;
 }
 
-const NO_ACCESS: Access = { user: "", secret: "" };
+export const NO_ACCESS: Access = { user: "", secret: "" };
 
 /** Whether an address is that of a server. */
 export function isRemote(address: string): boolean {
@@ -41,7 +41,7 @@ export interface PairFields {
   weekday: string;
 }
 
-const NOWHERE: PathText = { path: "", display: "" };
+export const NOWHERE: PathText = { path: "", display: "" };
 
 export const FRESH_PAIR: PairFields = {
   name: "",
@@ -91,12 +91,12 @@ export function fromPair(pair: SyncPair): PairFields {
 
 export type PairFault = "left" | "right" | "same" | "inside" | "hours" | "max" | "folders" | MoreFault;
 
-function trimmed(path: string): string {
+export function trimmed(path: string): string {
   return path.length > 1 ? path.replace(/[/\\]+$/, "") : path;
 }
 
 /** Whether one folder lies in the other, as far as their addresses say. */
-function isInside(inner: string, outer: string): boolean {
+export function isInside(inner: string, outer: string): boolean {
   return inner.startsWith(`${outer}/`) || inner.startsWith(`${outer}\\`) || (outer === "/" && inner.startsWith("/"));
 }
 

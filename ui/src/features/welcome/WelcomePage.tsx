@@ -9,6 +9,7 @@ import { FolderField, useFolderChooser } from "../../components/FolderField";
 import { Checkbox, Field, Radios } from "../../components/Form";
 import { JobPanel } from "../../components/JobPanel";
 import { Loading, Notice, Page, Section } from "../../components/Page";
+import { Steps } from "../../components/Steps";
 import { RecoveryKey } from "../../components/RecoveryKey";
 import { Trouble, TroubleText } from "../../components/Trouble";
 import { PathText } from "../../components/Values";
@@ -148,16 +149,7 @@ function Questions({ suggestions, onStarted }: { suggestions: FolderSuggestions;
         goOn();
       }}
     >
-      <ol aria-hidden="true" className={styles.steps}>
-        {titles.map((title, index) => (
-          <li key={title} data-state={index < step ? "done" : index === step ? "now" : "later"}>
-            {title}
-          </li>
-        ))}
-      </ol>
-      <p className="only-spoken" role="status">
-        {t("welcome.step", { step: step + 1, total: STEPS })}
-      </p>
+      <Steps titles={titles} now={step} spoken={t("welcome.step", { step: step + 1, total: STEPS })} />
       <Section heading={titles[step] ?? ""} note={leads[step]}>
         {step === 0 && <What {...part} sources={suggestions.sources} />}
         {step === 1 && <Where {...part} volumes={drivesOf(suggestions)} />}
