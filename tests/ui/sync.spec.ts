@@ -188,7 +188,7 @@ test("what was removed comes back from the bin, and a whole run is undone", asyn
   await expectAccessible(page, "undoing a run");
   await page.getByRole("button", { name: "Undo this run" }).click();
   await expect.poll(() => read(stick, "keep.txt")).toBe("kept\n");
-  await expect(page.getByText("1 item is as it was before that run. The pair is paused.")).toBeVisible();
+  await expect(page.getByText("2 items are as they were before that run. The pair is paused.")).toBeVisible();
   await expect(page.getByText("Paused").first()).toBeVisible();
   expect(faults).toEqual([]);
 });
