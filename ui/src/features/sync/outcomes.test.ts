@@ -13,8 +13,8 @@ describe("the decisions on a conflict", () => {
       ["right", "Keep the one from Stick"],
       ["both", "Keep both"],
     ]);
-    expect(shown[0]?.means).toBe("Both places then have “to-ada.txt” as it is in Laptop now. The version Stick has now goes to the bin in Stick and can be brought back.");
-    expect(shown[1]?.means).toBe("Both places then have “to-ada.txt” as it is in Stick now. The version Laptop has now goes to the bin in Laptop and can be brought back.");
+    expect(shown[0]?.means).toBe("Both places then have “to-ada.txt” as it is in Laptop now. The version in Stick goes to the bin in Stick and can be brought back.");
+    expect(shown[1]?.means).toBe("Both places then have “to-ada.txt” as it is in Stick now. The version in Laptop goes to the bin in Laptop and can be brought back.");
   });
 
   it("to keep both say which one keeps the name, where that is known", () => {
