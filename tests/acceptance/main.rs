@@ -27,6 +27,8 @@ mod odd_files;
 #[cfg(target_os = "linux")]
 mod remote;
 #[cfg(target_os = "linux")]
+mod remote_pairs;
+#[cfg(target_os = "linux")]
 mod remote_replicas;
 #[cfg(target_os = "linux")]
 mod remote_ssh;

@@ -276,7 +276,10 @@ fn metadata(view: &View<'_>, row: usize, side: Side, replaces: bool) -> Option<M
         change.attributes_of = change.attributes_of.or(Some(other));
         return Some(change);
     }
-    if node.kind == EntryKind::File && node.from.is_none() && place.times {
+    // Where a place keeps no times it is given, its times say when it got the files, also after a move inside it: that is
+    // nothing to take over.
+    let has_times = place.times && view.capabilities(other).times;
+    if node.kind == EntryKind::File && node.from.is_none() && has_times {
         change.modified = time_to_set(view, row, side, &here, &there);
     }
     (change != MetadataChange::default()).then_some(change)

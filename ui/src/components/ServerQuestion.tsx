@@ -20,7 +20,7 @@ function What({ server }: { server: ShownServer }) {
   return (
     <Facts
       facts={[
-        { name: t("server.name"), value: t("server.name_port", { host: server.host, port: server.port }) },
+        { name: t("server.name"), value: t("server.name_port", { host: server.host, port: String(server.port) }) },
         { name: t("server.key_kind"), value: <code>{server.algorithm}</code> },
         { name: t("server.fingerprint"), value: <code>{server.fingerprint}</code> },
         ...(server.known === null ? [] : [{ name: t("server.known"), value: <code>{server.known}</code> }]),

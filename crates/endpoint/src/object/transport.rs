@@ -7,7 +7,8 @@
 
 use std::error::Error as _;
 use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -20,6 +21,8 @@ use crate::retry::{Patience, STOP_GRACE};
 const CONNECT_LIMIT: Duration = Duration::from_secs(20);
 /// How long a request without content may take.
 const ANSWER_LIMIT: Duration = Duration::from_secs(90);
+/// How often the very first request is tried where nothing answers: a wrong name should not take a minute.
+const FIRST_ATTEMPTS: u32 = 3;
 /// Slower than this is taken for a connection that hangs.
 const SLOWEST_BYTES_PER_SECOND: u64 = 16 * 1024;
 /// What a line carries that is worth waiting for when the work is to stop.
@@ -73,6 +76,8 @@ pub(crate) struct NoAnswer {
 pub(crate) struct Transport {
     client: reqwest::Client,
     patience: Patience,
+    /// Whether anything ever answered.
+    answered: Arc<AtomicBool>,
 }
 
 impl Transport {
@@ -92,7 +97,7 @@ impl Transport {
             .user_agent(concat!("Keepwell/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|error| NoAnswer { why: reason(&error), temporary: false })?;
-        Ok(Self { client, patience })
+        Ok(Self { client, patience, answered: Arc::default() })
     }
 
     /// Sends a request until it is answered for good or patience ends. A server that says "not now" to the last attempt
@@ -109,6 +114,11 @@ impl Transport {
             let sending = self.send_once(&request, attempt);
             let stopped = NoAnswer { why: "it was not waited for any longer".to_owned(), temporary: true };
             let result = self.patience.unless_stopped(grace, sending).await.unwrap_or(Err(stopped));
+            if result.is_ok() {
+                self.answered.store(true, Ordering::Relaxed);
+            } else if attempt >= FIRST_ATTEMPTS && !self.answered.load(Ordering::Relaxed) {
+                return result;
+            }
             let asked_for = match &result {
                 Ok(answer) if !is_temporary(answer.status) => return result,
                 Ok(answer) => retry_after(&answer.headers),

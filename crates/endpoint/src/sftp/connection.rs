@@ -47,6 +47,8 @@ struct State {
     /// Whether it ever worked: then a failure is more likely to pass.
     worked: bool,
     gave_up: Option<Instant>,
+    /// It did not answer while the work was to stop: nobody asks it again until the next work.
+    ignored: bool,
     /// Fewer than the options allow, once the server refused more.
     sessions_limit: Option<usize>,
 }
@@ -70,6 +72,12 @@ impl Server {
     /// The session with the least to do; another one is begun where all are busy.
     pub(super) async fn session(&self) -> Result<Arc<Session>, SftpError> {
         let mut state = self.state.lock().await;
+        let is_stopping = self.options.patience.stop.is_asked();
+        state.ignored &= is_stopping;
+        if state.ignored {
+            let why = "it did not answer, and is not waited for any longer";
+            return Err(SftpError::Closed(Arc::new(self.unreachable(why.to_owned()))));
+        }
         state.forget_broken();
         if state.connection.is_none() {
             self.connect_patiently(&mut state).await?;
@@ -92,7 +100,12 @@ impl Server {
                     state.sessions_limit = Some(connection.sessions.len());
                     Ok(session)
                 }
-                None => Err(error),
+                None => {
+                    if self.options.patience.stop.is_asked() {
+                        (state.ignored, state.connection) = (true, None);
+                    }
+                    Err(error)
+                }
             },
         }
     }
@@ -131,8 +144,9 @@ impl Server {
             };
             if !again {
                 // A person who stopped one run says nothing about the server.
-                if !patience.stop.is_asked() {
-                    state.gave_up = Some(Instant::now());
+                match patience.stop.is_asked() {
+                    true => state.ignored = true,
+                    false => state.gave_up = Some(Instant::now()),
                 }
                 return Err(SftpError::Closed(Arc::new(error)));
             }
@@ -207,6 +221,12 @@ impl Server {
     }
 
     async fn begin_session(&self, connection: &mut Connection) -> Result<Arc<Session>, SftpError> {
+        let beginning = self.begin_session_patiently(connection);
+        let begun = self.options.patience.unless_stopped(STOP_GRACE, beginning).await;
+        begun.unwrap_or_else(|| Err(SftpError::Lost("the server was not waited for any longer".to_owned())))
+    }
+
+    async fn begin_session_patiently(&self, connection: &mut Connection) -> Result<Arc<Session>, SftpError> {
         let opening = connection.handle.channel_open_session();
         let channel = tokio::time::timeout(self.options.connect_limit, opening)
             .await
