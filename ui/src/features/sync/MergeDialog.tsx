@@ -17,6 +17,16 @@ function sideOf(line: MergedLine): "left" | "right" | "same" {
   return line.byLeft ? "left" : "same";
 }
 
+/** Where unchanged lines were left out, their numbers are missing. */
+function withGaps(lines: readonly MergedLine[]): (MergedLine | "gap")[] {
+  let last = 0;
+  return lines.flatMap((line) => {
+    const isGap = line.number !== null && line.number > last + 1;
+    last = line.number ?? last;
+    return isGap ? (["gap", line] as const) : [line];
+  });
+}
+
 function Row({ line, names }: { line: MergedLine; names: PlaceNames }) {
   const side = sideOf(line);
   const change = side === "same" ? "" : line.number === null ? t("merge.taken_out") : t("merge.brought_in");
@@ -42,8 +52,6 @@ interface MergeDialogProps {
 }
 
 export function MergeDialog({ open, merged, names, name, busy, onClose, onMerge }: MergeDialogProps) {
-  // A gap in the numbers of lines that stay is where unchanged lines were left out.
-  let last = 0;
   return (
     <Dialog
       open={open}
@@ -69,19 +77,15 @@ export function MergeDialog({ open, merged, names, name, busy, onClose, onMerge 
             </tr>
           </thead>
           <tbody>
-            {merged.lines.flatMap((line, index) => {
-              const gap = line.number !== null && line.number > last + 1;
-              last = line.number ?? last;
-              const row = <Row key={index} line={line} names={names} />;
-              return gap
-                ? [
-                    <tr key={`gap ${index}`} className={styles.gap}>
-                      <td colSpan={2}>{t("conflict.gap")}</td>
-                    </tr>,
-                    row,
-                  ]
-                : [row];
-            })}
+            {withGaps(merged.lines).map((line, index) =>
+              line === "gap" ? (
+                <tr key={index} className={styles.gap}>
+                  <td colSpan={2}>{t("conflict.gap")}</td>
+                </tr>
+              ) : (
+                <Row key={index} line={line} names={names} />
+              ),
+            )}
           </tbody>
         </table>
       </div>

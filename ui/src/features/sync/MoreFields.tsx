@@ -52,7 +52,7 @@ export function ConflictRulesPart(props: PartProps) {
               <TextInput
                 mono
                 aria-label={t("more.rule_pattern", { number: String(index + 1) })}
-                placeholder="*.docx"
+                placeholder={t("more.rule_example")}
                 value={rule.pattern}
                 onValue={(pattern) => set({ conflictRules: replaced(rules, index, { ...rule, pattern }) })}
               />

@@ -42,7 +42,8 @@ export function isFaulty({ hub, others }: HubFaults): boolean {
 /** The request that makes the pairs; to be asked only where there are no faults. */
 export function toHubSave(fields: PairFields, others: readonly OtherPlace[], groupId: string | undefined): SyncHubSave {
   const [first = NO_PLACE, ...rest] = others;
-  const { name: _, ...pair } = toPairSave({ ...fields, mode: "twoWay", right: first.place, rightAccess: first.access }, undefined);
+  // The pairs are named after their places: what was typed is the name of the hub.
+  const pair = toPairSave({ ...fields, name: "", mode: "twoWay", right: first.place, rightAccess: first.access }, undefined);
   const name = fields.name.trim();
   return {
     ...(groupId === undefined ? {} : { groupId }),

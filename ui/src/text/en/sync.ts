@@ -213,6 +213,7 @@ export const sync = {
   "more.rules_about": "Conflicts of certain names or folders",
   "more.rules_hint": "Patterns as in .gitignore: *.docx, /Photos/. The first that fits counts; everything else goes the way chosen above.",
   "more.rules_wrong": "Give every rule a pattern, or remove it.",
+  "more.rule_example": "*.docx",
   "more.rule_add": "Add a rule",
   "more.rule_pattern": "Pattern of rule {number}",
   "more.rule_way": "What happens with rule {number}",
