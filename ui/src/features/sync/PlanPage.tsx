@@ -4,7 +4,7 @@
  * Invariant: what is applied is the very plan that is shown: the engine holds it under the job's id.
  */
 import { useNavigate, useParams } from "@tanstack/react-router";
-import { Check, CircleCheck, Eye } from "lucide-react";
+import { Check, CircleCheck, Eye, Pencil } from "lucide-react";
 import { useCallback, useState } from "react";
 
 import { isActive, useJob, type SyncFilter, type SyncPair, type SyncPlanPage, type SyncSide } from "../../api";
@@ -151,7 +151,18 @@ function ConflictsStay({ pair, count }: { pair: SyncPair; count: number }) {
 function Over({ pair }: { pair: SyncPair }) {
   const run = useRunPair(pair);
   // Why there is no plan: a server that is not trusted yet can be accepted here, and is looked at again then.
-  if (pair.state === "failed" && pair.lastRun?.error) return <Trouble error={pair.lastRun.error} onRetry={run.look} />;
+  if (pair.state === "failed" && pair.lastRun?.error) {
+    return (
+      <>
+        <Trouble error={pair.lastRun.error} onRetry={run.look} />
+        <div className={styles.buttons}>
+          <LinkButton to="/sync/$pairId/edit" params={{ pairId: pair.id }} icon={Pencil}>
+            {t("pair.edit", { name: pair.name })}
+          </LinkButton>
+        </div>
+      </>
+    );
+  }
   return (
     <Empty
       icon={Eye}
