@@ -13,17 +13,10 @@ use keepwell_testkit::SeededRandom;
 use keepwell_testkit::memory_tree::{Killed, MemoryTree, StepFault, Steps};
 use parking_lot::Mutex;
 
-use crate::draw;
 use crate::people::People;
 
 /// Runs in peace until nothing is to do; more would be a circle.
 const PEACEFUL_RUNS: usize = 8;
-
-/// Where the databases lie: in memory where the system has such a place.
-pub fn state_folder() -> tempfile::TempDir {
-    let memory = Path::new("/dev/shm");
-    if memory.is_dir() { tempfile::tempdir_in(memory).unwrap() } else { tempfile::tempdir().unwrap() }
-}
 
 struct World<'a> {
     trees: [MemoryTree; 2],
@@ -61,6 +54,11 @@ pub fn simulate(seed: u64, folder: &Path) -> Result<Vec<Picture>, String> {
     }
     world.end().map_err(|why| world.told(&why))?;
     Ok(vec![world.picture(0), world.picture(1)])
+}
+
+/// Numbers of a seed that do not depend on what other parts of the run draw.
+fn draw(seed: u64, what: u64) -> SeededRandom {
+    SeededRandom::new(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(what))
 }
 
 impl<'a> World<'a> {
