@@ -6,7 +6,6 @@
 //! nothing, unless it was told to lose its answer; no chance in here but from a seed. Deliberately not here: links that
 //! are followed, holes, extended attributes.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use keepwell_endpoint::EndpointError;
@@ -17,129 +16,8 @@ use keepwell_endpoint::tree::{
 use keepwell_model::{ContentHash, EntryKind, ExtendedAttribute, RelativePath, Timestamp};
 use parking_lot::Mutex;
 
+pub use crate::memory_state::{MemoryItem, MemoryState};
 pub use crate::steps::{StepFault, Steps};
-
-/// One item.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MemoryItem {
-    /// What it is.
-    pub kind: EntryKind,
-    /// What a file holds, where a link points.
-    pub content: Arc<Vec<u8>>,
-    /// When it last changed.
-    pub modified: Timestamp,
-    /// Permission bits.
-    pub mode: u32,
-    /// The inode.
-    pub id: u64,
-    change: u64,
-}
-
-/// What is in a place.
-#[derive(Clone, Debug, Default)]
-pub struct MemoryState {
-    /// Everything, by path.
-    pub items: BTreeMap<RelativePath, MemoryItem>,
-    /// Bytes that still fit.
-    pub free_bytes: Option<u64>,
-    counter: u64,
-    is_dead: bool,
-    is_vanished: bool,
-}
-
-impl MemoryState {
-    fn tick(&mut self) -> u64 {
-        self.counter += 1;
-        self.counter
-    }
-
-    /// Whether a path is a folder.
-    #[must_use]
-    pub fn is_folder(&self, path: &RelativePath) -> bool {
-        path.is_root() || self.items.get(path).is_some_and(|item| item.kind == EntryKind::Folder)
-    }
-
-    /// What is at or below a path.
-    #[must_use]
-    pub fn below(&self, path: &RelativePath) -> Vec<RelativePath> {
-        self.items.keys().filter(|other| other.starts_with(path)).cloned().collect()
-    }
-
-    /// A person makes something; whether that was possible.
-    pub fn make(
-        &mut self,
-        path: &RelativePath,
-        kind: EntryKind,
-        content: &[u8],
-        modified: Timestamp,
-    ) -> bool {
-        let is_parent_there = path.parent().is_some_and(|parent| self.is_folder(&parent));
-        if !is_parent_there || self.items.contains_key(path) {
-            return false;
-        }
-        let id = self.tick();
-        let content = Arc::new(content.to_vec());
-        self.items.insert(path.clone(), MemoryItem { kind, content, modified, mode: 0o644, id, change: id });
-        true
-    }
-
-    /// A person writes a file; with `anew` by another file that is renamed over it.
-    pub fn write(&mut self, path: &RelativePath, content: &[u8], modified: Timestamp, anew: bool) -> bool {
-        let change = self.tick();
-        let Some(item) = self.items.get_mut(path).filter(|item| item.kind == EntryKind::File) else {
-            return false;
-        };
-        item.content = Arc::new(content.to_vec());
-        item.modified = modified;
-        item.change = change;
-        if anew {
-            item.id = change;
-        }
-        true
-    }
-
-    /// A person removes something with all below it.
-    pub fn remove(&mut self, path: &RelativePath) {
-        self.items.retain(|other, _| !other.starts_with(path));
-    }
-
-    /// A person sets the permissions of something.
-    pub fn set_mode(&mut self, path: &RelativePath, mode: u32) {
-        let change = self.tick();
-        if let Some(item) = self.items.get_mut(path).filter(|item| item.kind != EntryKind::Symlink) {
-            item.mode = mode;
-            item.change = change;
-        }
-    }
-
-    /// A person moves something; whether that was possible.
-    pub fn rename(&mut self, from: &RelativePath, to: &RelativePath) -> bool {
-        let is_parent_there = to.parent().is_some_and(|parent| self.is_folder(&parent));
-        if !is_parent_there
-            || self.items.contains_key(to)
-            || to.starts_with(from)
-            || !self.items.contains_key(from)
-        {
-            return false;
-        }
-        self.put_below(from, to);
-        true
-    }
-
-    fn put_below(&mut self, from: &RelativePath, to: &RelativePath) {
-        let change = self.tick();
-        for path in self.below(from) {
-            let Some(mut item) = self.items.remove(&path) else { continue };
-            if path == *from {
-                item.change = change;
-            }
-            let rest = &path.as_bytes()[from.as_bytes().len()..];
-            if let Ok(target) = RelativePath::parse(&[to.as_bytes(), rest].concat()) {
-                self.items.insert(target, item);
-            }
-        }
-    }
-}
 
 /// The place. Clones are the same place.
 #[derive(Clone)]
@@ -154,7 +32,12 @@ impl MemoryTree {
     /// An empty place.
     #[must_use]
     pub fn new(name: &str, capabilities: Capabilities, steps: Arc<Steps>) -> Self {
-        Self { name: name.to_owned(), capabilities, state: Arc::default(), steps }
+        let state = MemoryState {
+            ignores_case: !capabilities.case_sensitive,
+            takes_windows_names: capabilities.names == NameRules::Windows,
+            ..MemoryState::default()
+        };
+        Self { name: name.to_owned(), capabilities, state: Arc::new(Mutex::new(state)), steps }
     }
 
     /// What a disk of this machine can do.
@@ -215,11 +98,13 @@ impl MemoryTree {
         if state.is_vanished {
             return work(&mut MemoryState { is_vanished: true, ..MemoryState::default() });
         }
-        match fault {
+        let answer = match fault {
             Some(StepFault::Fail) => Err(self.broken(path)),
             Some(StepFault::LoseAnswer) => work(&mut state).and_then(|_| Err(self.broken(path))),
             _ => work(&mut state),
-        }
+        };
+        state.note();
+        answer
     }
 
     fn unreachable(&self, path: &RelativePath) -> EndpointError {
@@ -258,7 +143,8 @@ impl MemoryTree {
         path: &RelativePath,
         expected: &Expected,
     ) -> Result<(), EndpointError> {
-        let is_right = match (expected, state.items.get(path)) {
+        let there = state.there(path).and_then(|path| state.items.get(&path));
+        let is_right = match (expected, there) {
             (Expected::Absent, None) => true,
             (Expected::Item(before), Some(item)) => self.fingerprint(item).is_unchanged_since(before),
             _ => false,
@@ -266,11 +152,9 @@ impl MemoryTree {
         if is_right { Ok(()) } else { Err(EndpointError::Changed { path: path.to_string() }) }
     }
 
-    fn need_parent(state: &MemoryState, path: &RelativePath) -> Result<(), EndpointError> {
-        match path.parent() {
-            Some(parent) if state.is_folder(&parent) => Ok(()),
-            _ => Err(EndpointError::NotFound { path: path.to_string() }),
-        }
+    /// Where it will be, if it can be there.
+    fn need_place(state: &MemoryState, path: &RelativePath) -> Result<RelativePath, EndpointError> {
+        state.place_for(path).ok_or_else(|| EndpointError::NotFound { path: path.to_string() })
     }
 
     fn put(
@@ -281,7 +165,7 @@ impl MemoryTree {
         content: Arc<Vec<u8>>,
         metadata: &ItemMetadata,
     ) -> Result<Published, EndpointError> {
-        Self::need_parent(state, path)?;
+        let path = &Self::need_place(state, path)?;
         if let Some(free_bytes) = &mut state.free_bytes {
             let bytes = content.len() as u64;
             if *free_bytes < bytes {
@@ -332,7 +216,8 @@ impl Content for Open {
     fn is_unchanged(&mut self) -> Result<bool, EndpointError> {
         let tree = self.tree.clone();
         self.tree.step(&self.path, |state| {
-            let now = state.items.get(&self.path).map(|item| tree.fingerprint(item));
+            let there = state.there(&self.path).and_then(|path| state.items.get(&path));
+            let now = there.map(|item| tree.fingerprint(item));
             Ok(now == Some(self.item.fingerprint))
         })
     }
@@ -397,21 +282,26 @@ impl Tree for MemoryTree {
 
     fn list(&self, folder: &RelativePath) -> Result<Vec<TreeItem>, EndpointError> {
         self.step(folder, |state| {
-            if !state.is_folder(folder) {
+            let there = if folder.is_root() { Some(folder.clone()) } else { state.there(folder) };
+            let Some(folder) = there.filter(|folder| state.is_folder(folder)) else {
                 return Err(EndpointError::NotFound { path: folder.to_string() });
-            }
-            let inside = state.items.iter().filter(|(path, _)| path.parent().as_ref() == Some(folder));
+            };
+            let inside = state.items.iter().filter(|(path, _)| path.parent().as_ref() == Some(&folder));
             Ok(inside.map(|(path, item)| self.tree_item(path, item)).collect())
         })
     }
 
     fn stat(&self, path: &RelativePath) -> Result<Option<TreeItem>, EndpointError> {
-        self.step(path, |state| Ok(state.items.get(path).map(|item| self.tree_item(path, item))))
+        self.step(path, |state| {
+            let there = state.there(path);
+            Ok(there.and_then(|path| state.items.get(&path).map(|item| self.tree_item(&path, item))))
+        })
     }
 
     fn open(&self, path: &RelativePath) -> Result<Box<dyn Content>, EndpointError> {
         self.step(path, |state| {
-            let Some(item) = state.items.get(path).filter(|item| item.kind == EntryKind::File) else {
+            let there = state.there(path).and_then(|path| state.items.get(&path));
+            let Some(item) = there.filter(|item| item.kind == EntryKind::File) else {
                 return Err(EndpointError::NotFound { path: path.to_string() });
             };
             Ok(Box::new(Open {
@@ -424,7 +314,7 @@ impl Tree for MemoryTree {
     }
 
     fn read_link(&self, path: &RelativePath) -> Result<Vec<u8>, EndpointError> {
-        self.step(path, |state| match state.items.get(path) {
+        self.step(path, |state| match state.there(path).and_then(|path| state.items.get(&path)) {
             Some(item) if item.kind == EntryKind::Symlink => Ok(item.content.to_vec()),
             _ => Err(EndpointError::NotFound { path: path.to_string() }),
         })
@@ -441,7 +331,7 @@ impl Tree for MemoryTree {
         from: Option<&RelativePath>,
     ) -> Result<Box<dyn Staged>, EndpointError> {
         self.step(path, |state| {
-            let before = from.and_then(|from| state.items.get(from));
+            let before = from.and_then(|from| state.there(from)).and_then(|from| state.items.get(&from));
             let content = before.map(|item| item.content.to_vec()).unwrap_or_default();
             Ok(Box::new(Staging { tree: self.clone(), path: path.clone(), content }) as Box<dyn Staged>)
         })
@@ -453,7 +343,7 @@ impl Tree for MemoryTree {
         metadata: &ItemMetadata,
     ) -> Result<Published, EndpointError> {
         self.step(path, |state| {
-            if state.items.contains_key(path) {
+            if state.there(path).is_some() {
                 return Err(EndpointError::AlreadyExists { path: path.to_string() });
             }
             self.put(state, path, EntryKind::Folder, Arc::default(), metadata)
@@ -482,8 +372,13 @@ impl Tree for MemoryTree {
     ) -> Result<TreeItem, EndpointError> {
         self.step(from, |state| {
             self.check(state, from, source)?;
-            self.check(state, to, target)?;
-            Self::need_parent(state, to)?;
+            let not_found = || EndpointError::NotFound { path: from.to_string() };
+            let from = &state.there(from).ok_or_else(not_found)?;
+            // Another form of its own name is free.
+            if state.there(to).as_ref() != Some(from) || to == from {
+                self.check(state, to, target)?;
+            }
+            let to = &Self::need_place(state, to)?;
             if to.starts_with(from) || state.items.get(to).is_some_and(|item| item.kind == EntryKind::Folder)
             {
                 return Err(EndpointError::Unexpected {
@@ -493,18 +388,18 @@ impl Tree for MemoryTree {
             }
             state.put_below(from, to);
             let item = state.items.get(to);
-            item.map(|item| self.tree_item(to, item))
-                .ok_or_else(|| EndpointError::NotFound { path: from.to_string() })
+            item.map(|item| self.tree_item(to, item)).ok_or_else(not_found)
         })
     }
 
     fn remove(&self, path: &RelativePath, expected: &Fingerprint) -> Result<(), EndpointError> {
         self.step(path, |state| {
             self.check(state, path, &Expected::Item(*expected))?;
-            if state.below(path).len() > 1 {
+            let there = state.there(path).unwrap_or_else(|| path.clone());
+            if state.below(&there).len() > 1 {
                 return Err(EndpointError::Changed { path: path.to_string() });
             }
-            state.items.remove(path);
+            state.items.remove(&there);
             Ok(())
         })
     }
@@ -518,7 +413,8 @@ impl Tree for MemoryTree {
         self.step(path, |state| {
             self.check(state, path, &Expected::Item(*expected))?;
             let change = state.tick();
-            let Some(item) = state.items.get_mut(path) else {
+            let there = state.there(path).unwrap_or_else(|| path.clone());
+            let Some(item) = state.items.get_mut(&there) else {
                 return Err(EndpointError::NotFound { path: path.to_string() });
             };
             item.modified = metadata.modified.unwrap_or(item.modified);
@@ -529,7 +425,12 @@ impl Tree for MemoryTree {
     }
 
     fn sync(&self) -> Result<(), EndpointError> {
-        self.step(&RelativePath::root(), |_| Ok(()))
+        self.step(&RelativePath::root(), |state| {
+            if state.disk.is_some() {
+                state.watch_power();
+            }
+            Ok(())
+        })
     }
 
     fn free_bytes(&self) -> Result<Option<u64>, EndpointError> {

@@ -64,3 +64,50 @@ fn moving_a_folder_keeps_what_is_in_it() {
     assert_eq!(inside[0].name, b"b");
     assert!(tree.rename(&path("z"), &path("z/y"), &Expected::Item(seen), &Expected::Absent).is_err());
 }
+
+#[test]
+fn a_place_that_ignores_case_has_one_name_for_two() {
+    let capabilities =
+        Capabilities { case_sensitive: false, names: NameRules::Windows, ..MemoryTree::disk() };
+    let tree = MemoryTree::new("disk", capabilities, Arc::default());
+    tree.create_folder(&path("Folder"), &ItemMetadata::default()).unwrap();
+    let again = tree.create_folder(&path("folder"), &ItemMetadata::default());
+    assert!(matches!(again, Err(EndpointError::AlreadyExists { .. })));
+    tree.create_folder(&path("fOLDER/a"), &ItemMetadata::default()).unwrap();
+    assert_eq!(tree.stat(&path("FOLDER/A")).unwrap().unwrap().name, b"a");
+    assert!(tree.with(|state| state.items.contains_key(&path("Folder/a"))));
+    assert!(tree.create_folder(&path("x?"), &ItemMetadata::default()).is_err());
+    // Another form of its own name is free.
+    let seen = tree.stat(&path("Folder/a")).unwrap().unwrap().fingerprint;
+    tree.rename(&path("Folder/a"), &path("Folder/A"), &Expected::Item(seen), &Expected::Absent).unwrap();
+    assert!(tree.with(|state| state.items.contains_key(&path("Folder/A"))));
+}
+
+#[test]
+fn what_was_synced_survives_the_loss_of_power() {
+    let publish = |tree: &MemoryTree, name: &str| {
+        let mut staged = tree.stage(&path(name), 3, None).unwrap();
+        staged.write_at(b"new", 0).unwrap();
+        let proof = ContentHash(*blake3::hash(b"new").as_bytes());
+        staged.publish(&path(name), &Expected::Absent, &ItemMetadata::default(), &proof).unwrap();
+    };
+    let (mut gone, mut empty, mut whole) = (0, 0, 0);
+    for seed in 0..64 {
+        let tree = tree();
+        tree.with(MemoryState::watch_power);
+        publish(&tree, "synced");
+        tree.sync().unwrap();
+        publish(&tree, "later");
+        tree.with(|state| state.lose_power(&mut crate::random::SeededRandom::new(seed)));
+        let content =
+            |name| tree.with(|state| state.items.get(&path(name)).map(|item| item.content.to_vec()));
+        assert_eq!(content("a/b").unwrap(), b"one");
+        assert_eq!(content("synced").unwrap(), b"new");
+        match content("later").as_deref() {
+            None => gone += 1,
+            Some(b"") => empty += 1,
+            Some(_) => whole += 1,
+        }
+    }
+    assert!(gone > 0 && empty > 0 && whole > 0, "{gone} {empty} {whole}");
+}
