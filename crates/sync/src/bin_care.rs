@@ -1,7 +1,7 @@
 //! Looking after the bins: what is too old or too much goes, and what a person throws away for good.
 //!
 //! Invariants: only what the index names is removed, and only where it still is what was put there; the index forgets an
-//! item after the file is gone, never before. Folders of the bin that hold nothing any more go with it.
+//! item after the file is surely gone, never before. Folders of the bin that hold nothing any more go with it.
 //! Deliberately not here: which versions stay (`thinning`), bringing back (`bring_back`).
 
 use std::collections::{BTreeSet, HashMap};
@@ -110,14 +110,19 @@ impl Syncer {
     ) -> Result<(), SyncError> {
         let tree = self.tree(side).as_ref();
         let mut folders = BTreeSet::new();
+        let mut gone = Vec::new();
+        let mut is_stopped = false;
         for item in items {
-            control.checkpoint()?;
+            if control.checkpoint().is_err() {
+                is_stopped = true;
+                break;
+            }
             match remove(tree, item) {
                 Ok(()) => {
                     result.items += 1;
                     result.bytes += item.size_bytes;
                     folders.extend(item.bin_path.parent());
-                    self.database().settle_bin(&[], &[item.id])?;
+                    gone.push(item.id);
                 }
                 Err(error) => control.problem(Problem::new(
                     item.bin_path.to_string(),
@@ -130,7 +135,11 @@ impl Syncer {
         for folder in folders {
             remove_empty(tree, folder);
         }
-        Ok(())
+        if !gone.is_empty() {
+            tree.sync().map_err(SyncError::place(side))?;
+            self.database().settle_bin(&[], &gone)?;
+        }
+        if is_stopped { Err(SyncError::Cancelled) } else { Ok(()) }
     }
 }
 

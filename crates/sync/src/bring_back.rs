@@ -15,12 +15,13 @@ use std::collections::HashMap;
 use keepwell_endpoint::EndpointError;
 use keepwell_endpoint::tree::{Tree, TreeItem};
 use keepwell_model::{ContentHash, Control, EntryKind, JobId, Phase, Problem, RelativePath};
+use parking_lot::Mutex;
 
 use crate::copy::{CopyError, hash_file};
 use crate::database::BaseChange;
 use crate::database_rows::{BinItem, JournalLine};
 use crate::error::SyncError;
-use crate::execute_bin::{BinFolders, bin_path, put_into_bin, relocate};
+use crate::execute_bin::{BinFolders, Planned, bin_path, put_into_bin, relocate};
 use crate::node::{Content, NodeId, Side};
 use crate::plan::Why;
 use crate::run::Syncer;
@@ -38,7 +39,7 @@ pub struct BroughtBack {
     pub left_alone: u64,
 }
 
-/// What a run put into the bins, by where it was.
+/// What a run put into the bins, by where it lies there.
 type Bin = HashMap<(Side, RelativePath), BinItem>;
 
 /// Why an item was left alone: a sentence, and what to do.
@@ -99,7 +100,7 @@ impl Syncer {
             let outcome = deeds.clear_way(&item).and_then(|()| deeds.out_of_bin(&item));
             note(outcome, item.side, &item.path, control, &mut result)?;
         }
-        self.settle_places()?;
+        deeds.forget_left()?;
         Ok(result)
     }
 
@@ -136,7 +137,8 @@ impl Syncer {
         let next_id = self.database().next_id()?;
         self.database().advance_base(&forgotten, next_id)?;
         let in_bin = self.database().bin_items_of(run)?;
-        let mut bin: Bin = in_bin.into_iter().map(|item| ((item.side, item.path.clone()), item)).collect();
+        let mut bin: Bin =
+            in_bin.into_iter().map(|item| ((item.side, item.bin_path.clone()), item)).collect();
         let mut result = BroughtBack::default();
         control.restart_counters(Phase::Copying);
         control.add_total(lines.len() as u64, 0);
@@ -152,7 +154,7 @@ impl Syncer {
             control.add_done(1, 0);
             note(outcome, line.done.side, &line.done.path, control, &mut result)?;
         }
-        self.settle_places()?;
+        deeds.forget_left()?;
         self.database().mark_undone(run)?;
         self.reload_base()?;
         Ok(result)
@@ -200,12 +202,20 @@ pub(crate) struct Deeds<'a> {
     deed: JobId,
     /// Folders that are surely there, per side.
     folders: [BinFolders; 2],
+    /// What left the bin: the index forgets it when that is surely on the disk.
+    left: Mutex<Vec<i64>>,
     control: &'a Control,
 }
 
 impl<'a> Deeds<'a> {
     pub(crate) fn new(syncer: &'a Syncer, deed: JobId, control: &'a Control) -> Self {
-        Self { syncer, deed, folders: [BinFolders::default(), BinFolders::default()], control }
+        Self {
+            syncer,
+            deed,
+            folders: [BinFolders::default(), BinFolders::default()],
+            left: Mutex::default(),
+            control,
+        }
     }
 
     fn tree(&self, side: Side) -> &dyn Tree {
@@ -222,7 +232,7 @@ impl<'a> Deeds<'a> {
     /// Undoes one line of a journal.
     fn undo(&self, line: &JournalLine, bin: &mut Bin) -> Result<(), Trouble> {
         let (side, path) = (line.done.side, &line.done.path);
-        let mut take = |path: &RelativePath| bin.remove(&(side, path.clone()));
+        let mut take = || bin.remove(&(side, line.done.other_path.clone()?));
         const NOT_IN_BIN: Alone =
             Alone("What was there before is not in the bin any more.", "Bring it back from a backup.");
         match line.done.action {
@@ -231,14 +241,14 @@ impl<'a> Deeds<'a> {
                 self.put_away(side, line.node, path, &item, line.done.hash, false)
             }
             ActionKind::Replace => {
-                let before = take(path).ok_or(Trouble::Alone(NOT_IN_BIN))?;
+                let before = take().ok_or(Trouble::Alone(NOT_IN_BIN))?;
                 let item = self.still(line)?;
                 self.put_away(side, line.node, path, &item, line.done.hash, true)?;
                 self.out_of_bin(&before)
             }
             ActionKind::Remove if line.kind == EntryKind::Folder => self.make_folder(side, path),
             ActionKind::Remove => {
-                let before = take(path).ok_or(Trouble::Alone(NOT_IN_BIN))?;
+                let before = take().ok_or(Trouble::Alone(NOT_IN_BIN))?;
                 self.out_of_bin(&before)
             }
             ActionKind::CreateFolder => self.remove_folder(side, path),
@@ -320,18 +330,37 @@ impl<'a> Deeds<'a> {
     }
 
     fn out_of_bin(&self, item: &BinItem) -> Result<(), Trouble> {
-        if item.kind == EntryKind::Folder {
-            self.make_folder(item.side, &item.path)?;
-        } else {
-            let tree = self.tree(item.side);
-            let there = tree.stat(&item.bin_path)?.ok_or(Trouble::Alone(Alone(
-                "It is not in the bin any more.",
-                "Bring it back from a backup.",
-            )))?;
-            self.make_parents(item.side, &item.path)?;
-            relocate(tree, &item.bin_path, &item.path, &there.fingerprint, self.control)?;
+        // Until both are done it is to be looked at again, should this be broken off.
+        self.syncer.database().unsettle_bin(item.id)?;
+        match self.moved_out(item) {
+            Ok(()) => {
+                self.left.lock().push(item.id);
+                Ok(())
+            }
+            Err(trouble) => {
+                self.syncer.database().settle_bin(&[item.id], &[])?;
+                Err(trouble)
+            }
         }
-        Ok(self.syncer.database().settle_bin(&[], &[item.id])?)
+    }
+
+    fn moved_out(&self, item: &BinItem) -> Result<(), Trouble> {
+        if item.kind == EntryKind::Folder {
+            return self.make_folder(item.side, &item.path);
+        }
+        let tree = self.tree(item.side);
+        let there = tree
+            .stat(&item.bin_path)?
+            .ok_or(Trouble::Alone(Alone("It is not in the bin any more.", "Bring it back from a backup.")))?;
+        self.make_parents(item.side, &item.path)?;
+        relocate(tree, &item.bin_path, &item.path, &there.fingerprint, self.control)?;
+        Ok(())
+    }
+
+    /// What left the bins is surely where it was, and forgotten there.
+    fn forget_left(self) -> Result<(), SyncError> {
+        self.syncer.settle_places()?;
+        self.syncer.database().settle_bin(&[], &self.left.into_inner())
     }
 
     pub(crate) fn put_away(
@@ -343,7 +372,7 @@ impl<'a> Deeds<'a> {
         hash: Option<ContentHash>,
         is_replaced: bool,
     ) -> Result<(), Trouble> {
-        let mut entry = BinItem {
+        let entry = BinItem {
             id: 0,
             run: self.deed,
             side,
@@ -359,21 +388,22 @@ impl<'a> Deeds<'a> {
             at_ms: self.syncer.now().to_milliseconds(),
         };
         let database = self.syncer.database();
-        let wanted = entry.bin_path.clone();
         let ids = database.expect_in_bin(std::slice::from_ref(&entry))?;
-        let put =
-            put_into_bin(self.tree(side), self.folders(side), path, &item.fingerprint, &wanted, self.control);
-        match put {
-            Ok((bin_path, _)) if bin_path == wanted => Ok(database.settle_bin(&ids, &[])?),
-            Ok((bin_path, _)) => {
-                entry.bin_path = bin_path;
-                let other = database.expect_in_bin(std::slice::from_ref(&entry))?;
-                Ok(database.settle_bin(&other, &ids)?)
-            }
-            Err(error) => {
-                database.settle_bin(&[], &ids)?;
-                Err(error.into())
-            }
+        let Some(id) = ids.first().copied() else { return Ok(()) };
+        let planned = Planned { id, path: entry.bin_path };
+        let folders = self.folders(side);
+        match put_into_bin(
+            self.tree(side),
+            folders,
+            path,
+            &item.fingerprint,
+            &planned,
+            database,
+            self.control,
+        ) {
+            Ok(_) => Ok(database.settle_bin(&ids, &[])?),
+            // Where it lies by now is looked at when the pair is opened again.
+            Err(error) => Err(error.into()),
         }
     }
 

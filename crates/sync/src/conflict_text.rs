@@ -207,7 +207,9 @@ impl Syncer {
     fn read_small(&self, side: Side, path: &RelativePath) -> Result<Vec<u8>, SyncError> {
         let place = SyncError::place(side);
         let mut content = self.tree(side).open(path).map_err(&place)?;
-        let mut bytes = vec![0; TEXT_LIMIT_BYTES + 1];
+        // One byte more than there should be, so that a file that grew is told by its hash.
+        let size_bytes = usize::try_from(content.item().fingerprint.size_bytes).unwrap_or(TEXT_LIMIT_BYTES);
+        let mut bytes = vec![0; size_bytes.min(TEXT_LIMIT_BYTES) + 1];
         let mut length = 0;
         while length < bytes.len() {
             let read = content.read_at(&mut bytes[length..], length as u64).map_err(&place)?;

@@ -261,6 +261,20 @@ impl PairDatabase {
         })
     }
 
+    /// The next free line of a run's journal: a run that was broken off may go on under its number.
+    ///
+    /// # Errors
+    /// The database can not be read.
+    pub(crate) fn next_journal_line(&self, run: JobId) -> Result<u64, SyncError> {
+        self.with(|connection| {
+            connection.query_row(
+                "SELECT coalesce(max(number) + 1, 0) FROM journal WHERE run = ?1",
+                [run.to_string()],
+                |row| unsigned(row, 0),
+            )
+        })
+    }
+
     /// Lines of a run's journal in the order they were done, from a number on.
     ///
     /// # Errors
@@ -282,7 +296,7 @@ impl PairDatabase {
     /// # Errors
     /// The database refused: then nothing may be renamed.
     pub fn expect_in_bin(&self, items: &[BinItem]) -> Result<Vec<i64>, SyncError> {
-        self.write(|transaction| {
+        self.write_for_certain(|transaction| {
             let mut insert = transaction.prepare_cached(
                 "INSERT INTO bin (run, side, node, path, bin_path, kind, size_bytes, modified_ms, hash, why, replaced,
                  at_ms, settled) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 0)",
@@ -310,6 +324,18 @@ impl PairDatabase {
         })
     }
 
+    /// Writes down that something will lie elsewhere in the bin than was planned.
+    ///
+    /// # Errors
+    /// The database refused: then it may not be put there.
+    pub(crate) fn move_in_bin(&self, id: i64, bin_path: &RelativePath) -> Result<(), SyncError> {
+        self.write_for_certain(|transaction| {
+            transaction
+                .execute("UPDATE bin SET bin_path = ?2 WHERE id = ?1", params![id, bin_path.as_bytes()])
+                .map(drop)
+        })
+    }
+
     /// Settles bin items: those that lie in the bin stay written down, the others are forgotten.
     ///
     /// # Errors
@@ -328,6 +354,16 @@ impl PairDatabase {
                 forget.execute([id])?;
             }
             Ok(())
+        })
+    }
+
+    /// Something is about to leave the bin: until it is settled again, it is looked at when the pair is opened.
+    ///
+    /// # Errors
+    /// The database refused: then it may not leave.
+    pub(crate) fn unsettle_bin(&self, id: i64) -> Result<(), SyncError> {
+        self.write(|transaction| {
+            transaction.execute("UPDATE bin SET settled = 0 WHERE id = ?1", [id]).map(drop)
         })
     }
 

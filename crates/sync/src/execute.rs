@@ -22,7 +22,7 @@ use crate::copy::CopyError;
 use crate::database::{BaseChange, PairDatabase};
 use crate::database_rows::{BinItem, Group, JournalLine};
 use crate::error::SyncError;
-use crate::execute_bin::bin_path;
+use crate::execute_bin::{Planned, bin_path, bin_path_again};
 use crate::execute_item::{Deed, Tools, is_changed_meanwhile};
 use crate::execute_times::TimePolicy;
 use crate::execute_view::View;
@@ -54,12 +54,8 @@ pub(crate) struct Execution<'a> {
     pub workers: usize,
     /// Whose times of folders count.
     pub times: TimePolicy,
-}
-
-/// What goes to the bin with a row.
-struct Planned {
-    id: i64,
-    path: RelativePath,
+    /// Where its journal goes on.
+    pub first_line: u64,
 }
 
 type Answer = (usize, Result<Deed, CopyError>);
@@ -92,7 +88,7 @@ impl Execution<'_> {
             report: SyncReport::default(),
             group: Group::default(),
             group_bytes: 0,
-            next_line: 0,
+            next_line: self.first_line,
             held_back: HashSet::new(),
             full: [false; 2],
             ended: None,
@@ -265,7 +261,7 @@ impl Execution<'_> {
                 view.known(other, operation.node_on(other)),
             )
         };
-        self.tools.carry_out(operation, known, there, bins.get(&number).map(|planned| &planned.path))
+        self.tools.carry_out(operation, known, there, bins.get(&number))
     }
 
     /// Writes down what will go to the bins with these rows.
@@ -297,7 +293,10 @@ impl Execution<'_> {
                 side: operation.side,
                 node: operation.node,
                 path: path.clone(),
-                bin_path: bin_path(self.run, path),
+                bin_path: match is_replaced && self.is_emptied(operation.side, path) {
+                    true => bin_path_again(self.run, path),
+                    false => bin_path(self.run, path),
+                },
                 kind: known.state.kind,
                 size_bytes: known.state.size_bytes,
                 modified: known.state.modified,
@@ -317,6 +316,13 @@ impl Execution<'_> {
         let ids = self.database.expect_in_bin(&items)?;
         let planned = ids.into_iter().zip(items).map(|(id, item)| Planned { id, path: item.bin_path });
         Ok(numbers.into_iter().zip(planned).collect())
+    }
+
+    /// Whether this run puts something else into the bin from this path, before anything is replaced.
+    fn is_emptied(&self, side: Side, path: &RelativePath) -> bool {
+        let operations = &self.plan.operations;
+        let removals = &operations[..operations.partition_point(|row| row.batch == 0)];
+        removals.binary_search_by(|row| (row.side, &row.path).cmp(&(side, path))).is_ok()
     }
 
     /// Takes the answer of a row.

@@ -1,11 +1,13 @@
 //! Putting what is replaced or removed into the bin of its side, and its index in the pair's database.
 //!
 //! The bin is `<root>/.keepwell/bin/<run>/<path it had>`: one rename where the place can rename. Invariants: before the
-//! first file of a batch goes there, all that will go is written down (unsettled); what a crash left in between is
-//! settled when the pair is opened again, and a file whose replacement never came is put back under its name.
+//! first file of a batch goes there, all that will go is written down (unsettled), each with a place of its own; before
+//! one goes elsewhere, because something is there already, that is written down too. So whatever a crash left in between
+//! is found when the pair is opened again, and a file whose replacement never came is put back under its name.
 //! Deliberately not here: thinning (`bin_care`), restoring and undo (`bring_back`).
 
-use std::collections::HashSet;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 
 use keepwell_endpoint::EndpointError;
 use keepwell_endpoint::tree::{Expected, Fingerprint, ItemMetadata, OWN_FOLDER, Tree, TreeItem};
@@ -14,8 +16,10 @@ use parking_lot::Mutex;
 
 use crate::copy::{CopyError, hash_file};
 use crate::database::PairDatabase;
+use crate::database_rows::BinItem;
 use crate::error::SyncError;
 use crate::node::Side;
+use crate::run_marker;
 
 /// The folder of the bin below [`OWN_FOLDER`].
 pub const BIN_FOLDER: &[u8] = b"bin";
@@ -37,6 +41,20 @@ pub fn bin_path(run: JobId, path: &RelativePath) -> RelativePath {
 pub fn bin_of_run(run: JobId) -> RelativePath {
     let own = joined(&RelativePath::root(), OWN_FOLDER);
     joined(&joined(&own, BIN_FOLDER), run.to_string().as_bytes())
+}
+
+/// Where an item of a run lies in the bin that had the same path as an earlier one of that run.
+#[must_use]
+pub(crate) fn bin_path_again(run: JobId, path: &RelativePath) -> RelativePath {
+    let bin = joined(&joined(&RelativePath::root(), OWN_FOLDER), BIN_FOLDER);
+    let again = joined(&bin, format!("{run}-again").as_bytes());
+    path.components().fold(again, |at, name| joined(&at, name))
+}
+
+/// What goes to the bin with a row: its number in the index, and where it shall lie.
+pub(crate) struct Planned {
+    pub id: i64,
+    pub path: RelativePath,
 }
 
 /// Names that came out of a path, or are ours, are always names.
@@ -70,15 +88,18 @@ impl BinFolders {
     }
 }
 
-/// Puts a file or link into the bin, under the path given or, where something is there, one beside it. Where it lies.
+/// Puts a file or link into the bin, under the path given or, where something is there, one beside it: the index learns
+/// that first. Where it lies.
 pub(crate) fn put_into_bin(
     tree: &dyn Tree,
     folders: &BinFolders,
     path: &RelativePath,
     expected: &Fingerprint,
-    wanted: &RelativePath,
+    planned: &Planned,
+    database: &PairDatabase,
     control: &Control,
 ) -> Result<(RelativePath, TreeItem), CopyError> {
+    let wanted = &planned.path;
     let parent = wanted.parent().unwrap_or_default();
     folders.make(tree, &parent).map_err(CopyError::Target)?;
     let mut target = wanted.clone();
@@ -98,6 +119,11 @@ pub(crate) fn put_into_bin(
         let mut name = wanted.name().unwrap_or_default().to_vec();
         name.extend_from_slice(format!(" ({number})").as_bytes());
         target = joined(&parent, &name);
+        if let Err(error) = database.move_in_bin(planned.id, &target) {
+            let source = std::io::Error::other(error);
+            let path = path.to_string();
+            return Err(CopyError::Target(EndpointError::Io { action: "put into the bin", path, source }));
+        }
     }
     Err(CopyError::Target(EndpointError::AlreadyExists { path: target.to_string() }))
 }
@@ -123,37 +149,109 @@ pub(crate) fn relocate(
     Ok(published.item)
 }
 
-/// Looks at what a crash left between the index and the bin. Trouble with a place is left for the next time.
+/// Looks at what a crash left between the index and the bin. Trouble with a place is left for the next time; so is all of
+/// a side where another volume is at the path: that says nothing of what lies in the bin.
 pub(crate) fn settle<'a>(
     database: &PairDatabase,
     tree: impl Fn(Side) -> &'a dyn Tree,
 ) -> Result<(), SyncError> {
     let unsettled = database.unsettled_bin()?;
-    let (mut kept, mut forgotten) = (Vec::new(), Vec::new());
-    for item in &unsettled {
-        let tree = tree(item.side);
+    for side in Side::BOTH {
+        if !unsettled.iter().any(|item| item.side == side) {
+            continue;
+        }
+        let known = database.identity(side)?;
+        let is_known = || known.is_some() && run_marker::identity(tree(side)).ok() == known;
+        if !is_known() {
+            continue;
+        }
+        let found = settled(database, tree(side), unsettled.iter().filter(|item| item.side == side))?;
+        // The index forgets only what is surely out of the bin. Asked again: the place may have gone meanwhile.
+        let is_lasting = !found.is_moved || tree(side).sync().is_ok();
+        if is_lasting && is_known() {
+            database.settle_bin(&found.kept, &found.forgotten)?;
+        }
+    }
+    Ok(())
+}
+
+/// What became of items that were to go to the bin.
+#[derive(Default)]
+struct Settled {
+    kept: Vec<i64>,
+    forgotten: Vec<i64>,
+    is_moved: bool,
+}
+
+fn settled<'i>(
+    database: &PairDatabase,
+    tree: &dyn Tree,
+    unsettled: impl Iterator<Item = &'i BinItem>,
+) -> Result<Settled, SyncError> {
+    let mut of_others = OfOthers::new();
+    let mut settled = Settled::default();
+    for item in unsettled {
         let there = if item.kind == EntryKind::Folder {
             // Nothing of a folder lies in the bin: it was empty.
             tree.stat(&item.path).map(|found| found.is_none().then_some(None))
         } else {
-            tree.stat(&item.bin_path).map(|found| found.map(Some))
+            tree.stat(&item.bin_path).map(|found| found.filter(|found| is_it(item, found)).map(Some))
         };
         match there {
             Err(_) => {}
-            Ok(None) => forgotten.push(item.id),
+            Ok(None) => settled.forgotten.push(item.id),
+            Ok(Some(Some(_))) if is_of_another(database, item, &mut of_others)? => {
+                settled.forgotten.push(item.id);
+            }
             Ok(Some(found)) => match found.filter(|_| item.is_replaced) {
-                Some(found) if is_put_back(tree, &item.bin_path, &item.path, &found) => {
-                    forgotten.push(item.id)
-                }
-                _ => kept.push(item.id),
+                Some(found) => match is_put_back(tree, item, &found) {
+                    Ok(true) => {
+                        settled.forgotten.push(item.id);
+                        settled.is_moved = true;
+                    }
+                    Ok(false) => settled.kept.push(item.id),
+                    // It may be at either place: the next look tells.
+                    Err(_) => {}
+                },
+                None => settled.kept.push(item.id),
             },
         }
     }
-    database.settle_bin(&kept, &forgotten)
+    Ok(settled)
 }
 
-/// Puts a file back whose replacement never came.
-fn is_put_back(tree: &dyn Tree, bin_path: &RelativePath, path: &RelativePath, found: &TreeItem) -> bool {
-    matches!(tree.stat(path), Ok(None))
-        && tree.rename(bin_path, path, &Expected::Item(found.fingerprint), &Expected::Absent).is_ok()
+/// Places of the bins that are taken, by run.
+type OfOthers = HashMap<JobId, HashSet<(Side, RelativePath)>>;
+
+/// Whether what lies there is an earlier item's, of a run that went on under its number.
+fn is_of_another(
+    database: &PairDatabase,
+    item: &BinItem,
+    of_others: &mut OfOthers,
+) -> Result<bool, SyncError> {
+    let of_run = match of_others.entry(item.run) {
+        Entry::Occupied(known) => known.into_mut(),
+        Entry::Vacant(unknown) => {
+            let settled = database.bin_items_of(item.run)?;
+            unknown.insert(settled.into_iter().map(|item| (item.side, item.bin_path)).collect())
+        }
+    };
+    Ok(of_run.contains(&(item.side, item.bin_path.clone())))
+}
+
+/// Whether what lies in the bin can be what was to be put there.
+fn is_it(item: &BinItem, found: &TreeItem) -> bool {
+    found.fingerprint.kind == item.kind
+        && (item.kind != EntryKind::File || found.fingerprint.size_bytes == item.size_bytes)
+}
+
+/// Puts a file back whose replacement never came; whether that was so.
+fn is_put_back(tree: &dyn Tree, item: &BinItem, found: &TreeItem) -> Result<bool, EndpointError> {
+    let folder = item.path.parent().unwrap_or_default();
+    if tree.stat(&item.path)?.is_some() || (!folder.is_root() && tree.stat(&folder)?.is_none()) {
+        return Ok(false);
+    }
+    let expected = Expected::Item(found.fingerprint);
+    tree.rename(&item.bin_path, &item.path, &expected, &Expected::Absent)?;
+    Ok(true)
 }

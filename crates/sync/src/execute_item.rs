@@ -11,7 +11,7 @@ use keepwell_model::{ContentHash, Control, EntryKind, ExtendedAttribute, Relativ
 
 use crate::copy::{CopyError, CopyOrder, StagedCopy, stage_copy};
 use crate::database::PairDatabase;
-use crate::execute_bin::{BinFolders, put_into_bin, relocate};
+use crate::execute_bin::{BinFolders, Planned, put_into_bin, relocate};
 use crate::execute_view::{Known, Outcome};
 use crate::node::{Content, Side, State};
 use crate::plan::{Action, Operation};
@@ -63,30 +63,30 @@ impl Tools<'_> {
         &self.bins[usize::from(side == Side::Right)]
     }
 
-    /// Does a row: `known` is the item on the side that is changed, `there` on the other, and `bin_path` where what goes
-    /// to the bin should lie.
+    /// Does a row: `known` is the item on the side that is changed, `there` on the other, and `planned` what goes to the
+    /// bin with it.
     pub(crate) fn carry_out(
         &self,
         operation: &Operation,
         known: Option<Known>,
         there: Option<Known>,
-        bin_path: Option<&RelativePath>,
+        planned: Option<&Planned>,
     ) -> Result<Deed, CopyError> {
         match &operation.action {
             Action::CreateFolder { .. } => self.create_folder(operation, there),
             Action::Copy { .. } => match operation.kind {
-                EntryKind::Symlink => self.link(operation, there, None, bin_path),
-                _ => self.copy(operation, there, None, bin_path),
+                EntryKind::Symlink => self.link(operation, there, None, planned),
+                _ => self.copy(operation, there, None, planned),
             },
             Action::Replace => {
                 let known = known.ok_or(CopyError::Changed)?;
                 match operation.kind {
-                    EntryKind::Symlink => self.link(operation, there, Some(known), bin_path),
-                    _ => self.copy(operation, there, Some(known), bin_path),
+                    EntryKind::Symlink => self.link(operation, there, Some(known), planned),
+                    _ => self.copy(operation, there, Some(known), planned),
                 }
             }
             Action::Move { .. } => self.relocate(operation, known.ok_or(CopyError::Changed)?),
-            Action::Remove => self.remove(operation, known.ok_or(CopyError::Changed)?, bin_path),
+            Action::Remove => self.remove(operation, known.ok_or(CopyError::Changed)?, planned),
             Action::SetMetadata => self.set_metadata(operation, known.ok_or(CopyError::Changed)?, there),
         }
     }
@@ -175,12 +175,12 @@ impl Tools<'_> {
         operation: &Operation,
         there: Option<Known>,
         replaces: Option<Known>,
-        bin_path: Option<&RelativePath>,
+        planned: Option<&Planned>,
     ) -> Result<Deed, CopyError> {
-        match self.copy_once(operation, there, replaces, bin_path, true) {
+        match self.copy_once(operation, there, replaces, planned, true) {
             // What the place began with was not what it was taken for: all of it is sent.
             Err(CopyError::Target(EndpointError::Unexpected { .. })) if replaces.is_some() => {
-                self.copy_once(operation, there, replaces, bin_path, false)
+                self.copy_once(operation, there, replaces, planned, false)
             }
             result => result,
         }
@@ -191,7 +191,7 @@ impl Tools<'_> {
         operation: &Operation,
         there: Option<Known>,
         replaces: Option<Known>,
-        bin_path: Option<&RelativePath>,
+        planned: Option<&Planned>,
         compares: bool,
     ) -> Result<Deed, CopyError> {
         let there = there.ok_or(CopyError::Changed)?;
@@ -230,7 +230,7 @@ impl Tools<'_> {
         let publish = |expected: &Expected| {
             staged.publish(target, expected, &metadata, &hash).map_err(CopyError::Target)
         };
-        let (published, bin_path) = self.in_place_of(operation, here, replaces, bin_path, publish)?;
+        let (published, bin_path) = self.in_place_of(operation, here, replaces, planned, publish)?;
         let state = State {
             kind: EntryKind::File,
             size_bytes: item.fingerprint.size_bytes,
@@ -287,15 +287,16 @@ impl Tools<'_> {
         operation: &Operation,
         here: &RelativePath,
         replaces: Option<Known>,
-        bin_path: Option<&RelativePath>,
+        planned: Option<&Planned>,
         publish: impl FnOnce(&Expected) -> Result<Published, CopyError>,
     ) -> Result<(Published, Option<RelativePath>), CopyError> {
-        let Some((known, bin_path)) = replaces.zip(bin_path) else {
+        let Some((known, planned)) = replaces.zip(planned) else {
             return publish(&Expected::Absent).map(|published| (published, None));
         };
         let tree = self.tree(operation.side);
         let bins = self.bins(operation.side);
-        let (in_bin, item) = put_into_bin(tree, bins, here, &known.fingerprint, bin_path, self.control)?;
+        let (in_bin, item) =
+            put_into_bin(tree, bins, here, &known.fingerprint, planned, self.database, self.control)?;
         match publish(&Expected::Absent) {
             Ok(published) => Ok((published, Some(in_bin))),
             Err(error) => {
@@ -313,7 +314,7 @@ impl Tools<'_> {
         operation: &Operation,
         there: Option<Known>,
         replaces: Option<Known>,
-        bin_path: Option<&RelativePath>,
+        planned: Option<&Planned>,
     ) -> Result<Deed, CopyError> {
         let there = there.ok_or(CopyError::Changed)?;
         let from = self.tree(operation.side.other());
@@ -334,7 +335,7 @@ impl Tools<'_> {
             to.create_symlink(&operation.path, &target, expected, &metadata).map_err(CopyError::Target)
         };
         let here = operation.from.as_ref().unwrap_or(&operation.path);
-        let (published, bin_path) = self.in_place_of(operation, here, replaces, bin_path, publish)?;
+        let (published, bin_path) = self.in_place_of(operation, here, replaces, planned, publish)?;
         let state = State { kind: EntryKind::Symlink, content: Content::Known(hash), ..there.state };
         let agreed = wanted.state(&state);
         Ok(Deed {
@@ -400,15 +401,16 @@ impl Tools<'_> {
         &self,
         operation: &Operation,
         known: Known,
-        bin_path: Option<&RelativePath>,
+        planned: Option<&Planned>,
     ) -> Result<Deed, CopyError> {
         let tree = self.tree(operation.side);
         let path = operation.from.as_ref().unwrap_or(&operation.path);
         let hash = content_hash(&known.state);
-        let bin_path = match bin_path {
-            Some(bin_path) if operation.kind != EntryKind::Folder => {
+        let bin_path = match planned {
+            Some(planned) if operation.kind != EntryKind::Folder => {
                 let bins = self.bins(operation.side);
-                let put = put_into_bin(tree, bins, path, &known.fingerprint, bin_path, self.control)?;
+                let expected = &known.fingerprint;
+                let put = put_into_bin(tree, bins, path, expected, planned, self.database, self.control)?;
                 Some(put.0)
             }
             _ => {

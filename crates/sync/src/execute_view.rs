@@ -173,7 +173,7 @@ impl<'a> View<'a> {
         let mut coming: HashSet<NodeId> = HashSet::new();
         for agreement in agreements {
             let learned = match *agreement {
-                Agreement::BothGone(_) => None,
+                Agreement::BothGone(_) | Agreement::Displaced { .. } => None,
                 Agreement::Same { left, right } => self.same(left, right),
                 Agreement::SamePlace(node) => self.same_place(node),
             };
@@ -195,6 +195,7 @@ impl<'a> View<'a> {
                 break;
             }
         }
+        self.displaced(agreements, &mut waiting);
         changes.extend(waiting.into_iter().map(|(id, node)| BaseChange::Put(id, Box::new(node))));
         for agreement in agreements {
             if let Agreement::BothGone(node) = agreement {
@@ -202,6 +203,27 @@ impl<'a> View<'a> {
             }
         }
         changes
+    }
+
+    /// What is at these places is something else than the base knew: nothing is taken for it by its id any more.
+    fn displaced(&self, agreements: &[Agreement], changes: &mut Vec<(NodeId, BaseNode)>) {
+        let mut learned: Option<HashMap<NodeId, usize>> = None;
+        for agreement in agreements {
+            let Agreement::Displaced { node: id, side } = *agreement else { continue };
+            let learned = learned
+                .get_or_insert_with(|| changes.iter().enumerate().map(|(at, (id, _))| (*id, at)).collect());
+            let Some(now) = self.known(side, id) else { continue };
+            let at = match learned.get(&id) {
+                Some(at) => *at,
+                None => {
+                    let Some(node) = self.existing(id) else { continue };
+                    changes.push((id, node));
+                    learned.insert(id, changes.len() - 1);
+                    changes.len() - 1
+                }
+            };
+            set_fingerprint(&mut changes[at].1, side, stale(&now.fingerprint));
+        }
     }
 
     fn same(&self, left: NodeId, right: NodeId) -> Option<(NodeId, BaseNode)> {

@@ -210,6 +210,15 @@ pub enum Agreement {
     /// Both moved it to the same place, or one moved it to where a step on the way had it; what it holds is the matter of
     /// another row. The base takes the place.
     SamePlace(NodeId),
+    /// On this side something else is at its place, and what was there has another name now and counts as new. The base
+    /// learns at once that the old one is not this item any more: else a run that is broken off would leave it to be
+    /// taken for moved as soon as the other is gone, and what the other side changed would replace it.
+    Displaced {
+        /// What kept its place.
+        node: NodeId,
+        /// Where.
+        side: Side,
+    },
 }
 
 /// Counts for the head of a preview, per side that is changed.

@@ -231,7 +231,8 @@ fn give_way(
                 }
         }
     };
-    if !is_same_there && !is_same_name(view, winner, row) {
+    // Also where the pair calls both the same: the other side tells them apart, by a name one has there alone.
+    if !is_same_there {
         let name = view.pair_name(row).into_owned();
         let apart = taken.name_apart(view, parent, &name, side);
         view.nodes[row].names_on[number(side)] = Some(apart.into());
@@ -320,14 +321,6 @@ fn said(view: &View<'_>, winner: Who, row: usize) -> Option<Choice> {
         Who::Untouched => None,
     };
     winner.or_else(|| of(row)).filter(|choice| *choice != Choice::Skip)
-}
-
-/// Whether the pair calls both the same, so that no place can tell them apart.
-fn is_same_name(view: &View<'_>, winner: Who, row: usize) -> bool {
-    match winner {
-        Who::Untouched => false,
-        Who::Row(winner) => view.pair_name(winner) == view.pair_name(row),
-    }
 }
 
 /// One conflict for two items that want one name: each side is shown with its own.

@@ -3,10 +3,12 @@
 //! Invariants: inside a batch no row touches what another one reads or writes; the paths of a row are those when its
 //! batch begins. Deliberately not here: deciding and ordering.
 
+use std::collections::HashSet;
+
 use keepwell_model::{EntryKind, RelativePath, Timestamp};
 
 use crate::moves::is_as_base;
-use crate::node::{Side, State};
+use crate::node::{NodeId, Side, State};
 use crate::plan::{Action, Agreement, MetadataChange, Operation, Plan, Totals, Why};
 use crate::planner_decide::{differ, grain};
 use crate::planner_order::{Course, Kind, Step, order};
@@ -39,6 +41,7 @@ pub(crate) fn write(view: &View<'_>) -> Plan {
         }
     }
     agreements(view, &is_touched, &mut plan);
+    displaced(view, &mut plan);
     plan.operations.sort_by(|one, two| {
         (one.batch, number(one.side), &one.path).cmp(&(two.batch, number(two.side), &two.path))
     });
@@ -390,6 +393,41 @@ fn agreements(view: &View<'_>, is_touched: &[[bool; 2]], plan: &mut Plan) {
         } else if is_touched[row] == [false, false] && is_elsewhere(view, row) {
             plan.agreements.push(Agreement::SamePlace(node.id));
         }
+    }
+}
+
+/// Items whose id on a place the base knows for another one: saved by renaming, the old version kept under a new name.
+fn displaced(view: &View<'_>, plan: &mut Plan) {
+    let learned = |agreement: &Agreement| match agreement {
+        Agreement::Same { left, .. } => Some(*left),
+        _ => None,
+    };
+    let learned: HashSet<NodeId> = plan.agreements.iter().filter_map(learned).collect();
+    for side in Side::BOTH {
+        let seen = |row: usize| match view.slot(row, side) {
+            Slot::Seen(seen) if seen.fingerprint.id != 0 => Some(seen),
+            _ => None,
+        };
+        let mut changed = Vec::new();
+        for row in 0..view.nodes.len() {
+            let known = view.nodes[row].copy_of.unwrap_or(view.nodes[row].id);
+            if let (Some(seen), Some(entry)) = (seen(row), view.base.get(known)) {
+                let before = entry.fingerprint_on(side).id;
+                let is_there =
+                    view.one_id(side, seen.parent) == entry.parent && seen.name == entry.name_on(side);
+                let is_another = before != 0 && before != seen.fingerprint.id;
+                if is_there && is_another && !learned.contains(&known) {
+                    changed.push((known, before));
+                }
+            }
+        }
+        if changed.is_empty() {
+            continue;
+        }
+        let rows = 0..view.nodes.len();
+        let here: HashSet<u64> = rows.filter_map(|row| Some(seen(row)?.fingerprint.id)).collect();
+        changed.retain(|(_, before)| here.contains(before));
+        plan.agreements.extend(changed.into_iter().map(|(node, _)| Agreement::Displaced { node, side }));
     }
 }
 

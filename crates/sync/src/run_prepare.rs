@@ -202,6 +202,7 @@ pub(crate) fn apply(
     if !is_silent {
         syncer.database().begin_run(run, syncer.now().to_milliseconds())?;
     }
+    let first_line = syncer.database().next_journal_line(run)?;
     let base = RwLock::new(syncer.take_base());
     let (mut report, result) = {
         let (left, right) = (&**syncer.tree(Side::Left), &**syncer.tree(Side::Right));
@@ -224,6 +225,7 @@ pub(crate) fn apply(
             identities: prepared.identities.clone(),
             workers: workers(left, right),
             times: TimePolicy::of(&prepared.policy, after_death),
+            first_line,
         };
         execution.run(View::new(plan, &prepared.left, &prepared.right, &base, next_id), done)
     };

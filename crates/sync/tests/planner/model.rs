@@ -363,6 +363,7 @@ impl World {
             }
             begin = end;
         }
+        self.learn_displaced(looked);
         let mut ids = looked.ids.clone();
         let mut touched: BTreeSet<NodeId> = BTreeSet::new();
         let mut pair_names: HashMap<NodeId, Vec<u8>> = HashMap::new();
@@ -388,6 +389,7 @@ impl World {
                 Agreement::BothGone(id) | Agreement::SamePlace(id) => {
                     touched.insert(*id);
                 }
+                Agreement::Displaced { .. } => {}
                 Agreement::Same { left, right } => {
                     both.insert(*right, *left);
                     agreed.insert(*left);
@@ -401,6 +403,29 @@ impl World {
         self.learn(&ids, &touched, &pair_names, &agreed);
         for id in moved_in {
             self.base.remove(id);
+        }
+    }
+
+    /// Learned before any row is done: what is at these places is something else than the base knew.
+    fn learn_displaced(&mut self, looked: &Looked) {
+        for agreement in &looked.plan.agreements {
+            let Agreement::Displaced { node, side } = agreement else { continue };
+            let Some(mut known) = self.base.get(*node).map(|entry| entry.to_node()) else { continue };
+            let Some(Seen::Here(seen)) = looked.trees[number(*side)].changes.get(node) else {
+                panic!("{agreement:?}")
+            };
+            let print = Fingerprint {
+                kind: known.state.kind,
+                size_bytes: u64::MAX,
+                modified: None,
+                version: Version([0xff; 16]),
+                id: seen.fingerprint.id,
+            };
+            match side {
+                Side::Left => known.left = print,
+                Side::Right => known.right = print,
+            }
+            self.base.insert(*node, known);
         }
     }
 

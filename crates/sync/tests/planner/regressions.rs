@@ -3,7 +3,7 @@
 use keepwell_sync::policy::ConflictPolicy;
 
 use crate::edits::Edit;
-use crate::properties::{Case, crashes_converge, order_does_not_matter};
+use crate::properties::{Case, crashes_converge, one_side_unchanged, order_does_not_matter};
 
 /// A circle through a folder that is new: it keeps its own name when one side's places are taken.
 #[test]
@@ -47,4 +47,28 @@ fn half_a_move_of_a_touched_file_makes_no_copy() {
         4_849_623_853_284_154_557,
         false,
     );
+}
+
+/// Two items the pair calls the same lie side by side where one of them has another name on a place that ignores case:
+/// the other place names them apart too, and nothing waits for a decision.
+#[test]
+fn what_one_place_names_apart_may_lie_beside_its_namesake() {
+    // Whichever of `a` and `A` has the other name on the right: it goes into a folder where a new one has its own name.
+    for (item, name) in [(0, 4), (1, 4), (0, 0), (1, 0)] {
+        one_side_unchanged(
+            &Case {
+                kind: 5,
+                first: vec![
+                    Edit::File { folder: 0, name: 0, content: 50 },
+                    Edit::File { folder: 0, name: 4, content: 51 },
+                    Edit::Folder { folder: 0, name: 3 },
+                ],
+                left: vec![Edit::Into { item, folder: 1 }, Edit::File { folder: 1, name, content: 60 }],
+                right: Vec::new(),
+                conflicts: ConflictPolicy::Ask,
+                chance: 0,
+            },
+            1,
+        );
+    }
 }

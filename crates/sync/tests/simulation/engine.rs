@@ -3,28 +3,37 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use keepwell_endpoint::tree::{Capabilities, OWN_FOLDER};
+use keepwell_endpoint::tree::{Capabilities, OWN_FOLDER, Tree};
 use keepwell_model::{Control, EntryKind, JobId, PairId, RelativePath, Timestamp};
+use keepwell_sync::database_rows::BinItem;
+use keepwell_sync::execute_bin::BIN_FOLDER;
 use keepwell_sync::policy::{BrakeKind, BrakeLimits};
-use keepwell_sync::{ConflictPolicy, Limits, Mode, PairSpec, SyncError, SyncReport, Syncer, SyncerOptions};
+use keepwell_sync::{
+    ConflictPolicy, Limits, Mode, PairDatabase, PairSpec, Side, SyncError, SyncReport, Syncer, SyncerOptions,
+};
 use keepwell_testkit::SeededRandom;
-use keepwell_testkit::memory_tree::{Killed, MemoryTree, StepFault, Steps};
+use keepwell_testkit::memory_tree::{Killed, MemoryState, MemoryTree, StepFault, Steps};
 use parking_lot::Mutex;
 
+use crate::odd::{Files, Oddities};
 use crate::people::People;
+use crate::range::state_folder;
 
 /// Runs in peace until nothing is to do; more would be a circle.
 const PEACEFUL_RUNS: usize = 8;
 
-struct World<'a> {
-    trees: [MemoryTree; 2],
-    steps: Arc<Steps>,
-    people: Arc<Mutex<People>>,
+pub struct World<'a> {
+    pub trees: [MemoryTree; 2],
+    pub steps: Arc<Steps>,
+    pub people: Arc<Mutex<People>>,
     pair: PairSpec,
+    odd: Oddities,
     folder: &'a Path,
     runs: u16,
+    /// The number the next run goes on under.
+    goes_on_as: Option<u16>,
     log: Vec<String>,
 }
 
@@ -41,8 +50,12 @@ pub fn simulate(seed: u64, folder: &Path) -> Result<Vec<Picture>, String> {
     for round in 0..rounds {
         let chaos = random.below(9);
         let steps = world.steps_of_a_run(chaos);
-        world.prepare_chaos(chaos, steps, &mut random, seed ^ round);
-        world.run(true).map_err(|why| world.told(&why))?;
+        let breaks = world.prepare_chaos(chaos, steps, &mut random, seed ^ round);
+        if breaks && world.odd.loses_power && random.once_in(2) {
+            world.run_and_lose_power(steps, &mut random).map_err(|why| world.told(&why))?;
+        } else {
+            world.run(true).map_err(|why| world.told(&why))?;
+        }
         world.steps.restart();
         world.trees.iter().for_each(MemoryTree::recover);
         world.trees.iter().for_each(|tree| tree.with(|state| state.free_bytes = None));
@@ -58,19 +71,32 @@ pub fn simulate(seed: u64, folder: &Path) -> Result<Vec<Picture>, String> {
 
 /// Numbers of a seed that do not depend on what other parts of the run draw.
 fn draw(seed: u64, what: u64) -> SeededRandom {
-    SeededRandom::new(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(what))
+    // The source counts its state up by one constant: seeds that are not mixed first would be parts of one sequence.
+    let mixed = SeededRandom::new(seed).number().rotate_left(17) ^ SeededRandom::new(!what).number();
+    SeededRandom::new(mixed)
 }
 
 impl<'a> World<'a> {
+    /// Two disks in step both ways, and people who do nothing by themselves.
+    pub fn plain(folder: &'a Path) -> Self {
+        let seeds = (0..).map(|seed| World::new(seed, &mut draw(seed, 0), folder));
+        let mut worlds = seeds.filter(|world| {
+            world.odd.is_plain()
+                && world.pair.mode == Mode::TwoWay
+                && world.pair.conflicts == ConflictPolicy::KeepBoth
+                && world.trees.iter().all(|tree| tree.capabilities().stable_ids)
+        });
+        worlds.next().unwrap()
+    }
+
     fn new(seed: u64, random: &mut SeededRandom, folder: &'a Path) -> Self {
-        let disk = MemoryTree::disk();
-        let forgetful = Capabilities { stable_ids: false, ..disk };
+        let odd = Oddities::draw(&mut draw(seed, 2));
         let steps = Arc::new(Steps::default());
-        let mut place = |name| {
-            let capabilities = if random.once_in(5) { forgetful } else { disk };
+        let mut place = |name, capabilities: Capabilities| {
+            let capabilities = Capabilities { stable_ids: !random.once_in(5), ..capabilities };
             MemoryTree::new(name, capabilities, Arc::clone(&steps))
         };
-        let trees = [place("left"), place("right")];
+        let trees = [place("left", odd.places[0]), place("right", odd.places[1])];
         let text = format!(
             r#"{{"id":"{}","name":"a pair","left":{{"address":"l"}},"right":{{"address":"r"}}}}"#,
             PairId([7; 16])
@@ -88,6 +114,7 @@ impl<'a> World<'a> {
             1 => Mode::Update,
             _ => Mode::TwoWay,
         };
+        let mode = odd.mode.unwrap_or(mode);
         let brakes = BrakeLimits {
             removed_items: u64::MAX,
             rewritten_files: u64::MAX,
@@ -95,11 +122,17 @@ impl<'a> World<'a> {
             ..BrakeLimits::default()
         };
         let pair = PairSpec { conflicts, mode, brakes, ..pair };
-        // The databases of the seed before are of another pair of places.
-        let _ = std::fs::remove_dir_all(folder.join("sync"));
-        let people = People::new(draw(seed, 1));
+        // The databases of the seed before are of another pair of places. A new one is always the same: it is made once.
+        static NEW: OnceLock<Files> = OnceLock::new();
+        NEW.get_or_init(|| {
+            let made = state_folder();
+            drop(PairDatabase::open(made.path(), pair.id, 0).unwrap());
+            Files::of(&made.path().join("sync"))
+        })
+        .put_into(&folder.join("sync"));
+        let people = People::new(draw(seed, 1), odd.names);
         let log = vec![format!("{mode:?} {conflicts:?}")];
-        Self { trees, steps, people, pair, folder, runs: 0, log }
+        Self { trees, steps, people, pair, odd, folder, runs: 0, goes_on_as: None, log }
     }
 
     /// How many steps a run may take, to choose one of them: roughly as many as there are items.
@@ -108,7 +141,8 @@ impl<'a> World<'a> {
         if chaos == 0 { 0 } else { 10 + 6 * u64::try_from(items).unwrap() }
     }
 
-    fn prepare_chaos(&mut self, chaos: u64, steps: u64, random: &mut SeededRandom, seed: u64) {
+    /// Whether the process will be killed, if it takes so many steps.
+    fn prepare_chaos(&mut self, chaos: u64, steps: u64, random: &mut SeededRandom, seed: u64) -> bool {
         self.steps.restart();
         let step = random.below(steps.max(1));
         self.log.push(format!("chaos {chaos} at {step}"));
@@ -116,8 +150,9 @@ impl<'a> World<'a> {
             0 => {}
             1..=3 => self.steps.fault_at(step, StepFault::Kill),
             4 => self.steps.fault_at(step, StepFault::Die),
-            // Not before both places were asked who they are: until something is agreed on, any place will do.
-            5 => self.steps.fault_at(step + 6, StepFault::Vanish),
+            // Until something is agreed on, any place will do.
+            5 if !self.is_agreed() => self.steps.fault_at(step, StepFault::Die),
+            5 => self.steps.fault_at(step, StepFault::Vanish),
             6 => self.steps.fail_once_in(5 + random.below(40), seed),
             7 => {
                 let free_bytes = Some(random.below(80));
@@ -132,13 +167,57 @@ impl<'a> World<'a> {
                 }
             }
         }
+        matches!(chaos, 1..=3)
+    }
+
+    /// Whether the pair knows its places.
+    fn is_agreed(&self) -> bool {
+        let (database, _) = PairDatabase::open(self.folder, self.pair.id, 0).unwrap();
+        database.load_base().unwrap().is_some_and(|base| !base.is_empty())
+    }
+
+    /// A run that is killed because the power goes: of what was done since the places last said that all is on the disk,
+    /// only a part is there, and files may be empty; of the database, what was written before some step.
+    fn run_and_lose_power(&mut self, steps: u64, random: &mut SeededRandom) -> Result<(), String> {
+        self.trees.iter().for_each(|tree| tree.with(MemoryState::watch_power));
+        let databases = self.folder.join("sync");
+        let kept = Arc::new(Mutex::new(None));
+        let (into, from) = (Arc::clone(&kept), databases.clone());
+        self.steps.before(random.below(steps.max(1)), move |_| *into.lock() = Some(Files::of(&from)));
+        if self.run(true)?.is_some() {
+            return Ok(());
+        }
+        self.trees.iter().for_each(|tree| tree.with(|state| state.lose_power(random)));
+        let Some(before) = kept.lock().take() else { return Ok(()) };
+        // What goes to the bins is on the disk before it goes: the database is not older than that.
+        let now = (Files::of(&databases), self.bin_rows()?);
+        before.put_into(&databases);
+        if self.bin_rows()? == now.1 {
+            self.log.push("the database is an older one".into());
+        } else {
+            now.0.put_into(&databases);
+        }
+        Ok(())
+    }
+
+    /// The highest number the index of the bins gave.
+    fn bin_rows(&self) -> Result<Option<i64>, String> {
+        let (database, _) =
+            PairDatabase::open(self.folder, self.pair.id, 0).map_err(|error| error.to_string())?;
+        let unsettled = database.unsettled_bin().map_err(|error| error.to_string())?;
+        let settled = database.bin_items(0, 100_000).map_err(|error| error.to_string())?;
+        Ok(unsettled.iter().chain(&settled).map(|item| item.id).max())
     }
 
     /// One run of the engine, as a process of its own would do it. With `troubled`, errors are what is expected.
-    fn run(&mut self, troubled: bool) -> Result<Option<SyncReport>, String> {
+    pub fn run(&mut self, troubled: bool) -> Result<Option<SyncReport>, String> {
         self.runs += 1;
         let number = self.runs;
-        let answer = catch_unwind(AssertUnwindSafe(|| self.process(number)));
+        let as_number = self.goes_on_as.take().unwrap_or(number);
+        let answer = catch_unwind(AssertUnwindSafe(|| self.process(number, as_number)));
+        if self.odd.goes_on && !matches!(answer, Ok(Ok(_))) {
+            self.goes_on_as = Some(as_number);
+        }
         match answer {
             Ok(Ok(report)) => Ok(Some(report)),
             Ok(Err(error)) if troubled => {
@@ -154,7 +233,7 @@ impl<'a> World<'a> {
         }
     }
 
-    fn process(&self, number: u16) -> Result<SyncReport, SyncError> {
+    fn process(&self, number: u16, as_number: u16) -> Result<SyncReport, SyncError> {
         let seconds = 1_790_000_000 + i64::from(number) * 60;
         let mut syncer = Syncer::open(SyncerOptions {
             state_folder: self.folder.to_owned(),
@@ -194,7 +273,7 @@ impl<'a> World<'a> {
                 );
             }
         }
-        let [low, high] = number.to_le_bytes();
+        let [low, high] = as_number.to_le_bytes();
         let run = JobId([low, high, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]);
         syncer.apply(&prepared, run, &control, &Limits::default(), &mut |_| {})
     }
@@ -227,7 +306,7 @@ impl<'a> World<'a> {
     }
 
     /// 1, 3, 7, 8: in peace it ends, in one state on both sides, and does nothing more.
-    fn end(&mut self) -> Result<(), String> {
+    pub fn end(&mut self) -> Result<(), String> {
         self.steps.restart();
         let mut last = SyncReport::default();
         for _ in 0..PEACEFUL_RUNS {
@@ -245,14 +324,66 @@ impl<'a> World<'a> {
         }
         let decides = matches!(self.pair.conflicts, ConflictPolicy::KeepBoth | ConflictPolicy::Ask);
         self.nothing_is_lost(decides && self.pair.mode == Mode::TwoWay)?;
-        let is_alike = self.picture(0) == self.picture(1);
-        if last.conflicts == 0 && self.pair.mode != Mode::Update && !is_alike {
+        let is_one_way = matches!(self.pair.mode, Mode::Update | Mode::MoveIn);
+        if last.conflicts == 0 && !is_one_way && !self.is_alike() {
             return Err("both sides differ, and nothing waits for a decision".into());
+        }
+        self.bins_are_known()
+    }
+
+    /// Where names may differ, what is alike is what they name.
+    fn is_alike(&self) -> bool {
+        let [left, right] = [0, 1].map(|side| self.picture(side));
+        if self.odd.are_names_plain() {
+            return left == right;
+        }
+        let [left, right] = [left, right].map(|picture| {
+            let mut items: Vec<_> = picture.into_values().collect();
+            items.sort();
+            items
+        });
+        left == right
+    }
+
+    /// The index of the bins names every file that lies there, with what it holds, and nothing else.
+    fn bins_are_known(&self) -> Result<(), String> {
+        let (database, _) =
+            PairDatabase::open(self.folder, self.pair.id, 0).map_err(|error| error.to_string())?;
+        if let Some(item) = database.unsettled_bin().map_err(|error| error.to_string())?.first() {
+            return Err(format!("left unsettled: {item:?}"));
+        }
+        let items = database.bin_items(0, 100_000).map_err(|error| error.to_string())?;
+        let bin = RelativePath::root().join(OWN_FOLDER).unwrap().join(BIN_FOLDER).unwrap();
+        for (side, tree) in Side::BOTH.into_iter().zip(&self.trees) {
+            let mut known: BTreeMap<RelativePath, BinItem> = BTreeMap::new();
+            for item in items.iter().filter(|item| item.side == side && item.kind != EntryKind::Folder) {
+                if let Some(other) = known.insert(item.bin_path.clone(), item.clone()) {
+                    return Err(format!("two items at one place of the bin: {item:?} {other:?}"));
+                }
+            }
+            tree.with(|state| {
+                for (path, item) in state.items.iter().filter(|(path, _)| path.starts_with(&bin)) {
+                    if item.kind == EntryKind::Folder {
+                        continue;
+                    }
+                    let Some(known) = known.remove(path) else {
+                        return Err(format!("{path} lies in a bin and nobody knows it"));
+                    };
+                    let hash = blake3::hash(&item.content);
+                    if known.hash.is_some_and(|known| known.as_bytes() != hash.as_bytes()) {
+                        return Err(format!("{path} in a bin is not what the index says"));
+                    }
+                }
+                match known.into_values().next() {
+                    Some(missing) => Err(format!("it is not in the bin: {missing:?}")),
+                    None => Ok(()),
+                }
+            })?;
         }
         Ok(())
     }
 
-    fn told(&self, why: &str) -> String {
+    pub fn told(&self, why: &str) -> String {
         let mut text = format!("{why}\n{}", self.log.join("; "));
         for side in 0..2 {
             text.push('\n');

@@ -10,6 +10,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod engine;
+mod named;
+mod odd;
 mod people;
 mod range;
 

@@ -12,14 +12,16 @@ use parking_lot::Mutex;
 /// All who work on the two places.
 pub struct People {
     random: SeededRandom,
+    /// The names they give.
+    names: &'static [&'static str],
     /// What must still be somewhere: contents somebody wrote and nobody took away, with where that was.
     pub works: BTreeMap<Vec<u8>, String>,
     number: u64,
 }
 
 impl People {
-    pub fn new(random: SeededRandom) -> Arc<Mutex<Self>> {
-        Arc::new(Mutex::new(Self { random, works: BTreeMap::new(), number: 0 }))
+    pub fn new(random: SeededRandom, names: &'static [&'static str]) -> Arc<Mutex<Self>> {
+        Arc::new(Mutex::new(Self { random, names, works: BTreeMap::new(), number: 0 }))
     }
 
     /// Some work on one place.
@@ -38,7 +40,8 @@ impl People {
         let mut folders = vec![RelativePath::root()];
         folders.extend(items.iter().filter(|path| state.is_folder(path)).cloned());
         let folder = pick(&mut self.random, &folders).unwrap();
-        let target = folder.join(NAMES[usize::try_from(self.random.below(5)).unwrap()].as_bytes()).unwrap();
+        let name = self.names[usize::try_from(self.random.below(self.names.len() as u64)).unwrap()];
+        let target = folder.join(name.as_bytes()).unwrap();
         let item = pick(&mut self.random, &items);
         match (self.random.below(16), item) {
             (0..=3, _) | (_, None) => self.make(state, &target, now),
@@ -89,8 +92,6 @@ impl People {
         }
     }
 }
-
-const NAMES: [&str; 5] = ["a", "b", "c", "d", "e"];
 
 fn pick(random: &mut SeededRandom, from: &[RelativePath]) -> Option<RelativePath> {
     let count = u64::try_from(from.len()).unwrap();

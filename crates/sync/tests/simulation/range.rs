@@ -23,7 +23,7 @@ pub struct Range {
 }
 
 /// Where the databases lie: in memory where the system has such a place.
-fn state_folder() -> tempfile::TempDir {
+pub fn state_folder() -> tempfile::TempDir {
     let memory = Path::new("/dev/shm");
     if memory.is_dir() { tempfile::tempdir_in(memory).unwrap() } else { tempfile::tempdir().unwrap() }
 }

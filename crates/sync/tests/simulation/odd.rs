@@ -1,0 +1,78 @@
+//! What is odd about half of the seeds: places that ignore case or take few names, moving in, power that is lost, runs
+//! that go on under their number.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use keepwell_endpoint::tree::{Capabilities, NameRules};
+use keepwell_sync::Mode;
+use keepwell_testkit::SeededRandom;
+use keepwell_testkit::memory_tree::MemoryTree;
+
+/// Names everybody uses.
+const PLAIN: &[&str] = &["a", "b", "c", "d", "e"];
+/// Some of them are one where case is ignored, and one is none on Windows.
+const ODD: &[&str] = &["a", "b", "c", "A", "B", "x?"];
+
+/// What is odd about a seed.
+pub struct Oddities {
+    /// What the places can do.
+    pub places: [Capabilities; 2],
+    pub names: &'static [&'static str],
+    pub mode: Option<Mode>,
+    /// A process that is killed takes the power with it.
+    pub loses_power: bool,
+    /// A run that was broken off goes on under its number.
+    pub goes_on: bool,
+}
+
+impl Oddities {
+    pub fn draw(random: &mut SeededRandom) -> Self {
+        let disk = MemoryTree::disk();
+        let plain =
+            Self { places: [disk, disk], names: PLAIN, mode: None, loses_power: false, goes_on: false };
+        if random.once_in(2) {
+            return plain;
+        }
+        let mut place = || match random.below(5) {
+            0 => Capabilities { case_sensitive: false, ..disk },
+            1 => Capabilities { case_sensitive: false, names: NameRules::Windows, ..disk },
+            _ => disk,
+        };
+        let places = [place(), place()];
+        let names = if places == [disk, disk] { PLAIN } else { ODD };
+        let mode = random.once_in(6).then_some(Mode::MoveIn);
+        Self { places, names, mode, loses_power: random.once_in(2), goes_on: random.once_in(3), ..plain }
+    }
+
+    /// Whether nothing is.
+    pub fn is_plain(&self) -> bool {
+        self.are_names_plain() && self.mode.is_none() && !self.loses_power && !self.goes_on
+    }
+
+    /// Whether both places tell the same names apart.
+    pub fn are_names_plain(&self) -> bool {
+        self.names == PLAIN
+    }
+}
+
+/// The files of a database, as a disk has them that lost its power.
+pub struct Files(Vec<(OsString, Vec<u8>)>);
+
+impl Files {
+    pub fn of(folder: &Path) -> Self {
+        let found = std::fs::read_dir(folder).into_iter().flatten();
+        let files = found.map(|file| file.unwrap());
+        // The index of the log lies in memory only.
+        let kept = files.filter(|file| !file.file_name().to_string_lossy().ends_with("-shm"));
+        Self(kept.map(|file| (file.file_name(), std::fs::read(file.path()).unwrap())).collect())
+    }
+
+    pub fn put_into(&self, folder: &Path) {
+        let _ = std::fs::remove_dir_all(folder);
+        std::fs::create_dir_all(folder).unwrap();
+        for (name, content) in &self.0 {
+            std::fs::write(folder.join(name), content).unwrap();
+        }
+    }
+}
