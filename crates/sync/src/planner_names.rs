@@ -231,8 +231,7 @@ fn give_way(
                 }
         }
     };
-    // Also where the pair calls both the same: the other side tells them apart, by a name one has there alone.
-    if !is_same_there {
+    if !is_same_there && (!is_same_name(view, winner, row) || is_known_apart(view, winner, row, other)) {
         let name = view.pair_name(row).into_owned();
         let apart = taken.name_apart(view, parent, &name, side);
         view.nodes[row].names_on[number(side)] = Some(apart.into());
@@ -321,6 +320,23 @@ fn said(view: &View<'_>, winner: Who, row: usize) -> Option<Choice> {
         Who::Untouched => None,
     };
     winner.or_else(|| of(row)).filter(|choice| *choice != Choice::Skip)
+}
+
+/// Whether the pair calls both the same, so that only a name one of them has on a place alone can tell them apart.
+fn is_same_name(view: &View<'_>, winner: Who, row: usize) -> bool {
+    match winner {
+        Who::Untouched => false,
+        Who::Row(winner) => view.pair_name(winner) == view.pair_name(row),
+    }
+}
+
+/// Whether a side has such a name already, and it was not invented just now for the sake of somebody else.
+fn is_known_apart(view: &View<'_>, winner: Who, row: usize, side: Side) -> bool {
+    let is_invented = |row: usize| view.nodes[row].names_on[number(side)].is_some();
+    match winner {
+        Who::Untouched => true,
+        Who::Row(winner) => !is_invented(winner) && !is_invented(row),
+    }
 }
 
 /// One conflict for two items that want one name: each side is shown with its own.

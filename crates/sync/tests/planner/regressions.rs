@@ -3,7 +3,7 @@
 use keepwell_sync::policy::ConflictPolicy;
 
 use crate::edits::Edit;
-use crate::properties::{Case, crashes_converge, one_side_unchanged, order_does_not_matter};
+use crate::properties::{Case, crashes_converge, one_side_unchanged, order_does_not_matter, sides_swap};
 
 /// A circle through a folder that is new: it keeps its own name when one side's places are taken.
 #[test]
@@ -71,4 +71,18 @@ fn what_one_place_names_apart_may_lie_beside_its_namesake() {
             1,
         );
     }
+}
+
+/// What both sides made under one name is a conflict whichever side is called left, also where a third one makes both
+/// give way on the place that ignores case.
+#[test]
+fn a_third_of_the_name_does_not_hide_a_conflict() {
+    sides_swap(&Case {
+        kind: 5,
+        first: vec![Edit::File { folder: 0, name: 0, content: 0 }],
+        left: vec![Edit::Rename { item: 0, name: 5 }, Edit::Folder { folder: 0, name: 1 }],
+        right: vec![Edit::Link { folder: 0, name: 5, content: 21 }],
+        conflicts: ConflictPolicy::Left,
+        chance: 0,
+    });
 }

@@ -29,10 +29,14 @@ pub struct Oddities {
 impl Oddities {
     pub fn draw(random: &mut SeededRandom) -> Self {
         let disk = MemoryTree::disk();
-        let plain =
-            Self { places: [disk, disk], names: PLAIN, mode: None, loses_power: false, goes_on: false };
         if random.once_in(2) {
-            return plain;
+            return Self {
+                places: [disk, disk],
+                names: PLAIN,
+                mode: None,
+                loses_power: false,
+                goes_on: false,
+            };
         }
         let mut place = || match random.below(5) {
             0 => Capabilities { case_sensitive: false, ..disk },
@@ -42,7 +46,7 @@ impl Oddities {
         let places = [place(), place()];
         let names = if places == [disk, disk] { PLAIN } else { ODD };
         let mode = random.once_in(6).then_some(Mode::MoveIn);
-        Self { places, names, mode, loses_power: random.once_in(2), goes_on: random.once_in(3), ..plain }
+        Self { places, names, mode, loses_power: random.once_in(2), goes_on: random.once_in(3) }
     }
 
     /// Whether nothing is.
