@@ -324,6 +324,10 @@ impl World {
             let mut names: Vec<&[u8]> = Vec::new();
             let mut at = id;
             while at != NodeId::ROOT {
+                assert!(
+                    names.len() <= self.base.len() + tree.changes.len(),
+                    "{id:?} is inside itself on the {side:?}"
+                );
                 match (tree.changes.get(&at), self.base.get(at)) {
                     (Some(Seen::Here(seen)), _) => {
                         names.push(&seen.name);

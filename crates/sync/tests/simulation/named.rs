@@ -61,24 +61,26 @@ fn an_old_version_under_a_new_name_is_not_replaced_after_a_crash() {
     );
 }
 
-/// Two versions of one path go to the bin in one run: both are in its index, wherever the run was killed, and what is
-/// put back is what was there.
+/// Two versions of one path go to the bin in one run (a folder took the place of another one, and a file in it was
+/// changed): both are in its index, wherever the run was killed, and what is put back is what was there.
 #[test]
 fn two_versions_of_one_path_are_both_in_the_index_of_the_bin() {
     at_every_step(
         |left| {
-            assert!(left.make(&path("p"), EntryKind::File, b"one", time(1)));
-            assert!(left.make(&path("q"), EntryKind::File, b"two", time(1)));
+            for (folder, content) in [("f", b"one"), ("g", b"two")] {
+                assert!(left.make(&path(folder), EntryKind::Folder, b"", Timestamp::default()));
+                assert!(left.make(&path(&format!("{folder}/x")), EntryKind::File, content, time(1)));
+            }
         },
         |world| {
             world.trees[1].with(|right| {
-                right.remove(&path("p"));
-                assert!(right.rename(&path("q"), &path("p")));
-                assert!(right.write(&path("p"), b"six", time(2), false));
+                right.remove(&path("f"));
+                assert!(right.rename(&path("g"), &path("f")));
+                assert!(right.write(&path("f/x"), b"six", time(2), false));
             });
         },
         |world| {
-            world.people.lock().works.insert(b"six".to_vec(), "p".into());
+            world.people.lock().works.insert(b"six".to_vec(), "f/x".into());
         },
     );
 }
