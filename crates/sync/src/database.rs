@@ -6,8 +6,7 @@
 //! 3. Nodes change in transactions of whole groups, and only after both places say that what they wrote is on the disk.
 //!
 //! Why `synchronous=NORMAL`: a commit that a power cut takes back is learned again by the next scan, and waiting for
-//! the disk with every group would be felt. What goes to a bin is written down for certain before it goes: no scan would
-//! learn that again. Deliberately not here: rows of plans (`plan_store`), the executor.
+//! the disk with every group would be felt. Deliberately not here: rows of plans (`plan_store`), the executor.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -210,18 +209,6 @@ impl PairDatabase {
             Ok(value)
         };
         run().map_err(|source| self.fault(source))
-    }
-
-    /// [`PairDatabase::write`] that no power cut takes back, nor anything written before it.
-    pub(crate) fn write_for_certain<T>(
-        &self,
-        action: impl FnOnce(&rusqlite::Transaction<'_>) -> rusqlite::Result<T>,
-    ) -> Result<T, SyncError> {
-        let set = |value: &str| self.with(|connection| connection.pragma_update(None, "synchronous", value));
-        set("FULL")?;
-        let result = self.write(action);
-        set("NORMAL")?;
-        result
     }
 
     /// Moves this database aside because its base is damaged, and starts a new one that keeps what can still be read

@@ -324,6 +324,18 @@ impl PairDatabase {
         })
     }
 
+    /// Writes what no power cut takes back, nor anything written before it: no scan would learn again what lies in a bin.
+    fn write_for_certain<T>(
+        &self,
+        action: impl FnOnce(&rusqlite::Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, SyncError> {
+        let set = |value: &str| self.with(|connection| connection.pragma_update(None, "synchronous", value));
+        set("FULL")?;
+        let result = self.write(action);
+        set("NORMAL")?;
+        result
+    }
+
     /// Writes down that something will lie elsewhere in the bin than was planned.
     ///
     /// # Errors

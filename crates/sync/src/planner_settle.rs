@@ -31,6 +31,7 @@ pub(crate) fn settle(view: &mut View<'_>, taken: &mut Taken, conflicts: &Conflic
             continue;
         }
         is_changed |= break_circles(view, conflicts);
+        is_changed |= wait_for_held_folders(view);
         if is_changed {
             continue;
         }
@@ -229,12 +230,55 @@ fn break_circles(view: &mut View<'_>, conflicts: &Conflicts) -> bool {
     is_changed
 }
 
+/// What goes into a folder that is held waits with it, where the base knows that folder inside of it: the base would
+/// have both inside each other.
+fn wait_for_held_folders(view: &mut View<'_>) -> bool {
+    let place_in_base = |view: &View<'_>, id: NodeId| {
+        let entry = view.base.get(id).map(|entry| entry.parent);
+        match view.row(id) {
+            Some(row) if !view.nodes[row].is_held && view.nodes[row].exists => Some(view.nodes[row].parent),
+            _ => entry,
+        }
+    };
+    if !view.nodes.iter().any(|node| node.is_held && node.kind == EntryKind::Folder) {
+        return false;
+    }
+    let mut is_changed = false;
+    let mut is_done: HashMap<NodeId, bool> = HashMap::new();
+    for row in 0..view.nodes.len() {
+        let node = &view.nodes[row];
+        let is_moved = view.base_of(row).is_some_and(|entry| entry.parent != node.parent);
+        if node.kind != EntryKind::Folder || node.is_held || !node.exists || !is_moved {
+            continue;
+        }
+        let circle = follow(node.id, &mut is_done, |id| place_in_base(view, id));
+        for id in circle.into_iter().flatten() {
+            if let Some(row) = view.row(id) {
+                is_changed |= view.hold(row);
+            }
+        }
+    }
+    is_changed
+}
+
 /// Follows the folders up; the circle, where it is one.
 fn circle_from(
     view: &View<'_>,
     side: Side,
     start: NodeId,
     is_done: &mut HashMap<NodeId, bool>,
+) -> Option<Vec<NodeId>> {
+    follow(start, is_done, |at| match view.row(at) {
+        Some(row) => view.target(row, side).map(|(parent, _)| parent),
+        None => view.base.get(at).map(|entry| entry.parent),
+    })
+}
+
+/// Goes up until the root, or where somebody went before; the circle, where it is one.
+fn follow(
+    start: NodeId,
+    is_done: &mut HashMap<NodeId, bool>,
+    above: impl Fn(NodeId) -> Option<NodeId>,
 ) -> Option<Vec<NodeId>> {
     let mut way = Vec::new();
     let mut at = start;
@@ -251,11 +295,7 @@ fn circle_from(
         }
         is_done.insert(at, false);
         way.push(at);
-        let above = match view.row(at) {
-            Some(row) => view.target(row, side).map(|(parent, _)| parent),
-            None => view.base.get(at).map(|entry| entry.parent),
-        };
-        match above {
+        match above(at) {
             Some(parent) => at = parent,
             None => break,
         }

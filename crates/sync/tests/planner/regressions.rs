@@ -3,7 +3,9 @@
 use keepwell_sync::policy::ConflictPolicy;
 
 use crate::edits::Edit;
-use crate::properties::{Case, crashes_converge, one_side_unchanged, order_does_not_matter, sides_swap};
+use crate::properties::{
+    Case, crashes_converge, ends_and_loses_nothing, one_side_unchanged, order_does_not_matter, sides_swap,
+};
 
 /// A circle through a folder that is new: it keeps its own name when one side's places are taken.
 #[test]
@@ -85,4 +87,30 @@ fn a_third_of_the_name_does_not_hide_a_conflict() {
         conflicts: ConflictPolicy::Left,
         chance: 0,
     });
+}
+
+/// Both moved a folder apart, and one side put the folder it was in into it: what the base would have inside each other
+/// waits for the decision too.
+#[test]
+fn nothing_goes_into_a_folder_that_waits_and_was_in_it() {
+    let case = Case {
+        kind: 6,
+        first: vec![
+            Edit::Folder { folder: 0, name: 5 },
+            Edit::File { folder: 1, name: 9, content: 0 },
+            Edit::Folder { folder: 1, name: 6 },
+            Edit::Folder { folder: 0, name: 4 },
+        ],
+        left: vec![
+            Edit::Swap { one: 0, two: 1 },
+            Edit::Into { item: 3, folder: 2 },
+            Edit::Into { item: 2, folder: 0 },
+            Edit::Move { item: 0, folder: 2, name: 6 },
+        ],
+        right: vec![Edit::Move { item: 3, folder: 0, name: 8 }],
+        conflicts: ConflictPolicy::Ask,
+        chance: 0,
+    };
+    ends_and_loses_nothing(&case);
+    sides_swap(&case);
 }
