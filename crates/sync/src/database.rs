@@ -359,9 +359,12 @@ fn is_damage(error: &rusqlite::Error) -> bool {
 
 /// Settings and format; the number of the format found where it is not one to be used.
 fn prepare(connection: &mut Connection) -> rusqlite::Result<Option<i64>> {
-    let found: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    let application: i64 = connection.query_row("PRAGMA application_id", [], |row| row.get(0))?;
-    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    // Looked at in one transaction: somebody else may be making the tables just now.
+    let look = connection.transaction()?;
+    let tables: i64 = look.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    let found: i64 = look.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    let application: i64 = look.query_row("PRAGMA application_id", [], |row| row.get(0))?;
+    look.finish()?;
     if found > CURRENT || (tables > 0 && application != APPLICATION_ID) {
         return Ok(Some(found));
     }
@@ -373,6 +376,8 @@ fn prepare(connection: &mut Connection) -> rusqlite::Result<Option<i64>> {
     connection.pragma_update(None, "journal_size_limit", WAL_PAGES * 4096)?;
     if found < CURRENT {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        // Another one who opened it at the same time may have been first.
+        let found: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
         for step in STEPS.iter().skip(usize::try_from(found).unwrap_or(0)) {
             transaction.execute_batch(step)?;
         }
