@@ -38,6 +38,12 @@ pub struct PairGroup {
     pub name: String,
 }
 
+/// The setting that says when a pair was last found or made in step, in milliseconds.
+#[must_use]
+pub fn checked_setting(id: PairId) -> String {
+    format!("pairChecked/{id}")
+}
+
 impl PairDefinition {
     /// The definition in a row, with what the row itself says.
     ///

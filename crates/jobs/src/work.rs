@@ -21,6 +21,7 @@ use crate::clock::Clock;
 use crate::desk::Resumed;
 use crate::merkle::MerkleTree;
 use crate::outcome::{Ending, Fact, Fault, FaultKind, Halt, Outcome, Skip};
+use crate::pairs::checked_setting;
 use crate::path_text;
 use crate::repositories::Repositories;
 use crate::request::{BackupJob, CheckJob, JobRequest, Overwrite, RestoreJob, RestoreTarget};
@@ -161,6 +162,12 @@ impl MachineWork {
             if let Ok(text) = serde_json::to_string(&last) {
                 self.catalog.set_last_check(place_id, &text)?;
             }
+        }
+        if let (JobRequest::Sync(sync), JobState::Succeeded) = (request, job.state)
+            && sync.undo.is_none()
+        {
+            // Runs that found nothing to do leave no other trace.
+            self.catalog.set_setting(&checked_setting(sync.pair_id), &self.clock.now_ms().to_string())?;
         }
         let may_pass = job
             .fault

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 use keepwell_catalog::{Catalog, Credentials, JobFilter, JobState, KeyringChoice, Presence};
-use keepwell_jobs::pairs::PairGroup;
+use keepwell_jobs::pairs::{PairGroup, checked_setting};
 use keepwell_jobs::request::BRING_BACK_FROM_LEFT;
 use keepwell_jobs::scheduler;
 use keepwell_jobs::{
@@ -485,4 +485,21 @@ fn a_run_is_undone_as_a_job_with_a_receipt_and_the_pair_is_held() {
     assert!(house.catalog.pair(PAIR).unwrap().unwrap().paused);
     let receipt: Receipt = serde_json::from_str(&house.catalog.receipt(job).unwrap().unwrap()).unwrap();
     assert!(receipt.is_valid());
+}
+
+#[test]
+fn a_run_that_found_nothing_to_do_still_says_when_the_pair_was_looked_at() {
+    let room = Room::new();
+    let house = room.house();
+    room.pair(&house, false);
+    room.write("left/letter", "one");
+    house.run();
+    let checked =
+        || -> i64 { house.catalog.setting(&checked_setting(PAIR)).unwrap().unwrap().parse().unwrap() };
+    let before = checked();
+    wait_for(|| SystemClock::default().now_ms() > before);
+    // It leaves no trace in the history.
+    let _ = house.engine.wait(house.start(false, Origin::Live));
+    assert_eq!(house.jobs(), 1);
+    assert!(checked() > before);
 }
