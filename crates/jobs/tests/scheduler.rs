@@ -3,11 +3,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 use jiff::tz::TimeZone;
-use keepwell_catalog::{Catalog, PairRecord, PlaceRecord, PlanRecord};
+use keepwell_catalog::{Catalog, PairRecord, PlaceRecord, PlanRecord, ReplicaRecord};
 use keepwell_jobs::request::PlanDefinition;
-use keepwell_jobs::scheduler::{PAUSED_SETTING, look, look_at_pairs, next_pair_run_ms, next_run_ms};
+use keepwell_jobs::scheduler::{
+    PAUSED_SETTING, look, look_at_pairs, look_at_replicas, next_pair_run_ms, next_replica_run_ms, next_run_ms,
+};
 use keepwell_jobs::{BackupRules, Bandwidth, Fault, FaultKind, PairDefinition, Schedule};
-use keepwell_model::{PairId, PlaceId, PlanId};
+use keepwell_model::{PairId, PlaceId, PlanId, ReplicaId};
 
 const HOUR: i64 = 3_600_000;
 const START: i64 = 1_800_000_000_000;
@@ -168,4 +170,36 @@ fn pairs_run_when_they_are_due_unless_they_are_held() {
     // What may pass by itself is tried again before its next slot.
     catalog.set_pair_times(PairId([1; 16]), START + 9 * HOUR, Some(START + 9 * HOUR + 60_000)).unwrap();
     assert_eq!(started_pairs(&catalog, START + 9 * HOUR + 60_000), [1]);
+}
+
+#[test]
+fn replicas_run_by_their_schedule_once_and_wait_while_schedules_are_paused() {
+    let home = tempfile::tempdir().unwrap();
+    let catalog = catalog(home.path(), &[]);
+    let replica = ReplicaRecord {
+        id: ReplicaId([5; 16]),
+        place_id: PlaceId([9; 16]),
+        address: "/second".to_owned(),
+        definition: r#"{"schedule":{"kind":"everyHours","hours":2}}"#.to_owned(),
+        created_ms: START,
+        schedule_from_ms: START,
+        retry_ms: None,
+        last_run: None,
+    };
+    catalog.save_replica(&replica).unwrap();
+    let started = |now_ms| {
+        let mut started = 0;
+        look_at_replicas(&catalog, now_ms, &TimeZone::UTC, &mut |_| {
+            started += 1;
+            Ok(())
+        })
+        .unwrap();
+        started
+    };
+    assert_eq!(next_replica_run_ms(&replica, START, &TimeZone::UTC), Some(START + 2 * HOUR));
+    assert_eq!((started(START + HOUR), started(START + 2 * HOUR), started(START + 2 * HOUR + 1)), (0, 1, 0));
+    catalog.set_setting(PAUSED_SETTING, "true").unwrap();
+    assert_eq!(started(START + 9 * HOUR), 0);
+    catalog.set_setting(PAUSED_SETTING, "false").unwrap();
+    assert_eq!((started(START + 9 * HOUR), started(START + 9 * HOUR + 1)), (1, 0));
 }
