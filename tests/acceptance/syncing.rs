@@ -8,6 +8,12 @@ use serde_json::Value;
 
 use crate::harness::{Room, Run, assert_same_but, files_below};
 
+#[path = "syncing_brakes.rs"]
+mod brakes;
+#[cfg(target_os = "linux")]
+#[path = "syncing_volumes.rs"]
+mod volumes;
+
 /// What both sides of a pair may differ in: the folder that holds the bins.
 const ALIKE: keepwell_testkit::CompareOptions = keepwell_testkit::CompareOptions {
     ignore_owners: true,

@@ -169,7 +169,7 @@ impl Execution<'_> {
                 one.is_made[side] |= times.is_made[side];
             }
         }
-        let folders: Vec<_> = by_base.into_iter().collect();
+        let folders = self.deepest_first(by_base);
         let next = AtomicUsize::new(0);
         let found = Mutex::new(Vec::with_capacity(folders.len()));
         let work = || {
@@ -180,7 +180,9 @@ impl Execution<'_> {
                 }
             }
         };
-        let workers = self.workers.min(folders.len().div_ceil(64)).max(1);
+        // One after the other where permissions may close the way to what is below.
+        let closes = folders.iter().any(|(_, times)| times.is_made != [false; 2]);
+        let workers = if closes { 1 } else { self.workers.min(folders.len().div_ceil(64)).max(1) };
         std::thread::scope(|scope| {
             for _ in 1..workers {
                 scope.spawn(work);
@@ -202,15 +204,23 @@ impl Execution<'_> {
         changes
     }
 
+    fn deepest_first(&self, folders: BTreeMap<NodeId, FolderTimes>) -> Vec<(NodeId, FolderTimes)> {
+        let base = self.base.read();
+        let depth = |id: NodeId| base.path_on(Side::Left, id).map_or(0, |path| path.components().count());
+        let mut folders: Vec<_> = folders.into_iter().collect();
+        folders.sort_by_cached_key(|(id, _)| (std::cmp::Reverse(depth(*id)), *id));
+        folders
+    }
+
     /// Sets the times of one folder. What both sides show afterwards, where that is news to the base.
     fn set_times(&self, id: NodeId, times: &FolderTimes) -> Option<[Option<Timestamp>; 2]> {
-        let paths = {
+        let (paths, mode) = {
             let base = self.base.read();
             let entry = base.get(id).filter(|entry| entry.state.kind == EntryKind::Folder)?;
             if entry.parent == NodeId::ROOT && entry.name == OWN_FOLDER {
                 return None;
             }
-            Side::BOTH.map(|side| base.path_on(side, id))
+            (Side::BOTH.map(|side| base.path_on(side, id)), entry.state.mode)
         };
         let wanted = times.wanted(self.times);
         let mut shows = times.seen;
@@ -219,24 +229,32 @@ impl Execution<'_> {
             let is_as_seen = times.seen[number(side)] == Some(wanted);
             let is_left_alone = is_as_seen || (self.times.is_one_way && side == Side::Left);
             if times.is_touched[number(side)] || !is_left_alone {
-                shows[number(side)] = self.set_time(side, path, wanted).or(times.seen[number(side)]);
+                let mode = mode.filter(|_| times.is_made[number(side)]);
+                shows[number(side)] = self.set_time(side, path, wanted, mode).or(times.seen[number(side)]);
             }
         }
         let is_news = (0..2).any(|side| times.is_made[side] || shows[side] != times.known[side]);
         is_news.then_some(shows)
     }
 
-    /// Sets the time of one folder on one side, where it differs by more than the place can tell. What it shows then.
-    fn set_time(&self, side: Side, path: &RelativePath, wanted: Timestamp) -> Option<Timestamp> {
+    /// Sets the time of one folder on one side, where it differs by more than the place can tell, and the permissions of
+    /// one that was made. What it shows then.
+    fn set_time(
+        &self,
+        side: Side,
+        path: &RelativePath,
+        wanted: Timestamp,
+        mode: Option<u32>,
+    ) -> Option<Timestamp> {
         let tree = self.tools.tree(side);
         let item = tree.stat(path).ok()??;
         let now = item.fingerprint.modified?;
-        if item.fingerprint.kind != EntryKind::Folder
-            || !differ(now, wanted, tree.capabilities().time_grain_ns)
-        {
+        let mode = mode.filter(|mode| item.mode.is_some_and(|now| now != *mode));
+        let is_other_time = differ(now, wanted, tree.capabilities().time_grain_ns);
+        if item.fingerprint.kind != EntryKind::Folder || (!is_other_time && mode.is_none()) {
             return Some(now);
         }
-        let metadata = ItemMetadata { modified: Some(wanted), ..ItemMetadata::default() };
+        let metadata = ItemMetadata { modified: Some(wanted), mode, ..ItemMetadata::default() };
         let told = match tree.set_metadata(path, &item.fingerprint, &metadata) {
             Ok(set) if set.not_kept.is_empty() => return set.item.fingerprint.modified,
             Ok(set) => set.not_kept.join("; "),
@@ -244,7 +262,7 @@ impl Execution<'_> {
         };
         self.tools.control.problem(Problem::new(
             path.to_string(),
-            "The time of this folder could not be kept",
+            "The time or the permissions of this folder could not be kept",
             told,
             "What is in it is safe. Its owner can set it.",
         ));

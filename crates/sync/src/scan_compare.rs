@@ -277,6 +277,12 @@ impl Scan<'_> {
     /// it was, and is not taken from there.
     fn mode(&self, item: &TreeItem, known: Option<&BaseEntry<'_>>) -> Option<u32> {
         let mode = item.mode?;
+        if let (EntryKind::Folder, Some(entry)) = (item.fingerprint.kind, known)
+            && entry.fingerprint_on(self.side).modified.is_none()
+        {
+            // A run that was killed made it, and did not come to its permissions.
+            return entry.state.mode;
+        }
         if item.fingerprint.kind != EntryKind::File || self.tree.local_root().is_some() {
             return Some(mode);
         }

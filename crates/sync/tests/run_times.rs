@@ -318,3 +318,40 @@ fn what_makes_a_program_run_as_its_owner_goes_only_between_own_files() {
     assert_eq!(mode(&home, "left/other"), 0o4700);
     nothing_to_do(&mut home);
 }
+
+#[cfg(unix)]
+#[test]
+fn what_is_in_a_folder_that_nobody_writes_to_comes_before_its_permissions() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+
+    let mut home = Home::new();
+    home.write("left/modules/one/file", "1");
+    home.write("left/modules/file", "2");
+    let modes = [("modules/one", 0o500), ("modules", 0o555)];
+    let set_modes = |home: &Home, side: &str, modes: [(&str, u32); 2]| {
+        for (name, mode) in modes {
+            let path = home.path(&format!("{side}/{name}"));
+            fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        }
+    };
+    set(&home, "left/modules/one", 1_400_000_000);
+    set(&home, "left/modules", 1_400_000_001);
+    set_modes(&home, "left", modes);
+    home.run();
+    for (name, mode) in modes {
+        assert_eq!(
+            fs::metadata(home.path(&format!("right/{name}"))).unwrap().mode() & 0o7777,
+            mode,
+            "{name}"
+        );
+    }
+    assert_eq!(
+        (times(&home, "modules/one"), times(&home, "modules")),
+        ([1_400_000_000; 2], [1_400_000_001; 2])
+    );
+    home.assert_in_step();
+    nothing_to_do(&mut home);
+    for side in ["left", "right"] {
+        set_modes(&home, side, [("modules", 0o755), ("modules/one", 0o755)]);
+    }
+}

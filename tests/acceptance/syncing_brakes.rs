@@ -1,0 +1,126 @@
+//! Every brake as a person meets it: what it says, what it means, both answers.
+
+use std::fs;
+use std::time::{Duration, UNIX_EPOCH};
+
+use crate::harness::Run;
+use crate::syncing::Pair;
+
+/// So many files with times of long ago, in step.
+fn in_step(files: u64) -> Pair {
+    let pair = Pair::new();
+    for number in 0..files {
+        pair.write("left", &name(number), format!("content {number}"));
+        set_time(&pair, "left", &name(number), 1_600_000_000 + number);
+    }
+    pair.sync(&[]).expect(0);
+    pair
+}
+
+fn name(number: u64) -> String {
+    format!("folder {}/file {number}", number % 5)
+}
+
+fn set_time(pair: &Pair, side: &str, name: &str, seconds: u64) {
+    let file = fs::File::options().write(true).open(pair.path(side).join(name)).unwrap();
+    file.set_modified(UNIX_EPOCH + Duration::from_secs(seconds)).unwrap();
+}
+
+/// The run halts, says so in these words, and names both answers.
+#[track_caller]
+fn halts(pair: &Pair, words: &str, back_from: &str, brake: &str) -> Run {
+    let halted = pair.sync(&[]).expect(4).says("safety brake").says(words);
+    assert_eq!(pair.show()["state"], "halted");
+    halted.says(&format!("--bring-back-from {back_from}")).says(&format!("--release-brake {brake}"))
+}
+
+#[test]
+fn many_removals() {
+    let pair = in_step(40);
+    for number in 0..30 {
+        pair.remove("left", &name(number));
+    }
+    halts(&pair, "items are gone from", "right", "many-removed").says("bin");
+    assert!(pair.has("right", &name(0)));
+    pair.sync(&["--bring-back-from", "right"]).expect(0);
+    pair.assert_alike();
+    assert_eq!(pair.read("left", &name(7)), "content 7");
+}
+
+#[test]
+fn mass_rewriting() {
+    let pair = in_step(60);
+    for number in 0..60 {
+        pair.write("right", &name(number), format!("encrypted {number}"));
+    }
+    halts(&pair, "so it looks when a program encrypts files", "left", "many-rewritten");
+    assert_eq!(pair.read("left", &name(3)), "content 3");
+    pair.sync(&["--bring-back-from", "left"]).expect(0);
+    pair.assert_alike();
+    assert_eq!(pair.read("right", &name(3)), "content 3");
+    assert_eq!(pair.binned("right"), 60);
+}
+
+#[test]
+fn all_times() {
+    let pair = in_step(60);
+    for number in 0..60 {
+        set_time(&pair, "left", &name(number), 1_700_000_000);
+    }
+    halts(&pair, "Nearly all times in", "right", "all-times-changed").says("gets the new times");
+    pair.sync(&["--release-brake", "all-times-changed"]).expect(0);
+    let modified = fs::metadata(pair.path("right").join(name(9))).unwrap().modified().unwrap();
+    assert_eq!(modified, UNIX_EPOCH + Duration::from_secs(1_700_000_000));
+    pair.assert_alike();
+}
+
+#[test]
+fn an_old_copy() {
+    let pair = in_step(30);
+    for number in 0..12 {
+        pair.write("left", &name(number), format!("the work of today {number}"));
+    }
+    pair.sync(&[]).expect(0);
+    for number in 0..12 {
+        pair.write("right", &name(number), format!("content {number}"));
+        set_time(&pair, "right", &name(number), 1_600_000_000 + number);
+    }
+    halts(&pair, "looks as it did long ago", "left", "old-copy");
+    pair.sync(&["--bring-back-from", "left"]).expect(0);
+    pair.assert_alike();
+    assert_eq!(pair.read("right", &name(5)), "the work of today 5");
+}
+
+#[test]
+fn shared_rules() {
+    let pair = Pair::new();
+    pair.write("left", "scratch.tmp", "1");
+    pair.write("left", "kept", "2");
+    pair.sync(&[]).expect(0);
+    pair.write("left", ".keepwell/rules", "*.tmp\n");
+    pair.sync(&[]).expect(0);
+    pair.remove("left", "scratch.tmp");
+    pair.sync(&[]).expect(0);
+    assert!(pair.has("right", "scratch.tmp"), "what is left out was removed");
+    for side in ["left", "right"] {
+        pair.write(side, ".keepwell/rules", "\n");
+    }
+    halts(&pair, "The rules of what is left out changed", "right", "rules-changed");
+    assert!(pair.has("right", "scratch.tmp"));
+    pair.sync(&["--release-brake", "rules-changed"]).expect(0);
+    assert!(!pair.has("right", "scratch.tmp"));
+    assert_eq!(pair.binned("right"), 1);
+}
+
+#[test]
+fn another_folder_at_the_path() {
+    let pair = in_step(6);
+    fs::rename(pair.path("right"), pair.path("unplugged")).unwrap();
+    fs::create_dir(pair.path("right")).unwrap();
+    let halted = pair.sync(&[]).expect(4).says("Another drive or folder than before");
+    halted.says("both sides are compared by content").says("--release-brake another-place");
+    assert!(pair.has("left", &name(0)) && !pair.has("right", &name(0)));
+    fs::remove_dir(pair.path("right")).unwrap();
+    fs::rename(pair.path("unplugged"), pair.path("right")).unwrap();
+    pair.sync(&[]).expect(0).says("nothing to do");
+}
