@@ -8,6 +8,8 @@ use serde_json::Value;
 
 use crate::harness::{Room, Run, assert_same_but, files_below};
 
+#[path = "syncing_bad_days.rs"]
+mod bad_days;
 #[path = "syncing_brakes.rs"]
 mod brakes;
 #[cfg(target_os = "linux")]

@@ -28,6 +28,9 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Past this many pages the write-ahead log is worked into the database: 8 MiB.
 const WAL_PAGES: i64 = 2048;
 
+/// Where in `meta` it is written that a damaged database was moved aside.
+const LOST: &str = "lost";
+
 /// A pair's database, shared by the threads of the process.
 #[derive(Debug)]
 pub struct PairDatabase {
@@ -67,12 +70,10 @@ impl PairDatabase {
         let connection = match open_sound(&path)? {
             Some(connection) => connection,
             None => {
-                notices.push(move_aside(&path, now_ms)?);
-                open_sound(&path)?.ok_or_else(|| SyncError::Io {
-                    action: "make anew",
-                    path: path.clone(),
-                    source: std::io::Error::other("it is damaged at once"),
-                })?
+                let notice = move_aside(&path, now_ms)?;
+                let fresh = made_anew(&path, now_ms, &notice)?;
+                notices.push(notice);
+                fresh
             }
         };
         Ok((Self { connection: Mutex::new(connection), path }, notices))
@@ -222,15 +223,43 @@ impl PairDatabase {
         let memory = Connection::open_in_memory().map_err(|source| self.fault(source))?;
         drop(std::mem::replace(&mut *connection, memory));
         let notice = move_aside(&self.path, now_ms)?;
-        let fresh = open_sound(&self.path)?.ok_or_else(|| SyncError::Io {
-            action: "make anew",
-            path: self.path.clone(),
-            source: std::io::Error::other("it is damaged at once"),
-        })?;
-        rescue(&fresh, &aside_path(&self.path, now_ms));
-        *connection = fresh;
+        *connection = made_anew(&self.path, now_ms, &notice)?;
         Ok(notice)
     }
+
+    /// What was said when a damaged database was moved aside, until a run has told it: who noticed may have been
+    /// somebody who only looked.
+    ///
+    /// # Errors
+    /// The database can not be read.
+    pub fn lost(&self) -> Result<Option<String>, SyncError> {
+        let bytes = self.with(|connection| value(connection, LOST))?;
+        Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+    }
+
+    /// From now on it was told.
+    ///
+    /// # Errors
+    /// The database refused.
+    pub fn lost_was_told(&self) -> Result<(), SyncError> {
+        if self.lost()?.is_none() {
+            return Ok(());
+        }
+        self.write(|transaction| transaction.execute("DELETE FROM meta WHERE key = ?1", [LOST]).map(drop))
+    }
+}
+
+/// A database in place of one that was moved aside, with what can still be read of its runs and bins.
+fn made_anew(path: &Path, now_ms: i64, notice: &str) -> Result<Connection, SyncError> {
+    let fresh = open_sound(path)?.ok_or_else(|| SyncError::Io {
+        action: "make anew",
+        path: path.to_owned(),
+        source: std::io::Error::other("it is damaged at once"),
+    })?;
+    rescue(&fresh, &aside_path(path, now_ms));
+    set_value(&fresh, LOST, notice.as_bytes())
+        .map_err(|source| SyncError::Database { path: path.to_owned(), source })?;
+    Ok(fresh)
 }
 
 /// See [`PairDatabase::advance_base`].

@@ -58,14 +58,15 @@ impl Syncer {
         });
         let lock = lock(&state_folder, pair.id)?;
         let now_ms = clock().to_milliseconds();
-        let (database, mut notices) = PairDatabase::open(&state_folder, pair.id, now_ms)?;
+        let (database, _) = PairDatabase::open(&state_folder, pair.id, now_ms)?;
         let base = match database.load_base()? {
             Some(base) => base,
             None => {
-                notices.push(database.start_anew(now_ms)?);
+                database.start_anew(now_ms)?;
                 BaseTree::default()
             }
         };
+        let notices = database.lost()?.into_iter().collect();
         let base_generation = database.generation()?;
         let died = database.close_dead_runs(now_ms)?;
         Ok(Self {

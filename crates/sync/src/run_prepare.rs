@@ -190,6 +190,7 @@ pub(crate) fn apply(
     let plan = &prepared.plan;
     plan.problems.iter().for_each(|problem| control.problem(problem.clone()));
     remember_places(syncer, prepared, run)?;
+    syncer.database().lost_was_told()?;
     // What only a folder's time tells is no run of its own.
     let is_silent = plan.operations.is_empty() && plan.agreements.is_empty();
     if is_silent && prepared.left.folder_times.is_empty() && prepared.right.folder_times.is_empty() {

@@ -12,7 +12,8 @@ use home::Home;
 use keepwell_model::{Control, JobId, Timestamp};
 use keepwell_sync::run_types::RunState;
 use keepwell_sync::{
-    Choice, ConflictPolicy, Limits, PlanFilter, Side, SyncError, SyncReport, Syncer, SyncerOptions,
+    Choice, ConflictPolicy, Limits, PairDatabase, PlanFilter, Side, SyncError, SyncReport, Syncer,
+    SyncerOptions,
 };
 
 #[test]
@@ -229,7 +230,10 @@ fn a_damaged_base_is_moved_aside_and_told_and_loses_nothing() {
     home.assert_in_step();
 
     drop(syncer);
+    assert_eq!(home.open().notices().len(), 0, "once is enough");
     fs::write(&database, "this was never a database, not for one moment of its life").unwrap();
+    // Somebody who only looks finds out first: the run tells it nevertheless.
+    PairDatabase::open(&home.path("state"), home.pair.id, 1).unwrap();
     let mut syncer = home.open();
     assert_eq!(syncer.notices().len(), 1);
     let (report, done) = home.run_with(&mut syncer).unwrap();
