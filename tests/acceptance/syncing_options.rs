@@ -86,6 +86,16 @@ fn links_are_kept_or_left_out() {
 }
 
 #[test]
+fn links_can_be_followed() {
+    let pair = Pair::new();
+    pair.write("left", "target", "what the link points to");
+    symlink("target", pair.path("left/link")).unwrap();
+    pair.sync(&["--links", "follow"]).expect(0);
+    assert!(!pair.path("right/link").is_symlink());
+    assert_eq!(pair.read("right", "link"), "what the link points to");
+}
+
+#[test]
 fn permissions_are_carried_over_or_left_alone() {
     let pair = Pair::in_step(1);
     let chmod = |mode: u32| {
@@ -180,5 +190,62 @@ fn what_makes_no_sense_is_refused_before_anything_is_made() {
     pair.sync(&["--exclude", "[z-a]"]).expect(1).says("can not be understood");
     pair.sync(&["--min-age", "3d", "--max-age", "2"]).expect(1).says("no file is left to sync");
     pair.sync(&["--bandwidth", "5"]).expect(1).says("1 KiB a second");
+    assert_eq!(pair.room.run(["sync", "list", "--json"]).expect(0).json()["pairs"], serde_json::json!([]));
+}
+
+/// A hub and three places in a room.
+fn hub_room() -> Pair {
+    let pair = Pair::new();
+    for name in ["hub", "a", "b", "c"] {
+        fs::create_dir(pair.path(name)).unwrap();
+    }
+    let path = |name: &str| pair.path(name).into_os_string();
+    let words =
+        ["sync".into(), "add".into(), path("hub"), path("a"), path("b"), "--name".into(), "Work".into()];
+    pair.room.run(words).expect(0).says("Nothing was changed in any place");
+    let more = ["sync".into(), "add".into(), path("hub"), path("c"), "--hub".into(), "Work".into()];
+    pair.room.run(more).expect(0);
+    pair
+}
+
+#[test]
+fn several_places_are_kept_the_same_through_one_hub() {
+    let pair = hub_room();
+    pair.write("a", "from-a", "a");
+    pair.write("c", "deep/from-c", "c");
+    pair.room.run(["sync", "run", "Work"]).expect(0);
+    for place in ["hub", "a", "b", "c"] {
+        assert_eq!(pair.read(place, "from-a"), "a", "{place}");
+        assert_eq!(pair.read(place, "deep/from-c"), "c", "{place}");
+    }
+    let listed = pair.room.run(["sync", "list", "--json"]).expect(0).json();
+    let groups: Vec<_> =
+        listed["pairs"].as_array().unwrap().iter().map(|pair| pair["group"]["name"].clone()).collect();
+    assert_eq!(groups, ["Work", "Work", "Work"]);
+}
+
+#[test]
+fn a_hub_is_held_let_go_and_forgotten_as_one() {
+    let pair = hub_room();
+    pair.room.run(["sync", "pause", "Work"]).expect(0);
+    let paused = || {
+        let listed = pair.room.run(["sync", "list", "--json"]).expect(0).json();
+        listed["pairs"].as_array().unwrap().iter().filter(|pair| pair["paused"] == true).count()
+    };
+    assert_eq!(paused(), 3);
+    pair.room.run(["sync", "resume", "--all"]).expect(0);
+    assert_eq!(paused(), 0);
+    pair.room.run(["sync", "remove", "Work"]).expect(0).says("All places stay as they are");
+    assert_eq!(pair.room.run(["sync", "list", "--json"]).expect(0).json()["pairs"], serde_json::json!([]));
+}
+
+#[test]
+fn places_of_a_hub_lie_beside_each_other() {
+    let pair = Pair::new();
+    fs::create_dir_all(pair.path("hub")).unwrap();
+    fs::create_dir_all(pair.path("left/inside")).unwrap();
+    let path = |name: &str| pair.path(name).into_os_string();
+    let words = ["sync".into(), "add".into(), path("hub"), path("left"), path("left/inside")];
+    pair.room.run(words).expect(1).says("lies in the other");
     assert_eq!(pair.room.run(["sync", "list", "--json"]).expect(0).json()["pairs"], serde_json::json!([]));
 }
