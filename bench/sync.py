@@ -132,7 +132,7 @@ def main():
         os.environ.get("XDG_CACHE_HOME", os.path.expanduser("~/.cache")), "keepwell-bench"),
         help="where the corpora and the folders under test are kept")
     parser.add_argument("--settle", type=int, metavar="SECONDS",
-                        help="wait at most so long for quiet disks before each measurement (30; small corpus: 2)")
+                        help="wait at most so long for quiet disks before each measurement (12; small corpus: 2)")
     parser.add_argument("--no-build", action="store_true", help="measure the release build that is there")
     parser.add_argument("--write", action=argparse.BooleanOptionalAction,
                         help="write the tables into bench/README.md (on for whole runs)")
@@ -140,7 +140,7 @@ def main():
     options = parser.parse_args()
 
     if options.settle is None:
-        options.settle = 2 if options.corpus == "small" else 30
+        options.settle = 2 if options.corpus == "small" else 12
     parts = options.parts.split(",") if options.parts else PARTS
     if set(parts) - set(PARTS):
         raise SystemExit(f"The parts are {', '.join(PARTS)}.")
