@@ -37,9 +37,9 @@ impl Hasher for IdHasher {
 
 type ById<T> = HashMap<NodeId, T, BuildHasherDefault<IdHasher>>;
 
-/// Where the bytes of a node begin, and how they are divided.
+/// Where the bytes of a node begin, and how they are divided: good until the tree is changed.
 #[derive(Clone, Copy, Debug)]
-struct Place {
+pub(crate) struct Slot {
     parent: NodeId,
     start: u64,
     facts_bytes: u16,
@@ -49,7 +49,7 @@ struct Place {
     right_bytes: u16,
 }
 
-impl Place {
+impl Slot {
     fn length(&self) -> usize {
         usize::from(self.facts_bytes)
             + usize::from(self.name_bytes)
@@ -61,7 +61,7 @@ impl Place {
 /// The last agreed state of the pair.
 #[derive(Clone, Debug, Default)]
 pub struct BaseTree {
-    places: ById<Place>,
+    places: ById<Slot>,
     children: ById<Vec<NodeId>>,
     bytes: Vec<u8>,
     unused_bytes: usize,
@@ -86,7 +86,7 @@ impl BaseTree {
         self.insert_packed(id, node.parent, names, &facts);
     }
 
-    /// [`BaseTree::insert`] of what [`pack`] wrote. Names are shorter than 64 KiB wherever files have names.
+    /// [`BaseTree::insert`] of what [`pack`] wrote.
     pub(crate) fn insert_packed(
         &mut self,
         id: NodeId,
@@ -94,21 +94,7 @@ impl BaseTree {
         names: [Option<&[u8]>; 3],
         facts: &[u8],
     ) {
-        let [name, left, right] = names;
-        let cut = |name: Option<&[u8]>| name.map_or(0, |name| name.len().min(usize::from(u16::MAX) - 1));
-        let length = |bytes: usize| u16::try_from(bytes).unwrap_or(u16::MAX);
-        let place = Place {
-            parent,
-            start: self.bytes.len() as u64,
-            facts_bytes: length(facts.len()),
-            name_bytes: length(cut(name)),
-            left_bytes: left.map_or(0, |_| length(cut(left) + 1)),
-            right_bytes: right.map_or(0, |_| length(cut(right) + 1)),
-        };
-        self.bytes.extend_from_slice(facts);
-        for name in [name, left, right] {
-            self.bytes.extend_from_slice(&name.unwrap_or_default()[..cut(name)]);
-        }
+        let place = put(&mut self.bytes, parent, names, facts);
         self.files += u64::from(is_file(facts));
         let before = self.places.insert(id, place);
         if let Some(before) = before {
@@ -119,6 +105,27 @@ impl BaseTree {
             self.forget_child(before.parent, id);
         }
         self.children.entry(parent).or_default().push(id);
+    }
+
+    /// Takes over nodes that were gathered elsewhere; none of them is in here yet.
+    pub(crate) fn append(&mut self, part: Gathered) {
+        let shift = self.bytes.len() as u64;
+        self.bytes.extend_from_slice(&part.bytes);
+        drop(part.bytes);
+        self.files += part.files;
+        let mut folder = (NodeId::ROOT, Vec::new());
+        for (id, slot) in part.slots {
+            self.places.insert(id, Slot { start: slot.start + shift, ..slot });
+            if slot.parent != folder.0 {
+                self.children.entry(folder.0).or_default().append(&mut folder.1);
+                folder.0 = slot.parent;
+            }
+            folder.1.push(id);
+        }
+        self.children.entry(folder.0).or_default().append(&mut folder.1);
+        if self.children.get(&NodeId::ROOT).is_some_and(Vec::is_empty) {
+            self.children.remove(&NodeId::ROOT);
+        }
     }
 
     /// Takes a node out; what it held stays in until it is taken out itself.
@@ -141,7 +148,7 @@ impl BaseTree {
     }
 
     /// The room of a node is free; all of it is moved together once half is.
-    fn release(&mut self, place: &Place) {
+    fn release(&mut self, place: &Slot) {
         self.files -= u64::from(is_file(&self.bytes[offset(place.start)..]));
         self.unused_bytes += place.length();
         if self.unused_bytes < 1 << 20 || self.unused_bytes * 2 < self.bytes.len() {
@@ -163,7 +170,32 @@ impl BaseTree {
         self.entry(self.places.get(&id)?)
     }
 
-    fn entry(&self, place: &Place) -> Option<BaseEntry<'_>> {
+    /// Where a node lies: for its name alone, and to come back for the rest without looking again.
+    pub(crate) fn slot(&self, id: NodeId) -> Option<Slot> {
+        self.places.get(&id).copied()
+    }
+
+    /// The name of what lies there on a side.
+    pub(crate) fn name_at(&self, slot: &Slot, side: Side) -> &[u8] {
+        let (mut start, mut length) = (offset(slot.start) + usize::from(slot.facts_bytes), slot.name_bytes);
+        let left_start = start + usize::from(slot.name_bytes);
+        match side {
+            Side::Left if slot.left_bytes > 0 => (start, length) = (left_start, slot.left_bytes - 1),
+            Side::Right if slot.right_bytes > 0 => {
+                start = left_start + usize::from(slot.left_bytes.saturating_sub(1));
+                length = slot.right_bytes - 1;
+            }
+            _ => {}
+        }
+        self.bytes.get(start..start + usize::from(length)).unwrap_or_default()
+    }
+
+    /// What lies there.
+    pub(crate) fn entry_at(&self, slot: &Slot) -> Option<BaseEntry<'_>> {
+        self.entry(slot)
+    }
+
+    fn entry(&self, place: &Slot) -> Option<BaseEntry<'_>> {
         let mut rest = self.bytes.get(offset(place.start)..)?;
         let mut take = |length: u16| {
             let (part, after) = rest.split_at_checked(usize::from(length))?;
@@ -226,6 +258,43 @@ impl BaseTree {
         }
         Some(path)
     }
+}
+
+/// Nodes in the order they were read, on their way into a tree.
+#[derive(Debug, Default)]
+pub(crate) struct Gathered {
+    slots: Vec<(NodeId, Slot)>,
+    bytes: Vec<u8>,
+    files: u64,
+}
+
+impl Gathered {
+    /// As [`BaseTree::insert_packed`], of a node that comes once.
+    pub(crate) fn push(&mut self, id: NodeId, parent: NodeId, names: [Option<&[u8]>; 3], facts: &[u8]) {
+        let slot = put(&mut self.bytes, parent, names, facts);
+        self.files += u64::from(is_file(facts));
+        self.slots.push((id, slot));
+    }
+}
+
+/// Writes a node behind the others. Names are shorter than 64 KiB wherever files have names.
+fn put(bytes: &mut Vec<u8>, parent: NodeId, names: [Option<&[u8]>; 3], facts: &[u8]) -> Slot {
+    let [name, left, right] = names;
+    let cut = |name: Option<&[u8]>| name.map_or(0, |name| name.len().min(usize::from(u16::MAX) - 1));
+    let length = |bytes: usize| u16::try_from(bytes).unwrap_or(u16::MAX);
+    let slot = Slot {
+        parent,
+        start: bytes.len() as u64,
+        facts_bytes: length(facts.len()),
+        name_bytes: length(cut(name)),
+        left_bytes: left.map_or(0, |_| length(cut(left) + 1)),
+        right_bytes: right.map_or(0, |_| length(cut(right) + 1)),
+    };
+    bytes.extend_from_slice(facts);
+    for name in [name, left, right] {
+        bytes.extend_from_slice(&name.unwrap_or_default()[..cut(name)]);
+    }
+    slot
 }
 
 /// Whether packed facts are those of a file.

@@ -8,8 +8,8 @@
 
 use keepwell_endpoint::EndpointError;
 use keepwell_endpoint::tree::{Expected, ItemMetadata, TreeItem};
-use keepwell_model::{ContentHash, Control, EntryKind, JobId, RelativePath, Timestamp};
-use rusqlite::{OptionalExtension, params};
+use keepwell_model::{ContentHash, Control, EntryKind, JobId, RelativePath};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::bring_back::{Deeds, Trouble};
 use crate::database::BaseChange;
@@ -18,7 +18,6 @@ use crate::error::SyncError;
 use crate::execute_view::stale;
 use crate::node::{Content, Side};
 use crate::run::Syncer;
-use crate::run_types::ActionKind;
 use crate::text::{
     ComparedLine, Merged, MergedLine, TEXT_LIMIT_BYTES, as_text, compare_texts, explain_merge, merge_texts,
 };
@@ -26,9 +25,9 @@ use crate::text::{
 /// Of runs with more files no texts are kept: an initial copy would fill the database with what nobody edits.
 pub const RUN_LIMIT_FILES: usize = 1_000;
 /// Larger texts are not kept.
-const KEPT_LIMIT_BYTES: u64 = 256 << 10;
+pub(crate) const KEPT_LIMIT_BYTES: u64 = 256 << 10;
 /// So much text is kept for a pair.
-const TEXTS_LIMIT_BYTES: i64 = 64 << 20;
+pub(crate) const TEXTS_LIMIT_BYTES: u64 = 64 << 20;
 
 /// What a person sees of a conflict of two texts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -145,32 +144,6 @@ impl Syncer {
         self.reload_base()
     }
 
-    /// Keeps the small texts a run carried over, for merging later.
-    pub(crate) fn keep_texts(&self, run: JobId) -> Result<(), SyncError> {
-        let limit = u32::try_from(RUN_LIMIT_FILES + 1).unwrap_or(u32::MAX);
-        let lines = self.database().journal(run, 0, limit)?;
-        if lines.len() > RUN_LIMIT_FILES {
-            return Ok(());
-        }
-        let mut texts: Vec<(ContentHash, Vec<u8>)> = Vec::new();
-        for line in &lines {
-            let done = &line.done;
-            let is_carried = matches!(done.action, ActionKind::Copy | ActionKind::Replace);
-            let Some(hash) = done.hash.filter(|_| is_carried && line.kind == EntryKind::File) else {
-                continue;
-            };
-            if done.size_bytes > KEPT_LIMIT_BYTES {
-                continue;
-            }
-            // A text that can not be read now is only one that can not be merged later.
-            let Ok(bytes) = self.read_small(done.side, &done.path) else { continue };
-            if as_text(&bytes).is_some() && *blake3::hash(&bytes).as_bytes() == hash.0 {
-                texts.push((hash, bytes));
-            }
-        }
-        self.database().keep_texts(&texts, self.now())
-    }
-
     fn conflict(&self, id: i64) -> Result<StoredConflict, SyncError> {
         let found = self.database().conflicts()?.into_iter().find(|stored| stored.id == id);
         found.ok_or_else(|| SyncError::Missing { what: "conflict", id: id.to_string() })
@@ -223,29 +196,31 @@ impl Syncer {
     }
 }
 
-impl crate::database::PairDatabase {
-    /// Keeps texts; the oldest go beyond the limit.
-    fn keep_texts(&self, texts: &[(ContentHash, Vec<u8>)], now: Timestamp) -> Result<(), SyncError> {
-        if texts.is_empty() {
-            return Ok(());
-        }
-        self.write(|transaction| {
-            let mut insert = transaction
-                .prepare_cached("INSERT OR REPLACE INTO texts (hash, kept_ms, content) VALUES (?1, ?2, ?3)")?;
-            for (hash, bytes) in texts {
-                insert.execute(params![&hash.0[..], now.to_milliseconds(), bytes])?;
-            }
-            transaction
-                .execute(
-                    "DELETE FROM texts WHERE hash IN (SELECT hash FROM
-                     (SELECT hash, sum(length(content)) OVER (ORDER BY kept_ms DESC, hash) AS so_far FROM texts)
-                     WHERE so_far > ?1)",
-                    [TEXTS_LIMIT_BYTES],
-                )
-                .map(drop)
-        })
+/// Keeps texts; the oldest go beyond the limit.
+pub(crate) fn keep_texts(
+    transaction: &Connection,
+    texts: &[(ContentHash, Vec<u8>)],
+    now_ms: i64,
+) -> rusqlite::Result<()> {
+    if texts.is_empty() {
+        return Ok(());
     }
+    let mut insert = transaction
+        .prepare_cached("INSERT OR REPLACE INTO texts (hash, kept_ms, content) VALUES (?1, ?2, ?3)")?;
+    for (hash, bytes) in texts {
+        insert.execute(params![&hash.0[..], now_ms, bytes])?;
+    }
+    transaction
+        .execute(
+            "DELETE FROM texts WHERE hash IN (SELECT hash FROM
+             (SELECT hash, sum(length(content)) OVER (ORDER BY kept_ms DESC, hash) AS so_far FROM texts)
+             WHERE so_far > ?1)",
+            [TEXTS_LIMIT_BYTES.cast_signed()],
+        )
+        .map(drop)
+}
 
+impl crate::database::PairDatabase {
     /// A text that was kept.
     fn text(&self, hash: &ContentHash) -> Result<Option<Vec<u8>>, SyncError> {
         self.with(|connection| {

@@ -52,6 +52,8 @@ pub(crate) struct CopyOrder<'a> {
     pub old_blocks: Option<Vec<u8>>,
     /// Extended attributes are read with it.
     pub attributes: bool,
+    /// Asked with the whole content of a small file: whether to hand it out beside the copy.
+    pub keeps_content: &'a (dyn Fn(&[u8]) -> bool + Sync),
 }
 
 /// A whole file of one moment, ready to be published.
@@ -70,6 +72,8 @@ pub(crate) struct StagedCopy {
     pub blocks: Option<Vec<u8>>,
     /// What the source has that no copy must have, in words.
     pub not_shown: Option<String>,
+    /// Its content, where that was wanted.
+    pub content: Option<Vec<u8>>,
 }
 
 /// Why there is no staged copy.
@@ -106,9 +110,11 @@ pub(crate) fn stage_copy(
     if !item.fingerprint.is_unchanged_since(order.seen) {
         return Err(CopyError::Changed);
     }
-    let (mut spared_bytes, mut blocks) = (0, None);
+    let (mut spared_bytes, mut blocks, mut kept) = (0, None, None);
     let (staged, hash) = if item.fingerprint.size_bytes <= SMALL_BYTES as u64 {
-        copy_small(order, &mut *content, limits)?
+        let (staged, hash, content) = copy_small(order, &mut *content, limits)?;
+        kept = content;
+        (staged, hash)
     } else {
         let copied = copy_large(order, &mut *content, control, limits)?;
         (spared_bytes, blocks) = (copied.spared_bytes, copied.blocks);
@@ -119,7 +125,7 @@ pub(crate) fn stage_copy(
         return Err(CopyError::Changed);
     }
     let not_shown = content.not_shown();
-    Ok(StagedCopy { staged, hash, item, attributes, spared_bytes, blocks, not_shown })
+    Ok(StagedCopy { staged, hash, item, attributes, spared_bytes, blocks, not_shown, content: kept })
 }
 
 fn read_attributes(
@@ -136,7 +142,7 @@ fn copy_small(
     order: &CopyOrder<'_>,
     content: &mut dyn Content,
     limits: &Limits,
-) -> Result<(Box<dyn Staged>, ContentHash), CopyError> {
+) -> Result<(Box<dyn Staged>, ContentHash, Option<Vec<u8>>), CopyError> {
     let size_bytes = content.item().fingerprint.size_bytes;
     let length = usize::try_from(size_bytes).unwrap_or(SMALL_BYTES);
     BUFFER.with_borrow_mut(|buffer| {
@@ -155,7 +161,8 @@ fn copy_small(
             staged.write_at(bytes, 0).map_err(CopyError::Target)?;
         }
         limits.pay(length);
-        Ok((staged, hash))
+        let kept = (order.keeps_content)(bytes).then(|| bytes.to_vec());
+        Ok((staged, hash, kept))
     })
 }
 

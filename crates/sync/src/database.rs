@@ -17,14 +17,15 @@ use keepwell_model::PairId;
 use parking_lot::{Mutex, MutexGuard};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior, params};
 
-use crate::database_facts::{checked, encode};
+use crate::database_base::load_base;
+use crate::database_facts::encode;
 use crate::database_schema::{APPLICATION_ID, CURRENT, STEPS};
 use crate::error::SyncError;
 use crate::node::{NodeId, Side};
 use crate::trees::{BaseNode, BaseTree};
 
 /// How long a writer waits for another process's transaction. Ours take milliseconds.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Past this many pages the write-ahead log is worked into the database: 8 MiB.
 const WAL_PAGES: i64 = 2048;
 
@@ -91,7 +92,7 @@ impl PairDatabase {
     /// The database can not be read for another reason than damage.
     pub fn load_base(&self) -> Result<Option<BaseTree>, SyncError> {
         let connection = self.lock();
-        match load_base(&connection) {
+        match load_base(&connection, &self.path) {
             Ok(base) => Ok(base),
             Err(error) if is_damage(&error) => Ok(None),
             Err(error) => Err(self.fault(error)),
@@ -334,29 +335,6 @@ fn number(connection: &Connection, key: &str) -> rusqlite::Result<Option<u64>> {
 
 fn set_number(connection: &Connection, key: &str, number: u64) -> rusqlite::Result<()> {
     set_value(connection, key, &number.to_le_bytes())
-}
-
-/// Nothing where a row does not make sense.
-fn load_base(connection: &Connection) -> rusqlite::Result<Option<BaseTree>> {
-    let count: i64 = connection.query_row("SELECT count(*) FROM nodes", [], |row| row.get(0))?;
-    let mut base = BaseTree::with_capacity(usize::try_from(count).unwrap_or(0));
-    let mut statement = connection.prepare_cached(
-        "SELECT id, parent, name, left_name, right_name, facts FROM nodes WHERE id > 0 ORDER BY id",
-    )?;
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
-        let id: i64 = row.get(0)?;
-        let Some(parent) = row.get::<_, Option<i64>>(1)? else { return Ok(None) };
-        let (Ok(id), Ok(parent)) = (u64::try_from(id), u64::try_from(parent)) else { return Ok(None) };
-        let name = row.get_ref(2)?.as_blob()?;
-        let left_name = row.get_ref(3)?.as_blob_or_null()?;
-        let right_name = row.get_ref(4)?.as_blob_or_null()?;
-        let facts = row.get_ref(5)?.as_blob()?;
-        let names = [Some(name), left_name, right_name];
-        let Some(facts) = checked(id, parent, names, facts) else { return Ok(None) };
-        base.insert_packed(NodeId(id), NodeId(parent), names, facts);
-    }
-    Ok(Some(base))
 }
 
 /// Opens a database and looks whether it is sound; nothing where it is damaged.

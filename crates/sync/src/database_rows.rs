@@ -9,6 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::conflict_text::keep_texts;
 use crate::database::{BaseChange, PairDatabase, advance_base, side_of, side_word, sql};
 use crate::database_facts::{kind_number, kind_of};
 use crate::error::SyncError;
@@ -43,6 +44,8 @@ pub struct Group {
     pub kept: Vec<(i64, Option<RelativePath>)>,
     /// The hashes of the blocks of large files, with the hash of the whole.
     pub blocks: Vec<(NodeId, ContentHash, Vec<u8>)>,
+    /// Small texts that were carried over, for merging later.
+    pub texts: Vec<(ContentHash, Vec<u8>)>,
 }
 
 /// Something in the bin of a side.
@@ -224,28 +227,32 @@ impl PairDatabase {
     }
 
     /// Writes down a group of proven deeds, all or nothing: what the base learns, the journal, what lies in the bins.
+    /// `proven` is asked before the commit: what it refuses is not written.
     ///
     /// # Errors
-    /// The database refused; nothing changed then.
-    pub fn commit_group(&self, run: JobId, group: &Group, next_id: u64) -> Result<(), SyncError> {
-        self.write(|transaction| {
-            advance_base(transaction, &group.changes, next_id)?;
-            write_journal(transaction, run, &group.lines)?;
-            let mut settle = transaction.prepare_cached(
-                "UPDATE bin SET settled = 1, bin_path = coalesce(?2, bin_path) WHERE id = ?1",
-            )?;
-            for (id, bin_path) in &group.kept {
-                settle.execute(params![id, bin_path.as_ref().map(RelativePath::as_bytes)])?;
-            }
-            let mut put = transaction.prepare_cached(
-                "INSERT OR REPLACE INTO blocks (node, content, hashes)
-                 SELECT ?1, ?2, ?3 WHERE EXISTS (SELECT 1 FROM nodes WHERE id = ?1)",
-            )?;
-            for (node, content, hashes) in &group.blocks {
-                put.execute(params![sql(node.0), &content.as_bytes()[..], hashes])?;
-            }
-            Ok(())
-        })
+    /// The database refused, or it was not proven; nothing changed then.
+    pub fn commit_group(
+        &self,
+        run: JobId,
+        group: &Group,
+        next_id: u64,
+        now_ms: i64,
+        proven: impl FnOnce() -> Result<(), SyncError>,
+    ) -> Result<(), SyncError> {
+        let mut refusal = None;
+        let written = self.write(|transaction| {
+            write_group(transaction, run, group, next_id)?;
+            keep_texts(transaction, &group.texts, now_ms)?;
+            proven().map_err(|error| {
+                refusal = Some(error);
+                // Any error takes the transaction back.
+                rusqlite::Error::ExecuteReturnedResults
+            })
+        });
+        match refusal {
+            Some(error) => Err(error),
+            None => written,
+        }
     }
 
     /// The hashes of the blocks a node's file had when it held this content.
@@ -442,6 +449,24 @@ fn write_journal(connection: &Connection, run: JobId, lines: &[JournalLine]) -> 
             done.size_bytes.cast_signed(),
             done.hash.as_ref().map(|hash| &hash.as_bytes()[..]),
         ])?;
+    }
+    Ok(())
+}
+
+fn write_group(connection: &Connection, run: JobId, group: &Group, next_id: u64) -> rusqlite::Result<()> {
+    advance_base(connection, &group.changes, next_id)?;
+    write_journal(connection, run, &group.lines)?;
+    let mut settle = connection
+        .prepare_cached("UPDATE bin SET settled = 1, bin_path = coalesce(?2, bin_path) WHERE id = ?1")?;
+    for (id, bin_path) in &group.kept {
+        settle.execute(params![id, bin_path.as_ref().map(RelativePath::as_bytes)])?;
+    }
+    let mut put = connection.prepare_cached(
+        "INSERT OR REPLACE INTO blocks (node, content, hashes)
+         SELECT ?1, ?2, ?3 WHERE EXISTS (SELECT 1 FROM nodes WHERE id = ?1)",
+    )?;
+    for (node, content, hashes) in &group.blocks {
+        put.execute(params![sql(node.0), &content.as_bytes()[..], hashes])?;
     }
     Ok(())
 }

@@ -58,7 +58,7 @@ pub(crate) struct Execution<'a> {
     pub first_line: u64,
 }
 
-type Answer = (usize, Result<Deed, CopyError>);
+type Answers = Vec<(usize, Result<Deed, CopyError>)>;
 
 /// What changes while rows are done.
 struct Progress<'a, 'd> {
@@ -189,7 +189,7 @@ impl Execution<'_> {
         let is_over = AtomicBool::new(false);
         let view = progress.view;
         std::thread::scope(|scope| {
-            let (sender, receiver) = mpsc::channel::<Answer>();
+            let (sender, receiver) = mpsc::channel::<Answers>();
             for _ in 0..workers {
                 let (sender, next, is_over) = (sender.clone(), &next, &is_over);
                 scope.spawn(move || {
@@ -198,21 +198,18 @@ impl Execution<'_> {
                         if taken.is_empty() {
                             return;
                         }
-                        for &number in taken {
-                            if is_over.load(Ordering::Relaxed) {
-                                return;
-                            }
-                            // Nobody listens any more: the run is over.
-                            if sender.send((number, self.one(number, bins, view))).is_err() {
-                                return;
-                            }
+                        let still = taken.iter().take_while(|_| !is_over.load(Ordering::Relaxed));
+                        let answers = still.map(|&number| (number, self.one(number, bins, view))).collect();
+                        // Nobody listens any more: the run is over.
+                        if sender.send(answers).is_err() {
+                            return;
                         }
                     }
                 });
             }
             drop(sender);
             let mut result = Ok(());
-            for (number, answer) in receiver {
+            for (number, answer) in receiver.into_iter().flatten() {
                 if result.is_ok() {
                     result = self.take(number, answer, bins, progress);
                 }
@@ -335,7 +332,7 @@ impl Execution<'_> {
     ) -> Result<(), SyncError> {
         let operation = &self.plan.operations[number];
         self.tools.control.add_done(1, operation.size_bytes);
-        let deed = match answer {
+        let mut deed = match answer {
             Ok(deed) => deed,
             Err(error) => {
                 self.failed(operation, error, progress);
@@ -357,6 +354,9 @@ impl Execution<'_> {
             }
             apply(&mut self.base.write(), change.clone());
             progress.group.changes.push(change);
+        }
+        if let (Some(hash), Some(text)) = (deed.hash, deed.text.take()) {
+            progress.group.texts.push((hash, text));
         }
         if let Some(planned) = bins.get(&number) {
             let elsewhere = deed.bin_path.clone().filter(|path| *path != planned.path);
@@ -442,22 +442,44 @@ impl Execution<'_> {
         }
     }
 
-    /// Makes what was done since the last time lasting, and lets the base learn it.
-    fn flush(&self, progress: &mut Progress<'_, '_>) -> Result<(), SyncError> {
-        if progress.group.lines.is_empty() && progress.group.changes.is_empty() {
-            return Ok(());
-        }
+    /// Waits until all that was changed is on the disks, of the places that are still the same.
+    fn make_lasting(&self, is_changed: [bool; 2]) -> Result<(), SyncError> {
         for side in Side::BOTH {
-            if progress.group.lines.iter().any(|line| line.done.side == side) {
+            if is_changed[usize::from(side == Side::Right)] {
                 self.tools.tree(side).sync().map_err(SyncError::place(side))?;
                 // What was written while another volume sat at the path is not on this one.
                 self.check_place(side)?;
             }
         }
+        Ok(())
+    }
+
+    /// Makes what was done since the last time lasting, and lets the base learn it.
+    fn flush(&self, progress: &mut Progress<'_, '_>) -> Result<(), SyncError> {
+        if progress.group.lines.is_empty() && progress.group.changes.is_empty() {
+            return Ok(());
+        }
         let group = std::mem::take(&mut progress.group);
         progress.group_bytes = 0;
         let next_id = progress.view.read().next_id();
-        self.database.commit_group(self.run, &group, next_id)?;
+        let is_changed = Side::BOTH.map(|side| group.lines.iter().any(|line| line.done.side == side));
+        let commit = |proven: &mut dyn FnMut() -> Result<(), SyncError>| {
+            self.database.commit_group(self.run, &group, next_id, self.now_ms, proven)
+        };
+        if self.workers == 1 {
+            self.make_lasting(is_changed)?;
+            commit(&mut || Ok(()))?;
+        } else {
+            // The disk and the processor at once: the transaction is written meanwhile, and ends only behind the disk.
+            std::thread::scope(|scope| {
+                let mut lasting = Some(scope.spawn(|| self.make_lasting(is_changed)));
+                commit(&mut || match lasting.take().map(std::thread::ScopedJoinHandle::join) {
+                    Some(Ok(result)) => result,
+                    Some(Err(panic)) => std::panic::resume_unwind(panic),
+                    None => Ok(()),
+                })
+            })?;
+        }
         for done in group.lines.into_iter().map(|line| line.done) {
             (progress.done)(done);
         }

@@ -5,10 +5,13 @@
 //! answered as done is proven. Deliberately not here: batches and threads (`execute`), what the base learns
 //! (`execute_view`).
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use keepwell_endpoint::EndpointError;
 use keepwell_endpoint::tree::{Expected, Fingerprint, ItemMetadata, Published, Tree, TreeItem};
 use keepwell_model::{ContentHash, Control, EntryKind, ExtendedAttribute, RelativePath, Timestamp};
 
+use crate::conflict_text::KEPT_LIMIT_BYTES;
 use crate::copy::{CopyError, CopyOrder, StagedCopy, stage_copy};
 use crate::database::PairDatabase;
 use crate::execute_bin::{BinFolders, Planned, put_into_bin, relocate};
@@ -17,6 +20,7 @@ use crate::node::{Content, Side, State};
 use crate::plan::{Action, Operation};
 use crate::policy::Links;
 use crate::run_types::Limits;
+use crate::text::as_text;
 
 /// How often a file that changes while it is copied is tried.
 const TRIES: u32 = 3;
@@ -36,6 +40,8 @@ pub(crate) struct Tools<'a> {
     pub links: Links,
     pub control: &'a Control,
     pub limits: &'a Limits,
+    /// Bytes of texts that may still be kept for merging.
+    pub texts_left: AtomicU64,
 }
 
 /// What came of a row that was done.
@@ -50,6 +56,8 @@ pub(crate) struct Deed {
     pub spared_bytes: u64,
     /// The hashes of its blocks, where they are worth keeping.
     pub blocks: Option<Vec<u8>>,
+    /// The text it holds, where that is kept for merging.
+    pub text: Option<Vec<u8>>,
     /// What could not be kept, in words.
     pub not_kept: Vec<String>,
 }
@@ -219,12 +227,13 @@ impl Tools<'_> {
                 .then_some(here),
             old_blocks: replaces.and_then(|known| self.old_blocks(operation, &known)),
             attributes: is_from_source && both,
+            keeps_content: &|bytes| self.keeps_text(bytes),
         };
         let copy = self.staged(&order)?;
         if matches!(there.state.content, Content::Known(hash) if hash != copy.hash) {
             return Err(CopyError::Changed);
         }
-        let StagedCopy { staged, hash, item, attributes, spared_bytes, blocks, not_shown } = copy;
+        let StagedCopy { staged, hash, item, attributes, spared_bytes, blocks, not_shown, content } = copy;
         let attributes = match attributes {
             Some(attributes) => Some(attributes),
             None if is_from_source => None,
@@ -254,8 +263,21 @@ impl Tools<'_> {
             hash: Some(hash),
             spared_bytes,
             blocks,
+            text: content,
             not_kept: published.not_kept.into_iter().chain(not_shown).collect(),
         })
+    }
+
+    /// Whether a content is a small text, while there is room for more.
+    fn keeps_text(&self, bytes: &[u8]) -> bool {
+        let length = bytes.len() as u64;
+        length <= KEPT_LIMIT_BYTES
+            && self.texts_left.load(Ordering::Relaxed) >= length
+            && as_text(bytes).is_some()
+            && self
+                .texts_left
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(length))
+                .is_ok()
     }
 
     /// What the blocks of a file far away were when they were sent, where it still holds that.

@@ -87,6 +87,16 @@ impl Filter {
         self.digest
     }
 
+    /// Whether there is no rule at all, so that nothing has to be asked.
+    #[must_use]
+    pub fn takes_everything(&self) -> bool {
+        self.patterns.is_empty()
+            && self.folders.is_empty()
+            && self.max_size_bytes.is_none()
+            && self.changed_before.is_none()
+            && self.changed_after.is_none()
+    }
+
     /// Whether an item is left out. What lies in a folder that is left out is never asked for.
     #[must_use]
     pub fn excludes(&self, path: &RelativePath, facts: &Facts) -> bool {

@@ -11,6 +11,7 @@ pub mod bring_back;
 pub mod conflict_text;
 mod copy;
 pub mod database;
+mod database_base;
 pub mod database_conflicts;
 mod database_facts;
 pub mod database_rows;

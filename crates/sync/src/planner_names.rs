@@ -7,7 +7,7 @@
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use keepwell_model::EntryKind;
 
@@ -115,7 +115,6 @@ enum Who {
 
 /// The names of a side that more than one item is to have.
 fn crowded(view: &View<'_>, side: Side) -> Vec<Vec<Who>> {
-    let place = view.capabilities(side);
     let mut busy: HashSet<NodeId> = HashSet::new();
     for row in 0..view.nodes.len() {
         if view.arrives(row, side)
@@ -127,31 +126,48 @@ fn crowded(view: &View<'_>, side: Side) -> Vec<Vec<Who>> {
     if busy.is_empty() {
         return Vec::new();
     }
-    let mut slots: HashMap<NodeId, BTreeMap<Vec<u8>, Vec<Who>>> = HashMap::new();
-    for row in 0..view.nodes.len() {
-        if let Some((parent, name)) = view.target(row, side)
-            && busy.contains(&parent)
-        {
-            let key = names::key(&name, place).into_owned();
-            slots.entry(parent).or_default().entry(key).or_default().push(Who::Row(row));
+    // Folder by folder: with a million new files all names at once would be most of the memory of the run.
+    let mut wanted: Vec<(NodeId, usize)> = (0..view.nodes.len())
+        .filter_map(|row| Some((view.target(row, side)?.0, row)))
+        .filter(|(parent, _)| busy.contains(parent))
+        .collect();
+    wanted.sort_unstable();
+    let mut found = Vec::new();
+    for rows in wanted.chunk_by(|one, two| one.0 == two.0) {
+        found.extend(crowded_in(view, side, rows[0].0, rows));
+    }
+    found
+}
+
+/// The names in one folder that more than one item is to have.
+fn crowded_in(view: &View<'_>, side: Side, folder: NodeId, rows: &[(NodeId, usize)]) -> Vec<Vec<Who>> {
+    let place = view.capabilities(side);
+    let targets: Vec<(Cow<'_, [u8]>, usize)> =
+        rows.iter().filter_map(|(_, row)| Some((view.target(*row, side)?.1, *row))).collect();
+    let mut names: Vec<(Cow<'_, [u8]>, usize)> =
+        targets.iter().map(|(name, row)| (names::key(name, place), *row)).collect();
+    names.sort_unstable();
+    let mut untouched: HashMap<usize, usize> = HashMap::new();
+    for child in view.base.children(folder) {
+        if view.row(*child).is_some() {
+            continue;
+        }
+        let Some(entry) = view.base.get(*child) else { continue };
+        let key = names::key(entry.name_on(side), place);
+        let first = names.partition_point(|(name, _)| *name < key);
+        if names.get(first).is_some_and(|(name, _)| *name == key) {
+            *untouched.entry(first).or_default() += 1;
         }
     }
-    let mut folders: Vec<NodeId> = slots.keys().copied().collect();
-    folders.sort_unstable();
     let mut found = Vec::new();
-    for folder in folders {
-        let Some(names_there) = slots.get_mut(&folder) else { continue };
-        for child in view.base.children(folder) {
-            if view.row(*child).is_some() {
-                continue;
-            }
-            let Some(entry) = view.base.get(*child) else { continue };
-            let key: Cow<'_, [u8]> = names::key(entry.name_on(side), place);
-            if let Some(there) = names_there.get_mut(key.as_ref()) {
-                there.push(Who::Untouched);
-            }
+    let mut first = 0;
+    for group in names.chunk_by(|one, two| one.0 == two.0) {
+        let others = untouched.get(&first).copied().unwrap_or(0);
+        if group.len() + others > 1 {
+            let wanting = group.iter().map(|(_, row)| Who::Row(*row));
+            found.push(wanting.chain(std::iter::repeat_n(Who::Untouched, others)).collect());
         }
-        found.extend(std::mem::take(names_there).into_values().filter(|there| there.len() > 1));
+        first += group.len();
     }
     found
 }

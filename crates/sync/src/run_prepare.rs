@@ -6,11 +6,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use keepwell_endpoint::tree::{PlaceIdentity, Tree};
 use keepwell_model::{Control, EntryKind, JobId, Phase};
 use parking_lot::RwLock;
 
+use crate::conflict_text::{RUN_LIMIT_FILES, TEXTS_LIMIT_BYTES};
 use crate::error::SyncError;
 use crate::execute::Execution;
 use crate::execute_bin::{BinFolders, settle};
@@ -222,6 +224,10 @@ pub(crate) fn apply(
                 links: syncer.pair().links,
                 control,
                 limits,
+                texts_left: AtomicU64::new(match plan.operations.len() <= RUN_LIMIT_FILES {
+                    true => TEXTS_LIMIT_BYTES,
+                    false => 0,
+                }),
             },
             identities: prepared.identities.clone(),
             workers: workers(left, right),
@@ -249,7 +255,6 @@ pub(crate) fn apply(
     let decided: Vec<NodeId> = prepared.policy.choices.keys().copied().collect();
     syncer.database().forget_decided(&decided)?;
     syncer.database().clear_plan()?;
-    syncer.keep_texts(run)?;
     syncer.thin_bin_if_due(control)?;
     syncer.database().tidy()?;
     Ok(report)

@@ -3,15 +3,17 @@
 //! Invariants: those of `scan`; nothing is read here but links and extended attributes. Deliberately not here: which
 //! folders are listed, and by whom (`scan`).
 
-use std::collections::HashMap;
+use std::borrow::Cow;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use keepwell_endpoint::EndpointError;
 use keepwell_endpoint::tree::{OWN_FOLDER, TreeItem, UnicodeNames};
+use keepwell_model::path::check_name;
 use keepwell_model::{ContentHash, EntryKind, Problem, RelativePath, Timestamp};
 use unicode_normalization::UnicodeNormalization;
 
+use crate::base_tree::Slot;
 use crate::error::SyncError;
 use crate::filter::Facts;
 use crate::node::{Content, NodeId, State};
@@ -24,43 +26,36 @@ const SET_IDS: u32 = 0o6000;
 /// How long is waited for files that somebody is writing, in all.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// A child of a folder as the base has it.
+struct Known<'b> {
+    /// What it is compared by.
+    key: Cow<'b, [u8]>,
+    id: NodeId,
+    slot: Slot,
+    is_met: bool,
+}
+
 impl Scan<'_> {
     pub(crate) fn compare(&self, task: &Task, items: Vec<TreeItem>) -> Result<Findings, SyncError> {
-        let mut known: HashMap<Vec<u8>, (NodeId, BaseEntry<'_>)> = HashMap::new();
-        // While one waits for a decision another may have got its name here: only one of the two can be there.
-        let mut doubles: Vec<(NodeId, BaseEntry<'_>)> = Vec::new();
-        for id in self.base.children(task.folder) {
-            let Some(entry) = self.base.get(*id) else { continue };
-            doubles.extend(known.insert(self.key(entry.name_on(self.side)), (*id, entry)));
-        }
+        let mut known = self.known(task.folder);
         let mut findings = Findings::default();
         for item in items {
-            if self.is_own(task, &item.name) {
+            if self.is_own(task, &item.name) || check_name(&item.name).is_err() {
                 continue;
             }
-            let Ok(path) = task.path.join(&item.name) else { continue };
             let kind = item.fingerprint.kind;
             if !matches!(kind, EntryKind::File | EntryKind::Folder | EntryKind::Symlink) {
                 findings.is_occupied = true;
-                if !self.is_left_out(&path, &facts_of(&item)) {
-                    self.skipped(&path);
+                if !self.is_left_out(&task.path, &item.name, &facts_of(&item)) {
+                    self.skipped(&path_of(task, &item));
                 }
                 continue;
             }
-            let mut entry = known.remove(&self.key(&item.name));
-            if let Some(found) = &mut entry
-                && let Some(double) = doubles
-                    .iter_mut()
-                    .filter(|(_, double)| self.key(double.name_on(self.side)) == self.key(&item.name))
-                    .max_by_key(|(_, double)| self.likeness(double, &item))
-                && self.likeness(&double.1, &item) > self.likeness(&found.1, &item)
-            {
-                std::mem::swap(found, double);
-            }
-            let is_left_out = self.is_left_out(&path, &facts_of(&item));
+            let entry = self.meet(&mut known, &item);
+            let is_left_out = self.is_left_out(&task.path, &item.name, &facts_of(&item));
             let is_link_left_out = kind == EntryKind::Symlink && self.options.links != Links::Keep;
             if is_link_left_out && !is_left_out && self.options.links == Links::Follow {
-                self.not_followed(&path);
+                self.not_followed(&path_of(task, &item));
             }
             if is_link_left_out || is_left_out {
                 findings.is_occupied = true;
@@ -68,23 +63,54 @@ impl Scan<'_> {
                 continue;
             }
             findings.items += 1;
-            self.compare_item(task, path, item, entry, &mut findings)?;
+            self.compare_item(task, item, entry, &mut findings)?;
         }
-        for (id, entry) in known.into_values().chain(doubles) {
-            let is_left_out = task.path.join(entry.name_on(self.side)).is_ok_and(|path| {
-                let facts = Facts {
-                    kind: entry.state.kind,
-                    size_bytes: entry.state.size_bytes,
-                    modified: entry.state.modified,
-                };
-                self.is_left_out(&path, &facts)
-            });
-            match is_left_out {
-                true => findings.blind.push(id),
-                false => findings.changes.push((id, Seen::Gone)),
+        for child in known.iter().filter(|child| !child.is_met) {
+            let Some(entry) = self.base.entry_at(&child.slot) else { continue };
+            let facts = Facts {
+                kind: entry.state.kind,
+                size_bytes: entry.state.size_bytes,
+                modified: entry.state.modified,
+            };
+            match self.is_left_out(&task.path, entry.name_on(self.side), &facts) {
+                true => findings.blind.push(child.id),
+                false => findings.changes.push((child.id, Seen::Gone)),
             }
         }
         Ok(findings)
+    }
+
+    /// What the base has in a folder, sorted by what it is compared by. While one waits for a decision another may have
+    /// got its name here, so one name may be there twice: only one of the two can be there.
+    fn known(&self, folder: NodeId) -> Vec<Known<'_>> {
+        let children = self.base.children(folder).iter().filter_map(|id| {
+            let slot = self.base.slot(*id)?;
+            let key = self.key(self.base.name_at(&slot, self.side));
+            Some(Known { key, id: *id, slot, is_met: false })
+        });
+        let mut known: Vec<Known<'_>> = children.collect();
+        known.sort_unstable_by(|one, two| one.key.cmp(&two.key).then(one.id.cmp(&two.id)));
+        known
+    }
+
+    /// The base's item that an item is, by its name: of several the likeliest.
+    fn meet<'b>(&'b self, known: &mut [Known<'b>], item: &TreeItem) -> Option<(NodeId, BaseEntry<'b>)> {
+        let key = self.key(&item.name);
+        let first = known.partition_point(|child| *child.key < *key);
+        let count = known[first..].iter().take_while(|child| child.key == key).count();
+        let candidates = &mut known[first..first + count];
+        if candidates.iter().any(|child| child.is_met) {
+            return None;
+        }
+        let met = match candidates {
+            [] => return None,
+            [only] => only,
+            several => several.iter_mut().max_by_key(|child| {
+                self.base.entry_at(&child.slot).map(|entry| self.likeness(&entry, item))
+            })?,
+        };
+        met.is_met = true;
+        Some((met.id, self.base.entry_at(&met.slot)?))
     }
 
     /// How surely an item is this one of the base.
@@ -100,7 +126,6 @@ impl Scan<'_> {
     fn compare_item(
         &self,
         task: &Task,
-        path: RelativePath,
         item: TreeItem,
         entry: Option<(NodeId, BaseEntry<'_>)>,
         findings: &mut Findings,
@@ -116,18 +141,21 @@ impl Scan<'_> {
         {
             findings.folder_times.push((*id, now));
         }
+        let is_unchanged = known.is_some_and(|(_, entry)| self.is_unchanged(&item, &entry));
+        if is_unchanged && kind != EntryKind::Folder {
+            return Ok(());
+        }
+        let path = path_of(task, &item);
         let attributes = match kind {
             // The fingerprint of a folder says nothing of what surrounds it.
-            EntryKind::Folder => self.attributes(&path)?,
+            EntryKind::Folder => self.folder_attributes(&path, &item, known.map(|(_, entry)| entry))?,
             _ => None,
         };
         if let Some((_, entry)) = known
-            && self.is_unchanged(&item, &entry)
-            && (kind != EntryKind::Folder || attributes == entry.state.attributes)
+            && is_unchanged
+            && attributes == entry.state.attributes
         {
-            if kind == EntryKind::Folder {
-                self.enter(task, known, path, &item, findings);
-            }
+            self.enter(task, known, path, &item, findings);
             return Ok(());
         }
         let is_fresh_write = kind == EntryKind::File && self.settles_in(&item).is_some();
@@ -137,16 +165,8 @@ impl Scan<'_> {
             return Ok(());
         }
         let id = known.map_or_else(|| self.fresh(), |(id, _)| id);
-        match self.state(&path, &item, attributes, known.as_ref().map(|(_, entry)| entry)) {
-            Ok(state) => {
-                let seen = SeenNode {
-                    parent: task.folder,
-                    name: item.name.clone(),
-                    state,
-                    fingerprint: item.fingerprint,
-                };
-                findings.changes.push((id, Seen::Here(seen)));
-            }
+        let state = match self.state(&path, &item, attributes, known.as_ref().map(|(_, entry)| entry)) {
+            Ok(state) => state,
             Err(source) if concerns_place(&source) => {
                 return Err(SyncError::Place { side: self.side, source });
             }
@@ -158,11 +178,13 @@ impl Scan<'_> {
                 findings.blind.extend(known.map(|(id, _)| id));
                 return Ok(());
             }
-        }
+        };
         if kind == EntryKind::Folder {
             let entry = known.map(|(_, entry)| (id, entry));
             self.enter_as(task, id, entry, path, &item, findings);
         }
+        let TreeItem { name, fingerprint, .. } = item;
+        findings.changes.push((id, Seen::Here(SeenNode { parent: task.folder, name, state, fingerprint })));
         Ok(())
     }
 
@@ -321,9 +343,24 @@ impl Scan<'_> {
         })
     }
 
-    fn attributes(&self, path: &RelativePath) -> Result<Option<[u8; 16]>, SyncError> {
+    /// The attributes of a folder: those of the base where its version says that nothing about it changed since.
+    fn folder_attributes(
+        &self,
+        path: &RelativePath,
+        item: &TreeItem,
+        known: Option<BaseEntry<'_>>,
+    ) -> Result<Option<[u8; 16]>, SyncError> {
         if !self.options.attributes {
             return Ok(None);
+        }
+        if let Some(entry) = known
+            && entry.state.attributes.is_some()
+            && self.tree.capabilities().strong_versions
+            && !item.fingerprint.version.is_unknown()
+            && item.fingerprint.version == entry.fingerprint_on(self.side).version
+            && item.fingerprint.id == entry.fingerprint_on(self.side).id
+        {
+            return Ok(entry.state.attributes);
         }
         match self.tree.extended_attributes(path) {
             Ok(attributes) => Ok(Some(attributes_hash(&attributes))),
@@ -338,12 +375,13 @@ impl Scan<'_> {
     }
 
     /// What names are compared by: a place that changes the Unicode form shows another one than it was given.
-    fn key(&self, name: &[u8]) -> Vec<u8> {
-        match (self.tree.capabilities().unicode, std::str::from_utf8(name)) {
-            (UnicodeNames::Composed | UnicodeNames::Decomposed, Ok(text)) => {
-                text.nfc().collect::<String>().into_bytes()
-            }
-            _ => name.to_vec(),
+    fn key<'n>(&self, name: &'n [u8]) -> Cow<'n, [u8]> {
+        if !matches!(self.tree.capabilities().unicode, UnicodeNames::Composed | UnicodeNames::Decomposed) {
+            return Cow::Borrowed(name);
+        }
+        match std::str::from_utf8(name) {
+            Ok(text) if !text.is_ascii() => Cow::Owned(text.nfc().collect::<String>().into_bytes()),
+            _ => Cow::Borrowed(name),
         }
     }
 
@@ -355,9 +393,12 @@ impl Scan<'_> {
         task.path.as_bytes() == OWN_FOLDER && name != RULES_NAME
     }
 
-    fn is_left_out(&self, path: &RelativePath, facts: &Facts) -> bool {
-        let is_own = path.components().next() == Some(OWN_FOLDER);
-        !is_own && self.options.filter.excludes(path, facts)
+    fn is_left_out(&self, folder: &RelativePath, name: &[u8], facts: &Facts) -> bool {
+        if self.options.filter.takes_everything() {
+            return false;
+        }
+        let is_own = folder.components().next().unwrap_or(name) == OWN_FOLDER;
+        !is_own && folder.join(name).is_ok_and(|path| self.options.filter.excludes(&path, facts))
     }
 
     pub(crate) fn told(&self, path: &RelativePath, what: &str, error: &EndpointError) {
@@ -387,6 +428,11 @@ impl Scan<'_> {
             "Leave it out with a rule if it belongs there.",
         ));
     }
+}
+
+/// Where an item of a folder is; its name was checked.
+fn path_of(task: &Task, item: &TreeItem) -> RelativePath {
+    task.path.join(&item.name).unwrap_or_default()
 }
 
 fn facts_of(item: &TreeItem) -> Facts {

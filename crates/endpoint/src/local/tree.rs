@@ -131,6 +131,10 @@ impl Inner {
     }
 
     pub(super) fn item(&self, name: &[u8], stat: &Stat) -> TreeItem {
+        self.item_named(name.to_vec(), stat)
+    }
+
+    fn item_named(&self, name: Vec<u8>, stat: &Stat) -> TreeItem {
         let can = &self.capabilities;
         let fingerprint = Fingerprint {
             kind: stat.kind,
@@ -148,7 +152,7 @@ impl Inner {
         // The permission bits of a link mean nothing, and differ by system.
         let mode = (can.modes && stat.kind != EntryKind::Symlink).then(|| system::mode_to_keep(stat));
         let link_count = u32::try_from(stat.link_count).unwrap_or(u32::MAX);
-        TreeItem { name: name.to_vec(), fingerprint, mode, link_count }
+        TreeItem { name, fingerprint, mode, link_count }
     }
 
     /// Looks whether the place is as expected, and hands back what is there.
@@ -291,17 +295,13 @@ impl Tree for LocalTree {
 
     fn list(&self, folder: &RelativePath) -> Result<Vec<TreeItem>, EndpointError> {
         let open = self.inner.folder(folder, "list")?;
-        let items = system::items(&open)?;
+        let mut items = system::items(&open, |name, stat| self.inner.item_named(name, stat))?;
         if items.is_empty() && !system::is_alive(&open) {
             // A handle outlives its folder, and lists it as empty.
             return Err(self.inner.surely(EndpointError::NotFound { path: open.path() }));
         }
-        let ours = |name: &[u8]| name.starts_with(STAGED_PREFIX);
-        Ok(items
-            .iter()
-            .filter(|(name, _)| !ours(name))
-            .map(|(name, stat)| self.inner.item(name, stat))
-            .collect())
+        items.retain(|item| !item.name.starts_with(STAGED_PREFIX));
+        Ok(items)
     }
 
     fn stat(&self, path: &RelativePath) -> Result<Option<TreeItem>, EndpointError> {

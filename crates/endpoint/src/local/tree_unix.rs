@@ -125,14 +125,17 @@ pub(super) fn is_alive(folder: &Folder) -> bool {
     folder.stat_self().is_ok_and(|stat| stat.link_count > 0)
 }
 
-/// All names in a folder with what is known of each. What vanishes meanwhile is not in it.
-pub(super) fn items(folder: &Folder) -> Result<Vec<(Vec<u8>, Stat)>, EndpointError> {
+/// What is made of each name in a folder and what is known of it. What vanishes meanwhile is not in it.
+pub(super) fn items<Item>(
+    folder: &Folder,
+    make: impl Fn(Vec<u8>, &Stat) -> Item,
+) -> Result<Vec<Item>, EndpointError> {
     let names = folder.names()?;
     let handle = folder.handle("list")?;
     let mut items = Vec::with_capacity(names.len());
     for item in names {
         match system::stat(&handle, &item.name) {
-            Ok(stat) => items.push((item.name, stat)),
+            Ok(stat) => items.push(make(item.name, &stat)),
             Err(Errno::NOENT) => {}
             Err(errno) => return Err(folder.failed("look at", &item.name, errno.into())),
         }
