@@ -33,8 +33,8 @@ use crate::syncs::Syncs;
 
 /// A run begins when nothing happened for so long …
 const QUIET: Duration = Duration::from_millis(150);
-/// … or so long after the first news.
-const PATIENCE: Duration = Duration::from_millis(1_500);
+/// … or so long after the first news: while a long burst goes on, what came to rest is carried over already.
+const PATIENCE: Duration = Duration::from_millis(400);
 /// How long the thread sleeps at most; while a run is under way or news wait, it looks more often.
 const IDLE: Duration = Duration::from_secs(2);
 const BUSY: Duration = Duration::from_millis(20);

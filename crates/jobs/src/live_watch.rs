@@ -16,7 +16,7 @@ use std::time::Instant;
 
 use keepwell_endpoint::tree::{OWN_FOLDER, STAGED_PREFIX};
 use keepwell_model::RelativePath;
-use notify::event::{AccessKind, AccessMode};
+use notify::event::{AccessKind, AccessMode, CreateKind, ModifyKind};
 use notify::{Config, Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use parking_lot::Mutex;
 
@@ -55,12 +55,11 @@ impl Dirty {
         }
     }
 
-    /// Notes what an event says; whether it says anything.
+    /// Notes what an event says; whether that is the first since the last run took what was known, or says that all of it
+    /// is lost. Whoever waits looks by itself whether more came.
     fn note(&mut self, root: &Path, event: &Event) -> bool {
         if event.need_rescan() {
-            self.is_lost = true;
-            self.folders.clear();
-            self.touch();
+            self.lose();
             return true;
         }
         if matches!(event.kind, EventKind::Access(kind) if kind != AccessKind::Close(AccessMode::Write)) {
@@ -70,15 +69,38 @@ impl Dirty {
         for path in &event.paths {
             let Some(below) = below(root, path) else { continue };
             is_news = true;
-            if path != root && std::fs::symlink_metadata(path).is_ok_and(|found| found.is_dir()) {
-                self.add(below.clone());
+            let folder = below.parent().unwrap_or_else(RelativePath::root);
+            // Of thousands of events a second most are of files; only what may be new is looked at.
+            if may_be_new_folder(event.kind)
+                && path != root
+                && std::fs::symlink_metadata(path).is_ok_and(|found| found.is_dir())
+            {
+                self.add(below);
             }
-            self.add(below.parent().unwrap_or_else(RelativePath::root));
+            self.add(folder);
         }
+        let is_first = is_news && self.first.is_none();
         if is_news {
             self.touch();
         }
-        is_news
+        is_first
+    }
+
+    /// Something may have been missed: everything is to be looked at.
+    fn lose(&mut self) {
+        self.is_lost = true;
+        self.folders.clear();
+        self.touch();
+    }
+}
+
+/// Whether an event can be of a folder that is new here. Where the system says no more than that something changed, it
+/// can.
+fn may_be_new_folder(kind: EventKind) -> bool {
+    match kind {
+        EventKind::Access(_) | EventKind::Remove(_) | EventKind::Create(CreateKind::File) => false,
+        EventKind::Modify(kind) => !matches!(kind, ModifyKind::Data(_) | ModifyKind::Metadata(_)),
+        _ => true,
     }
 }
 
@@ -125,9 +147,7 @@ impl SideWatch {
                         if matches!(error.kind, notify::ErrorKind::MaxFilesWatch) {
                             misses_folders.store(true, Ordering::Relaxed);
                         }
-                        let mut dirty = dirty.lock();
-                        dirty.is_lost = true;
-                        dirty.touch();
+                        dirty.lock().lose();
                         true
                     }
                 };
@@ -150,7 +170,7 @@ impl SideWatch {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use notify::event::{CreateKind, Flag, ModifyKind};
+    use notify::event::{DataChange, Flag};
 
     fn event(kind: EventKind, path: &Path) -> Event {
         Event::new(kind).add_path(path.to_owned())
@@ -167,9 +187,14 @@ mod tests {
         std::fs::create_dir_all(root.join("a/new")).unwrap();
         let mut dirty = Dirty::default();
         assert!(dirty.note(root, &event(EventKind::Modify(ModifyKind::Any), &root.join("a/file"))));
-        assert!(dirty.note(root, &event(EventKind::Create(CreateKind::Any), &root.join("a/new"))));
-        assert!(dirty.note(root, &event(EventKind::Create(CreateKind::Any), &root.join("top"))));
+        // Who was told once looks by itself whether more came.
+        assert!(!dirty.note(root, &event(EventKind::Create(CreateKind::Any), &root.join("a/new"))));
+        assert!(!dirty.note(root, &event(EventKind::Create(CreateKind::Any), &root.join("top"))));
         assert_eq!(folders(&dirty), ["", "a", "a/new"]);
+        // What is written into a folder that is known names only that folder.
+        let written = EventKind::Modify(ModifyKind::Data(DataChange::Any));
+        dirty.note(root, &event(written, &root.join("b/file")));
+        assert_eq!(folders(&dirty), ["", "a", "a/new", "b"]);
         assert!(dirty.first.is_some() && !dirty.is_lost);
     }
 
