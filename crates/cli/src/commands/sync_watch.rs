@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use keepwell_api::dto::Nothing;
 use keepwell_api::dto::job::{JobChangesGet, JobKind, JobState};
+use keepwell_api::dto::sync::SyncLive;
 use keepwell_api::{ApiError, Commands};
 
 use super::{job_list, sync_add, sync_list};
@@ -14,6 +15,10 @@ use crate::output;
 
 /// How long one wait for news takes at most.
 const WAIT_MS: u32 = 10_000;
+
+/// Said once of a pair whose changes are not all told by the system.
+const LOOKED_AT: &str = "the system does not tell of all changes here. Nothing is lost: everything is looked at about \
+once a minute. On Linux a higher fs.inotify.max_user_watches lets changes be noticed at once.";
 
 pub fn run(arguments: &SyncWatch, json: bool, verbose: bool) -> Result<Ending, ApiError> {
     let context = Context::watching(json, verbose)?;
@@ -44,7 +49,13 @@ pub fn run(arguments: &SyncWatch, json: bool, verbose: bool) -> Result<Ending, A
     output::note("Press Ctrl-C to stop.");
     let mut told = HashSet::new();
     let mut since = None;
+    let mut looked_at = HashSet::new();
     loop {
+        for pair in context.api.sync_pairs(Nothing {})?.pairs {
+            if pair.watched == SyncLive::Scanning && looked_at.insert(pair.id) {
+                output::note(format!("{}: {LOOKED_AT}", pair.name));
+            }
+        }
         let changes = context.api.job_changes(JobChangesGet { since, wait_ms: Some(WAIT_MS) })?;
         let is_first = since.is_none();
         since = Some(changes.revision);
