@@ -200,7 +200,7 @@ fn settled<'i>(
         match there {
             Err(_) => {}
             Ok(None) => settled.forgotten.push(item.id),
-            Ok(Some(Some(_))) if is_of_another(database, item, &mut of_others)? => {
+            Ok(Some(Some(_))) if !takes_place(database, item, &mut of_others)? => {
                 settled.forgotten.push(item.id);
             }
             Ok(Some(found)) => match found.filter(|_| item.is_replaced) {
@@ -223,12 +223,8 @@ fn settled<'i>(
 /// Places of the bins that are taken, by run.
 type OfOthers = HashMap<JobId, HashSet<(Side, RelativePath)>>;
 
-/// Whether what lies there is an earlier item's, of a run that went on under its number.
-fn is_of_another(
-    database: &PairDatabase,
-    item: &BinItem,
-    of_others: &mut OfOthers,
-) -> Result<bool, SyncError> {
+/// Whether what lies there is this item, and no earlier one's of a run that went on under its number.
+fn takes_place(database: &PairDatabase, item: &BinItem, of_others: &mut OfOthers) -> Result<bool, SyncError> {
     let of_run = match of_others.entry(item.run) {
         Entry::Occupied(known) => known.into_mut(),
         Entry::Vacant(unknown) => {
@@ -236,7 +232,7 @@ fn is_of_another(
             unknown.insert(settled.into_iter().map(|item| (item.side, item.bin_path)).collect())
         }
     };
-    Ok(of_run.contains(&(item.side, item.bin_path.clone())))
+    Ok(of_run.insert((item.side, item.bin_path.clone())))
 }
 
 /// Whether what lies in the bin can be what was to be put there.
@@ -248,7 +244,8 @@ fn is_it(item: &BinItem, found: &TreeItem) -> bool {
 /// Puts a file back whose replacement never came; whether that was so.
 fn is_put_back(tree: &dyn Tree, item: &BinItem, found: &TreeItem) -> Result<bool, EndpointError> {
     let folder = item.path.parent().unwrap_or_default();
-    if tree.stat(&item.path)?.is_some() || (!folder.is_root() && tree.stat(&folder)?.is_none()) {
+    let is_folder = |item: TreeItem| item.fingerprint.kind == EntryKind::Folder;
+    if tree.stat(&item.path)?.is_some() || !(folder.is_root() || tree.stat(&folder)?.is_some_and(is_folder)) {
         return Ok(false);
     }
     let expected = Expected::Item(found.fingerprint);

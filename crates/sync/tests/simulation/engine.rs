@@ -199,13 +199,13 @@ impl<'a> World<'a> {
         Ok(())
     }
 
-    /// The highest number the index of the bins gave.
-    fn bin_rows(&self) -> Result<Option<i64>, String> {
+    /// What the index of the bins names, settled or not.
+    fn bin_rows(&self) -> Result<BTreeSet<(i64, String)>, String> {
         let (database, _) =
             PairDatabase::open(self.folder, self.pair.id, 0).map_err(|error| error.to_string())?;
         let unsettled = database.unsettled_bin().map_err(|error| error.to_string())?;
         let settled = database.bin_items(0, 100_000).map_err(|error| error.to_string())?;
-        Ok(unsettled.iter().chain(&settled).map(|item| item.id).max())
+        Ok(unsettled.iter().chain(&settled).map(|item| (item.id, item.bin_path.to_string())).collect())
     }
 
     /// One run of the engine, as a process of its own would do it. With `troubled`, errors are what is expected.
