@@ -5,8 +5,9 @@
 
 use std::panic::AssertUnwindSafe;
 
-use keepwell_api::Commands;
 use keepwell_api::dto::Nothing;
+use keepwell_api::dto::app::{Settings, SettingsSet};
+use keepwell_api::{ApiError, Commands};
 use tauri::image::Image;
 use tauri::menu::{Menu, MenuEvent, MenuItem, PredefinedMenuItem};
 use tauri::tray::{MouseButton, MouseButtonState, TrayIconBuilder, TrayIconEvent};
@@ -86,18 +87,22 @@ fn icon() -> Image<'static> {
 fn on_menu(app: &AppHandle, event: MenuEvent) {
     match event.id().as_ref() {
         SHOW => window::show(app),
-        PAUSE => in_background(app, |api| api.job_pause_all(Nothing {}).map(drop)),
-        RESUME => in_background(app, |api| api.job_resume_all(Nothing {}).map(drop)),
+        PAUSE => in_background(app, |api| hold_all(api, true)),
+        RESUME => in_background(app, |api| hold_all(api, false)),
         QUIT => lifecycle::quit(app),
         _ => {}
     }
 }
 
+/// Holds what runs, and what would start by itself: schedules and live pairs; or lets all of it go on.
+fn hold_all(api: &SharedApi, held: bool) -> Result<(), ApiError> {
+    let settings = api.settings_get(Nothing {})?;
+    api.settings_set(SettingsSet { settings: Settings { schedules_paused: held, ..settings } })?;
+    if held { api.job_pause_all(Nothing {}) } else { api.job_resume_all(Nothing {}) }.map(drop)
+}
+
 /// The menu runs on the main thread, which must stay free.
-fn in_background(
-    app: &AppHandle,
-    work: impl FnOnce(&SharedApi) -> Result<(), keepwell_api::ApiError> + Send + 'static,
-) {
+fn in_background(app: &AppHandle, work: impl FnOnce(&SharedApi) -> Result<(), ApiError> + Send + 'static) {
     let api = SharedApi::clone(&app.state::<SharedApi>());
     tauri::async_runtime::spawn_blocking(move || {
         if let Err(error) = work(&api) {

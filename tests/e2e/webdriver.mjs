@@ -149,6 +149,7 @@ const findInPage = `(role, source, flags) => {
     row: "tr, [role=row], [role=option], [role=treeitem]",
     option: "option, [role=option]",
     menuitem: "[role=menuitem]",
+    tab: "[role=tab]",
     combobox: "select, [role=combobox]",
     progress: "progress, [role=progressbar]",
     any: "*",

@@ -175,6 +175,55 @@ part("both runs are in the history, with a receipt", [broughtBack], async () => 
   await picture("09-activity");
 });
 
+const synced = "two folders are made a pair, looked at and kept the same";
+const conflict = "a conflict is decided, and the files are as the button said";
+
+part(synced, [limit], async () => {
+  const [notes, stick] = [join(session.home, "notes"), join(session.root, "usb-drive", "notes on the stick")];
+  mkdirSync(join(notes, "garden"), { recursive: true });
+  mkdirSync(stick, { recursive: true });
+  writeFileSync(join(notes, "garden", "beans.txt"), "Beans in May.\n");
+  writeFileSync(join(stick, "roof.txt"), "The roof in June.\n");
+  await window.click("link", "Sync");
+  await window.click("link", "New pair");
+  await window.write("field", "First place", notes);
+  await window.write("field", "Second place", stick);
+  await window.click("button", "Continue");
+  await window.see(/Which way do changes go\?/);
+  await window.click("button", "Continue");
+  await window.see(/What is left out\?/);
+  await window.click("button", "Continue");
+  await window.see(/When does it run\?/);
+  await picture("10-pair");
+  await window.click("button", "Save and see what would happen");
+  await window.see(/beans\.txt/);
+  await picture("11-plan");
+  assert.ok(!existsSync(join(stick, "garden")), "looking changes nothing");
+  await window.click("button", /^Apply \d+ changes/);
+  await window.until("both folders hold both", () => existsSync(join(stick, "garden", "beans.txt")) && existsSync(join(notes, "roof.txt")));
+  await window.see(/In step, checked/);
+  await picture("12-in-step");
+});
+
+part(conflict, [synced], async () => {
+  const [notes, stick] = [join(session.home, "notes"), join(session.root, "usb-drive", "notes on the stick")];
+  writeFileSync(join(notes, "roof.txt"), "The roof in July, says the laptop.\n");
+  writeFileSync(join(stick, "roof.txt"), "The roof is mended, says the stick.\n");
+  await window.click("button", "Sync now");
+  await window.see(/Waits for your decision: 1 conflict/);
+  await window.click("tab", /^Conflicts/);
+  await window.click("row", /roof\.txt/);
+  await window.see(/says the stick/);
+  await window.see(/says the laptop/);
+  await picture("13-conflict");
+  await window.click("button", "Keep the one from notes on the stick");
+  await window.until("the chosen version is in both", () => readFileSync(join(notes, "roof.txt"), "utf8").includes("says the stick"));
+  assert.ok(readFileSync(join(stick, "roof.txt"), "utf8").includes("says the stick"));
+  const bin = readdirSync(join(notes, ".keepwell", "bin"), { recursive: true, withFileTypes: true }).filter((item) => item.isFile());
+  assert.ok(bin.some((item) => readFileSync(join(item.parentPath, item.name), "utf8").includes("says the laptop")), "the other one is in the bin of its place");
+  await window.see(/No conflict waits/);
+});
+
 part("light and dark, and every page of the rail", [done], async () => {
   for (const theme of ["Light", "Dark"]) {
     await window.click("link", "Settings");
@@ -182,7 +231,7 @@ part("light and dark, and every page of the rail", [done], async () => {
     await window.until(`the page is ${theme}`, () =>
       window.run(`(theme) => document.documentElement.dataset.theme === theme`, theme.toLowerCase()),
     );
-    for (const page of ["Backup", "Activity", "Places", "Settings"]) {
+    for (const page of ["Backup", "Sync", "Activity", "Places", "Settings"]) {
       await window.click("link", page);
       await window.find("heading", page);
       await picture(`${page.toLowerCase()}-${theme.toLowerCase()}`);
