@@ -20,6 +20,8 @@ use crate::range::{Range, failures};
 
 /// So many seeds in a plain test run.
 const SEEDS: u64 = 60;
+/// Seeds that failed once: run every time.
+const ONCE_FAILED: [u64; 4] = [8_516, 79_629, 84_314, 108_393];
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
@@ -34,4 +36,12 @@ fn whatever_goes_wrong_nothing_is_lost_and_it_ends() {
     };
     let failed = failures(&range, simulate);
     assert!(failed.is_empty(), "{}", range::told(&failed));
+}
+
+#[test]
+fn what_failed_once_does_not_fail_again() {
+    for from in ONCE_FAILED {
+        let failed = failures(&Range { from, count: 1, threads: None }, simulate);
+        assert!(failed.is_empty(), "{}", range::told(&failed));
+    }
 }
