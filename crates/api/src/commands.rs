@@ -40,7 +40,8 @@ use crate::dto::sync_bin::{
     SyncBinGet, SyncBinPage, SyncBinRestore, SyncBroughtBack, SyncRunPage, SyncRunsGet, SyncUndo,
 };
 use crate::dto::sync_conflict::{
-    SyncConflictGet, SyncConflictPage, SyncConflictView, SyncConflictsGet, SyncMerge, SyncResolve, SyncResolved,
+    SyncConflictGet, SyncConflictPage, SyncConflictView, SyncConflictsGet, SyncMerge, SyncResolve,
+    SyncResolved,
 };
 use crate::dto::sync_plan::{SyncApply, SyncChoose, SyncPlanGet, SyncPlanPage};
 use crate::dto::{Done, Nothing};
