@@ -85,7 +85,7 @@ test("a conflict is shown side by side, and the button does what it says", async
   await expect(page.getByRole("region", { name: "laptop" })).toBeVisible();
   await expect(page.getByRole("region", { name: "stick" })).toBeVisible();
   await expect(page.getByText("the roof leaks again, and again.")).toBeVisible();
-  await expect(page.getByText("The version in laptop goes to the bin in laptop and can be brought back.")).toBeVisible();
+  await expect(page.getByText("The version in “laptop” goes to Keepwell’s bin there, and the Bin of this pair brings it back.")).toBeVisible();
   await expectAccessible(page, "a conflict");
   await page.screenshot({ path: join(pictures, "conflict.png") });
   await page.getByRole("button", { name: "Keep the one from stick" }).click();

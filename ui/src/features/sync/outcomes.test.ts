@@ -13,14 +13,14 @@ describe("the decisions on a conflict", () => {
       ["right", "Keep the one from Stick"],
       ["both", "Keep both"],
     ]);
-    expect(shown[0]?.means).toBe("Both places then have “to-ada.txt” as it is in Laptop now. The version in Stick goes to the bin in Stick and can be brought back.");
-    expect(shown[1]?.means).toBe("Both places then have “to-ada.txt” as it is in Stick now. The version in Laptop goes to the bin in Laptop and can be brought back.");
+    expect(shown[0]?.means).toBe("Both places then have “to-ada.txt” as it is in “Laptop” now. The version in “Stick” goes to Keepwell’s bin there, and the Bin of this pair brings it back.");
+    expect(shown[1]?.means).toBe("Both places then have “to-ada.txt” as it is in “Stick” now. The version in “Laptop” goes to Keepwell’s bin there, and the Bin of this pair brings it back.");
   });
 
   it("to keep both say which one keeps the name, where that is known", () => {
     const both = (over: Parameters<typeof testConflict>[0]) => outcomes(testConflict(over), names).find(({ choice }) => choice === "both")?.means;
-    expect(both({})).toBe("Both places then have both versions: the newer one, from Laptop, under the name “to-ada.txt”, and the one from Stick beside it with “conflict from Stick” in the name. Nothing goes to a bin.");
-    expect(both({ left: { ...testConflict().left, modifiedMs: 1000 } })).toContain("one under the name “to-ada.txt”, the other beside it");
+    expect(both({})).toBe("Both places then have both versions: the newer one, from “Laptop”, keeps the name “to-ada.txt”; the one from “Stick” gets “(conflict from Stick, …)” with the day added to its name. Nothing goes to a bin.");
+    expect(both({ left: { ...testConflict().left, modifiedMs: 1000 } })).toContain("one keeps the name “to-ada.txt”, the other gets “conflict from”");
   });
 
   it("never speak of left and right", () => {
