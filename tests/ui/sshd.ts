@@ -51,8 +51,9 @@ function startedBy(pid: number): number[] {
   const rows = execFileSync("ps", ["-A", "-o", "pid=,ppid="]).toString().split("\n");
   const pairs = rows.map((row) => row.trim().split(/\s+/).map(Number));
   const found = [pid];
-  for (let at = 0; at < found.length; at += 1) {
-    for (const [child, parent] of pairs) if (parent === found[at] && child !== undefined) found.push(child);
+  // What is found on the way is looked at too: the loop sees what is pushed.
+  for (const from of found) {
+    for (const [child, parent] of pairs) if (parent === from && child !== undefined) found.push(child);
   }
   return found.slice(1);
 }
@@ -85,7 +86,7 @@ export async function startSshServer(home: string): Promise<SshServer> {
   );
   let child: ChildProcess | undefined;
   const end = async () => {
-    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    if (child?.exitCode !== null || child.signalCode !== null) return;
     const ended = new Promise((resolve) => child?.once("exit", resolve));
     const connections = startedBy(child.pid ?? 0);
     child.kill("SIGKILL");

@@ -112,7 +112,7 @@ pub(crate) fn stage_copy(
     }
     let (mut spared_bytes, mut blocks, mut kept) = (0, None, None);
     let (staged, hash) = if item.fingerprint.size_bytes <= SMALL_BYTES as u64 {
-        let (staged, hash, content) = copy_small(order, &mut *content, limits)?;
+        let SmallCopy { staged, hash, content } = copy_small(order, &mut *content, limits)?;
         kept = content;
         (staged, hash)
     } else {
@@ -138,11 +138,18 @@ fn read_attributes(
     }
 }
 
+struct SmallCopy {
+    staged: Box<dyn Staged>,
+    hash: ContentHash,
+    /// The bytes, where they are to be kept.
+    content: Option<Vec<u8>>,
+}
+
 fn copy_small(
     order: &CopyOrder<'_>,
     content: &mut dyn Content,
     limits: &Limits,
-) -> Result<(Box<dyn Staged>, ContentHash, Option<Vec<u8>>), CopyError> {
+) -> Result<SmallCopy, CopyError> {
     let size_bytes = content.item().fingerprint.size_bytes;
     let length = usize::try_from(size_bytes).unwrap_or(SMALL_BYTES);
     BUFFER.with_borrow_mut(|buffer| {
@@ -161,8 +168,8 @@ fn copy_small(
             staged.write_at(bytes, 0).map_err(CopyError::Target)?;
         }
         limits.pay(length);
-        let kept = (order.keeps_content)(bytes).then(|| bytes.to_vec());
-        Ok((staged, hash, kept))
+        let content = (order.keeps_content)(bytes).then(|| bytes.to_vec());
+        Ok(SmallCopy { staged, hash, content })
     })
 }
 
