@@ -376,7 +376,7 @@ fn prepare(connection: &mut Connection) -> rusqlite::Result<Option<i64>> {
         return Ok(Some(found));
     }
     connection.set_prepared_statement_cache_capacity(64);
-    connection.pragma_update(None, "journal_mode", "WAL")?;
+    write_ahead(connection)?;
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "wal_autocheckpoint", WAL_PAGES)?;
@@ -393,6 +393,22 @@ fn prepare(connection: &mut Connection) -> rusqlite::Result<Option<i64>> {
         transaction.commit()?;
     }
     Ok(None)
+}
+
+/// Turns the write-ahead log on. `SQLite` refuses that at once while another one has the file open in the midst of the
+/// same, whatever the timeout: so it is tried for as long as anything else would wait.
+fn write_ahead(connection: &Connection) -> rusqlite::Result<()> {
+    const PAUSE: Duration = Duration::from_millis(20);
+    let mut left = BUSY_TIMEOUT.as_millis() / PAUSE.as_millis();
+    loop {
+        match connection.pragma_update(None, "journal_mode", "WAL") {
+            Err(error) if left > 0 && error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
+                left -= 1;
+                std::thread::sleep(PAUSE);
+            }
+            result => return result,
+        }
+    }
 }
 
 fn aside_path(path: &Path, now_ms: i64) -> PathBuf {
