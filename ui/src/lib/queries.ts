@@ -47,11 +47,15 @@ export function repositoryOf(placeId: string): RepositoryAddress {
   return password === undefined ? { placeId } : { placeId, password };
 }
 
-/** Makes everything stale that begins with one of these words (`plan`, `place`, `snapshot`, …). */
+/**
+ * Makes everything stale that begins with one of these words (`plan`, `place`, `snapshot`, …), and asks anew what is in
+ * sight. A first answer that is still under way may be older than what changed, and asking anew would only wait for it:
+ * so it is given up.
+ */
 export function renew(...nouns: string[]): void {
-  void queryClient.invalidateQueries({
-    predicate: ({ queryKey }) => nouns.some((noun) => String(queryKey[0]).startsWith(`${noun}.`)),
-  });
+  const concerned = ({ queryKey }: { queryKey: readonly unknown[] }) => nouns.some((noun) => String(queryKey[0]).startsWith(`${noun}.`));
+  const first = queryClient.cancelQueries({ predicate: (query) => concerned(query) && query.state.data === undefined });
+  void first.then(() => queryClient.invalidateQueries({ predicate: concerned }));
 }
 
 /** After a job, what it may have changed is asked again. */
