@@ -26,8 +26,23 @@ fn at(seconds: i64) -> SystemTime {
 }
 
 fn set_at(path: &Path, time: SystemTime) {
-    // A folder can be opened for reading only, and that is enough to set its time.
-    fs::File::open(path).unwrap().set_modified(time).unwrap();
+    opened(path).set_modified(time).unwrap();
+}
+
+/// A folder can be opened for reading only, and that is enough to set its time.
+#[cfg(not(windows))]
+fn opened(path: &Path) -> fs::File {
+    fs::File::open(path).unwrap()
+}
+
+/// Folders are opened only for who asks for "backup semantics".
+#[cfg(windows)]
+fn opened(path: &Path) -> fs::File {
+    use std::os::windows::fs::OpenOptionsExt;
+    const FILE_WRITE_ATTRIBUTES: u32 = 0x100;
+    const FILE_FLAG_BACKUP_SEMANTICS: u32 = 0x0200_0000;
+    let mut options = fs::OpenOptions::new();
+    options.access_mode(FILE_WRITE_ATTRIBUTES).custom_flags(FILE_FLAG_BACKUP_SEMANTICS).open(path).unwrap()
 }
 
 fn set(home: &Home, name: &str, seconds: i64) {
