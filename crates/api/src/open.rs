@@ -3,7 +3,7 @@
 //! Invariants: this file alone reads the environment ([`OpenOptions::from_environment`]); everything below is told.
 //! Dropping the api cancels what runs here and gives every lease back.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use keepwell_catalog::KeyringChoice;
@@ -20,6 +20,8 @@ use crate::error::{ApiError, ErrorCode};
 use crate::logs::{Logs, LogsOptions};
 use crate::use_cases;
 use crate::use_cases::restore::Previews;
+use crate::volumes;
+pub use crate::volumes::Space;
 
 /// How to open the program.
 #[derive(Debug, Clone)]
@@ -42,6 +44,8 @@ pub struct OpenOptions {
     pub user: String,
     /// The cost of the slow hash for new passwords; only tests take a cheaper one.
     pub cost: Cost,
+    /// The space at a path.
+    pub space: fn(&Path) -> Space,
 }
 
 impl OpenOptions {
@@ -70,6 +74,7 @@ impl OpenOptions {
             host: gethostname::gethostname().to_string_lossy().into_owned(),
             user: ["USER", "LOGNAME", "USERNAME"].iter().find_map(|name| text(name)).unwrap_or_default(),
             cost: Cost::RECOMMENDED,
+            space: volumes::space,
         }
     }
 }

@@ -20,9 +20,11 @@ const ROOM_LEAST_BYTES: u64 = 1 << 30;
 
 /// Free and whole size of the file system a path is on, where the system tells.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Space {
-    pub(crate) free_bytes: Option<u64>,
-    pub(crate) total_bytes: Option<u64>,
+pub struct Space {
+    /// What may still be written.
+    pub free_bytes: Option<u64>,
+    /// The whole size.
+    pub total_bytes: Option<u64>,
 }
 
 /// The space at a path, or at the nearest folder above it that exists.

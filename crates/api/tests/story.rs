@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use keepwell_api::open::{Cost, KeyringChoice};
+use keepwell_api::open::{Cost, KeyringChoice, Space};
 use keepwell_api::{Api, ApiError, ErrorCode, OpenOptions, dispatch};
 use serde_json::{Value, json};
 
@@ -26,6 +26,7 @@ fn options(folder: &Path, label: &str) -> OpenOptions {
         host: "desk".to_owned(),
         user: "ana".to_owned(),
         cost: Cost { memory_kib: 1024, passes: 1, lanes: 1 },
+        space: |_| Space { free_bytes: Some(50), total_bytes: Some(1000) },
     }
 }
 
@@ -221,6 +222,19 @@ fn walk(folder: &Path) -> Vec<PathBuf> {
         if path.is_dir() { found.extend(walk(&path)) } else { found.push(path) }
     }
     found
+}
+
+#[test]
+fn a_place_with_little_space_left_asks_for_attention() {
+    let Room { folder, api } = Room::new();
+    drop(api);
+    let space = |_: &Path| Space { free_bytes: Some(49), total_bytes: Some(1000) };
+    let api = Api::open(OpenOptions { space, ..options(folder.path(), "the test") }).unwrap();
+    let room = Room { folder, api };
+    let started = room.first_run();
+    let health = &room.ask("place.get", json!({ "placeId": started["placeId"] }))["health"];
+    assert_eq!(health["status"], "attention");
+    assert!(health["sentence"].as_str().unwrap().contains("little space"), "{health}");
 }
 
 #[test]

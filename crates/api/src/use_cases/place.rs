@@ -20,7 +20,6 @@ use crate::error::ApiError;
 use crate::numbers::{Count, Moment};
 use crate::open::Api;
 use crate::path_text::{self, PathText};
-use crate::volumes;
 
 /// Below this share of free space a person should look.
 const LITTLE_SPACE_PERCENT: u64 = 5;
@@ -89,7 +88,7 @@ fn look(api: &Api, record: &PlaceRecord, path: &Path, health: &mut PlaceHealth) 
     let target = Target { path: path_text::encode(&record.path), place_id: Some(record.id) };
     let repository = api.repositories.open(&target, None)?;
     let info = repository.info()?;
-    let space = volumes::space(path);
+    let space = (api.options.space)(path);
     health.free_bytes = space.free_bytes.or(info.free_bytes).map(Count);
     health.total_bytes = space.total_bytes.map(Count);
     health.snapshots = Some(Count(info.snapshots));
