@@ -107,6 +107,22 @@ impl PairDatabase {
         self.write(|transaction| advance_base(transaction, changes, next_id))
     }
 
+    /// Takes items out of what is agreed on; those that are not in it are nothing to forget.
+    pub(crate) fn forget_in_base(&self, nodes: &[NodeId]) -> Result<(), SyncError> {
+        let mut changes = Vec::new();
+        for node in nodes.iter().filter(|node| !node.is_fresh()) {
+            let is_known = self.with(|connection| {
+                let known =
+                    connection.prepare_cached("SELECT 1 FROM nodes WHERE id = ?1")?.exists([sql(node.0)])?;
+                Ok(known)
+            })?;
+            if is_known {
+                changes.push(BaseChange::Remove(*node));
+            }
+        }
+        self.advance_base(&changes, self.next_id()?)
+    }
+
     /// The next id that no node ever had.
     ///
     /// # Errors

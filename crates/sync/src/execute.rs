@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 
 use keepwell_endpoint::EndpointError;
-use keepwell_endpoint::tree::PlaceIdentity;
+use keepwell_endpoint::tree::{PlaceIdentity, UnicodeNames};
 use keepwell_model::{EntryKind, JobId, Phase, Problem, RelativePath};
 use parking_lot::RwLock;
 
@@ -22,7 +22,7 @@ use crate::copy::CopyError;
 use crate::database::{BaseChange, PairDatabase};
 use crate::database_rows::{BinItem, Group, JournalLine};
 use crate::error::SyncError;
-use crate::execute_bin::{Planned, bin_path, bin_path_again};
+use crate::execute_bin::{Planned, bin_path, bin_path_again, path_key};
 use crate::execute_item::{Deed, Tools, is_changed_meanwhile};
 use crate::execute_times::TimePolicy;
 use crate::execute_view::View;
@@ -270,6 +270,7 @@ impl Execution<'_> {
         let view = progress.view.read();
         let mut numbers = Vec::new();
         let mut items = Vec::new();
+        let mut emptied = [None, None];
         for &number in ready {
             let operation = &self.plan.operations[number];
             let is_replaced = match operation.action {
@@ -280,6 +281,7 @@ impl Execution<'_> {
             let node = operation.node_on(operation.side);
             let Some(known) = view.known(operation.side, node) else { continue };
             let path = operation.from.as_ref().unwrap_or(&operation.path);
+            let emptied = &mut emptied[usize::from(operation.side == Side::Right)];
             // What can not be known now is told by the row itself.
             let place = if is_replaced { self.tools.tree(operation.side).place_of(path).ok() } else { None };
             let path = place.as_ref().unwrap_or(path);
@@ -290,7 +292,7 @@ impl Execution<'_> {
                 side: operation.side,
                 node: operation.node,
                 path: path.clone(),
-                bin_path: match is_replaced && self.is_emptied(operation.side, path) {
+                bin_path: match is_replaced && self.is_emptied(operation.side, path, emptied) {
                     true => bin_path_again(self.run, path),
                     false => bin_path(self.run, path),
                 },
@@ -315,11 +317,25 @@ impl Execution<'_> {
         Ok(numbers.into_iter().zip(planned).collect())
     }
 
-    /// Whether this run puts something else into the bin from this path, before anything is replaced.
-    fn is_emptied(&self, side: Side, path: &RelativePath) -> bool {
+    /// Whether this run puts something else into the bin from this path, before anything is replaced. In `emptied` is
+    /// remembered from where, on a place where paths have several forms.
+    fn is_emptied(&self, side: Side, path: &RelativePath, emptied: &mut Option<HashSet<Vec<u8>>>) -> bool {
         let operations = &self.plan.operations;
         let removals = &operations[..operations.partition_point(|row| row.batch == 0)];
-        removals.binary_search_by(|row| (row.side, &row.path).cmp(&(side, path))).is_ok()
+        if removals.binary_search_by(|row| (row.side, &row.path).cmp(&(side, path))).is_ok() {
+            return true;
+        }
+        let place = self.tools.tree(side).capabilities();
+        if place.case_sensitive && place.unicode == UnicodeNames::Kept {
+            return false;
+        }
+        let key = path_key(path, place);
+        emptied
+            .get_or_insert_with(|| {
+                let of_side = removals.iter().filter(|row| row.side == side);
+                of_side.map(|row| path_key(&row.path, place).into_owned()).collect()
+            })
+            .contains(&*key)
     }
 
     /// Takes the answer of a row.

@@ -6,11 +6,14 @@
 //! is found when the pair is opened again, and a file whose replacement never came is put back under its name.
 //! Deliberately not here: thinning (`bin_care`), restoring and undo (`bring_back`).
 
+use std::borrow::Cow;
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
 use keepwell_endpoint::EndpointError;
-use keepwell_endpoint::tree::{Expected, Fingerprint, ItemMetadata, OWN_FOLDER, Tree, TreeItem};
+use keepwell_endpoint::tree::{
+    Capabilities, Expected, Fingerprint, ItemMetadata, OWN_FOLDER, Tree, TreeItem,
+};
 use keepwell_model::{Control, EntryKind, JobId, RelativePath};
 use parking_lot::Mutex;
 
@@ -18,7 +21,8 @@ use crate::copy::{CopyError, hash_file};
 use crate::database::PairDatabase;
 use crate::database_rows::BinItem;
 use crate::error::SyncError;
-use crate::node::Side;
+use crate::names;
+use crate::node::{NodeId, Side};
 use crate::run_marker;
 
 /// The folder of the bin below [`OWN_FOLDER`].
@@ -49,6 +53,12 @@ pub(crate) fn bin_path_again(run: JobId, path: &RelativePath) -> RelativePath {
     let bin = joined(&joined(&RelativePath::root(), OWN_FOLDER), BIN_FOLDER);
     let again = joined(&bin, format!("{run}-again").as_bytes());
     path.components().fold(again, |at, name| joined(&at, name))
+}
+
+/// What two paths on a place have in common exactly where they are one there: a folder of the bin keeps the name it was
+/// made with, whatever form of it is asked for.
+pub(crate) fn path_key<'p>(path: &'p RelativePath, place: &Capabilities) -> Cow<'p, [u8]> {
+    names::key(path.as_bytes(), place)
 }
 
 /// What goes to the bin with a row: its number in the index, and where it shall lie.
@@ -149,7 +159,8 @@ pub(crate) fn relocate(
     Ok(published.item)
 }
 
-/// Looks at what a crash left between the index and the bin. Trouble with a place is left for the next time; so is all of
+/// Looks at what a crash left between the index and the bin. What was removed the base forgets: what is at its place later
+/// is the work of somebody, and no version of it that could replace what the other side has. Trouble with a place is left for the next time; so is all of
 /// a side where another volume is at the path: that says nothing of what lies in the bin.
 pub(crate) fn settle<'a>(
     database: &PairDatabase,
@@ -169,6 +180,7 @@ pub(crate) fn settle<'a>(
         // The index forgets only what is surely out of the bin. Asked again: the place may have gone meanwhile.
         let is_lasting = !found.is_moved || tree(side).sync().is_ok();
         if is_lasting && is_known() {
+            database.forget_in_base(&found.removed)?;
             database.settle_bin(&found.kept, &found.forgotten)?;
         }
     }
@@ -179,6 +191,8 @@ pub(crate) fn settle<'a>(
 #[derive(Default)]
 struct Settled {
     kept: Vec<i64>,
+    /// Files and links that were removed, and the base may not know of it.
+    removed: Vec<NodeId>,
     forgotten: Vec<i64>,
     is_moved: bool,
 }
@@ -200,7 +214,7 @@ fn settled<'i>(
         match there {
             Err(_) => {}
             Ok(None) => settled.forgotten.push(item.id),
-            Ok(Some(Some(_))) if !takes_place(database, item, &mut of_others)? => {
+            Ok(Some(Some(_))) if !takes_place(database, tree, item, &mut of_others)? => {
                 settled.forgotten.push(item.id);
             }
             Ok(Some(found)) => match found.filter(|_| item.is_replaced) {
@@ -213,26 +227,37 @@ fn settled<'i>(
                     // It may be at either place: the next look tells.
                     Err(_) => {}
                 },
-                None => settled.kept.push(item.id),
+                None => {
+                    settled.kept.push(item.id);
+                    if item.kind != EntryKind::Folder {
+                        settled.removed.push(item.node);
+                    }
+                }
             },
         }
     }
     Ok(settled)
 }
 
-/// Places of the bins that are taken, by run.
-type OfOthers = HashMap<JobId, HashSet<(Side, RelativePath)>>;
+/// Places of the bin of one side that are taken, by run.
+type OfOthers = HashMap<JobId, HashSet<Vec<u8>>>;
 
 /// Whether what lies there is this item, and no earlier one's of a run that went on under its number.
-fn takes_place(database: &PairDatabase, item: &BinItem, of_others: &mut OfOthers) -> Result<bool, SyncError> {
+fn takes_place(
+    database: &PairDatabase,
+    tree: &dyn Tree,
+    item: &BinItem,
+    of_others: &mut OfOthers,
+) -> Result<bool, SyncError> {
+    let key = |item: &BinItem| path_key(&item.bin_path, tree.capabilities()).into_owned();
     let of_run = match of_others.entry(item.run) {
         Entry::Occupied(known) => known.into_mut(),
         Entry::Vacant(unknown) => {
             let settled = database.bin_items_of(item.run)?;
-            unknown.insert(settled.into_iter().map(|item| (item.side, item.bin_path)).collect())
+            unknown.insert(settled.iter().filter(|other| other.side == item.side).map(key).collect())
         }
     };
-    Ok(of_run.insert((item.side, item.bin_path.clone())))
+    Ok(of_run.insert(key(item)))
 }
 
 /// Whether what lies in the bin can be what was to be put there.

@@ -34,6 +34,11 @@ pub(crate) fn stale(fingerprint: &Fingerprint) -> Fingerprint {
     Fingerprint { size_bytes: u64::MAX, modified: None, version: Version([0xff; 16]), ..*fingerprint }
 }
 
+/// Whether a fingerprint is one of those.
+pub(crate) fn is_stale(fingerprint: &Fingerprint) -> bool {
+    fingerprint.size_bytes == u64::MAX
+}
+
 /// Both sides and the base during a run.
 pub(crate) struct View<'a> {
     left: &'a SideTree,

@@ -24,6 +24,7 @@ mod execute_times;
 mod execute_view;
 pub mod filter;
 mod follow;
+pub mod meet;
 pub mod moves;
 pub mod names;
 pub mod node;

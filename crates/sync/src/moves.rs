@@ -10,15 +10,12 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use keepwell_model::{ContentHash, EntryKind};
 
-use crate::names;
+use crate::execute_view::is_stale;
 use crate::node::{Content, NodeId, Side};
-use crate::planner_pairs::{unite, unite_for_reading};
+use crate::planner_pairs::unite_for_reading;
 use crate::planner_view::{Implied, View, implied};
 use crate::policy::Policy;
 use crate::trees::{BaseEntry, BaseTree, Seen, SeenNode, SideTree};
-
-/// Folders in folders that [`meet`] looks into.
-const MEETING_LEVELS: usize = 64;
 
 /// A file whose content has to be hashed before the run can be planned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -108,7 +105,7 @@ fn may_be_moved(base: &BaseTree, tree: &SideTree, side: Side) -> Vec<NodeId> {
         return Vec::new();
     }
     let implied = implied(base, tree, side);
-    let gone = gone_files(base, tree, &implied);
+    let gone = gone_files(base, tree, side, &implied);
     let sizes: HashSet<u64> = gone.iter().map(|(_, entry)| entry.state.size_bytes).collect();
     let quick = quick_matches(base, tree, side, &gone);
     let fresh = tree.changes.iter().filter_map(|(id, seen)| match seen {
@@ -123,10 +120,12 @@ fn may_be_moved(base: &BaseTree, tree: &SideTree, side: Side) -> Vec<NodeId> {
         .collect()
 }
 
-/// Files and links that are gone, but for empty ones: those are all alike.
+/// Files and links that are gone, but for empty ones: those are all alike; and for those of which the base knows that
+/// this side had something else there: what holds the base's content has not been there.
 fn gone_files<'b>(
     base: &'b BaseTree,
     tree: &SideTree,
+    side: Side,
     implied: &BTreeMap<NodeId, Implied>,
 ) -> Vec<(NodeId, BaseEntry<'b>)> {
     let named = tree.changes.iter().filter(|(_, seen)| matches!(seen, Seen::Gone)).map(|(id, _)| *id);
@@ -134,7 +133,12 @@ fn gone_files<'b>(
     ids.sort_unstable();
     ids.dedup();
     let files = ids.into_iter().filter_map(|id| Some((id, base.get(id)?)));
-    files.filter(|(_, entry)| entry.state.kind != EntryKind::Folder && entry.state.size_bytes > 0).collect()
+    let is_told = |entry: &BaseEntry<'_>| {
+        entry.state.kind != EntryKind::Folder
+            && entry.state.size_bytes > 0
+            && !is_stale(entry.fingerprint_on(side))
+    };
+    files.filter(|(_, entry)| is_told(entry)).collect()
 }
 
 /// What has the name, the size and the very time of exactly one file that is gone is that file, without reading it.
@@ -183,80 +187,11 @@ pub fn resolve(base: &BaseTree, mut tree: SideTree, side: Side) -> SideTree {
 }
 
 /// What turned out to be where and what the base says is no difference.
-fn forget_unchanged(base: &BaseTree, tree: &mut SideTree, side: Side) {
+pub(crate) fn forget_unchanged(base: &BaseTree, tree: &mut SideTree, side: Side) {
     tree.changes.retain(|id, seen| match (seen, base.get(*id)) {
         (Seen::Here(seen), Some(entry)) => !is_as_base(seen, &entry, side),
         _ => true,
     });
-}
-
-/// Makes one of what a side removed and has anew at the very place where the other side has it: a run that was broken
-/// off had brought it back. To be called when both sides are resolved.
-pub fn meet(base: &BaseTree, left: &mut SideTree, right: &mut SideTree) {
-    let is_gone = |seen: &Seen| matches!(seen, Seen::Gone);
-    if !left.changes.values().any(is_gone) && !right.changes.values().any(is_gone) {
-        return;
-    }
-    let policy = Policy::default();
-    // One level of folders is found a time.
-    for _ in 0..MEETING_LEVELS {
-        let found = {
-            let mut view = View::new(base, left, right, &policy, [&BTreeMap::new(), &BTreeMap::new()], false);
-            unite(&mut view);
-            returned(&view)
-        };
-        let mut is_found = false;
-        for (side, tree) in [(Side::Left, &mut *left), (Side::Right, &mut *right)] {
-            let aliases: HashMap<NodeId, NodeId> = found
-                .iter()
-                .filter(|(of, _, _)| *of == side)
-                .map(|(_, fresh, known)| (*fresh, *known))
-                .collect();
-            for (fresh, known) in &aliases {
-                if let Some(seen) = tree.changes.remove(fresh) {
-                    tree.changes.insert(*known, seen);
-                    is_found = true;
-                }
-            }
-            rename_parents(tree, &aliases);
-        }
-        if !is_found {
-            break;
-        }
-        forget_unchanged(base, left, Side::Left);
-        forget_unchanged(base, right, Side::Right);
-    }
-}
-
-/// New items of a side at the place where the other side has an item that this side lacks: side, fresh id, base id.
-fn returned(view: &View<'_>) -> Vec<(Side, NodeId, NodeId)> {
-    let mut found = Vec::new();
-    for side in Side::BOTH {
-        let mut lacking = HashMap::new();
-        for row in 0..view.nodes.len() {
-            if view.base_of(row).is_some()
-                && !view.is_present(row, side)
-                && let Some(item) = view.item(row, side.other())
-            {
-                let name = names::mapped(&item.name, view.capabilities(side)).into_owned();
-                lacking.insert((item.parent, name, view.nodes[row].kind), view.nodes[row].id);
-            }
-        }
-        if lacking.is_empty() {
-            continue;
-        }
-        for row in 0..view.nodes.len() {
-            let node = &view.nodes[row];
-            if view.base_of(row).is_none()
-                && !view.is_present(row, side.other())
-                && let Some(item) = view.item(row, side)
-                && let Some(known) = lacking.remove(&(item.parent, item.name.into_owned(), node.kind))
-            {
-                found.push((side, node.id, known));
-            }
-        }
-    }
-    found
 }
 
 /// Whether a side's item is in every respect what and where the base says.
@@ -290,7 +225,7 @@ fn make_explicit(base: &BaseTree, tree: &mut SideTree, side: Side) {
     rename_parents(tree, &aliases);
 }
 
-fn rename_parents(tree: &mut SideTree, aliases: &HashMap<NodeId, NodeId>) {
+pub(crate) fn rename_parents(tree: &mut SideTree, aliases: &HashMap<NodeId, NodeId>) {
     if aliases.is_empty() {
         return;
     }
@@ -434,7 +369,7 @@ fn as_seen(entry: &BaseEntry<'_>, side: Side) -> Seen {
 
 /// The same for what has no lasting id: by content, and folders by what is in them.
 fn claims_by_content(base: &BaseTree, tree: &SideTree, side: Side) -> HashMap<NodeId, NodeId> {
-    let gone = gone_files(base, tree, &BTreeMap::new());
+    let gone = gone_files(base, tree, side, &BTreeMap::new());
     let mut claims: HashMap<NodeId, NodeId> = HashMap::new();
     if !tree.capabilities.stable_ids {
         let quick = quick_matches(base, tree, side, &gone);

@@ -7,12 +7,14 @@ use std::collections::HashSet;
 
 use keepwell_model::{EntryKind, RelativePath, Timestamp};
 
+use crate::execute_view::is_stale;
 use crate::moves::is_as_base;
 use crate::node::{NodeId, Side, State};
 use crate::plan::{Action, Agreement, MetadataChange, Operation, Plan, Totals, Why};
 use crate::planner_decide::{differ, grain};
 use crate::planner_order::{Course, Kind, Step, order};
 use crate::planner_view::{Slot, View, number};
+use crate::trees::{BaseEntry, SeenNode};
 
 /// Writes them.
 pub(crate) fn write(view: &View<'_>) -> Plan {
@@ -396,7 +398,16 @@ fn agreements(view: &View<'_>, is_touched: &[[bool; 2]], plan: &mut Plan) {
     }
 }
 
-/// Items whose id on a place the base knows for another one: saved by renaming, the old version kept under a new name.
+/// What an old version that was kept under a new name would be taken for the item by.
+#[derive(PartialEq, Eq, Hash)]
+enum Trace {
+    /// Its id on the place.
+    Id(u64),
+    /// Where the place has none: its content, which is read only when it counts.
+    Size(u64),
+}
+
+/// Items saved by renaming, the old version kept under a new name.
 fn displaced(view: &View<'_>, plan: &mut Plan) {
     let learned = |agreement: &Agreement| match agreement {
         Agreement::Same { left, .. } => Some(*left),
@@ -405,18 +416,18 @@ fn displaced(view: &View<'_>, plan: &mut Plan) {
     let learned: HashSet<NodeId> = plan.agreements.iter().filter_map(learned).collect();
     for side in Side::BOTH {
         let seen = |row: usize| match view.slot(row, side) {
-            Slot::Seen(seen) if seen.fingerprint.id != 0 => Some(seen),
+            Slot::Seen(seen) => Some(seen),
             _ => None,
         };
         let mut changed = Vec::new();
         for row in 0..view.nodes.len() {
             let known = view.nodes[row].copy_of.unwrap_or(view.nodes[row].id);
-            if let (Some(seen), Some(entry)) = (seen(row), view.base.get(known)) {
-                let before = entry.fingerprint_on(side).id;
+            if let (Some(seen), Some(entry)) = (seen(row), view.base.get(known))
+                && let Some(before) = was_another(seen, &entry, side)
+            {
                 let is_there =
                     view.one_id(side, seen.parent) == entry.parent && seen.name == entry.name_on(side);
-                let is_another = before != 0 && before != seen.fingerprint.id;
-                if is_there && is_another && !learned.contains(&known) {
+                if is_there && !learned.contains(&known) {
                     changed.push((known, before));
                 }
             }
@@ -424,10 +435,32 @@ fn displaced(view: &View<'_>, plan: &mut Plan) {
         if changed.is_empty() {
             continue;
         }
-        let rows = 0..view.nodes.len();
-        let here: HashSet<u64> = rows.filter_map(|row| Some(seen(row)?.fingerprint.id)).collect();
+        let mut here: HashSet<Trace> = HashSet::new();
+        for row in 0..view.nodes.len() {
+            let Some(seen) = seen(row) else { continue };
+            match seen.fingerprint.id {
+                0 if view.base_of(row).is_none() => here.insert(Trace::Size(seen.state.size_bytes)),
+                id => here.insert(Trace::Id(id)),
+            };
+        }
         changed.retain(|(_, before)| here.contains(before));
         plan.agreements.extend(changed.into_iter().map(|(node, _)| Agreement::Displaced { node, side }));
+    }
+}
+
+/// What the base knows an item by that is another one by now.
+fn was_another(seen: &SeenNode, entry: &BaseEntry<'_>, side: Side) -> Option<Trace> {
+    let before = entry.fingerprint_on(side);
+    match (before.id, seen.fingerprint.id) {
+        (0, 0) => {
+            let is_content_new = entry.state.kind == EntryKind::File
+                && entry.state.size_bytes > 0
+                && !seen.state.is_same_content(&entry.state)
+                && !is_stale(before);
+            is_content_new.then_some(Trace::Size(entry.state.size_bytes))
+        }
+        (0, _) | (_, 0) => None,
+        (before, now) => (before != now).then_some(Trace::Id(before)),
     }
 }
 

@@ -19,7 +19,8 @@ use crate::execute_bin::{BinFolders, settle};
 use crate::execute_item::Tools;
 use crate::execute_times::TimePolicy;
 use crate::execute_view::View;
-use crate::moves;
+use crate::meet::meet;
+use crate::moves::{self, Demand};
 use crate::node::{NodeId, Side};
 use crate::planner;
 use crate::policy::Policy;
@@ -38,8 +39,9 @@ pub(crate) fn prepare(
     control: &Control,
 ) -> Result<Prepared, SyncError> {
     control.restart_counters(Phase::Scanning);
-    syncer.ensure_base()?;
+    // First: the base may forget something by it.
     settle(syncer.database(), |side| &**syncer.tree(side))?;
+    syncer.ensure_base()?;
     let before = identities(syncer)?;
     let Look { mut left, mut right, rules } = look_at_both(syncer, hints, control)?;
     if identities(syncer)? != before {
@@ -69,7 +71,9 @@ pub(crate) fn prepare(
     read_what_counts(syncer, &mut left, &mut right, control)?;
     let mut left = moves::resolve(syncer.base(), left, Side::Left);
     let mut right = moves::resolve(syncer.base(), right, Side::Right);
-    moves::meet(syncer.base(), &mut left, &mut right);
+    meet(syncer.base(), &mut left, &mut right, |demands, left, right| {
+        read_demanded(syncer, demands, left, right, control)
+    })?;
     // Now that more items are known to be one, more may have to be compared.
     read_what_counts(syncer, &mut left, &mut right, control)?;
     control.checkpoint()?;
@@ -168,6 +172,16 @@ fn read_what_counts(
     control: &Control,
 ) -> Result<(), SyncError> {
     let demands = moves::demands(syncer.base(), left, right);
+    read_demanded(syncer, &demands, left, right, control)
+}
+
+fn read_demanded(
+    syncer: &Syncer,
+    demands: &[Demand],
+    left: &mut SideTree,
+    right: &mut SideTree,
+    control: &Control,
+) -> Result<(), SyncError> {
     let on = |side: Side| -> Vec<NodeId> {
         demands.iter().filter(|demand| demand.side == side).map(|demand| demand.node).collect()
     };

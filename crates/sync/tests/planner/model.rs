@@ -5,9 +5,12 @@
 //! content (the simulation has them).
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::convert::Infallible;
 
 use keepwell_endpoint::tree::{Capabilities, Fingerprint, NameRules, UnicodeNames, Version};
 use keepwell_model::{ContentHash, EntryKind, Timestamp};
+use keepwell_sync::meet::meet;
+use keepwell_sync::moves::Demand;
 use keepwell_sync::node::{Content, NodeId, Side, State};
 use keepwell_sync::plan::{Action, Agreement, Operation, Plan, Why};
 use keepwell_sync::planner::plan;
@@ -285,7 +288,12 @@ impl World {
     }
 
     fn read(&self, trees: &mut [SideTree; 2], inodes: &[HashMap<u64, u64>; 2]) {
-        let demands = moves::demands(&self.base, &trees[0], &trees[1]);
+        let [left, right] = trees;
+        let demands = moves::demands(&self.base, left, right);
+        self.read_demanded(&demands, [left, right], inodes);
+    }
+
+    fn read_demanded(&self, demands: &[Demand], trees: [&mut SideTree; 2], inodes: &[HashMap<u64, u64>; 2]) {
         for demand in demands {
             let side = number(demand.side);
             let Some(Seen::Here(seen)) = trees[side].changes.get_mut(&demand.node) else {
@@ -309,7 +317,11 @@ impl World {
         let [left, right] = trees;
         let mut left = moves::resolve(&self.base, left, Side::Left);
         let mut right = moves::resolve(&self.base, right, Side::Right);
-        moves::meet(&self.base, &mut left, &mut right);
+        let read = |demands: &[Demand], left: &mut SideTree, right: &mut SideTree| {
+            self.read_demanded(demands, [left, right], &inodes);
+            Ok::<(), Infallible>(())
+        };
+        let Ok(()) = meet(&self.base, &mut left, &mut right, read);
         let mut trees = [left, right];
         self.read(&mut trees, &inodes);
         let plan = plan(&self.base, &trees[0], &trees[1], policy);

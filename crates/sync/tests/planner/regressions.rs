@@ -114,3 +114,62 @@ fn nothing_goes_into_a_folder_that_waits_and_was_in_it() {
     ends_and_loses_nothing(&case);
     sides_swap(&case);
 }
+
+/// One side removed `a` and `c`, the other removed `c` and moved `a` there. The run was killed after it brought that to
+/// the first side: it is that there too, and no new version of the old `c`.
+#[test]
+fn what_a_killed_run_brought_under_the_name_of_something_removed_makes_no_copy() {
+    for stop in 0..8 {
+        for learns in [false, true] {
+            crashes_converge(
+                &Case {
+                    kind: 0,
+                    first: vec![
+                        Edit::File { folder: 0, name: 0, content: 1 },
+                        Edit::File { folder: 0, name: 2, content: 2 },
+                    ],
+                    left: vec![Edit::Remove { item: 0 }, Edit::Remove { item: 0 }],
+                    right: vec![Edit::Remove { item: 1 }, Edit::Rename { item: 0, name: 2 }],
+                    conflicts: ConflictPolicy::KeepBoth,
+                    chance: 0,
+                },
+                stop,
+                learns,
+            );
+        }
+    }
+}
+
+/// A file that one side moved and the other wrote is met again where a killed run had brought the half of it.
+#[test]
+fn half_a_move_of_what_the_other_side_wrote_makes_no_copy() {
+    for stop in 0..8 {
+        for learns in [false, true] {
+            crashes_converge(
+                &Case {
+                    kind: 0,
+                    first: vec![
+                        Edit::File { folder: 0, name: 85, content: 0 },
+                        Edit::File { folder: 0, name: 14, content: 0 },
+                        Edit::Folder { folder: 0, name: 44 },
+                        Edit::Remove { item: 87 },
+                    ],
+                    left: vec![
+                        Edit::Move { item: 133, folder: 0, name: 32 },
+                        Edit::Remove { item: 104 },
+                        Edit::Save { item: 0, content: 1 },
+                    ],
+                    right: vec![
+                        Edit::Link { folder: 0, name: 69, content: 0 },
+                        Edit::Move { item: 72, folder: 0, name: 115 },
+                        Edit::Folder { folder: 0, name: 132 },
+                    ],
+                    conflicts: ConflictPolicy::KeepBoth,
+                    chance: 10_118_172_447_780_012_900,
+                },
+                stop,
+                learns,
+            );
+        }
+    }
+}

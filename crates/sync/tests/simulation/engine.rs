@@ -14,7 +14,7 @@ use keepwell_sync::{
     ConflictPolicy, Limits, Mode, PairDatabase, PairSpec, Side, SyncError, SyncReport, Syncer, SyncerOptions,
 };
 use keepwell_testkit::SeededRandom;
-use keepwell_testkit::memory_tree::{Killed, MemoryState, MemoryTree, StepFault, Steps};
+use keepwell_testkit::memory_tree::{Killed, MemoryItem, MemoryState, MemoryTree, StepFault, Steps};
 use parking_lot::Mutex;
 
 use crate::odd::{Files, Oddities};
@@ -35,6 +35,16 @@ pub struct World<'a> {
     /// The number the next run goes on under.
     goes_on_as: Option<u16>,
     log: Vec<String>,
+}
+
+/// Which places a story is told of.
+#[derive(Clone, Copy)]
+pub enum Places {
+    Disks,
+    /// The right one has no ids that survive moves.
+    RightWithoutIds,
+    /// The right one takes names that differ in case for one.
+    RightIgnoresCase,
 }
 
 /// What is on a side, without our own folder.
@@ -77,16 +87,32 @@ fn draw(seed: u64, what: u64) -> SeededRandom {
 }
 
 impl<'a> World<'a> {
-    /// Two disks in step both ways, and people who do nothing by themselves.
-    pub fn plain(folder: &'a Path) -> Self {
+    /// Two places in step both ways, and people who do nothing by themselves.
+    pub fn of(places: Places, folder: &'a Path) -> Self {
         let seeds = (0..).map(|seed| World::new(seed, &mut draw(seed, 0), folder));
         let mut worlds = seeds.filter(|world| {
-            world.odd.is_plain()
-                && world.pair.mode == Mode::TwoWay
+            world.pair.mode == Mode::TwoWay
                 && world.pair.conflicts == ConflictPolicy::KeepBoth
-                && world.trees.iter().all(|tree| tree.capabilities().stable_ids)
+                && world.is_of(places)
         });
         worlds.next().unwrap()
+    }
+
+    fn is_of(&self, places: Places) -> bool {
+        let disk = MemoryTree::disk();
+        match places {
+            Places::Disks => self.odd.is_plain() && self.has_lasting_ids() == [true, true],
+            Places::RightWithoutIds => self.odd.is_plain() && self.has_lasting_ids() == [true, false],
+            Places::RightIgnoresCase => {
+                self.odd.places == [disk, Capabilities { case_sensitive: false, ..disk }]
+                    && !(self.odd.loses_power || self.odd.goes_on)
+                    && self.has_lasting_ids() == [true, true]
+            }
+        }
+    }
+
+    fn has_lasting_ids(&self) -> [bool; 2] {
+        [0, 1].map(|side: usize| self.trees[side].capabilities().stable_ids)
     }
 
     fn new(seed: u64, random: &mut SeededRandom, folder: &'a Path) -> Self {
@@ -131,7 +157,9 @@ impl<'a> World<'a> {
         })
         .put_into(&folder.join("sync"));
         let people = People::new(draw(seed, 1), odd.names);
-        let log = vec![format!("{mode:?} {conflicts:?}")];
+        let ids = [0, 1].map(|side: usize| trees[side].capabilities().stable_ids);
+        let mut log = vec![format!("{mode:?} {conflicts:?}; lasting ids {ids:?}")];
+        log.extend(odd.told());
         Self { trees, steps, people, pair, odd, folder, runs: 0, goes_on_as: None, log }
     }
 
@@ -263,13 +291,14 @@ impl<'a> World<'a> {
                 );
             }
             for side in 0..2 {
-                eprintln!(
-                    "  {:?}",
-                    self.picture(side)
-                        .iter()
-                        .map(|(path, (_, content))| format!("{path}={}", String::from_utf8_lossy(content)))
-                        .collect::<Vec<_>>()
-                );
+                let items = self.trees[side].with(|state| {
+                    let shown = |(path, item): (&RelativePath, &MemoryItem)| {
+                        let content = String::from_utf8_lossy(&item.content);
+                        format!("{path}={} #{}", content.trim_end_matches('.'), item.id)
+                    };
+                    state.items.iter().map(shown).collect::<Vec<_>>()
+                });
+                eprintln!("  {items:?}");
             }
         }
         let [low, high] = as_number.to_le_bytes();
@@ -356,7 +385,10 @@ impl<'a> World<'a> {
         for (side, tree) in Side::BOTH.into_iter().zip(&self.trees) {
             let mut known: BTreeMap<RelativePath, BinItem> = BTreeMap::new();
             for item in items.iter().filter(|item| item.side == side && item.kind != EntryKind::Folder) {
-                if let Some(other) = known.insert(item.bin_path.clone(), item.clone()) {
+                // A folder of the bin has the name it was made with, in whatever form of it the place is asked.
+                let there = tree.with(|state| state.there(&item.bin_path));
+                let path = there.unwrap_or_else(|| item.bin_path.clone());
+                if let Some(other) = known.insert(path, item.clone()) {
                     return Err(format!("two items at one place of the bin: {item:?} {other:?}"));
                 }
             }

@@ -1,9 +1,11 @@
 //! What seeds found, as stories: told for every step at which the process can be killed.
 
+use std::cell::RefCell;
+
 use keepwell_model::{EntryKind, RelativePath, Timestamp};
 use keepwell_testkit::memory_tree::{MemoryState, StepFault};
 
-use crate::engine::World;
+use crate::engine::{Places, World};
 use crate::range::state_folder;
 
 fn path(text: &str) -> RelativePath {
@@ -15,10 +17,15 @@ fn time(seconds: i64) -> Timestamp {
 }
 
 /// Tells a story with a run that is killed at each of its steps, until it takes fewer.
-fn at_every_step(first: impl Fn(&mut MemoryState), then: impl Fn(&World<'_>), after: impl Fn(&World<'_>)) {
+fn at_every_step(
+    places: Places,
+    first: impl Fn(&mut MemoryState),
+    then: impl Fn(&World<'_>),
+    after: impl Fn(&World<'_>),
+) {
     let folder = state_folder();
     for step in 0.. {
-        let mut world = World::plain(folder.path());
+        let mut world = World::of(places, folder.path());
         world.trees[0].with(&first);
         world.run(false).unwrap();
         then(&world);
@@ -38,7 +45,18 @@ fn at_every_step(first: impl Fn(&mut MemoryState), then: impl Fn(&World<'_>), af
 /// killed, the new one is gone again, and somebody wrote on what the run had brought: it does not become that.
 #[test]
 fn an_old_version_under_a_new_name_is_not_replaced_after_a_crash() {
+    old_version_under_a_new_name(Places::Disks);
+}
+
+/// The same where the place has no lasting ids, so that what was moved is known by its content.
+#[test]
+fn an_old_version_under_a_new_name_is_not_taken_for_the_item_by_its_content() {
+    old_version_under_a_new_name(Places::RightWithoutIds);
+}
+
+fn old_version_under_a_new_name(places: Places) {
     at_every_step(
+        places,
         |left| assert!(left.make(&path("a"), EntryKind::File, b"one", time(1))),
         |world| {
             world.trees[1].with(|right| {
@@ -66,6 +84,7 @@ fn an_old_version_under_a_new_name_is_not_replaced_after_a_crash() {
 #[test]
 fn two_versions_of_one_path_are_both_in_the_index_of_the_bin() {
     at_every_step(
+        Places::Disks,
         |left| {
             for (folder, content) in [("f", b"one"), ("g", b"two")] {
                 assert!(left.make(&path(folder), EntryKind::Folder, b"", Timestamp::default()));
@@ -81,6 +100,49 @@ fn two_versions_of_one_path_are_both_in_the_index_of_the_bin() {
         },
         |world| {
             world.people.lock().works.insert(b"six".to_vec(), "f/x".into());
+        },
+    );
+}
+
+/// A file is taken away and comes back under another name after a run that may have removed it on the other side, and
+/// there somebody has made one of that name: both are there in the end, neither is taken for the other.
+#[test]
+fn what_somebody_made_where_a_file_came_back_does_not_replace_it() {
+    let taken = RefCell::new(None);
+    at_every_step(
+        Places::Disks,
+        |left| assert!(left.make(&path("d"), EntryKind::File, b"one", time(1))),
+        |world| *taken.borrow_mut() = world.trees[0].with(|left| left.items.remove(&path("d"))),
+        |world| {
+            let back = taken.take().unwrap();
+            world.trees[0].with(|left| assert!(left.items.insert(path("c"), back).is_none()));
+            world.trees[1].with(|right| assert!(right.make(&path("c"), EntryKind::File, b"two", time(2))));
+            let works = &mut world.people.lock().works;
+            works.extend([(b"one".to_vec(), "c".into()), (b"two".to_vec(), "c".into())]);
+        },
+    );
+}
+
+/// Two versions of paths that are one on a place go to its bin in one run: both are in the index.
+#[test]
+fn two_versions_are_both_in_the_index_of_a_bin_that_ignores_case() {
+    at_every_step(
+        Places::RightIgnoresCase,
+        |left| {
+            for (folder, content) in [("f", b"one"), ("g", b"two")] {
+                assert!(left.make(&path(folder), EntryKind::Folder, b"", Timestamp::default()));
+                assert!(left.make(&path(&format!("{folder}/x")), EntryKind::File, content, time(1)));
+            }
+        },
+        |world| {
+            world.trees[0].with(|left| {
+                left.remove(&path("f"));
+                assert!(left.rename(&path("g"), &path("F")));
+                assert!(left.write(&path("F/x"), b"six", time(2), false));
+            });
+        },
+        |world| {
+            world.people.lock().works.insert(b"six".to_vec(), "F/x".into());
         },
     );
 }

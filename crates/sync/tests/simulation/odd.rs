@@ -49,6 +49,15 @@ impl Oddities {
         Self { places, names, mode, loses_power: random.once_in(2), goes_on: random.once_in(3) }
     }
 
+    /// What is, for a person.
+    pub fn told(&self) -> Option<String> {
+        let place = |place: &Capabilities| format!("case {}, {:?}", place.case_sensitive, place.names);
+        let [left, right] = [0, 1].map(|side: usize| place(&self.places[side]));
+        let Self { loses_power, goes_on, .. } = self;
+        let told = || format!("left: {left}; right: {right}; loses power {loses_power}; goes on {goes_on}");
+        (!self.is_plain()).then(told)
+    }
+
     /// Whether nothing is.
     pub fn is_plain(&self) -> bool {
         self.are_names_plain() && self.mode.is_none() && !self.loses_power && !self.goes_on
