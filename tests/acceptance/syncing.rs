@@ -205,6 +205,18 @@ fn a_preview_changes_nothing_and_is_what_the_run_then_does() {
     pair.assert_alike();
 }
 
+#[test]
+fn a_new_folder_is_one_change_in_the_plan() {
+    let pair = Pair::new();
+    pair.write("left", "letters/to-ada", "Dear Ada");
+    let rows = pair.plan(&[]);
+    assert_eq!(kinds(&rows), [pair_of("letters", "createFolder"), pair_of("letters/to-ada", "copy")]);
+    let said = pair.sync(&["--preview"]).expect(0).says("2 new").said();
+    assert!(!said.contains("times"), "{said}");
+    pair.sync(&[]).expect(0);
+    pair.assert_alike();
+}
+
 fn pair_of(path: &str, kind: &str) -> (String, String) {
     pair(path, kind)
 }

@@ -1,5 +1,5 @@
 /** Every button of a decision does what it says: pressed in the window, judged by the files of both places and their bins. */
-import { existsSync, readdirSync, renameSync, mkdirSync, statSync } from "node:fs";
+import { existsSync, readdirSync, renameSync, mkdirSync, statSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 
 import { expect, test, type Page } from "@playwright/test";
@@ -88,6 +88,28 @@ for (const known of [true, false]) {
     }
   });
 }
+
+test("of two versions with one time it is said which keeps the name, and so it is", async ({ page }) => {
+  const pairId = await host.newPair();
+  for (const root of [laptop, stick]) {
+    write(root, "letter.txt", `from ${root === laptop ? "laptop" : "stick"}\n`);
+    utimesSync(join(root, "letter.txt"), 1_790_000_000, 1_790_000_000);
+  }
+  await host.run(pairId);
+  const faults = await host.open(page, `/sync/${pairId}?tab=conflicts`);
+  await page.getByRole("row", { name: /letter\.txt/ }).click();
+  const said = (await page.getByText("keeps the name “letter.txt”", { exact: false }).textContent()) ?? "";
+  const kept = /the one from “(laptop|stick)” keeps the name/.exec(said)?.[1] ?? "none";
+  expect(said).toContain(`the one from “${kept === "laptop" ? "stick" : "laptop"}” gets`);
+  await expectAccessible(page, "a conflict of one time");
+  await page.screenshot({ path: join(pictures, "conflict-one-time.png"), fullPage: true });
+  await page.getByRole("button", { name: "Keep both", exact: true }).click();
+  for (const root of [laptop, stick]) {
+    await expect.poll(() => held(root)).toEqual(["from laptop\n", "from stick\n"]);
+    expect(read(root, "letter.txt")).toBe(`from ${kept}\n`);
+  }
+  expect(faults).toEqual([]);
+});
 
 test("deciding later touches nothing", async ({ page }) => {
   const pairId = await oneConflict(true);

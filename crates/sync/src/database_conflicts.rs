@@ -6,7 +6,7 @@
 use keepwell_model::{RelativePath, Timestamp};
 use rusqlite::{Row, params};
 
-use crate::database::{PairDatabase, sql};
+use crate::database::{PairDatabase, side_of, side_word, sql};
 use crate::database_facts::{decode_state, encode_state};
 use crate::database_rows::{damaged, of_word, path_at, path_or_none_at, unsigned, word};
 use crate::error::SyncError;
@@ -40,8 +40,8 @@ impl PairDatabase {
             transaction.execute("DELETE FROM conflicts", [])?;
             let mut insert = transaction.prepare_cached(
                 "INSERT OR REPLACE INTO conflicts (id, node, path, kind, left_path, left_state, right_path, right_state,
-                 base_modified_s, base_modified_ns, choice)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+                 base_modified_s, base_modified_ns, choice, keeps_name)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
             )?;
             let known: std::collections::HashMap<_, _> =
                 before.iter().map(|stored| ((&stored.conflict.path, word(&stored.conflict.kind)), stored)).collect();
@@ -62,6 +62,7 @@ impl PairDatabase {
                     conflict.base_modified.map(|time| time.seconds),
                     conflict.base_modified.map(|time| time.nanoseconds),
                     choice.as_ref().map(word),
+                    conflict.keeps_name.map(side_word),
                 ])?;
             }
             Ok(())
@@ -77,7 +78,7 @@ impl PairDatabase {
             connection
                 .prepare_cached(
                     "SELECT id, node, path, kind, left_path, left_state, right_path, right_state, base_modified_s,
-                     base_modified_ns, choice FROM conflicts ORDER BY path, kind",
+                     base_modified_ns, choice, keeps_name FROM conflicts ORDER BY path, kind",
                 )?
                 .query_map([], conflict_row)?
                 .collect()
@@ -145,6 +146,7 @@ fn conflict_row(row: &Row<'_>) -> rusqlite::Result<StoredConflict> {
     let seconds: Option<i64> = row.get(8)?;
     let nanoseconds: Option<u32> = row.get(9)?;
     let choice: Option<String> = row.get(10)?;
+    let keeps_name: Option<String> = row.get(11)?;
     Ok(StoredConflict {
         id: row.get(0)?,
         conflict: Conflict {
@@ -156,6 +158,7 @@ fn conflict_row(row: &Row<'_>) -> rusqlite::Result<StoredConflict> {
             base_modified: seconds
                 .zip(nanoseconds)
                 .map(|(seconds, nanoseconds)| Timestamp::new(seconds, nanoseconds)),
+            keeps_name: keeps_name.as_deref().map(side_of),
         },
         choice: choice.map(of_word).transpose()?,
     })

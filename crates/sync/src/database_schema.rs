@@ -114,4 +114,8 @@ pub(crate) const STEPS: &[&str] = &[
     ) STRICT;
     CREATE INDEX texts_by_time ON texts (kept_ms);
     ",
+    // 3: which version has the name where both of a conflict are kept.
+    "
+    ALTER TABLE conflicts ADD COLUMN keeps_name TEXT;
+    ",
 ];

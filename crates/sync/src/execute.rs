@@ -540,6 +540,7 @@ impl Progress<'_, '_> {
             }
             Action::Move { .. } => totals.moved += 1,
             Action::Remove => totals.removed += 1,
+            Action::SetMetadata if operation.finishes_new_folder() => {}
             Action::SetMetadata => totals.metadata += 1,
         }
         self.report.spared_bytes += deed.spared_bytes;

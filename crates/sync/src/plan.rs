@@ -123,6 +123,14 @@ impl Operation {
         self.source.as_ref().unwrap_or(&self.path)
     }
 
+    /// Whether it only finishes a folder this plan makes: its attributes come when what is in it is there. It is the
+    /// second half of the folder's row, under the same id, so a choice for that is one for both; nobody is shown or
+    /// counted it as a change of its own.
+    #[must_use]
+    pub fn finishes_new_folder(&self) -> bool {
+        self.action == Action::SetMetadata && self.why != Why::MetadataChanged
+    }
+
     /// The item's id in the tree of a side.
     #[must_use]
     pub fn node_on(&self, side: Side) -> NodeId {
@@ -174,6 +182,9 @@ pub struct Conflict {
     pub right: Version,
     /// When the base's content was last changed, where there is a base.
     pub base_modified: Option<Timestamp>,
+    /// The side whose version has the name where both are kept; the other one becomes a conflict copy. Nothing where both
+    /// can not be kept beside each other.
+    pub keeps_name: Option<Side>,
 }
 
 /// A safety brake: the run halts and asks.
@@ -258,6 +269,12 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// How many changes a person is told of: the rows but for those that only finish a folder that is made.
+    #[must_use]
+    pub fn changes(&self) -> usize {
+        self.operations.iter().filter(|operation| !operation.finishes_new_folder()).count()
+    }
+
     /// Whether both sides are in step: nothing to do, nothing to decide.
     #[must_use]
     pub fn is_empty(&self) -> bool {

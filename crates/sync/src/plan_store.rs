@@ -1,7 +1,8 @@
 //! A plan as rows of the pair's database: a preview of a million rows is paged, filtered and sorted there.
 //!
 //! Invariant: the rows are a picture for people; what is applied is the plan they were made from, in the memory of the
-//! run that holds it. Deliberately not here: planning, choices (`run`).
+//! run that holds it. What only finishes a folder that is made is no row of its own. Deliberately not here: planning,
+//! choices (`run`).
 
 use keepwell_model::{EntryKind, RelativePath};
 use rusqlite::types::Value;
@@ -95,7 +96,8 @@ impl PairDatabase {
                 "INSERT INTO plan_rows (number, side, node, action, kind, size_bytes, from_path, path, why, choice)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
             )?;
-            for (number, operation) in (0_i64..).zip(&plan.operations) {
+            let shown = plan.operations.iter().filter(|operation| !operation.finishes_new_folder());
+            for (number, operation) in (0_i64..).zip(shown) {
                 insert.execute(params![
                     number,
                     side_word(operation.side),

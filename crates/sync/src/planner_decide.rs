@@ -234,7 +234,7 @@ fn merge_places(view: &mut View<'_>, row: usize, choice: Option<Choice>, conflic
             let side = match conflicts.at(&path, view.nodes[row].kind) {
                 _ if choice == Some(Choice::KeepBoth) => first_by_path(view, row),
                 ConflictPolicy::Ask => {
-                    report(view, row, ConflictKind::BothMoved);
+                    report(view, row, ConflictKind::BothMoved, None);
                     view.hold(row);
                     return false;
                 }
@@ -304,18 +304,19 @@ fn conflict(
         _ => conflicts.at(&path, view.nodes[row].kind),
     };
     let later = later_side(view, row);
+    let keeps_name = later.unwrap_or_else(|| greater_side(view, row));
     let winner = match (policy, later) {
         (ConflictPolicy::Left, _) => Side::Left,
         (ConflictPolicy::Right, _) => Side::Right,
         (ConflictPolicy::Newest, Some(side)) => side,
-        (ConflictPolicy::KeepBoth, later) => {
-            let winner = later.unwrap_or_else(|| greater_side(view, row));
-            keep_both(view, row, winner, taken);
+        (ConflictPolicy::KeepBoth, _) => {
+            keep_both(view, row, keeps_name, taken);
             return;
         }
         (ConflictPolicy::Ask | ConflictPolicy::Newest, _) => {
             let is_known = view.base_of(row).is_some();
-            report(view, row, if is_known { ConflictKind::BothChanged } else { ConflictKind::BothCreated });
+            let kind = if is_known { ConflictKind::BothChanged } else { ConflictKind::BothCreated };
+            report(view, row, kind, Some(keeps_name));
             view.hold(row);
             return;
         }
@@ -387,8 +388,8 @@ fn greater_side(view: &View<'_>, row: usize) -> Side {
     if order(Side::Left) >= order(Side::Right) { Side::Left } else { Side::Right }
 }
 
-/// Writes a conflict down.
-pub(crate) fn report(view: &mut View<'_>, row: usize, kind: ConflictKind) {
+/// Writes a conflict down, with the side that keeps the name where both versions are kept.
+pub(crate) fn report(view: &mut View<'_>, row: usize, kind: ConflictKind, keeps_name: Option<Side>) {
     let version =
         |side| Version { path: view.path_now(row, side), state: view.item(row, side).map(|item| item.state) };
     let conflict = Conflict {
@@ -398,6 +399,7 @@ pub(crate) fn report(view: &mut View<'_>, row: usize, kind: ConflictKind) {
         left: version(Side::Left),
         right: version(Side::Right),
         base_modified: view.base_of(row).and_then(|entry| entry.state.modified),
+        keeps_name,
     };
     view.conflicts.push(conflict);
 }

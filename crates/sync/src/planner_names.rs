@@ -360,7 +360,7 @@ fn report_two(view: &mut View<'_>, winner: usize, row: usize, kind: ConflictKind
     let winner_is_left = view.is_present(winner, Side::Left)
         && (!view.is_present(winner, Side::Right) || view.is_present(row, Side::Right));
     let (left, right) = if winner_is_left { (winner, row) } else { (row, winner) };
-    report(view, left, kind);
+    report(view, left, kind, Some(if winner_is_left { Side::Left } else { Side::Right }));
     let version = crate::plan::Version {
         path: view.path_now(right, Side::Right),
         state: view.item(right, Side::Right).map(|item| item.state),

@@ -77,6 +77,7 @@ fn count(totals: &mut Totals, operation: &Operation) {
         Action::Replace => totals.replaced += 1,
         Action::Move { .. } => totals.moved += 1,
         Action::Remove => totals.removed += 1,
+        Action::SetMetadata if operation.finishes_new_folder() => {}
         Action::SetMetadata => totals.metadata += 1,
     }
     totals.bytes += operation.size_bytes;

@@ -340,7 +340,7 @@ fn break_one(view: &mut View<'_>, side: Side, circle: &[NodeId], conflicts: &Con
         }
         return true;
     }
-    report(view, first, ConflictKind::MovedIntoEachOther);
+    report(view, first, ConflictKind::MovedIntoEachOther, None);
     for row in rows {
         view.hold(row);
     }

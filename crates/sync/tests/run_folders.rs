@@ -194,6 +194,90 @@ fn a_plan_is_shown_row_by_row_and_a_skipped_row_is_not_done() {
 }
 
 #[test]
+fn a_new_folder_is_one_row_of_the_plan_and_its_attributes_go_with_it() {
+    let mut home = Home::new();
+    home.pair.attributes = true;
+    home.write("left/take/one.txt", "one");
+    home.write("left/leave/two.txt", "two");
+    let mut syncer = home.open();
+    let control = Control::new();
+    let prepared = syncer.prepare(None, true, &control).unwrap();
+    let plan = prepared.plan();
+    let finishing = plan.operations.iter().filter(|row| row.finishes_new_folder()).count();
+    let can_keep = Side::BOTH.iter().all(|side| syncer.tree(*side).capabilities().extended_attributes);
+    assert_eq!(
+        finishing,
+        if can_keep { 2 } else { 0 },
+        "the attributes of a folder come after what is in it"
+    );
+    assert_eq!((plan.changes(), plan.right.created, plan.right.metadata), (4, 4, 0));
+    let rows = syncer.database().plan_page(&PlanFilter::default(), 0, 100).unwrap();
+    let mut shown: Vec<String> = rows.rows.iter().map(|row| row.path.to_string()).collect();
+    shown.sort();
+    assert_eq!(
+        (rows.total, shown),
+        (4, ["leave", "leave/two.txt", "take", "take/one.txt"].map(String::from).into())
+    );
+
+    // What is said to the folder is said to both halves of it.
+    let leave = rows.rows.iter().find(|row| row.path.to_string() == "leave").unwrap();
+    let prepared = syncer.choose(&prepared, [(leave.node, Choice::Skip)].into()).unwrap();
+    assert!(prepared.plan().operations.iter().all(|row| row.node != leave.node));
+    let report = syncer.apply(&prepared, JobId([1; 16]), &control, &Limits::default(), &mut |_| {}).unwrap();
+    assert_eq!((report.right.created, report.right.metadata, report.failed), (2, 0, 0));
+    assert_eq!(home.tree("right"), [("take".into(), None), ("take/one.txt".into(), Some("one".into()))]);
+}
+
+/// One conflict of both sides' versions of a name, kept both: the version that was said to keep the name has it.
+fn keep_both_of(left: (&str, i64), right: (&str, i64)) -> Side {
+    let mut home = Home::new();
+    for (side, (content, seconds)) in [("left", left), ("right", right)] {
+        let path = format!("{side}/letter.txt");
+        home.write(&path, content);
+        let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds.unsigned_abs());
+        fs::File::options().write(true).open(home.path(&path)).unwrap().set_modified(time).unwrap();
+    }
+    home.run();
+    let syncer = home.open();
+    let stored = syncer.database().conflicts().unwrap().remove(0);
+    let kept = stored.conflict.keeps_name.unwrap();
+    syncer.database().choose_conflicts(&[stored.id], Some(Choice::KeepBoth)).unwrap();
+    drop(syncer);
+    home.run();
+    home.assert_in_step();
+    assert_eq!(home.tree("left").len(), 2, "both are there");
+    let content = if kept == Side::Left { left.0 } else { right.0 };
+    assert_eq!(home.read("left/letter.txt").as_deref(), Some(content));
+    kept
+}
+
+#[test]
+fn the_version_that_keeps_the_name_is_known_before_both_are_kept() {
+    let (early, late) = (1_700_000_000, 1_700_000_900);
+    assert_eq!(keep_both_of(("mine", late), ("theirs, longer", early)), Side::Left);
+    assert_eq!(keep_both_of(("mine", early), ("theirs, longer", late)), Side::Right);
+    // Where the times do not tell it is one that both sides find alike, whichever is called left.
+    let kept = keep_both_of(("mine", early), ("theirs", early));
+    assert_eq!(keep_both_of(("theirs", early), ("mine", early)), kept.other());
+}
+
+#[test]
+fn of_a_file_and_a_folder_of_one_name_it_is_known_which_keeps_it() {
+    let mut home = Home::new();
+    home.write("left/plans", "a file");
+    home.write("right/plans/roof.txt", "a folder");
+    home.run();
+    let syncer = home.open();
+    let stored = syncer.database().conflicts().unwrap().remove(0);
+    assert_eq!(stored.conflict.keeps_name, Some(Side::Right));
+    syncer.database().choose_conflicts(&[stored.id], Some(Choice::KeepBoth)).unwrap();
+    drop(syncer);
+    home.run();
+    home.assert_in_step();
+    assert_eq!(home.read("left/plans/roof.txt").as_deref(), Some("a folder"));
+}
+
+#[test]
 fn a_lost_base_loses_nothing_and_moves_nothing() {
     let mut home = Home::new();
     home.write("left/a/one.txt", "one");

@@ -1,6 +1,7 @@
 //! Conflicts: what both sides did to the same thing, side by side, and what a person decides.
 
 use super::snapshot::{EntryType, FilePreview};
+use super::sync::SyncSide;
 use super::{dto, request, words};
 use crate::{Count, Moment, PathText};
 
@@ -73,6 +74,8 @@ dto! {
         pub right: SyncVersion,
         /// When the version both had before was last changed.
         pub base_modified_ms: Option<Moment>,
+        /// The side whose version has the name where both are kept; nothing where that is not known or both can not be.
+        pub keeps_name: Option<SyncSide>,
         /// What was decided for the next run.
         pub decided: Option<ConflictChoice>,
     }

@@ -49,6 +49,7 @@ fn conflict(stored: &StoredConflict) -> SyncConflict {
         left: version(&found.left),
         right: version(&found.right),
         base_modified_ms: found.base_modified.map(Moment::from),
+        keeps_name: found.keeps_name.map(words::side),
         decided: stored.choice.and_then(words::decision),
     }
 }

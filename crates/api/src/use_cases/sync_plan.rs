@@ -69,7 +69,7 @@ fn page(prepared: &Prepared, made_ms: i64, page: PlanPage) -> SyncPlanPage {
         made_ms: Moment(made_ms),
         rows: page.rows.into_iter().map(row).collect(),
         total: Count(page.total),
-        rows_total: Count::from(plan.operations.len() + skipped),
+        rows_total: Count::from(plan.changes() + skipped),
         left: words::totals(&plan.left),
         right: words::totals(&plan.right),
         chosen: Count::from(choices.len()),

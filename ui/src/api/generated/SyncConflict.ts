@@ -2,6 +2,7 @@
 import type { ConflictChoice } from "./ConflictChoice";
 import type { ConflictKind } from "./ConflictKind";
 import type { PathText } from "./PathText";
+import type { SyncSide } from "./SyncSide";
 import type { SyncVersion } from "./SyncVersion";
 
 /**
@@ -32,6 +33,10 @@ right: SyncVersion,
  * When the version both had before was last changed.
  */
 baseModifiedMs: number | null, 
+/**
+ * The side whose version has the name where both are kept; nothing where that is not known or both can not be.
+ */
+keepsName: SyncSide | null, 
 /**
  * What was decided for the next run.
  */

@@ -20,7 +20,16 @@ describe("the decisions on a conflict", () => {
   it("to keep both say which one keeps the name, where that is known", () => {
     const both = (over: Parameters<typeof testConflict>[0]) => outcomes(testConflict(over), names).find(({ choice }) => choice === "both")?.means;
     expect(both({})).toBe("Both places then have both versions: the newer one, from “Laptop”, keeps the name “to-ada.txt”; the one from “Stick” gets “(conflict from Stick, …)” with the day added to its name. Nothing goes to a bin.");
-    expect(both({ left: { ...testConflict().left, modifiedMs: 1000 } })).toContain("one keeps the name “to-ada.txt”, the other gets “conflict from”");
+    const alike = { ...testConflict().left, modifiedMs: 1000 };
+    expect(both({ left: alike, keepsName: "right" })).toBe("Both places then have both versions: the one from “Stick” keeps the name “to-ada.txt”, the one from “Laptop” gets “(conflict from Laptop, …)” with the day added to its name. Neither is surely the newer one. Nothing goes to a bin.");
+    expect(both({ left: alike, keepsName: "left" })).toContain("the one from “Laptop” keeps the name");
+    expect(both({ left: alike, keepsName: null })).toContain("one keeps the name “to-ada.txt”, the other gets “conflict from”");
+  });
+
+  it("to keep both name what really keeps its name, where the two are written differently", () => {
+    const written = { ...testConflict().right, path: { path: "letters/To-Ada.txt", display: "letters/To-Ada.txt" } };
+    const means = outcomes(testConflict({ right: written, keepsName: "right" }), names).find(({ choice }) => choice === "both")?.means;
+    expect(means).toContain("keeps the name “To-Ada.txt”");
   });
 
   it("never speak of left and right", () => {

@@ -42,12 +42,17 @@ function keepOne(conflict: SyncConflict, side: SyncSide, names: PlaceNames): Out
   return { choice: side, button: t("sync.keep_one", { place: here }), means: t("sync.keep_one_means", { here, there, name: baseName(conflict.path.display) }) };
 }
 
-/** Which of both keeps the name is known only where one is surely newer: that one does. */
+/**
+ * Which of both keeps the name is the engine's to say: the newer one, or, where the times do not tell, one that both
+ * places find alike. Of a conflict written down before it said so, nothing is claimed.
+ */
 function keepBoth(conflict: SyncConflict, names: PlaceNames): Outcome {
-  const newer = newerSide(conflict);
-  const name = baseName(conflict.path.display);
-  const means = newer === undefined ? t("sync.keep_both_means", { name }) : t("sync.keep_both_newer_means", { name, newer: names[newer], older: names[other(newer)] });
-  return { choice: "both", button: t("sync.keep_both"), means };
+  const kept = conflict.keepsName;
+  const button = t("sync.keep_both");
+  if (kept === null) return { choice: "both", button, means: t("sync.keep_both_means", { name: baseName(conflict.path.display) }) };
+  const name = baseName((conflict[kept].path ?? conflict.path).display);
+  const said = { name, kept: names[kept], renamed: names[other(kept)] };
+  return { choice: "both", button, means: newerSide(conflict) === kept ? t("sync.keep_both_newer_means", said) : t("sync.keep_both_named_means", said) };
 }
 
 /** The decisions that are possible, in the order they are shown. */

@@ -46,6 +46,7 @@ export function testConflict(over: Partial<SyncConflict> = {}): SyncConflict {
     left: { path, entryType: "file", sizeBytes: 10, modifiedMs: 2000 },
     right: { path, entryType: "file", sizeBytes: 20, modifiedMs: 1000 },
     baseModifiedMs: 500,
+    keepsName: "left",
     decided: null,
     ...over,
   };
