@@ -240,6 +240,37 @@ fn a_hub_is_held_let_go_and_forgotten_as_one() {
 }
 
 #[test]
+fn all_pairs_of_a_hub_are_changed_at_once_or_none() {
+    let pair = hub_room();
+    let facts = || {
+        let listed = pair.room.run(["sync", "list", "--json"]).expect(0).json();
+        let of = |pair: &serde_json::Value| {
+            (
+                pair["conflicts"].clone(),
+                pair["bin"]["keepDailyDays"].clone(),
+                pair["rules"]["exclude"].clone(),
+            )
+        };
+        listed["pairs"].as_array().unwrap().iter().map(of).collect::<Vec<_>>()
+    };
+    // One pair leaves something out: that stays, the others are not made like it.
+    let name = pair.room.run(["sync", "list", "--json"]).expect(0).json()["pairs"][1]["name"].clone();
+    pair.room.run(["sync", "change", name.as_str().unwrap(), "--exclude", "*.tmp"]).expect(0);
+    let change = ["sync", "change", "Work", "--conflict", "both", "--bin-daily", "7", "--name", "Office"];
+    pair.room.run(change).expect(0).says("Nothing was changed in any place");
+    let both = || serde_json::json!("keepBoth");
+    let expected = [
+        (both(), 7.into(), serde_json::json!([])),
+        (both(), 7.into(), serde_json::json!(["*.tmp"])),
+        (both(), 7.into(), serde_json::json!([])),
+    ];
+    assert_eq!(facts(), expected);
+    pair.room.run(["sync", "change", "Office", "--mode", "mirror"]).expect(1).says("changes go both ways");
+    pair.room.run(["sync", "change", "Office", "--bin-daily", "9", "--exclude", "[z-a]"]).expect(1);
+    assert_eq!(facts(), expected, "nothing was changed");
+}
+
+#[test]
 fn places_of_a_hub_lie_beside_each_other() {
     let pair = Pair::new();
     fs::create_dir_all(pair.path("hub")).unwrap();

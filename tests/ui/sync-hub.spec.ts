@@ -105,3 +105,32 @@ test("all pairs are held and let go at once, and a hub is shown in both themes",
     await context.close();
   }
 });
+
+test("how all pairs of a hub work is changed in one step", async ({ browser }) => {
+  const [hub, laptop, stick] = ["server", "laptop", "stick"].map((name) => host.folder(name)) as [string, string, string];
+  const made = await host.call("sync.hubSave", { name: "Work", pair: { left: hub, right: laptop, mode: "twoWay", conflicts: "ask" }, more: [{ place: stick }] });
+  const [, second] = made.pairs;
+  if (!second) throw new Error("there are two pairs");
+  const places = { left: second.left.address.path, right: second.right.address.path };
+  await host.call("sync.pairSave", { id: second.id, name: second.name, ...places, mode: "twoWay", conflicts: "ask", rules: { ...second.rules, exclude: ["*.iso"] } });
+  for (const theme of ["light", "dark"] as const) {
+    const context = await browser.newContext({ colorScheme: theme, viewport: { width: 1200, height: 800 } });
+    const page = await context.newPage();
+    const faults = await host.open(page, "/sync");
+    await page.getByRole("link", { name: "Change how all pairs of Work work" }).click();
+    await expect(page.getByRole("heading", { name: "All pairs of “Work”" })).toBeVisible();
+    await expect(page.getByText("They differ in what is left out.", { exact: false })).toBeVisible();
+    await expectAccessible(page, `changing all pairs of a hub (${theme})`);
+    await page.screenshot({ path: join(pictures, `hub-change-${theme}.png`) });
+    await page.screenshot({ path: join(pictures, `hub-change-${theme}-whole.png`), fullPage: true });
+    if (theme === "dark") {
+      await page.getByRole("radio", { name: /^Keep both/ }).click();
+      await page.getByRole("button", { name: "Change all 2 pairs" }).click();
+      await expect(page.getByText("All 2 pairs of “Work” are changed")).toBeVisible();
+    }
+    expect(faults).toEqual([]);
+    await context.close();
+  }
+  const changed = (await host.call("sync.pairs", {})).pairs;
+  expect(changed.map((pair) => [pair.conflicts, pair.rules.exclude])).toEqual([["keepBoth", []], ["keepBoth", ["*.iso"]]]);
+});

@@ -48,6 +48,9 @@ test("a pair is made, its plan looked at and changed, and exactly that is done",
   await expect(rows.getByRole("row", { name: /to-bo\.txt/ })).toBeVisible();
   await expect(page.getByText("Nothing was changed yet.", { exact: false })).toBeVisible();
   expect(existsSync(join(stick, "letters"))).toBe(false);
+  // The folder is one row, with what surrounds it.
+  await expect(rows.getByRole("row", { name: /letters/ })).toHaveCount(3);
+  await expect(page.getByText("4 of 4 changes")).toBeVisible();
   await expectAccessible(page, "the plan");
   // By keyboard: to the row of Bo, and leave it out.
   const bo = rows.getByRole("row", { name: /to-bo\.txt/ });
@@ -179,6 +182,13 @@ test("what was removed comes back from the bin, and a whole run is undone", asyn
   await page.getByRole("alertdialog").getByRole("button", { name: "Bring back" }).click();
   await expect.poll(() => existsSync(join(stick, "gone.txt"))).toBe(true);
   expect(read(stick, "gone.txt")).toBe("precious\n");
+  // It is a run like others, with what became of it, and what is back is not in the bin any more.
+  await expect(page.getByText("1 item is back")).toBeVisible();
+  await expect(page.getByRole("row", { name: /gone\.txt/ })).toHaveCount(0);
+  await expectAccessible(page, "the bin after something came back");
+  await page.screenshot({ path: join(pictures, "bin-back.png") });
+  const jobs = (await host.call("job.list", {})).jobs.map((job) => job.title);
+  expect(jobs).toContain("Bring back from the bin of Papers");
 
   write(laptop, "keep.txt", "changed, and longer\n");
   await host.run(pairId);

@@ -20,6 +20,7 @@ import { BringBackPage } from "./features/restore/BringBackPage";
 import { readBringBackSearch } from "./features/restore/request";
 import { SettingsPage } from "./features/settings/SettingsPage";
 import { ConflictPage } from "./features/sync/ConflictPage";
+import { HubEditor } from "./features/sync/HubEditor";
 import { PairEditor } from "./features/sync/PairEditor";
 import { PairPage } from "./features/sync/PairPage";
 import { PairWizard } from "./features/sync/PairWizard";
@@ -60,6 +61,7 @@ const routes = [
   createRoute({ ...page("/backup/bring-back"), component: BringBackPage, validateSearch: readBringBackSearch }),
   createRoute({ ...page("/sync"), component: SyncPage }),
   createRoute({ ...page("/sync/new"), component: PairWizard, validateSearch: readNewPairSearch }),
+  createRoute({ ...page("/sync/hub/$groupId"), component: HubEditor }),
   createRoute({ ...page("/sync/$pairId"), component: PairPage, validateSearch: readPairSearch }),
   createRoute({ ...page("/sync/$pairId/edit"), component: PairEditor }),
   createRoute({ ...page("/sync/$pairId/plan"), component: SyncPlanPage }),

@@ -33,12 +33,10 @@ use crate::dto::snapshot::{
     SnapshotFiles, SnapshotFind, SnapshotList, SnapshotPage,
 };
 use crate::dto::sync::{
-    SyncFolders, SyncFoldersGet, SyncGroupGet, SyncHold, SyncHubSave, SyncPair, SyncPairGet, SyncPairPause,
-    SyncPairSave, SyncPairs, SyncRun,
+    SyncFolders, SyncFoldersGet, SyncGroupGet, SyncHold, SyncHubChange, SyncHubSave, SyncPair, SyncPairGet,
+    SyncPairPause, SyncPairSave, SyncPairs, SyncRun,
 };
-use crate::dto::sync_bin::{
-    SyncBinGet, SyncBinPage, SyncBinRestore, SyncBroughtBack, SyncRunPage, SyncRunsGet, SyncUndo,
-};
+use crate::dto::sync_bin::{SyncBinGet, SyncBinPage, SyncBinRestore, SyncRunPage, SyncRunsGet, SyncUndo};
 use crate::dto::sync_conflict::{
     SyncConflictGet, SyncConflictPage, SyncConflictView, SyncConflictsGet, SyncMerge, SyncResolve,
     SyncResolved,
@@ -214,6 +212,8 @@ commands! {
     sync_hold "sync.hold" (SyncHold) -> SyncPairs;
     /// Makes several pairs with the same first place, or adds places to such a hub.
     sync_hub_save "sync.hubSave" (SyncHubSave) -> SyncPairs;
+    /// Changes how pairs of a hub work, all at once or none.
+    sync_hub_change "sync.hubChange" (SyncHubChange) -> SyncPairs;
     /// Runs all pairs of a hub now.
     sync_hub_run "sync.hubRun" (SyncGroupGet) -> SyncPairs;
     /// Forgets all pairs of a hub; all places stay as they are.
@@ -236,8 +236,8 @@ commands! {
     sync_merge "sync.merge" (SyncMerge) -> SyncResolved;
     /// What sync replaced or removed and still keeps.
     sync_bin "sync.bin" (SyncBinGet) -> SyncBinPage;
-    /// Brings things back from the bin.
-    sync_bin_restore "sync.binRestore" (SyncBinRestore) -> SyncBroughtBack;
+    /// Brings things back from the bin, as a run of its own.
+    sync_bin_restore "sync.binRestore" (SyncBinRestore) -> JobStarted;
     /// The runs of a pair that changed something.
     sync_runs "sync.runs" (SyncRunsGet) -> SyncRunPage;
     /// Undoes a whole run, and pauses the pair so that the next one is looked at first.

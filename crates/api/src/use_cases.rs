@@ -48,6 +48,6 @@ pub(crate) use sync::{sync_hold, sync_pair, sync_pair_pause, sync_pair_remove, s
 pub(crate) use sync_bin::{sync_bin, sync_bin_restore, sync_runs, sync_undo};
 pub(crate) use sync_conflict::{sync_conflict, sync_conflicts, sync_merge, sync_resolve};
 pub(crate) use sync_folders::sync_folders;
-pub(crate) use sync_hub::{sync_hub_remove, sync_hub_run, sync_hub_save};
+pub(crate) use sync_hub::{sync_hub_change, sync_hub_remove, sync_hub_run, sync_hub_save};
 pub(crate) use sync_plan::{sync_apply, sync_choose, sync_plan};
 pub(crate) use sync_save::sync_pair_save;

@@ -119,7 +119,7 @@ pub struct PairWhen {
 
 #[derive(Debug, Args)]
 pub struct SyncChange {
-    /// Its name, or the start of its id.
+    /// The name of the pair or hub, or the start of the pair's id. Of a hub all pairs are changed at once.
     pub pair: String,
     /// Another name for it.
     #[arg(long)]

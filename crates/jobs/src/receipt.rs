@@ -162,6 +162,9 @@ fn asked(job: &JobRecord, request: &JobRequest) -> Vec<String> {
             lines.push(format!("Left: {}", sync.left));
             lines.push(format!("Right: {}", sync.right));
             lines.extend(sync.undo.map(|run| format!("Undone: everything the run {run} did")));
+            if !sync.bring_back.is_empty() {
+                lines.push(format!("Brought back from the bins: {} items", sync.bring_back.len()));
+            }
             if !sync.answer.release.is_empty() {
                 let kinds: Vec<_> = sync.answer.release.iter().map(|kind| format!("{kind:?}")).collect();
                 lines.push(format!("A person went on despite: {}", kinds.join(", ")));

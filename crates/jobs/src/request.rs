@@ -4,8 +4,8 @@
 
 use keepwell_catalog::PairRecord;
 use keepwell_model::{JobId, PairId, PlaceId, PlanId, ReplicaId};
-use keepwell_sync::Side;
 use keepwell_sync::policy::BrakeKind;
+use keepwell_sync::{BinWish, Side};
 use serde::{Deserialize, Serialize};
 
 use crate::outcome::{CONTINUE, Halt, Proposal};
@@ -171,6 +171,9 @@ pub struct SyncJob {
     /// The run to undo; nothing looks at both places and carries changes over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undo: Option<JobId>,
+    /// What is to be brought back from the bins instead; nothing looks at both places and carries changes over.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bring_back: Vec<BinWish>,
 }
 
 impl SyncJob {
@@ -186,7 +189,14 @@ impl SyncJob {
             origin,
             answer: SyncAnswer::default(),
             undo: None,
+            bring_back: Vec::new(),
         }
+    }
+
+    /// Whether both places are looked at and changes are carried over: not where something is only brought back or undone.
+    #[must_use]
+    pub fn carries_over(&self) -> bool {
+        self.undo.is_none() && self.bring_back.is_empty()
     }
 
     /// The queue of a pair: one run at a time.

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use keepwell_model::{Control, JobId, Problem};
+use keepwell_model::{Control, Problem};
 use keepwell_sync::plan::{Brake, Plan, Totals};
 use keepwell_sync::policy::BrakeKind;
 use keepwell_sync::run_types::ActionKind;
@@ -16,6 +16,7 @@ use crate::bandwidth::Bandwidth;
 use crate::clock::Clock;
 use crate::merkle::MerkleTree;
 use crate::outcome::{Choice, Ending, Fact, Fault, Halt, Outcome, Proposal, PulledBrake};
+use crate::pairs::PairDefinition;
 use crate::path_text;
 use crate::request::{BRING_BACK_FROM_LEFT, BRING_BACK_FROM_RIGHT, SyncJob};
 use crate::run::Running;
@@ -36,8 +37,8 @@ pub(crate) fn sync(
 ) -> Result<Ending, Fault> {
     let (_, definition) = syncs.definition(job.pair_id)?;
     let held = syncs.take(running.job_id, job.pair_id);
-    if let Some(run) = job.undo {
-        return undo(running, job, syncs, run);
+    if !job.carries_over() {
+        return put_back(running, job, syncs, &definition);
     }
     let was_held = held.is_some();
     let planned = match held {
@@ -90,25 +91,44 @@ pub(crate) fn sync(
     }
 }
 
-/// Undoes one run. The pair is held since this was asked for.
-fn undo(running: &Running<'_>, job: &SyncJob, syncs: &Syncs, run: JobId) -> Result<Ending, Fault> {
+/// Undoes one run (the pair is held since this was asked for), or brings single items back from the bins.
+fn put_back(
+    running: &Running<'_>,
+    job: &SyncJob,
+    syncs: &Syncs,
+    definition: &PairDefinition,
+) -> Result<Ending, Fault> {
     let mut syncer = syncs.open_patiently(job.pair_id, running.control)?;
     running.desk.planned();
     let mut tree = MerkleTree::default();
-    let mut undone = |done: &Done| tree.add(&leaf(done));
-    match syncer.undo(run, running.job_id, running.control, &mut undone) {
-        Ok(back) => Ok(Ending::Done(Outcome {
-            items: back.items,
-            facts: vec![
-                Fact::count("undone", "As before that run", back.items),
-                Fact::count("leftAlone", "Left as they are", back.left_alone),
-            ],
-            merkle_root: tree.root_text(),
-            ..Outcome::default()
-        })),
-        Err(SyncError::Cancelled) => {
-            Ok(Ending::Cancelled(Outcome { merkle_root: tree.root_text(), ..Outcome::default() }))
-        }
+    let (mut count, mut is_left_changed) = (0, false);
+    let mut told = |done: &Done| {
+        tree.add(&leaf(done));
+        count += 1;
+        is_left_changed |= done.side == Side::Left;
+    };
+    let ended = match job.undo {
+        Some(run) => syncer.undo(run, running.job_id, running.control, &mut told),
+        None => syncer.bring_back(&job.bring_back, running.job_id, running.control, &mut told),
+    };
+    if is_left_changed && job.undo.is_none() {
+        syncs.tell_hub(job.pair_id, definition);
+    }
+    let label =
+        if job.undo.is_some() { ("undone", "As before that run") } else { ("broughtBack", "Brought back") };
+    // Also where it was stopped: so many are as they were.
+    let outcome = |left_alone| Outcome {
+        items: count,
+        facts: vec![
+            Fact::count(label.0, label.1, count),
+            Fact::count("leftAlone", "Left as they are", left_alone),
+        ],
+        merkle_root: tree.root_text(),
+        ..Outcome::default()
+    };
+    match ended {
+        Ok(back) => Ok(Ending::Done(outcome(back.left_alone))),
+        Err(SyncError::Cancelled) => Ok(Ending::Cancelled(outcome(running.control.problems().total))),
         Err(error) => Err(error.into()),
     }
 }
@@ -279,7 +299,7 @@ fn bring_back(from: &str, to: &str, side: Side) -> Choice {
 }
 
 fn proposal(plan: &Plan) -> Proposal {
-    let rows = plan.operations.len() as u64;
+    let rows = plan.changes() as u64;
     let mut facts = vec![Fact::count("rows", "Changes", rows)];
     facts.extend(totals_facts(&plan.left, &plan.right));
     facts.push(Fact::count("conflicts", "Conflicts that stay as they are", plan.conflicts.len() as u64));

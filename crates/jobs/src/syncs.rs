@@ -17,7 +17,7 @@ use keepwell_catalog::{Catalog, JobFilter, JobState, PairRecord};
 use keepwell_model::{Control, JobId, PairId, Timestamp};
 use keepwell_sync::pair::PlaceSpec;
 use keepwell_sync::policy::Choice;
-use keepwell_sync::{Hints, NodeId, PairDatabase, Prepared, Side, SyncError, Syncer, SyncerOptions};
+use keepwell_sync::{BinWish, Hints, NodeId, PairDatabase, Prepared, Side, SyncError, Syncer, SyncerOptions};
 use parking_lot::Mutex;
 
 use crate::clock::Clock;
@@ -206,6 +206,17 @@ impl Syncs {
         let (record, _) = self.definition(id)?;
         let job = SyncJob { undo: Some(run), ..SyncJob::of(&record, false, Origin::Person) };
         let title = format!("Undo a run of {}", record.name);
+        Ok(engine.enqueue(new_job(title, record, job, None))?)
+    }
+
+    /// Puts bringing items back from the bins of a pair in the queue.
+    ///
+    /// # Errors
+    /// There is no such pair, or too much is waiting.
+    pub fn start_bring_back(&self, engine: &Engine, id: PairId, items: Vec<BinWish>) -> Result<JobId, Fault> {
+        let (record, _) = self.definition(id)?;
+        let job = SyncJob { bring_back: items, ..SyncJob::of(&record, false, Origin::Person) };
+        let title = format!("Bring back from the bin of {}", record.name);
         Ok(engine.enqueue(new_job(title, record, job, None))?)
     }
 

@@ -164,7 +164,7 @@ impl MachineWork {
             }
         }
         if let (JobRequest::Sync(sync), JobState::Succeeded) = (request, job.state)
-            && sync.undo.is_none()
+            && sync.carries_over()
         {
             // Runs that found nothing to do leave no other trace.
             self.catalog.set_setting(&checked_setting(sync.pair_id), &self.clock.now_ms().to_string())?;

@@ -16,6 +16,7 @@ use keepwell_endpoint::EndpointError;
 use keepwell_endpoint::tree::{Tree, TreeItem};
 use keepwell_model::{ContentHash, Control, EntryKind, JobId, Phase, Problem, RelativePath};
 use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
 
 use crate::copy::{CopyError, hash_file};
 use crate::database::BaseChange;
@@ -39,11 +40,31 @@ pub struct BroughtBack {
     pub left_alone: u64,
 }
 
+/// An item of a bin that is to be brought back. The numbers of rows are given again, so the moment it went there is a part
+/// of its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BinWish {
+    /// Its number in the index.
+    pub id: i64,
+    /// When it went there.
+    pub at_ms: i64,
+}
+
+impl BinWish {
+    /// The wish for an item as it is in the index now.
+    #[must_use]
+    pub fn of(item: &BinItem) -> Self {
+        Self { id: item.id, at_ms: item.at_ms }
+    }
+}
+
 /// What a run put into the bins, by where it lies there.
 type Bin = HashMap<(Side, RelativePath), BinItem>;
 
 /// Why an item was left alone: a sentence, and what to do.
 pub(crate) struct Alone(&'static str, &'static str);
+
+const GONE: Alone = Alone("It is not in the bin any more.", "Bring it back from a backup.");
 
 /// What stops one item, or everything.
 pub(crate) enum Trouble {
@@ -80,27 +101,25 @@ impl Syncer {
     /// Brings single items back from the bin to where they were. What is there now goes to the bin, under `deed`.
     ///
     /// # Errors
-    /// [`SyncError::Missing`] where one is not in the bin; the database refused; the person stopped it.
+    /// The database refused; the person stopped it: what was brought back until then stays.
     pub fn bring_back(
         &mut self,
-        items: &[i64],
+        items: &[BinWish],
         deed: JobId,
         control: &Control,
+        brought: &mut dyn FnMut(&Done),
     ) -> Result<BroughtBack, SyncError> {
-        let database = self.database();
-        let missing = |id: &i64| SyncError::Missing { what: "bin item", id: id.to_string() };
-        let found: Vec<BinItem> = items
-            .iter()
-            .map(|id| database.bin_item(*id)?.ok_or_else(|| missing(id)))
-            .collect::<Result<_, _>>()?;
+        control.restart_counters(Phase::Copying);
+        control.add_total(items.len() as u64, 0);
+        control.set_total_known();
         let mut result = BroughtBack::default();
-        let deeds = Deeds::new(self, deed, control);
-        for item in found {
-            control.checkpoint()?;
-            let outcome = deeds.clear_way(&item).and_then(|()| deeds.out_of_bin(&item));
-            note(outcome, item.side, &item.path, control, &mut result)?;
-        }
-        deeds.forget_left()?;
+        let steady = Control::new();
+        let deeds = Deeds::new(self, deed, &steady);
+        let ended = deeds.bring_back(items, control, brought, &mut result);
+        // Also where it was stopped: what is back is not in the bin any more.
+        let forgotten = deeds.forget_left();
+        ended?;
+        forgotten?;
         Ok(result)
     }
 
@@ -143,18 +162,25 @@ impl Syncer {
         control.restart_counters(Phase::Copying);
         control.add_total(lines.len() as u64, 0);
         control.set_total_known();
-        let deeds = Deeds::new(self, deed, control);
-        for line in lines.iter().rev() {
-            control.checkpoint()?;
-            control.set_current(line.done.path.as_bytes());
-            let outcome = deeds.undo(line, &mut bin);
-            if outcome.is_ok() {
-                undone(&line.done);
+        let steady = Control::new();
+        let deeds = Deeds::new(self, deed, &steady);
+        let mut undo_all = || -> Result<(), SyncError> {
+            for line in lines.iter().rev() {
+                control.checkpoint()?;
+                control.set_current(line.done.path.as_bytes());
+                let outcome = deeds.undo(line, &mut bin);
+                if outcome.is_ok() {
+                    undone(&line.done);
+                }
+                control.add_done(1, 0);
+                note(outcome, line.done.side, &line.done.path, control, &mut result)?;
             }
-            control.add_done(1, 0);
-            note(outcome, line.done.side, &line.done.path, control, &mut result)?;
-        }
-        deeds.forget_left()?;
+            Ok(())
+        };
+        let ended = undo_all();
+        let forgotten = deeds.forget_left();
+        ended?;
+        forgotten?;
         self.database().mark_undone(run)?;
         self.reload_base()?;
         Ok(result)
@@ -195,6 +221,19 @@ fn note(
     Ok(())
 }
 
+/// What was brought back, as a leaf of the receipt: it moved from the bin to where it was.
+fn back(item: &BinItem) -> Done {
+    Done {
+        side: item.side,
+        action: ActionKind::Move,
+        path: item.path.clone(),
+        other_path: Some(item.bin_path.clone()),
+        hash: item.hash,
+        size_bytes: item.size_bytes,
+        why: Why::BroughtBack,
+    }
+}
+
 /// The deeds on single items.
 pub(crate) struct Deeds<'a> {
     syncer: &'a Syncer,
@@ -204,6 +243,8 @@ pub(crate) struct Deeds<'a> {
     folders: [BinFolders; 2],
     /// What left the bin: the index forgets it when that is surely on the disk.
     left: Mutex<Vec<i64>>,
+    /// One that nobody stops: of what makes way and what comes, both happen or none. It is between items that a person
+    /// stops.
     control: &'a Control,
 }
 
@@ -227,6 +268,45 @@ impl<'a> Deeds<'a> {
             Side::Left => &self.folders[0],
             Side::Right => &self.folders[1],
         }
+    }
+
+    /// Brings items back, one after the other.
+    fn bring_back(
+        &self,
+        items: &[BinWish],
+        control: &Control,
+        brought: &mut dyn FnMut(&Done),
+        result: &mut BroughtBack,
+    ) -> Result<(), SyncError> {
+        for wish in items {
+            control.checkpoint()?;
+            let found = self.syncer.database().bin_item(wish.id)?;
+            let Some(item) = found.filter(|item| item.at_ms == wish.at_ms) else {
+                result.left_alone += 1;
+                let (what, why) = ("This item was left as it is.", "It is not in the bin any more.");
+                let next = "Look into the bin again; else bring it back from a backup.";
+                control.problem(Problem::new(format!("number {}", wish.id), what, why, next));
+                control.add_done(1, 0);
+                continue;
+            };
+            control.set_current(item.path.as_bytes());
+            // Nothing makes way for what can not come.
+            let outcome = self
+                .lies_in_bin(&item)
+                .and_then(|()| self.clear_way(&item))
+                .and_then(|()| self.out_of_bin(&item));
+            if outcome.is_ok() {
+                brought(&back(&item));
+            }
+            control.add_done(1, 0);
+            note(outcome, item.side, &item.path, control, result)?;
+        }
+        Ok(())
+    }
+
+    fn lies_in_bin(&self, item: &BinItem) -> Result<(), Trouble> {
+        let is_there = item.kind == EntryKind::Folder || self.tree(item.side).stat(&item.bin_path)?.is_some();
+        if is_there { Ok(()) } else { Err(Trouble::Alone(GONE)) }
     }
 
     /// Undoes one line of a journal.
@@ -349,9 +429,7 @@ impl<'a> Deeds<'a> {
             return self.make_folder(item.side, &item.path);
         }
         let tree = self.tree(item.side);
-        let there = tree
-            .stat(&item.bin_path)?
-            .ok_or(Trouble::Alone(Alone("It is not in the bin any more.", "Bring it back from a backup.")))?;
+        let there = tree.stat(&item.bin_path)?.ok_or(Trouble::Alone(GONE))?;
         self.make_parents(item.side, &item.path)?;
         relocate(tree, &item.bin_path, &item.path, &there.fingerprint, self.control)?;
         Ok(())

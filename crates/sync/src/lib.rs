@@ -52,6 +52,7 @@ pub mod text;
 pub mod thinning;
 pub mod trees;
 
+pub use bring_back::BinWish;
 pub use database::PairDatabase;
 pub use database_conflicts::StoredConflict;
 pub use error::SyncError;

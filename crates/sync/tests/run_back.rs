@@ -12,15 +12,15 @@ use home::Home;
 use keepwell_model::{ContentHash, Control, JobId};
 use keepwell_sync::run_types::RunState;
 use keepwell_sync::text::Merged;
-use keepwell_sync::{Choice, Side, Syncer};
+use keepwell_sync::{BinWish, Choice, Side, SyncError, Syncer};
 
 const DEED: JobId = JobId([0xdd; 16]);
 const DAY_SECONDS: i64 = 86_400;
 
-fn only_bin_item(syncer: &Syncer) -> i64 {
+fn only_bin_item(syncer: &Syncer) -> BinWish {
     let items = syncer.database().bin_items(0, 10).unwrap();
     assert_eq!(items.len(), 1, "{items:?}");
-    items[0].id
+    BinWish::of(&items[0])
 }
 
 fn undo(syncer: &mut Syncer, run: u8) -> (u64, u64) {
@@ -38,9 +38,11 @@ fn a_version_comes_back_from_the_bin_and_what_was_there_goes_into_it() {
     assert_eq!(home.bin("right"), ["first"]);
 
     let mut syncer = home.open();
-    let id = only_bin_item(&syncer);
-    let back = syncer.bring_back(&[id], DEED, &Control::new()).unwrap();
+    let wish = only_bin_item(&syncer);
+    let (control, mut done) = (Control::new(), Vec::new());
+    let back = syncer.bring_back(&[wish], DEED, &control, &mut |deed| done.push(deed.clone())).unwrap();
     assert_eq!((back.items, back.left_alone), (1, 0));
+    assert_eq!((done.len(), done[0].path.to_string().as_str(), done[0].size_bytes), (1, "letter.txt", 5));
     assert_eq!(home.read("right/letter.txt").as_deref(), Some("first"));
     assert_eq!(home.bin("right"), ["second"]);
 
@@ -62,11 +64,59 @@ fn a_removed_file_comes_back_with_the_folder_it_was_in() {
 
     let mut syncer = home.open();
     let items = syncer.database().bin_items(0, 10).unwrap();
-    let id = items.iter().find(|item| item.path.as_bytes() == b"a/b/kept.txt").unwrap().id;
-    syncer.bring_back(&[id], DEED, &Control::new()).unwrap();
+    let kept = items.iter().find(|item| item.path.as_bytes() == b"a/b/kept.txt").unwrap();
+    syncer.bring_back(&[BinWish::of(kept)], DEED, &Control::new(), &mut |_| {}).unwrap();
     home.run_with(&mut syncer).unwrap();
     assert_eq!(home.read("left/a/b/kept.txt").as_deref(), Some("kept"));
     home.assert_in_step();
+}
+
+#[test]
+fn bringing_back_that_is_stopped_leaves_every_item_either_back_or_in_the_bin() {
+    let mut home = Home::new();
+    for name in ["one", "two", "three"] {
+        home.write(&format!("left/{name}"), &format!("old {name}"));
+    }
+    home.run();
+    for name in ["one", "two", "three"] {
+        home.write(&format!("left/{name}"), &format!("new and longer {name}"));
+    }
+    home.run();
+    let mut syncer = home.open();
+    let wishes: Vec<BinWish> = syncer.database().bin_items(0, 10).unwrap().iter().map(BinWish::of).collect();
+    let control = Control::new();
+    let stopped = syncer.bring_back(&wishes, DEED, &control, &mut |_| control.cancel());
+    assert!(matches!(stopped, Err(SyncError::Cancelled)), "{stopped:?}");
+    assert_eq!(control.progress().items_done, 1);
+    // One is back and its newer version in the bin; of the others nothing has moved, and the index says so at once.
+    let left: Vec<BinWish> = syncer.database().bin_items(0, 10).unwrap().iter().map(BinWish::of).collect();
+    assert_eq!(left.len(), 3);
+    assert_eq!(wishes.iter().filter(|wish| left.contains(wish)).count(), 2);
+    let news = ["one", "two", "three"]
+        .map(|name| home.read(&format!("right/{name}")).unwrap())
+        .iter()
+        .filter(|content| content.starts_with("new"))
+        .count();
+    assert_eq!((news, home.bin("right").len()), (2, 3));
+}
+
+#[test]
+fn what_is_not_in_the_bin_any_more_makes_nothing_go_there() {
+    let mut home = Home::new();
+    home.write("left/letter.txt", "first");
+    home.run();
+    home.write("left/letter.txt", "second");
+    home.run();
+    let mut syncer = home.open();
+    let wish = only_bin_item(&syncer);
+    let item = syncer.database().bin_item(wish.id).unwrap().unwrap();
+    fs::remove_file(home.path("right").join(item.bin_path.to_string())).unwrap();
+    let other = BinWish { at_ms: wish.at_ms + 1, ..wish };
+    let control = Control::new();
+    let back = syncer.bring_back(&[wish, other], DEED, &control, &mut |_| {}).unwrap();
+    assert_eq!((back.items, back.left_alone), (0, 2));
+    assert_eq!(control.problems().problems.len(), 2);
+    assert_eq!(home.read("right/letter.txt").as_deref(), Some("second"), "what is there stays");
 }
 
 #[test]

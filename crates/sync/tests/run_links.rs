@@ -13,7 +13,7 @@ use std::path::Path;
 use home::Home;
 use keepwell_model::{Control, JobId};
 use keepwell_sync::policy::Links;
-use keepwell_sync::{Limits, Mode, SyncReport};
+use keepwell_sync::{BinWish, Limits, Mode, SyncReport};
 
 fn home(links: Links) -> Home {
     let mut home = Home::new();
@@ -132,7 +132,7 @@ fn an_edit_of_the_other_side_is_written_to_what_the_link_points_to() {
 
     // And back out of the bin it goes to the file, not to the link.
     syncer = home.open();
-    syncer.bring_back(&[kept.id], JobId([99; 16]), &Control::new()).unwrap();
+    syncer.bring_back(&[BinWish::of(&kept)], JobId([99; 16]), &Control::new(), &mut |_| {}).unwrap();
     drop(syncer);
     assert!(is_link(&home, "left/to file"));
     assert_eq!(home.read("left/papers/letter").as_deref(), Some("Dear Ada"));

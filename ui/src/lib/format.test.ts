@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { formatBytes, formatDuration, formatPercent, formatRelative } from "./format";
+import { formatBytes, formatDuration, formatList, formatPercent, formatRelative } from "./format";
 
 describe("sizes", () => {
   it.each([
@@ -52,5 +52,12 @@ describe("moments", () => {
     [now - 40 * 86_400_000, "Oct 13, 2026"],
   ])("%d is %s", (moment, text) => {
     expect(formatRelative(moment, now)).toBe(text);
+  });
+});
+
+describe("several things", () => {
+  it("are a part of a sentence", () => {
+    expect(formatList(["a"])).toBe("a");
+    expect(formatList(["a", "b", "c"])).toBe("a, b, and c");
   });
 });

@@ -15,6 +15,7 @@ const exact = new Intl.DateTimeFormat(LANGUAGE, { dateStyle: "full", timeStyle: 
 const dayAndTime = new Intl.DateTimeFormat(LANGUAGE, { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 const dayOnly = new Intl.DateTimeFormat(LANGUAGE, { day: "numeric", month: "short", year: "numeric" });
 const timeOnly = new Intl.DateTimeFormat(LANGUAGE, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+const lists = new Intl.ListFormat(LANGUAGE, { type: "conjunction" });
 const relative = new Intl.RelativeTimeFormat(LANGUAGE, { numeric: "auto" });
 
 /** A whole number with separators. */
@@ -103,4 +104,9 @@ export function formatDay(moment: number): string {
 /** The time of the day with seconds. */
 export function formatTime(moment: number): string {
   return timeOnly.format(moment);
+}
+
+/** Several things as a part of a sentence. */
+export function formatList(parts: readonly string[]): string {
+  return lists.format(parts);
 }

@@ -325,6 +325,16 @@ request! {
         pub more: Vec<SyncHubPlace>,
     }
 
+    /// Changes how pairs of a hub work, all at once or none.
+    pub struct SyncHubChange {
+        /// The hub.
+        pub group_id: String,
+        /// Another name for it.
+        pub name: Option<String>,
+        /// Its pairs that change, each as it is to be; their places stay.
+        pub pairs: Vec<SyncPairSave>,
+    }
+
     /// Names a hub.
     pub struct SyncGroupGet {
         /// Its id.

@@ -49,14 +49,6 @@ dto! {
         pub bytes: Count,
     }
 
-    /// What came of bringing back, or of undoing a run.
-    pub struct SyncBroughtBack {
-        /// How many items are as they were before.
-        pub restored: Count,
-        /// What was left as it is, and why.
-        pub problems: Vec<super::job::ProblemRow>,
-    }
-
     /// A run of a pair.
     pub struct SyncRunRow {
         /// Names it.
@@ -99,7 +91,7 @@ request! {
         pub limit: Option<u32>,
     }
 
-    /// Brings things back from the bin to where they were.
+    /// Brings things back from the bin to where they were, as a run of its own.
     pub struct SyncBinRestore {
         /// The pair.
         pub pair_id: String,

@@ -91,12 +91,13 @@ pub(crate) fn place(api: &Api, spec: &PlaceSpec) -> SyncPlace {
     SyncPlace { address: PathText::new(spec.address.as_bytes()), name, device, is_local }
 }
 
-/// Whether a run says nothing of how the pair stands: a look at the plan that was given up, or one that was undone.
+/// Whether a run says nothing of how the pair stands: a look at the plan that was given up, one that was undone, or items
+/// that were brought back.
 fn says_nothing(job: &JobRecord) -> bool {
     let is_given_up = job.state == JobState::Cancelled;
     serde_json::from_str(&job.request).is_ok_and(|request: JobRequest| match request {
         JobRequest::Sync(sync) => {
-            (sync.undo.is_some() && job.state.is_finished())
+            (!sync.carries_over() && job.state.is_finished())
                 || (is_given_up && sync.preview && sync.answer.confirmed.is_none())
         }
         _ => false,

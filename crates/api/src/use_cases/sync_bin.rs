@@ -1,20 +1,17 @@
 //! The bins of a pair, and the runs that filled them: looking, bringing back, undoing.
 
-use keepwell_catalog::Catalog;
 use keepwell_jobs::Fault;
-use keepwell_model::{Control, JobId};
-use keepwell_sync::bring_back::BroughtBack;
 use keepwell_sync::database_rows::BinItem;
 use keepwell_sync::run_types::{RunRecord, RunState};
-use keepwell_sync::{PairDatabase, SyncError};
+use keepwell_sync::{BinWish, PairDatabase, SyncError};
 
 use super::sync::{database, free, named, wake};
 use super::sync_words as words;
 use crate::convert::{self, cut, page};
 use crate::dto::job::JobStarted;
 use crate::dto::sync_bin::{
-    BinWhy, SyncBinGet, SyncBinPage, SyncBinRestore, SyncBinRow, SyncBroughtBack, SyncRunPage, SyncRunRow,
-    SyncRunsGet, SyncUndo,
+    BinWhy, SyncBinGet, SyncBinPage, SyncBinRestore, SyncBinRow, SyncRunPage, SyncRunRow, SyncRunsGet,
+    SyncUndo,
 };
 use crate::error::ApiError;
 use crate::numbers::{Count, Moment};
@@ -72,30 +69,26 @@ pub(crate) fn sync_bin(api: &Api, request: SyncBinGet) -> Result<SyncBinPage, Ap
     })
 }
 
-fn deed() -> Result<JobId, ApiError> {
-    Ok(Catalog::new_job_id()?)
-}
-
-fn answer(result: BroughtBack, control: &Control) -> SyncBroughtBack {
-    let problems = control.problems().problems.into_iter().map(convert::problem).collect();
-    SyncBroughtBack { restored: Count(result.items), problems }
-}
-
-pub(crate) fn sync_bin_restore(api: &Api, request: SyncBinRestore) -> Result<SyncBroughtBack, ApiError> {
+pub(crate) fn sync_bin_restore(api: &Api, request: SyncBinRestore) -> Result<JobStarted, ApiError> {
     if request.ids.is_empty() || request.ids.len() > RESTORE_LIMIT {
         return Err(ApiError::bad_request(format!("Choose 1 to {RESTORE_LIMIT} items.")));
     }
     let (record, _) = named(api, &request.pair_id)?;
-    let ids: Vec<i64> = request
-        .ids
-        .iter()
-        .map(|id| {
-            id.parse().map_err(|_| ApiError::bad_request(format!("\"{id}\" names nothing in the bin.")))
+    let database = database(api, record.id)?;
+    let wishes = request.ids.iter().map(|id| {
+        let wrong = |_| ApiError::bad_request(format!("\"{id}\" names nothing in the bin."));
+        let found = database.bin_item(id.parse().map_err(wrong)?).map_err(Fault::from)?;
+        found.as_ref().map(BinWish::of).ok_or_else(|| {
+            ApiError::not_found(format!("Number {id} is not in the bin any more. Nothing was brought back."))
+                .hint("Look into the bin again.")
         })
-        .collect::<Result<_, _>>()?;
-    let (deed, control) = (deed()?, Control::new());
-    let result = api.syncs.with_pair(record.id, |syncer| syncer.bring_back(&ids, deed, &control))?;
-    Ok(answer(result, &control))
+    });
+    let wishes = wishes.collect::<Result<Vec<_>, ApiError>>()?;
+    // A plan that waits was made without what comes back.
+    free(api, record.id)?;
+    let job_id = api.syncs.start_bring_back(&api.engine, record.id, wishes)?;
+    wake(api);
+    Ok(JobStarted { job_id: job_id.to_string() })
 }
 
 fn run(record: RunRecord) -> SyncRunRow {

@@ -1,6 +1,6 @@
 //! Several places kept the same through one hub: pairs with the same first place, made and run together.
 //!
-//! Invariant: either all pairs of a request are made, or none. Deliberately not here: how the other pairs learn of a
+//! Invariant: either all pairs of a request are made or changed, or none. Deliberately not here: how the other pairs learn of a
 //! changed hub (`jobs::hub`).
 
 use keepwell_catalog::Catalog;
@@ -11,9 +11,13 @@ use keepwell_sync::pair::PlaceSpec;
 
 use super::repository;
 use super::sync::{pair, place, refuse_taken, start, sync_pairs, wake};
-use super::sync_save::{address, keep_accesses, new_record, refuse_more, refuse_the_same, wanted};
+use super::sync_save::{
+    address, changed_record, keep_accesses, new_record, refuse_more, refuse_the_same, wanted,
+};
 use crate::convert;
-use crate::dto::sync::{SyncGroupGet, SyncHubSave, SyncMode, SyncPair, SyncPairSave, SyncPairs};
+use crate::dto::sync::{
+    SyncGroupGet, SyncHubChange, SyncHubSave, SyncMode, SyncPair, SyncPairSave, SyncPairs,
+};
 use crate::dto::{Done, Nothing};
 use crate::error::ApiError;
 use crate::open::Api;
@@ -43,14 +47,59 @@ fn group(
         let known = members.first().and_then(|member| member.group.clone());
         return Ok(known.unwrap_or(PairGroup { id: *id, name: String::new() }));
     }
-    let given = request.name.as_deref().map(str::trim).filter(|name| !name.is_empty());
     let hub = PlaceSpec { address: address(&request.pair.left)?.to_string(), ..PlaceSpec::default() };
-    let name = given.map_or_else(|| place(api, &hub).name, str::to_owned);
-    if name.chars().count() > repository::LABEL_LIMIT {
+    let name = given_name(request.name.as_deref())?.unwrap_or_else(|| place(api, &hub).name);
+    Ok(PairGroup { id: Catalog::new_pair_id()?, name })
+}
+
+/// The name in a request; nothing where it gives none.
+fn given_name(name: Option<&str>) -> Result<Option<String>, ApiError> {
+    let given = name.map(str::trim).filter(|name| !name.is_empty());
+    if given.is_some_and(|name| name.chars().count() > repository::LABEL_LIMIT) {
         let limit = repository::LABEL_LIMIT;
         return Err(ApiError::bad_request(format!("A hub's name has 1 to {limit} letters.")));
     }
-    Ok(PairGroup { id: Catalog::new_pair_id()?, name })
+    Ok(given.map(str::to_owned))
+}
+
+pub(crate) fn sync_hub_change(api: &Api, request: SyncHubChange) -> Result<SyncPairs, ApiError> {
+    let id = convert::pair_id(&request.group_id)?;
+    members(api, &request.group_id)?;
+    let name = given_name(request.name.as_deref())?;
+    let now_ms = api.now_ms();
+    let (mut wishes, accesses) = (request.pairs.clone(), request.pairs);
+    let mut new = Vec::new();
+    for (record, before) in hub::pairs_of(&api.catalog, id)? {
+        let is_meant = |wish: &SyncPairSave| wish.id.as_deref() == Some(record.id.to_string().as_str());
+        let mut definition = match wishes.iter().position(is_meant).map(|at| wishes.remove(at)) {
+            Some(wish) if wish.mode != SyncMode::TwoWay => {
+                return Err(ApiError::bad_request("Through a hub changes go both ways.")
+                    .hint("For one way, make a pair of its own of the two places."));
+            }
+            Some(wish) => wanted(api, wish, Some(&before))?,
+            None => before.clone(),
+        };
+        if let (Some(group), Some(name)) = (&mut definition.group, &name) {
+            group.name.clone_from(name);
+        }
+        if definition != before {
+            new.push(changed_record(&(record, before), &definition, now_ms)?);
+        }
+    }
+    if !wishes.is_empty() {
+        return Err(ApiError::bad_request("One of these pairs is not of this hub. Nothing was changed.")
+            .hint("Look at the list of pairs."));
+    }
+    for wish in &accesses {
+        keep_accesses(api, wish)?;
+    }
+    for record in &new {
+        api.catalog.save_pair(record)?;
+    }
+    wake(api);
+    let pairs: Result<Vec<SyncPair>, ApiError> =
+        hub::pairs_of(&api.catalog, id)?.iter().map(|(record, _)| pair(api, record)).collect();
+    Ok(SyncPairs { pairs: pairs? })
 }
 
 pub(crate) fn sync_hub_save(api: &Api, request: SyncHubSave) -> Result<SyncPairs, ApiError> {

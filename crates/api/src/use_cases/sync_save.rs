@@ -300,28 +300,37 @@ pub(crate) fn new_record(
     Ok(record)
 }
 
-pub(crate) fn sync_pair_save(api: &Api, request: SyncPairSave) -> Result<SyncPair, ApiError> {
-    let old = request.id.as_deref().map(|id| named(api, id)).transpose()?;
-    let definition = wanted(api, request.clone(), old.as_ref().map(|(_, definition)| definition))?;
+/// The row of a pair that is there, as a request wants it from now on. Changes nothing.
+pub(crate) fn changed_record(
+    (record, before): &(PairRecord, PairDefinition),
+    definition: &PairDefinition,
+    now_ms: i64,
+) -> Result<PairRecord, ApiError> {
     let addresses = (definition.pair.left.address.as_str(), definition.pair.right.address.as_str());
-    match &old {
-        Some((record, _)) if (record.left_address.as_str(), record.right_address.as_str()) != addresses => {
-            return Err(ApiError::bad_request("The places of a pair can not be changed.")
-                .hint("Make a new pair of the two places, and remove this one."));
-        }
-        Some(_) => {}
-        None => refuse_more(&api.catalog.pairs()?, &definition.pair)?,
+    if (record.left_address.as_str(), record.right_address.as_str()) != addresses {
+        return Err(ApiError::bad_request("The places of a pair can not be changed.")
+            .hint("Make a new pair of the two places, and remove this one."));
     }
-    keep_accesses(api, &request)?;
-    let now_ms = api.now_ms();
-    let created_ms = old.as_ref().map_or(now_ms, |(record, _)| record.created_ms);
-    let mut new = new_record(&definition, created_ms, now_ms)?;
-    if let Some((record, before)) = &old
-        && before.schedule == definition.schedule
-    {
+    let mut new = new_record(definition, record.created_ms, now_ms)?;
+    if before.schedule == definition.schedule {
         new.schedule_from_ms = record.schedule_from_ms;
         new.retry_ms = record.retry_ms;
     }
+    Ok(new)
+}
+
+pub(crate) fn sync_pair_save(api: &Api, request: SyncPairSave) -> Result<SyncPair, ApiError> {
+    let old = request.id.as_deref().map(|id| named(api, id)).transpose()?;
+    let definition = wanted(api, request.clone(), old.as_ref().map(|(_, definition)| definition))?;
+    let now_ms = api.now_ms();
+    let new = match &old {
+        Some(old) => changed_record(old, &definition, now_ms)?,
+        None => {
+            refuse_more(&api.catalog.pairs()?, &definition.pair)?;
+            new_record(&definition, now_ms, now_ms)?
+        }
+    };
+    keep_accesses(api, &request)?;
     api.catalog.save_pair(&new)?;
     wake(api);
     pair(api, &new)

@@ -4,20 +4,23 @@ use keepwell_api::dto::sync::SyncSide;
 use keepwell_api::dto::sync_bin::{BinWhy, SyncBinGet, SyncBinRestore};
 use keepwell_api::{ApiError, Commands};
 
-use super::{sync_list, sync_undo};
+use super::sync_list;
 use crate::arguments_sync::SyncBin;
 use crate::context::Context;
 use crate::ending::Ending;
-use crate::output::{self, size, time};
+use crate::follow::{fact, follow};
+use crate::output::{self, number, size, time};
 
 pub fn run(context: &Context, arguments: SyncBin) -> Result<Ending, ApiError> {
     let pair = sync_list::find(context, &arguments.pair)?;
     context.give_access(&pair)?;
     if !arguments.restore.is_empty() {
         let request = SyncBinRestore { pair_id: pair.id, ids: arguments.restore };
-        let answer = context.api.sync_bin_restore(request)?;
-        sync_undo::told(context, &answer, "back where they were")?;
-        return Ok(if answer.problems.is_empty() { Ending::Done } else { Ending::Problems });
+        let (job, ending) = follow(context, &context.api.sync_bin_restore(request)?.job_id)?;
+        if !context.json && job.finished_ms.is_some() {
+            output::line(format!("{} items are back where they were.", number(fact(&job, "broughtBack"))));
+        }
+        return Ok(ending);
     }
     let page = context.api.sync_bin(SyncBinGet {
         pair_id: pair.id,

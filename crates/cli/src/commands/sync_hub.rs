@@ -1,14 +1,15 @@
-//! Hubs: several places kept the same through one. Made by `sync add HUB A B C`; run, held and forgotten by name.
+//! Hubs: several places kept the same through one. Made by `sync add HUB A B C`; run, changed, held and forgotten by
+//! name.
 
 use std::ffi::OsString;
 
 use keepwell_api::dto::Nothing;
 use keepwell_api::dto::sync::{
-    SyncGroup, SyncGroupGet, SyncHold, SyncHubPlace, SyncHubSave, SyncPair, SyncPairSave,
+    SyncGroup, SyncGroupGet, SyncHold, SyncHubChange, SyncHubPlace, SyncHubSave, SyncPair, SyncPairSave,
 };
 use keepwell_api::{ApiError, Commands};
 
-use super::sync_run;
+use super::{sync_run, sync_show};
 use crate::arguments_sync::SyncRun;
 use crate::context::Context;
 use crate::ending::Ending;
@@ -105,6 +106,29 @@ pub fn hold(context: &Context, group_id: Option<String>, paused: bool) -> Result
     };
     let all = context.api.sync_hold(SyncHold { group_id: group_id.clone(), paused })?.pairs;
     Ok(all.into_iter().filter(is_meant).collect())
+}
+
+/// Changes how all pairs of a hub work, and its name.
+pub fn change(
+    context: &Context,
+    hub: &Hub,
+    name: Option<String>,
+    pairs: Vec<SyncPairSave>,
+) -> Result<Ending, ApiError> {
+    let group_id = hub.group.id.clone();
+    let changed = context.api.sync_hub_change(SyncHubChange { group_id, name, pairs })?;
+    if context.json {
+        output::json(&changed)?;
+        return Ok(Ending::Done);
+    }
+    let first = changed.pairs.first();
+    let name = first.and_then(|pair| pair.group.as_ref()).map_or("", |group| group.name.as_str());
+    output::line(format!("All pairs of the hub \"{name}\" are changed. Nothing was changed in any place."));
+    for pair in &changed.pairs {
+        output::line(format!("{}:", pair.name));
+        output::line(sync_show::facts(pair));
+    }
+    Ok(Ending::Done)
 }
 
 pub fn remove(context: &Context, hub: &Hub) -> Result<Ending, ApiError> {

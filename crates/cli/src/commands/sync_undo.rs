@@ -1,6 +1,6 @@
 //! `keepwell sync undo PAIR [RUN]`
 
-use keepwell_api::dto::sync_bin::{SyncBroughtBack, SyncRunRow, SyncRunsGet, SyncUndo as Request};
+use keepwell_api::dto::sync_bin::{SyncRunRow, SyncRunsGet, SyncUndo as Request};
 use keepwell_api::{ApiError, Commands};
 
 use super::sync_list;
@@ -45,19 +45,6 @@ pub fn run(context: &Context, arguments: &SyncUndo) -> Result<Ending, ApiError> 
         ));
     }
     Ok(ending)
-}
-
-/// Says what came of bringing back.
-pub fn told(context: &Context, answer: &SyncBroughtBack, what: &str) -> Result<(), ApiError> {
-    if context.json {
-        return output::json(answer);
-    }
-    output::line(format!("{} items are {what}.", number(answer.restored)));
-    for problem in &answer.problems {
-        output::note(format!("  {}", problem.path));
-        output::note(format!("    {} {} {}", problem.what, problem.why, problem.next));
-    }
-    Ok(())
 }
 
 /// Runs as a table.

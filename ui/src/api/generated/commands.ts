@@ -77,7 +77,6 @@ import type { SyncApply } from "./SyncApply";
 import type { SyncBinGet } from "./SyncBinGet";
 import type { SyncBinPage } from "./SyncBinPage";
 import type { SyncBinRestore } from "./SyncBinRestore";
-import type { SyncBroughtBack } from "./SyncBroughtBack";
 import type { SyncChoose } from "./SyncChoose";
 import type { SyncConflictGet } from "./SyncConflictGet";
 import type { SyncConflictPage } from "./SyncConflictPage";
@@ -87,6 +86,7 @@ import type { SyncFolders } from "./SyncFolders";
 import type { SyncFoldersGet } from "./SyncFoldersGet";
 import type { SyncGroupGet } from "./SyncGroupGet";
 import type { SyncHold } from "./SyncHold";
+import type { SyncHubChange } from "./SyncHubChange";
 import type { SyncHubSave } from "./SyncHubSave";
 import type { SyncMerge } from "./SyncMerge";
 import type { SyncPair } from "./SyncPair";
@@ -205,6 +205,8 @@ export interface Commands {
   "sync.hold": { request: SyncHold; answer: SyncPairs };
   /** Makes several pairs with the same first place, or adds places to such a hub. */
   "sync.hubSave": { request: SyncHubSave; answer: SyncPairs };
+  /** Changes how pairs of a hub work, all at once or none. */
+  "sync.hubChange": { request: SyncHubChange; answer: SyncPairs };
   /** Runs all pairs of a hub now. */
   "sync.hubRun": { request: SyncGroupGet; answer: SyncPairs };
   /** Forgets all pairs of a hub; all places stay as they are. */
@@ -227,8 +229,8 @@ export interface Commands {
   "sync.merge": { request: SyncMerge; answer: SyncResolved };
   /** What sync replaced or removed and still keeps. */
   "sync.bin": { request: SyncBinGet; answer: SyncBinPage };
-  /** Brings things back from the bin. */
-  "sync.binRestore": { request: SyncBinRestore; answer: SyncBroughtBack };
+  /** Brings things back from the bin, as a run of its own. */
+  "sync.binRestore": { request: SyncBinRestore; answer: JobStarted };
   /** The runs of a pair that changed something. */
   "sync.runs": { request: SyncRunsGet; answer: SyncRunPage };
   /** Undoes a whole run, and pauses the pair so that the next one is looked at first. */
@@ -316,6 +318,7 @@ export const commandNames: readonly CommandName[] = [
   "sync.pairPause",
   "sync.hold",
   "sync.hubSave",
+  "sync.hubChange",
   "sync.hubRun",
   "sync.hubRemove",
   "sync.run",

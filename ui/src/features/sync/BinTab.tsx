@@ -3,12 +3,11 @@ import { useNavigate } from "@tanstack/react-router";
 import { Trash2, Undo2 } from "lucide-react";
 import { useState } from "react";
 
-import { call, type BinWhy, type SyncBinRow, type SyncPair } from "../../api";
+import { call, isActive, useJob, type BinWhy, type SyncBinRow, type SyncPair } from "../../api";
 import { Button } from "../../components/Button";
 import { DataGrid } from "../../components/DataGrid";
 import { Confirm } from "../../components/Dialog";
 import { SearchInput } from "../../components/Form";
-import { tellDone } from "../../components/news";
 import { Empty, Loading } from "../../components/Page";
 import { Trouble } from "../../components/Trouble";
 import { Moment, PathText, Size } from "../../components/Values";
@@ -16,7 +15,7 @@ import { formatBytes } from "../../lib/format";
 import { useAct, usePages } from "../../lib/queries";
 import { t, type TextKey } from "../../text/text";
 import { EntryIcon } from "../browse/EntryIcon";
-import { LeftAlone } from "./LeftAlone";
+import { CameBack } from "./CameBack";
 import type { PlaceNames } from "./names";
 import styles from "./Sync.module.css";
 
@@ -35,21 +34,26 @@ export function BinTab({ pair, names, runId }: { pair: SyncPair; names: PlaceNam
     { keep: true },
   );
   const bringBack = useAct("sync.binRestore", {
-    renews: ["sync"],
-    onDone: (answer) => {
+    renews: ["sync", "job"],
+    // How far it is stands above, like that of every run of the pair.
+    onDone: () => {
       setAsking(false);
       setChosen(new Set());
-      if (answer.restored > 0) tellDone(t("bin.done", { count: answer.restored }));
     },
     onFailed: () => setAsking(false),
   });
+  const job = useJob(bringBack.data?.jobId);
+  const cameBack = job && !isActive(job) && <CameBack job={job} done="bin.done" stopped="bin.stopped" leftAlone="bin.problems" />;
   if (pages.error) return <Trouble error={pages.error.details} onRetry={pages.again} />;
   if (pages.isPending) return <Loading />;
   if (pages.total === 0 && text.trim() === "" && runId === undefined) {
     return (
-      <Empty icon={Trash2} heading={t("bin.none")}>
-        {t("bin.none_text")}
-      </Empty>
+      <div className={styles.tabBody}>
+        {cameBack}
+        <Empty icon={Trash2} heading={t("bin.none")}>
+          {t("bin.none_text")}
+        </Empty>
+      </div>
     );
   }
   const choose = (row: SyncBinRow, on: boolean) => {
@@ -78,7 +82,7 @@ export function BinTab({ pair, names, runId }: { pair: SyncPair; names: PlaceNam
         </span>
       </div>
       {bringBack.error && <Trouble error={bringBack.error.details} />}
-      {bringBack.data && bringBack.data.problems.length > 0 && <LeftAlone heading={t("bin.problems")} problems={bringBack.data.problems} />}
+      {cameBack}
       <DataGrid
         label={t("bin.heading")}
         columns={[

@@ -8,12 +8,12 @@ import { DataGrid } from "../../components/DataGrid";
 import { Radios } from "../../components/Form";
 import { Loading } from "../../components/Page";
 import { Trouble } from "../../components/Trouble";
+import { accessOf } from "../../lib/server";
 import { t } from "../../text/text";
 import { isChosen, isPartly, withFolder, withoutFolder } from "./folderChoice";
 import styles from "./FolderChoice.module.css";
 import type { PlaceNames } from "./names";
 import type { PartProps } from "./PairFields";
-import { accessOf } from "./wizardState";
 
 interface TreeRow extends SyncFolder {
   depth: number;

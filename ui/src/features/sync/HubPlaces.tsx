@@ -5,12 +5,13 @@ import type { PathText } from "../../api";
 import { Button, IconButton } from "../../components/Button";
 import { FolderField } from "../../components/FolderField";
 import { Field } from "../../components/Form";
+import { ServerAccess } from "../../components/ServerAccess";
 import { PathText as Path } from "../../components/Values";
+import { isRemote } from "../../lib/server";
 import { t } from "../../text/text";
 import { asksForAccess, NO_PLACE, type HubFaults, type OtherPlace, type PlaceFault } from "./hubState";
-import { ServerAccess, type PartProps } from "./PairFields";
+import type { PartProps } from "./PairFields";
 import styles from "./Sync.module.css";
-import { isRemote } from "./wizardState";
 
 const WRONG = { missing: "pair.left_missing", same: "hub.same", inside: "hub.inside" } as const satisfies Record<PlaceFault, string>;
 

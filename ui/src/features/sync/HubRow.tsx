@@ -1,9 +1,9 @@
 /** Several places kept the same through one hub, as one block of the list: the hub, how all stand, what is done with all. */
 import { useNavigate } from "@tanstack/react-router";
-import { Network, Pause, Play, Plus, Trash2 } from "lucide-react";
+import { Network, Pause, Pencil, Play, Plus, Trash2 } from "lucide-react";
 import type { ReactNode } from "react";
 
-import { Button } from "../../components/Button";
+import { Button, LinkButton } from "../../components/Button";
 import { Confirm } from "../../components/Dialog";
 import { Menu } from "../../components/Menu";
 import { tellDone, tellFailed } from "../../components/news";
@@ -52,6 +52,9 @@ export function HubRow({ hub, onRemove, children }: { hub: Hub; onRemove: () => 
           <Button icon={Play} busy={run.isPending} onClick={() => run.mutate({ groupId })}>
             {t("hub.run")}
           </Button>
+          <LinkButton to="/sync/hub/$groupId" params={{ groupId }} icon={Pencil} aria-label={t("hub.change_all_label", { name: hub.group.name })}>
+            {t("hub.change_all")}
+          </LinkButton>
           <Menu
             label={t("sync.more", { name: hub.group.name })}
             actions={[

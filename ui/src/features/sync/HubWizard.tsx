@@ -7,13 +7,14 @@ import { tellDone } from "../../components/news";
 import { Loading } from "../../components/Page";
 import { Trouble } from "../../components/Trouble";
 import { baseName } from "../../lib/path";
+import { NO_ACCESS } from "../../lib/server";
 import { useAct, useAsk } from "../../lib/queries";
 import { t } from "../../text/text";
 import { HubPlaces } from "./HubPlaces";
 import { hubFaults, isFaulty, NO_PLACE, toHubSave, type OtherPlace } from "./hubState";
 import { LeftOutPart, SafetyPart, WayPart, WhenPart } from "./PairFields";
 import { WizardFrame, type WizardStep } from "./WizardFrame";
-import { FRESH_PAIR, fromPair, NO_ACCESS, NOWHERE, pairFaults, type PairFault, type PairFields } from "./wizardState";
+import { FRESH_PAIR, fromPair, NOWHERE, pairFaults, type PairFault, type PairFields } from "./wizardState";
 
 const NONE: ReadonlySet<PairFault> = new Set();
 const OF_STEP: readonly (readonly PairFault[])[] = [

@@ -1,16 +1,18 @@
 /** The parts of a pair's form: the wizard shows them one after the other, the editor below each other. */
 import type { ConflictPolicy, SyncMode, SyncPair } from "../../api";
 import { FolderField } from "../../components/FolderField";
-import { Field, PasswordInput, Radios, Select, Switch, TextInput } from "../../components/Form";
+import { Field, Radios, Select, Switch, TextInput } from "../../components/Form";
+import { ServerAccess } from "../../components/ServerAccess";
 import { weekdayName } from "../../lib/words";
 import { baseName } from "../../lib/path";
+import { isRemote } from "../../lib/server";
 import { t } from "../../text/text";
 import { FolderChoice } from "./FolderChoice";
 import { AgesPart, BinPart, BrakesPart, ConflictRulesPart, LinePart, MetadataPart } from "./MoreFields";
 import { placeNames, type PlaceNames } from "./names";
 import styles from "./Sync.module.css";
 import { MODES } from "./words";
-import { isRemote, type Access, type PairFault, type PairFields, type ScheduleKind } from "./wizardState";
+import type { PairFault, PairFields, ScheduleKind } from "./wizardState";
 
 export interface PartProps {
   fields: PairFields;
@@ -30,20 +32,6 @@ export function namesOfFields(fields: PairFields, pair: SyncPair | undefined): P
   const left = place(fields.left, t("sync.first_place"));
   const right = place(fields.right, t("sync.second_place"));
   return left.name === right.name ? { left: left.address.display, right: right.address.display } : placeNames({ left, right });
-}
-
-/** What opens a server. Empty where it needs nothing, or where this computer knows it already. */
-export function ServerAccess({ access, onAccess }: { access: Access; onAccess: (access: Access) => void }) {
-  return (
-    <div className={styles.fieldPair}>
-      <Field label={t("pair.user")}>
-        <TextInput value={access.user} onValue={(user) => onAccess({ ...access, user })} />
-      </Field>
-      <Field label={t("pair.secret")} hint={t("pair.secret_hint")}>
-        <PasswordInput value={access.secret} onValue={(secret) => onAccess({ ...access, secret })} />
-      </Field>
-    </div>
-  );
 }
 
 export function PlacesPart({ fields, change, faults }: PartProps) {

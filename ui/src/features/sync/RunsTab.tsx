@@ -3,34 +3,21 @@ import { Link } from "@tanstack/react-router";
 import { History } from "lucide-react";
 import { useState } from "react";
 
-import { call, isActive, useJob, type Job, type SyncPair, type SyncRunRow } from "../../api";
+import { call, isActive, useJob, type SyncPair, type SyncRunRow } from "../../api";
 import { Button } from "../../components/Button";
 import { DataGrid } from "../../components/DataGrid";
 import { Confirm } from "../../components/Dialog";
-import { Empty, Loading, Notice, Section } from "../../components/Page";
+import { Empty, Loading, Section } from "../../components/Page";
 import { Trouble } from "../../components/Trouble";
 import { Moment } from "../../components/Values";
 import { formatMoment } from "../../lib/format";
-import { useAct, useAsk, usePages } from "../../lib/queries";
+import { useAct, usePages } from "../../lib/queries";
 import { t } from "../../text/text";
 import { RunsTable } from "../activity/RunsTable";
-import { LeftAlone } from "./LeftAlone";
+import { CameBack } from "./CameBack";
 import type { PlaceNames } from "./names";
 import styles from "./Sync.module.css";
 import { totalsWords } from "./words";
-
-/** What became of undoing a run: how many items are as before, and which were left as they are. */
-function Undone({ job }: { job: Job }) {
-  const problems = useAsk("job.problems", { jobId: job.id, limit: 100 }, { enabled: job.problems > 0 });
-  if (job.error) return <Trouble error={job.error} />;
-  const count = job.result?.items ?? 0;
-  return (
-    <>
-      <Notice tone={job.state === "cancelled" ? "idle" : "ok"} heading={t(job.state === "cancelled" ? "runs.undo_stopped" : "runs.undo_done", { count })} />
-      {problems.data && problems.data.problems.length > 0 && <LeftAlone heading={t("runs.left_alone")} problems={problems.data.problems} />}
-    </>
-  );
-}
 
 export function RunsTab({ pair, names }: { pair: SyncPair; names: PlaceNames }) {
   const [undoing, setUndoing] = useState<SyncRunRow>();
@@ -59,7 +46,7 @@ export function RunsTab({ pair, names }: { pair: SyncPair; names: PlaceNames }) 
   return (
     <div className={styles.tabBody}>
       {undo.error && <Trouble error={undo.error.details} />}
-      {undone && !isActive(undone) && <Undone job={undone} />}
+      {undone && !isActive(undone) && <CameBack job={undone} done="runs.undo_done" stopped="runs.undo_stopped" leftAlone="runs.left_alone" />}
       <DataGrid
         label={t("runs.list")}
         rowHeight={42}

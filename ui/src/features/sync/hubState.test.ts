@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 
-import { hubFaults, hubStanding, isFaulty, isHub, listed, NO_PLACE, toHubSave } from "./hubState";
+import { differingParts, hubFaults, hubStanding, isFaulty, isHub, listed, NO_PLACE, toHubChange, toHubSave } from "./hubState";
 import { testPair } from "./testPair";
-import { FRESH_PAIR } from "./wizardState";
+import { FRESH_PAIR, fromPair } from "./wizardState";
 
 const at = (path: string) => ({ path, display: path });
 const place = (path: string) => ({ ...NO_PLACE, place: at(path) });
@@ -33,5 +33,32 @@ describe("a hub and its places", () => {
     if (!hub) throw new Error("there is a hub");
     expect(hubStanding(hub)).toEqual({ kind: "inStep", checkedMs: 3 });
     expect(hubStanding({ group, pairs: [first, testPair({ state: "running" }), testPair({ state: "conflicts" })] })).toEqual({ kind: "asking", count: 1, of: 3 });
+  });
+
+  it("are changed at once, and what was not changed stays as each pair has it", () => {
+    const one = testPair({ id: "1", group });
+    const two = testPair({ id: "2", group, conflicts: "newest", schedule: { kind: "everyHours", hours: 3 }, rules: { ...one.rules, exclude: ["*.tmp"], maxAgeDays: 30 } });
+    const hub = { group, pairs: [one, two] };
+    const before = { ...fromPair(one), name: "Work" };
+    const change = (over: Partial<typeof before>, alike = false) => toHubChange(hub, before, { ...before, ...over }, alike);
+
+    expect(differingParts(hub.pairs)).toEqual(["way", "leftOut", "when"]);
+    expect(differingParts([one, { ...one, id: "3" }])).toEqual([]);
+
+    const live = change({ live: true });
+    expect(live).not.toHaveProperty("name");
+    expect(live.pairs).toMatchObject([
+      { id: "1", live: true, conflicts: "ask", schedule: { kind: "manual" } },
+      { id: "2", live: true, conflicts: "newest", schedule: { kind: "everyHours", hours: 3 }, rules: two.rules },
+    ]);
+    // Every hour is every hour, also for the pair that had another number of hours.
+    expect(change({ kind: "everyHours" }).pairs.map(({ schedule }) => schedule)).toEqual([{ kind: "everyHours", hours: 1 }, { kind: "everyHours", hours: 1 }]);
+    // What is seldom needed goes field by field too.
+    const bin = change({ more: { ...before.more, binDailyDays: "7" } });
+    expect(bin.pairs.map(({ bin, rules }) => [bin?.keepDailyDays, rules?.maxAgeDays])).toEqual([[7, null], [7, 30]]);
+
+    const alike = change({ name: "Office" }, true);
+    expect(alike.name).toBe("Office");
+    expect(alike.pairs[1]).toMatchObject({ id: "2", name: two.name, right: two.right.address.path, conflicts: "ask", schedule: { kind: "manual" }, rules: one.rules });
   });
 });

@@ -3,8 +3,10 @@
  *
  * Invariant: the hub is the first place of every pair; nothing is said here of a place alone that its pair says better.
  */
-import type { PathText, SyncGroup, SyncHubSave, SyncPair } from "../../api";
-import { isInside, isRemote, toPairSave, trimmed, accessOf, NO_ACCESS, NOWHERE, type Access, type PairFields } from "./wizardState";
+import type { PathText, SyncGroup, SyncHubChange, SyncHubSave, SyncPair } from "../../api";
+import { accessOf, isRemote, NO_ACCESS, type Access } from "../../lib/server";
+import type { MoreFields } from "./moreState";
+import { fromPair, isInside, NOWHERE, toPairSave, trimmed, type PairFields } from "./wizardState";
 
 /** One place beside the hub. */
 export interface OtherPlace {
@@ -112,4 +114,56 @@ export function hubStanding({ pairs }: Hub): HubStanding {
   // All were in step when the one that was checked longest ago was.
   const checked = pairs.map((pair) => pair.inStepMs);
   return { kind: "inStep", checkedMs: checked.some((at) => at === null) ? null : Math.min(...checked.filter((at) => at !== null)) };
+}
+
+/** What is said of a pair alone: never changed with the others. */
+type OwnField = "name" | "left" | "right" | "leftAccess" | "rightAccess" | "mode" | "more";
+
+/** The parts of the form, with the fields in each. */
+const PARTS = {
+  way: ["conflicts", "conflictRules", "links", "modes", "attributes"],
+  leftOut: ["onlyFolders", "folders", "exclude", "maxMegabytes", "minAge", "minAgeUnit", "maxAgeDays"],
+  when: ["live", "kind", "hours", "time", "weekday", "usualMegabytes", "windows"],
+  safety: ["removedItems", "removedPercent", "rewrittenFiles", "rewrittenPercent", "reserveMegabytes", "binAllDays", "binDailyDays", "binWeeklyDays", "binGigabytes"],
+} as const satisfies Record<string, readonly (Exclude<keyof PairFields, OwnField> | keyof MoreFields)[]>;
+
+export type HubPart = keyof typeof PARTS;
+
+type Shared = (typeof PARTS)[HubPart][number];
+
+/** Fields that say one thing together: who changes one of them means all of them. */
+const TOGETHER: readonly (readonly Shared[])[] = [
+  ["kind", "hours", "time", "weekday"],
+  ["onlyFolders", "folders"],
+  ["minAge", "minAgeUnit"],
+];
+
+/** The fields of a pair, those that are seldom needed beside the others. */
+function flat(fields: PairFields): Record<string, unknown> {
+  return { ...fields, ...fields.more };
+}
+
+const isAlike = (one: unknown, two: unknown) => JSON.stringify(one) === JSON.stringify(two);
+
+/** The parts in which the pairs of a hub do not all work alike. */
+export function differingParts(pairs: readonly SyncPair[]): HubPart[] {
+  const all = pairs.map((pair) => flat(fromPair(pair)));
+  const [first = {}] = all;
+  return (Object.keys(PARTS) as HubPart[]).filter((part) => PARTS[part].some((field) => all.some((fields) => !isAlike(fields[field], first[field]))));
+}
+
+/** The request that changes all pairs of a hub: what a person changed, and what they left alone as each pair has it. */
+export function toHubChange(hub: Hub, before: PairFields, now: PairFields, alike: boolean): SyncHubChange {
+  const [was, is] = [flat(before), flat(now)];
+  const differs = (field: Shared) => !isAlike(was[field], is[field]);
+  const isMeant = (field: Shared) => alike || (TOGETHER.find((fields) => fields.includes(field)) ?? [field]).some(differs);
+  const changed: ReadonlySet<string> = new Set(Object.values(PARTS).flat().filter(isMeant));
+  const pairs = hub.pairs.map((pair) => {
+    const own = fromPair(pair);
+    const take = <Fields extends object>(mine: Fields, theirs: Fields): Fields =>
+      Object.fromEntries(Object.entries(mine).map(([field, value]) => [field, changed.has(field) ? theirs[field as keyof Fields] : value])) as Fields;
+    return toPairSave({ ...take(own, now), more: take(own.more, now.more) }, pair);
+  });
+  const name = now.name.trim();
+  return { groupId: hub.group.id, ...(name === "" || name === hub.group.name ? {} : { name }), pairs };
 }

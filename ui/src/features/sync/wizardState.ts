@@ -1,21 +1,10 @@
 /** The fields of a pair, and what they make: pure, so that it can be tested without a page. */
 import type { ConflictPolicy, PathText, Schedule, SyncMode, SyncPair, SyncPairSave } from "../../api";
+import { accessOf, NO_ACCESS, type Access } from "../../lib/server";
 import { fromClock, toClock } from "../backup/editorState";
 import { FRESH_MORE, fromPairMore, moreFaults, toAges, toMoreSave, type MoreFault, type MoreFields } from "./moreState";
 
 export type ScheduleKind = Schedule["kind"];
-
-export interface Access {
-  user: string;
-  secret: string;
-}
-
-export const NO_ACCESS: Access = { user: "", secret: "" };
-
-/** Whether an address is that of a server. */
-export function isRemote(address: string): boolean {
-  return /^[a-z0-9+]+:\/\//i.test(address.trim());
-}
 
 export interface PairFields {
   name: string;
@@ -128,11 +117,6 @@ function scheduleOf(fields: PairFields): Schedule {
     case "weekly":
       return { kind: "weekly", weekday: Number(fields.weekday), atMinutes: fromClock(fields.time) };
   }
-}
-
-export function accessOf(address: PathText, access: Access): { user?: string; secret: string } | undefined {
-  if (!isRemote(address.path) || access.secret === "") return undefined;
-  return { ...(access.user.trim() === "" ? {} : { user: access.user.trim() }), secret: access.secret };
 }
 
 /** The request that saves the fields; to be asked only where there are no faults. */

@@ -1,0 +1,27 @@
+/** What became of bringing back, or of undoing a run: how many items are as before, and which were left as they are. */
+import type { Job } from "../../api";
+import { Notice } from "../../components/Page";
+import { Trouble } from "../../components/Trouble";
+import { useAsk } from "../../lib/queries";
+import { t } from "../../text/text";
+import { LeftAlone } from "./LeftAlone";
+
+interface CameBackProps {
+  job: Job;
+  done: "bin.done" | "runs.undo_done";
+  stopped: "bin.stopped" | "runs.undo_stopped";
+  leftAlone: "bin.problems" | "runs.left_alone";
+}
+
+export function CameBack({ job, done, stopped, leftAlone }: CameBackProps) {
+  const problems = useAsk("job.problems", { jobId: job.id, limit: 100 }, { enabled: job.problems > 0 });
+  if (job.error) return <Trouble error={job.error} />;
+  const count = job.result?.items ?? 0;
+  const isStopped = job.state === "cancelled";
+  return (
+    <>
+      <Notice tone={isStopped || count === 0 ? "idle" : "ok"} heading={t(isStopped ? stopped : done, { count })} />
+      {problems.data && problems.data.problems.length > 0 && <LeftAlone heading={t(leftAlone)} problems={problems.data.problems} />}
+    </>
+  );
+}
