@@ -16,7 +16,7 @@ async function accept(page: Page, server: SshServer): Promise<void> {
   const dialog = page.getByRole("dialog", { name: "Is 127.0.0.1 the right server?" });
   await expect(dialog.getByText(server.fingerprint())).toBeVisible();
   await dialog.getByRole("button", { name: "The fingerprint is right: accept" }).click();
-  await expect(page.getByText("127.0.0.1 is accepted")).toBeVisible();
+  await expect(page.getByText("127.0.0.1 is accepted").first()).toBeVisible();
 }
 
 test("a place is made on a server once its key is accepted, and a changed key is refused loudly", async ({ page }) => {
@@ -44,13 +44,41 @@ test("a place is made on a server once its key is accepted, and a changed key is
     await page.getByRole("checkbox", { name: /^I have put the recovery key/ }).click();
     await page.getByRole("button", { name: "Done" }).click();
 
+    const before = server.fingerprint();
     await server.changeKey();
     const places = await host.call("place.list", { health: false });
     await goTo(page, `/places/${places.places[0]?.id ?? ""}?view=about`);
     await expect(page.getByText("This may not be your server", { exact: false }).first()).toBeVisible();
     await expect(page.getByText(server.fingerprint()).first()).toBeVisible();
     await expect(page.getByRole("button", { name: "Look at this server…" })).toHaveCount(0);
+    await expect(page.getByText("127.0.0.1 is accepted")).toHaveCount(0);
+    await expectAccessible(page, "a server with another key");
     await page.screenshot({ path: join(pictures, "changed.png") });
+
+    // The old key is forgotten only by who says that the new one was confirmed, and the new one is asked about then.
+    const forget = page.getByRole("button", { name: "Forget the old key…" }).first();
+    await forget.click();
+    const dialog = page.getByRole("dialog", { name: "Forget the key of 127.0.0.1?" });
+    await expect(dialog.getByText(server.fingerprint())).toBeVisible();
+    await expect(dialog.getByText(before)).toBeVisible();
+    const again = dialog.getByRole("button", { name: "Forget it and look again" });
+    await expect(again).toBeDisabled();
+    await expectAccessible(page, "forgetting a key");
+    await page.emulateMedia({ colorScheme: "dark" });
+    await expectAccessible(page, "forgetting a key, dark");
+    await page.screenshot({ path: join(pictures, "forget-dark.png") });
+    await page.emulateMedia({ colorScheme: "light" });
+    // What the Enter key does at once is to leave everything as it is.
+    await page.keyboard.press("Enter");
+    await expect(dialog).toHaveCount(0);
+    await forget.click();
+    await dialog.getByRole("checkbox", { name: /^Its keeper has confirmed/ }).click();
+    await page.screenshot({ path: join(pictures, "forget.png") });
+    await again.click();
+    await expect(page.getByText("The old key of 127.0.0.1 is forgotten")).toBeVisible();
+    await page.getByRole("button", { name: "Look at this server…" }).first().click();
+    await accept(page, server);
+    await expect(page.getByText("This may not be your server", { exact: false })).toHaveCount(0);
   } finally {
     await host.stop();
     await server.stop();

@@ -12,6 +12,7 @@ import { t } from "../text/text";
 import { Button } from "./Button";
 import { Dialog } from "./Dialog";
 import { tellDone } from "./news";
+import { ServerChanged } from "./ServerChanged";
 import { TroubleText } from "./TroubleText";
 import { Notice } from "./Page";
 import { Facts } from "./Values";
@@ -23,7 +24,6 @@ function What({ server }: { server: ShownServer }) {
         { name: t("server.name"), value: t("server.name_port", { host: server.host, port: String(server.port) }) },
         { name: t("server.key_kind"), value: <code>{server.algorithm}</code> },
         { name: t("server.fingerprint"), value: <code>{server.fingerprint}</code> },
-        ...(server.known === null ? [] : [{ name: t("server.known"), value: <code>{server.known}</code> }]),
       ]}
     />
   );
@@ -65,19 +65,12 @@ function Question({ server, onClose, onAccepted }: { server: ShownServer; onClos
   );
 }
 
-/** Below an error about a server: the question, or what a changed key means. */
+/** Below an error about a server: the question; of a changed key, what it may mean and how the old one is forgotten. */
 export function ServerQuestion({ error, onAccepted }: { error: ApiError; onAccepted?: (() => void) | undefined }) {
   const [open, setOpen] = useState(false);
   const server = error.server;
   if (server === null) return null;
-  if (error.code === "serverChanged") {
-    return (
-      <>
-        <What server={server} />
-        <p>{t("server.changed_next")}</p>
-      </>
-    );
-  }
+  if (error.code === "serverChanged") return <ServerChanged server={server} onForgotten={onAccepted} />;
   return (
     <>
       <p>

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { accessOf, isRemote, NO_ACCESS } from "./server";
+import { accessOf, addressOf, forgetLine, isRemote, NO_ACCESS } from "./server";
 
 const place = (path: string) => ({ path, display: path });
 
@@ -16,5 +16,12 @@ describe("places on servers", () => {
     expect(accessOf(place("sftp://server/x"), { user: "", secret: "s" })).toEqual({ secret: "s" });
     expect(accessOf(place("sftp://server/x"), NO_ACCESS)).toBeUndefined();
     expect(accessOf(place("/home/ada"), { user: "ada", secret: "s" })).toBeUndefined();
+  });
+
+  it("are named as the engine and ssh name them", () => {
+    expect(addressOf({ host: "nas.local", port: 2222 })).toBe("sftp://nas.local:2222");
+    expect(addressOf({ host: "fe80::1", port: 22 })).toBe("sftp://[fe80::1]:22");
+    expect(forgetLine({ host: "nas.local", port: 22 }, "/home/ada/.ssh/known_hosts")).toBe('ssh-keygen -R "nas.local" -f "/home/ada/.ssh/known_hosts"');
+    expect(forgetLine({ host: "nas.local", port: 2222 }, "/x")).toBe('ssh-keygen -R "[nas.local]:2222" -f "/x"');
   });
 });
