@@ -117,7 +117,7 @@ test("how all pairs of a hub work is changed in one step", async ({ browser }) =
     const context = await browser.newContext({ colorScheme: theme, viewport: { width: 1200, height: 800 } });
     const page = await context.newPage();
     const faults = await host.open(page, "/sync");
-    await page.getByRole("link", { name: "Change how all pairs of Work work" }).click();
+    await page.getByRole("link", { name: "Change all pairs of Work" }).click();
     await expect(page.getByRole("heading", { name: "All pairs of “Work”" })).toBeVisible();
     await expect(page.getByText("They differ in what is left out.", { exact: false })).toBeVisible();
     await expectAccessible(page, `changing all pairs of a hub (${theme})`);
