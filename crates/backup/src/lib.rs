@@ -13,6 +13,7 @@ pub mod find;
 pub mod plan;
 pub mod restore;
 mod restore_files;
+mod restore_flush;
 mod restore_layout;
 mod restore_place;
 pub mod restore_plan;

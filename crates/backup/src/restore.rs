@@ -20,6 +20,7 @@ use keepwell_model::{
 };
 use keepwell_repository::{Repository, RepositoryError};
 
+use crate::restore_flush::while_flushing;
 use crate::restore_place::{name_to_bytes, path_from_bytes};
 use crate::restore_plan::{DecisionOptions, Operation, Overwrite, RestoreCounts};
 use crate::restore_run::Executor;
@@ -283,11 +284,16 @@ pub fn run_observed(
     let mut report = RestoreReport::default();
     let folders: Vec<Folder> = roots.iter().filter_map(|root| root.folder.clone()).collect();
     let told = &mut Told { counts: &mut report.counts, observe };
-    match execute(repository, snapshot, options, control, &executor, roots, told) {
+    let flush = || folders.first().map_or(Ok(()), Folder::sync_file_system);
+    let (executed, flushed) = while_flushing(flush, &executor.written_bytes, || {
+        execute(repository, snapshot, options, control, &executor, roots, told)
+    });
+    match executed {
         Ok(()) => {}
         Err(RestoreError::Cancelled) => report.cancelled = true,
         Err(error) => return Err(error),
     }
+    flushed?;
     // "Done" means on the disk: the drive may be unplugged now, and a size and a time must not stand without content.
     control.set_phase(Phase::Finishing);
     for folder in folders {
