@@ -157,12 +157,11 @@ fn a_folder_and_an_s3_server_are_kept_alike() {
     let mut room = Room::new();
     room.set_variable("AWS_ACCESS_KEY_ID", "access");
     room.set_variable("AWS_SECRET_ACCESS_KEY", "hidden");
-    // The bucket is the left one: asked about a folder, as for its bin, this server answers with a fault of its own, which
-    // is patiently asked again.
-    let address = format!("s3://bucket/left?endpoint=http://127.0.0.1:{}", server.port);
-    let left = Side::at(address, server.folder().join("data/bucket/left"));
-    let right = Side::at(room.path("right").display().to_string(), room.path("right"));
-    does_it_all(&room, &left, &right);
+    // The bucket is the right one, where things are moved and removed: asked about a folder, this server answers with a
+    // fault of its own.
+    let address = format!("s3://bucket/right?endpoint=http://127.0.0.1:{}", server.port);
+    let right = Side::at(address, server.folder().join("data/bucket/right"));
+    does_it_all(&room, &Side::local(&room), &right);
 }
 
 #[test]

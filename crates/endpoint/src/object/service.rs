@@ -12,7 +12,7 @@ use opendal::services::{Azblob, Gcs, S3};
 use opendal::{Buffer, Entry, Error, ErrorKind, HttpTransporter, Metadata, OperationContext, Operator};
 
 use super::runtime;
-use super::transport::Transport;
+use super::transport::{Transport, asked_once};
 use super::unfinished::Uploads;
 use super::{PART_BYTES, errors};
 use crate::address::Address;
@@ -99,6 +99,12 @@ impl Service {
     pub(crate) fn stat(&self, key: &str) -> Result<Metadata, EndpointError> {
         let (operator, wanted) = (self.operator.clone(), key.to_owned());
         self.run("read", key, async move { operator.stat(&wanted).await })
+    }
+
+    /// What is known of an object; "internal error" is taken for an answer at once.
+    pub(crate) fn stat_once(&self, key: &str) -> Result<Metadata, EndpointError> {
+        let (operator, wanted) = (self.operator.clone(), key.to_owned());
+        self.run("read", key, asked_once(async move { operator.stat(&wanted).await }))
     }
 
     /// Whether there is an object.

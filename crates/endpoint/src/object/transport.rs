@@ -121,6 +121,9 @@ impl Transport {
             }
             let asked_for = match &result {
                 Ok(answer) if !is_temporary(answer.status) => return result,
+                Ok(answer) if answer.status == StatusCode::INTERNAL_SERVER_ERROR && is_asked_once() => {
+                    return result;
+                }
                 Ok(answer) => retry_after(&answer.headers),
                 Err(error) if !error.temporary => return result,
                 Err(_) => None,
@@ -194,6 +197,20 @@ impl HttpTransport for Transport {
         response.extensions_mut().insert(uri);
         Ok(response)
     }
+}
+
+tokio::task_local! {
+    static ASKED_ONCE: ();
+}
+
+/// Work for which "internal error" is an answer that is not asked for again: services over a file system give it for ever
+/// where a folder is asked for as if it were a file.
+pub(crate) async fn asked_once<W: Future>(work: W) -> W::Output {
+    ASKED_ONCE.scope((), work).await
+}
+
+fn is_asked_once() -> bool {
+    ASKED_ONCE.try_with(|()| ()).is_ok()
 }
 
 /// "Not now" rather than "no".

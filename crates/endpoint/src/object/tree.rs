@@ -322,18 +322,25 @@ impl Tree for ObjectTree {
         if path.is_root() {
             return self.inner.root.require().map(|()| Some(folder_item(name)));
         }
-        let trouble = match self.service().stat(&self.inner.key(path)?) {
-            Ok(metadata) if !metadata.is_dir() => return Ok(Some(self.inner.item(name, &metadata))),
-            Ok(_) | Err(EndpointError::NotFound { .. }) => None,
-            // Services over a file system break when they are asked for a folder as if it were a file.
-            Err(error @ EndpointError::Unreachable { .. }) => Some(error),
-            Err(error) => return Err(error),
+        let key = self.inner.key(path)?;
+        let as_file = |found| match found {
+            Ok(metadata) if !Metadata::is_dir(&metadata) => Ok(Some(self.inner.item(name, &metadata))),
+            Ok(_) | Err(EndpointError::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error),
         };
+        // Services over a file system break when they are asked for a folder as if it were a file: whether it is one is
+        // looked for before it is asked again.
+        let found = as_file(self.service().stat_once(&key));
+        if !matches!(found, Ok(None) | Err(EndpointError::Unreachable { .. })) {
+            return found;
+        }
         if !self.service().list_some(&self.inner.folder(path)?, true, 1)?.is_empty() {
             return Ok(Some(folder_item(name)));
         }
-        if let Some(error) = trouble {
-            return Err(error);
+        if found.is_err()
+            && let Some(item) = as_file(self.service().stat(&key))?
+        {
+            return Ok(Some(item));
         }
         self.inner.root.require().map(|()| None)
     }
