@@ -149,20 +149,40 @@ impl Catalog {
         action(&self.lock()).map_err(|source| self.fault(source))
     }
 
-    /// Writes, all or nothing. Takes the write lock at once, so that two processes never deadlock halfway.
-    pub(crate) fn write<T>(
+    /// As [`Catalog::write`], but nobody waits for the disk: for what only speaks of living processes, or is followed by a
+    /// write that waits. A loss of power may take it back, but never a later write without it: the log is one file, and
+    /// whoever waits for its end waits for all of it.
+    pub(crate) fn write_soon<T>(
         &self,
         action: impl FnOnce(&rusqlite::Transaction<'_>) -> rusqlite::Result<T>,
     ) -> Result<T, CatalogError> {
         let mut connection = self.lock();
         let run = || -> rusqlite::Result<T> {
-            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let value = action(&transaction)?;
-            transaction.commit()?;
-            Ok(value)
+            connection.pragma_update(None, "synchronous", "NORMAL")?;
+            let written = transact(&mut connection, action);
+            connection.pragma_update(None, "synchronous", "FULL")?;
+            written
         };
         run().map_err(|source| self.fault(source))
     }
+
+    /// Writes, all or nothing. Takes the write lock at once, so that two processes never deadlock halfway.
+    pub(crate) fn write<T>(
+        &self,
+        action: impl FnOnce(&rusqlite::Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, CatalogError> {
+        transact(&mut self.lock(), action).map_err(|source| self.fault(source))
+    }
+}
+
+fn transact<T>(
+    connection: &mut Connection,
+    action: impl FnOnce(&rusqlite::Transaction<'_>) -> rusqlite::Result<T>,
+) -> rusqlite::Result<T> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let value = action(&transaction)?;
+    transaction.commit()?;
+    Ok(value)
 }
 
 /// Opens a database and looks whether it is sound; nothing where it is damaged.

@@ -182,46 +182,16 @@ impl Catalog {
     /// # Errors
     /// The database can not be written.
     pub fn save_job(&self, job: &JobRecord) -> Result<(), CatalogError> {
-        self.write(|transaction| {
-            transaction
-                .prepare_cached(
-                    "INSERT INTO jobs (id, kind, title, state, destination, place_id, place_label, plan_id, owner,
-                        waiting_for, request, progress, outcome, fault, halt, problems_total, queued_ms,
-                        started_ms, finished_ms, proposal, pair_id)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19,
-                        ?20, ?21)
-                     ON CONFLICT (id) DO UPDATE SET title = excluded.title, state = excluded.state,
-                        owner = excluded.owner, waiting_for = excluded.waiting_for, request = excluded.request,
-                        progress = excluded.progress, outcome = excluded.outcome,
-                        fault = excluded.fault, halt = excluded.halt, problems_total = excluded.problems_total,
-                        queued_ms = excluded.queued_ms, started_ms = excluded.started_ms,
-                        finished_ms = excluded.finished_ms, proposal = excluded.proposal",
-                )?
-                .execute(params![
-                    job.id.to_string(),
-                    job.kind,
-                    job.title,
-                    job.state.word(),
-                    job.destination,
-                    job.place_id.map(|id| id.to_string()),
-                    job.place_label,
-                    job.plan_id.map(|id| id.to_string()),
-                    job.owner,
-                    job.waiting_for,
-                    job.request,
-                    job.progress,
-                    job.outcome,
-                    job.fault,
-                    job.halt,
-                    clamp(job.problems_total),
-                    job.queued_ms,
-                    job.started_ms,
-                    job.finished_ms,
-                    job.proposal,
-                    job.pair_id.map(|id| id.to_string())
-                ])
-                .map(drop)
-        })
+        self.write(|transaction| put_job(transaction, job))
+    }
+
+    /// [`Catalog::save_job`] of a step on the way, for which nobody waits until it is on the disk: the next write that
+    /// waits takes it along, and a machine that lost its power before that runs nothing any more.
+    ///
+    /// # Errors
+    /// The database can not be written.
+    pub fn save_job_soon(&self, job: &JobRecord) -> Result<(), CatalogError> {
+        self.write_soon(|transaction| put_job(transaction, job))
     }
 
     /// Writes how far a job is; one that ended meanwhile is left as it is.
@@ -330,12 +300,12 @@ impl Catalog {
         Ok(rows.iter().filter_map(|(id, word)| Some((id.parse().ok()?, wish(word)?))).collect())
     }
 
-    /// Replaces the kept problems of a job.
+    /// Replaces the kept problems of a job. The disk is not waited for: the row of the job's end is written next.
     ///
     /// # Errors
     /// The job does not exist, or the database can not be written.
     pub fn set_problems(&self, id: JobId, problems: &[Problem]) -> Result<(), CatalogError> {
-        self.write(|transaction| {
+        self.write_soon(|transaction| {
             let job = id.to_string();
             transaction.execute("DELETE FROM problems WHERE job_id = ?1", [&job])?;
             let mut insert = transaction.prepare_cached(
@@ -369,12 +339,12 @@ impl Catalog {
         })
     }
 
-    /// Keeps the receipt of a job.
+    /// Keeps the receipt of a job. The disk is not waited for: the row of the job's end is written next.
     ///
     /// # Errors
     /// The database can not be written.
     pub fn set_receipt(&self, id: JobId, receipt: &str) -> Result<(), CatalogError> {
-        self.write(|transaction| {
+        self.write_soon(|transaction| {
             transaction
                 .execute("UPDATE jobs SET receipt = ?2 WHERE id = ?1", params![id.to_string(), receipt])
                 .map(drop)
@@ -399,7 +369,7 @@ impl Catalog {
     /// # Errors
     /// The database can not be written.
     pub fn remove_job(&self, id: JobId) -> Result<(), CatalogError> {
-        self.write(|transaction| {
+        self.write_soon(|transaction| {
             transaction.execute("DELETE FROM jobs WHERE id = ?1", [id.to_string()]).map(drop)
         })
     }
@@ -409,7 +379,7 @@ impl Catalog {
     /// # Errors
     /// The database can not be written.
     pub fn trim_jobs(&self, keep: u64) -> Result<Vec<JobId>, CatalogError> {
-        let gone: Vec<String> = self.write(|transaction| {
+        let gone: Vec<String> = self.write_soon(|transaction| {
             transaction
                 .prepare_cached(
                     "DELETE FROM jobs WHERE finished_ms IS NOT NULL AND rowid NOT IN
@@ -444,6 +414,47 @@ impl JobFilter {
 }
 
 /// SQLite's numbers are signed.
+fn put_job(transaction: &rusqlite::Transaction<'_>, job: &JobRecord) -> rusqlite::Result<()> {
+    transaction
+        .prepare_cached(
+            "INSERT INTO jobs (id, kind, title, state, destination, place_id, place_label, plan_id, owner,
+                waiting_for, request, progress, outcome, fault, halt, problems_total, queued_ms,
+                started_ms, finished_ms, proposal, pair_id)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19,
+                ?20, ?21)
+             ON CONFLICT (id) DO UPDATE SET title = excluded.title, state = excluded.state,
+                owner = excluded.owner, waiting_for = excluded.waiting_for, request = excluded.request,
+                progress = excluded.progress, outcome = excluded.outcome,
+                fault = excluded.fault, halt = excluded.halt, problems_total = excluded.problems_total,
+                queued_ms = excluded.queued_ms, started_ms = excluded.started_ms,
+                finished_ms = excluded.finished_ms, proposal = excluded.proposal",
+        )?
+        .execute(params![
+            job.id.to_string(),
+            job.kind,
+            job.title,
+            job.state.word(),
+            job.destination,
+            job.place_id.map(|id| id.to_string()),
+            job.place_label,
+            job.plan_id.map(|id| id.to_string()),
+            job.owner,
+            job.waiting_for,
+            job.request,
+            job.progress,
+            job.outcome,
+            job.fault,
+            job.halt,
+            clamp(job.problems_total),
+            job.queued_ms,
+            job.started_ms,
+            job.finished_ms,
+            job.proposal,
+            job.pair_id.map(|id| id.to_string())
+        ])
+        .map(drop)
+}
+
 fn clamp(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }

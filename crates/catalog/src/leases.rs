@@ -1,6 +1,6 @@
 //! Leases: who works on a destination, or runs the schedules, among all processes that share this state.
 //!
-//! Invariants: a lease is taken and given back in one transaction; it is never taken from a living process; one of a
+//! Leases speak of living processes, so no write of them waits for the disk. Invariants: a lease is taken and given back in one transaction; it is never taken from a living process; one of a
 //! dead process is free at once (the caller says who lives, see [`crate::Presence`]).
 
 use rusqlite::{OptionalExtension, params};
@@ -38,7 +38,7 @@ impl Catalog {
     /// # Errors
     /// The database can not be written.
     pub fn take_lease(&self, name: &str, me: &Presence, now_ms: i64) -> Result<LeaseOutcome, CatalogError> {
-        self.write(|transaction| {
+        self.write_soon(|transaction| {
             let current = transaction
                 .query_row(
                     "SELECT holder, label, taken_ms, heartbeat_ms FROM leases WHERE name = ?1",
@@ -67,7 +67,7 @@ impl Catalog {
     /// # Errors
     /// The database can not be written.
     pub fn renew_lease(&self, name: &str, me: &Presence, now_ms: i64) -> Result<bool, CatalogError> {
-        self.write(|transaction| {
+        self.write_soon(|transaction| {
             transaction
                 .execute(
                     "UPDATE leases SET heartbeat_ms = ?3 WHERE name = ?1 AND holder = ?2",
@@ -82,7 +82,7 @@ impl Catalog {
     /// # Errors
     /// The database can not be written.
     pub fn release_lease(&self, name: &str, me: &Presence) -> Result<(), CatalogError> {
-        self.write(|transaction| {
+        self.write_soon(|transaction| {
             transaction
                 .execute("DELETE FROM leases WHERE name = ?1 AND holder = ?2", [name, me.id()])
                 .map(drop)

@@ -22,15 +22,15 @@ impl Catalog {
     /// # Errors
     /// The database can not be written.
     pub fn set_setting(&self, key: &str, value: &str) -> Result<(), CatalogError> {
-        self.write(|transaction| {
-            transaction
-                .execute(
-                    "INSERT INTO settings (key, value) VALUES (?1, ?2)
-                     ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-                    [key, value],
-                )
-                .map(drop)
-        })
+        self.write(|transaction| put_setting(transaction, key, value))
+    }
+
+    /// Keeps a text under a key, for which nobody waits until it is on the disk: one that is only news.
+    ///
+    /// # Errors
+    /// The database can not be written.
+    pub fn set_setting_soon(&self, key: &str, value: &str) -> Result<(), CatalogError> {
+        self.write_soon(|transaction| put_setting(transaction, key, value))
     }
 
     /// Keeps a text under a key unless there is one; answers the one that is kept.
@@ -44,4 +44,14 @@ impl Catalog {
             transaction.query_row("SELECT value FROM settings WHERE key = ?1", [key], |row| row.get(0))
         })
     }
+}
+
+fn put_setting(transaction: &rusqlite::Transaction<'_>, key: &str, value: &str) -> rusqlite::Result<()> {
+    transaction
+        .execute(
+            "INSERT INTO settings (key, value) VALUES (?1, ?2)
+             ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+            [key, value],
+        )
+        .map(drop)
 }

@@ -204,7 +204,7 @@ impl Engine {
                 record.waiting_for = Some(format!("the work on {} before it", record.place_label));
             }
         }
-        shared.catalog.save_job(&record)?;
+        shared.catalog.save_job_soon(&record)?;
         let destination = record.destination.clone();
         let needs_worker = {
             let mut state = shared.state.lock();

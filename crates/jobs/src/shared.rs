@@ -62,9 +62,13 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    /// Writes a row; trouble is logged, because the work itself must go on.
+    /// Writes a row; trouble is logged, because the work itself must go on. Only what a job ends with, or waits for a
+    /// person with, waits for the disk: a step on the way of a process that lost its power says nothing any more.
     pub(crate) fn save(&self, record: &JobRecord) {
-        if let Err(error) = self.catalog.save_job(record) {
+        let is_on_the_way = record.state.needs_owner();
+        let catalog = &self.catalog;
+        let saved = if is_on_the_way { catalog.save_job_soon(record) } else { catalog.save_job(record) };
+        if let Err(error) = saved {
             tracing::error!(%error, job = %record.id, "the state of the job could not be kept");
         }
     }

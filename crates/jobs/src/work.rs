@@ -167,7 +167,8 @@ impl MachineWork {
             && sync.carries_over()
         {
             // Runs that found nothing to do leave no other trace.
-            self.catalog.set_setting(&checked_setting(sync.pair_id), &self.clock.now_ms().to_string())?;
+            let now = self.clock.now_ms().to_string();
+            self.catalog.set_setting_soon(&checked_setting(sync.pair_id), &now)?;
         }
         let may_pass = job
             .fault
