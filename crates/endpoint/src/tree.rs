@@ -326,6 +326,11 @@ pub trait Tree: Send + Sync {
     /// It can not be known.
     fn stat(&self, path: &RelativePath) -> Result<Option<TreeItem>, EndpointError>;
 
+    /// Whether anybody has a file open for writing at this moment; nothing where the place can not tell.
+    fn is_being_written(&self, _path: &RelativePath) -> Option<bool> {
+        None
+    }
+
     /// Opens a file.
     ///
     /// # Errors

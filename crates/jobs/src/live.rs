@@ -33,8 +33,10 @@ use crate::syncs::Syncs;
 
 /// A run begins when nothing happened for so long …
 const QUIET: Duration = Duration::from_millis(150);
-/// … or so long after the first news: while a long burst goes on, what came to rest is carried over already.
-const PATIENCE: Duration = Duration::from_millis(400);
+/// … or only so long where the last news was the end of something: a file was closed, moved or removed …
+const QUIET_WHOLE: Duration = Duration::from_millis(20);
+/// … or so long after the first news: while a long burst goes on, what is done is carried over already.
+const PATIENCE: Duration = Duration::from_millis(200);
 /// How long the thread sleeps at most; while a run is under way or news wait, it looks more often.
 const IDLE: Duration = Duration::from_secs(2);
 const BUSY: Duration = Duration::from_millis(20);
@@ -326,7 +328,8 @@ impl Inner {
         if !is_full {
             match pair.sides.values().filter_map(|(dirty, _)| due_in(dirty, now)).min() {
                 Some(Duration::ZERO) => {}
-                Some(left) => return left,
+                // More news may make it due sooner; they wake nobody.
+                Some(left) => return left.min(BUSY),
                 None => return pair.next_full - now,
             }
         }
@@ -391,7 +394,8 @@ impl Inner {
 fn due_in(dirty: &Mutex<Dirty>, now: Instant) -> Option<Duration> {
     let dirty = dirty.lock();
     let (first, last) = (dirty.first?, dirty.last?);
-    Some((last + QUIET).min(first + PATIENCE).saturating_duration_since(now))
+    let quiet = if dirty.is_whole { QUIET_WHOLE } else { QUIET };
+    Some((last + quiet).min(first + PATIENCE).saturating_duration_since(now))
 }
 
 /// Whether something was lost, and the burst in which it was is over.

@@ -16,7 +16,7 @@ use std::time::Instant;
 
 use keepwell_endpoint::tree::{OWN_FOLDER, STAGED_PREFIX};
 use keepwell_model::RelativePath;
-use notify::event::{AccessKind, AccessMode, CreateKind, ModifyKind};
+use notify::event::{AccessKind, AccessMode, CreateKind, ModifyKind, RenameMode};
 use notify::{Config, Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use parking_lot::Mutex;
 
@@ -35,6 +35,8 @@ pub(crate) struct Dirty {
     /// When the first of it happened, and the last.
     pub(crate) first: Option<Instant>,
     pub(crate) last: Option<Instant>,
+    /// The last of it says that something is done: a file was closed after it was written, moved or removed.
+    pub(crate) is_whole: bool,
 }
 
 impl Dirty {
@@ -82,6 +84,7 @@ impl Dirty {
         let is_first = is_news && self.first.is_none();
         if is_news {
             self.touch();
+            self.is_whole = is_whole(event.kind);
         }
         is_first
     }
@@ -91,7 +94,18 @@ impl Dirty {
         self.is_lost = true;
         self.folders.clear();
         self.touch();
+        self.is_whole = false;
     }
+}
+
+/// Whether an event is the last of its change, as far as one can tell.
+fn is_whole(kind: EventKind) -> bool {
+    matches!(
+        kind,
+        EventKind::Access(AccessKind::Close(AccessMode::Write))
+            | EventKind::Remove(_)
+            | EventKind::Modify(ModifyKind::Name(RenameMode::Both | RenameMode::To))
+    )
 }
 
 /// Whether an event can be of a folder that is new here. Where the system says no more than that something changed, it

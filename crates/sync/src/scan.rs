@@ -5,7 +5,8 @@
 //!    whole scan is an error. What a rule leaves out is blind too, also when it is not there.
 //! 2. With hints only the folders they name are listed, and all of every folder that is new or was replaced.
 //! 3. Of what is as the base says, nothing is kept: memory goes with the differences.
-//! 4. A file that somebody is still writing is blind until it has been still for a moment.
+//! 4. A file that somebody is still writing is blind until it was closed, or has been still for a moment where the place
+//!    does not tell.
 //!
 //! Deliberately not here: moves (`moves`), reading contents (`run_hash`), whether it is the right place (`run_prepare`).
 

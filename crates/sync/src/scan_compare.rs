@@ -4,6 +4,7 @@
 //! folders are listed, and by whom (`scan`).
 
 use std::borrow::Cow;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -25,6 +26,8 @@ use crate::trees::{BaseEntry, Seen, SeenNode};
 const SET_IDS: u32 = 0o6000;
 /// How long is waited for files that somebody is writing, in all.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How soon it is asked again whether they are done, the first time.
+const FIRST_LOOK: Duration = Duration::from_millis(2);
 
 /// A child of a folder as the base has it.
 struct Known<'b> {
@@ -33,6 +36,46 @@ struct Known<'b> {
     id: NodeId,
     slot: Slot,
     is_met: bool,
+}
+
+/// The children of a folder as the base has them, found by name: most of a scan goes with this, so there is one table
+/// of numbers and nothing is sorted.
+struct KnownItems<'b> {
+    items: Vec<Known<'b>>,
+    /// One more than an item's number, from where its name's hash points on; 0 where nothing is.
+    table: Vec<u32>,
+    hasher: RandomState,
+}
+
+impl<'b> KnownItems<'b> {
+    fn with_capacity(items: usize) -> Self {
+        let table = vec![0; (items * 2).next_power_of_two()];
+        Self { items: Vec::with_capacity(items), table, hasher: RandomState::new() }
+    }
+
+    /// The places of a name, one after the other.
+    fn places(&self, key: &[u8]) -> impl Iterator<Item = usize> + use<> {
+        let mask = self.table.len() - 1;
+        // What is cut off does not matter: it is a hash.
+        let start = usize::try_from(self.hasher.hash_one(key) & u64::from(u32::MAX)).unwrap_or(0);
+        (0..self.table.len()).map(move |step| (start + step) & mask)
+    }
+
+    fn add(&mut self, item: Known<'b>) {
+        let number = u32::try_from(self.items.len() + 1).unwrap_or(u32::MAX);
+        if let Some(place) = self.places(&item.key).find(|place| self.table[*place] == 0) {
+            self.table[place] = number;
+        }
+        self.items.push(item);
+    }
+
+    /// The numbers of all items of a name.
+    fn named(&self, key: &[u8]) -> impl Iterator<Item = usize> {
+        self.places(key)
+            .map_while(|place| self.table[place].checked_sub(1))
+            .map(|number| number as usize)
+            .filter(move |number| *self.items[*number].key == *key)
+    }
 }
 
 impl Scan<'_> {
@@ -65,7 +108,7 @@ impl Scan<'_> {
             findings.items += 1;
             self.compare_item(task, item, entry, &mut findings)?;
         }
-        for child in known.iter().filter(|child| !child.is_met) {
+        for child in known.items.iter().filter(|child| !child.is_met) {
             let Some(entry) = self.base.entry_at(&child.slot) else { continue };
             let facts = Facts {
                 kind: entry.state.kind,
@@ -80,35 +123,38 @@ impl Scan<'_> {
         Ok(findings)
     }
 
-    /// What the base has in a folder, sorted by what it is compared by. While one waits for a decision another may have
-    /// got its name here, so one name may be there twice: only one of the two can be there.
-    fn known(&self, folder: NodeId) -> Vec<Known<'_>> {
-        let children = self.base.children(folder).iter().filter_map(|id| {
-            let slot = self.base.slot(*id)?;
+    /// What the base has in a folder. While one waits for a decision another may have got its name here, so one name may
+    /// be there twice: only one of the two can be there.
+    fn known(&self, folder: NodeId) -> KnownItems<'_> {
+        let children = self.base.children(folder);
+        let mut known = KnownItems::with_capacity(children.len());
+        for id in children {
+            let Some(slot) = self.base.slot(*id) else { continue };
             let key = self.key(self.base.name_at(&slot, self.side));
-            Some(Known { key, id: *id, slot, is_met: false })
-        });
-        let mut known: Vec<Known<'_>> = children.collect();
-        known.sort_unstable_by(|one, two| one.key.cmp(&two.key).then(one.id.cmp(&two.id)));
+            known.add(Known { key, id: *id, slot, is_met: false });
+        }
         known
     }
 
     /// The base's item that an item is, by its name: of several the likeliest.
-    fn meet<'b>(&'b self, known: &mut [Known<'b>], item: &TreeItem) -> Option<(NodeId, BaseEntry<'b>)> {
+    fn meet<'b>(&'b self, known: &mut KnownItems<'b>, item: &TreeItem) -> Option<(NodeId, BaseEntry<'b>)> {
         let key = self.key(&item.name);
-        let first = known.partition_point(|child| *child.key < *key);
-        let count = known[first..].iter().take_while(|child| child.key == key).count();
-        let candidates = &mut known[first..first + count];
-        if candidates.iter().any(|child| child.is_met) {
-            return None;
+        let mut best: Option<usize> = None;
+        for at in known.named(&key) {
+            if known.items[at].is_met {
+                return None;
+            }
+            let rank = |at: usize| {
+                let child = &known.items[at];
+                let likeness = self.base.entry_at(&child.slot).map(|entry| self.likeness(&entry, item));
+                (likeness, child.id)
+            };
+            best = match best {
+                Some(before) if rank(before) > rank(at) => Some(before),
+                _ => Some(at),
+            };
         }
-        let met = match candidates {
-            [] => return None,
-            [only] => only,
-            several => several.iter_mut().max_by_key(|child| {
-                self.base.entry_at(&child.slot).map(|entry| self.likeness(&entry, item))
-            })?,
-        };
+        let met = &mut known.items[best?];
         met.is_met = true;
         Some((met.id, self.base.entry_at(&met.slot)?))
     }
@@ -158,7 +204,7 @@ impl Scan<'_> {
             self.enter(task, known, path, &item, findings);
             return Ok(());
         }
-        let is_fresh_write = kind == EntryKind::File && self.settles_in(&item).is_some();
+        let is_fresh_write = kind == EntryKind::File && self.settles_in(&path, &item).is_some();
         if is_fresh_write {
             let known = known.map(|(id, _)| id);
             findings.unsettled.push(Unsettled { known, folder: task.folder, path, item });
@@ -222,9 +268,13 @@ impl Scan<'_> {
     pub(crate) fn settle(&self) -> Result<(), SyncError> {
         let mut waited = Duration::ZERO;
         let mut waiting = std::mem::take(&mut *self.unsettled.lock());
+        // Where the place tells who is done, most are after a moment: it is asked again soon, then less often.
+        let tells = waiting.first().is_some_and(|file| self.tree.is_being_written(&file.path).is_some());
+        let mut soon = if tells { FIRST_LOOK } else { PATIENCE };
         while !waiting.is_empty() {
-            let wait = waiting.iter().filter_map(|file| self.settles_in(&file.item)).max();
-            let wait = wait.unwrap_or_default().max(Duration::from_millis(1));
+            let wait = waiting.iter().filter_map(|file| self.settles_in(&file.path, &file.item)).max();
+            let wait = wait.unwrap_or_default().clamp(Duration::from_millis(1), soon);
+            soon = soon.saturating_mul(2);
             let is_last = waited + wait > PATIENCE;
             if !is_last {
                 self.control.checkpoint()?;
@@ -239,7 +289,8 @@ impl Scan<'_> {
                     .map_err(|source| SyncError::Place { side: self.side, source })?;
                 match now {
                     Some(now)
-                        if now.fingerprint == file.item.fingerprint && self.settles_in(&now).is_none() =>
+                        if now.fingerprint == file.item.fingerprint
+                            && self.settles_in(&file.path, &now).is_none() =>
                     {
                         self.settled(&file, now);
                     }
@@ -272,14 +323,16 @@ impl Scan<'_> {
         }
     }
 
-    /// How long a file that just changed must stay still yet; nothing where it may be taken.
-    fn settles_in(&self, item: &TreeItem) -> Option<Duration> {
+    /// How long a file that just changed must stay still yet; nothing where it may be taken, also because whoever wrote it
+    /// is known to be done.
+    fn settles_in(&self, path: &RelativePath, item: &TreeItem) -> Option<Duration> {
         let settle = self.options.settle?;
         let now = nanoseconds(Timestamp::from_system(std::time::SystemTime::now()));
         let age = now - nanoseconds(item.fingerprint.modified?);
         // A time in the future says nothing.
         let age = Duration::from_nanos(u64::try_from(age).ok()?);
-        settle.checked_sub(age).filter(|left| !left.is_zero())
+        let left = settle.checked_sub(age).filter(|left| !left.is_zero())?;
+        (self.tree.is_being_written(path) != Some(false)).then_some(left)
     }
 
     fn is_unchanged(&self, item: &TreeItem, entry: &BaseEntry<'_>) -> bool {

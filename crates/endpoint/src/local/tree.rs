@@ -322,6 +322,10 @@ impl Tree for LocalTree {
         Ok(self.inner.look(&folder, name)?.map(|stat| self.inner.item(name, &stat)))
     }
 
+    fn is_being_written(&self, path: &RelativePath) -> Option<bool> {
+        system::is_being_written(&system::open_file(&self.inner.root, path).ok()?)
+    }
+
     fn open(&self, path: &RelativePath) -> Result<Box<dyn Content>, EndpointError> {
         let file = system::open_file(&self.inner.root, path).map_err(|error| self.inner.surely(error))?;
         let stat = file.stat()?;

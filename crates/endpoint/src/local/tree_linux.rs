@@ -5,7 +5,7 @@
 //! a volume's name is the same after the machine started again. Deliberately not here: policy (`tree`).
 
 use std::fs::File;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::sync::OnceLock;
 
@@ -59,6 +59,28 @@ fn resolves_beneath(folder: BorrowedFd<'_>) -> bool {
 /// Lets the second file share the blocks of the first; false where the file system can not.
 pub(super) fn share_blocks(from: &File, to: &File) -> bool {
     rustix::fs::ioctl_ficlone(to, from).is_ok()
+}
+
+/// Whether anybody has the file open (or mapped) for writing. The kernel grants a lease for reading only where nobody
+/// has, and only to the owner: else, and where the file system knows no leases, there is no answer. It is given back at
+/// once; whoever opens the file for writing in between waits for that long.
+#[expect(unsafe_code, reason = "one call of the system that no safe crate offers")]
+pub(super) fn is_being_written(file: &File) -> Option<bool> {
+    /// The same on all systems Rust knows but one, where it is an error and so no answer.
+    const F_SETSIG: nix::libc::c_int = 10;
+    let control = |command, value: nix::libc::c_int| {
+        // SAFETY: the descriptor is open for as long as the reference lives, and these commands take a number.
+        unsafe { nix::libc::fcntl(file.as_raw_fd(), command, value) }
+    };
+    // Who asks for the lease back is told by a signal. The usual one would end this process; this one does nothing.
+    if control(F_SETSIG, nix::libc::SIGURG) != 0 {
+        return None;
+    }
+    if control(nix::libc::F_SETLEASE, nix::libc::F_RDLCK) == 0 {
+        control(nix::libc::F_SETLEASE, nix::libc::F_UNLCK);
+        return Some(false);
+    }
+    (Errno::from_io_error(&std::io::Error::last_os_error()) == Some(Errno::AGAIN)).then_some(true)
 }
 
 /// Copies a range inside the system, as far as it goes; nothing where it can not at all.

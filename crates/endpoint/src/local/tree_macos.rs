@@ -22,6 +22,11 @@ pub(super) fn share_blocks(_from: &File, _to: &File) -> bool {
     false
 }
 
+/// Whether anybody has the file open for writing: the system does not tell.
+pub(super) fn is_being_written(_file: &File) -> Option<bool> {
+    None
+}
+
 /// macOS copies nothing inside the system for us.
 pub(super) fn copy_range(_from: &File, _to: &File, _offset_bytes: u64, _length: usize) -> Option<usize> {
     None

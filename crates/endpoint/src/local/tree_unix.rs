@@ -120,6 +120,11 @@ fn open_name(folder: BorrowedFd<'_>, name: &[u8], flags: OFlags) -> Result<Owned
     rustix::fs::openat(folder, name, flags, Mode::empty())
 }
 
+/// Whether anybody has the file open for writing; nothing where the system does not tell.
+pub(super) fn is_being_written(file: &LocalFile) -> Option<bool> {
+    alone::is_being_written(file.file())
+}
+
 /// Whether the folder still has a name: a handle outlives it.
 pub(super) fn is_alive(folder: &Folder) -> bool {
     folder.stat_self().is_ok_and(|stat| stat.link_count > 0)

@@ -49,6 +49,11 @@ pub(super) fn open_file(root: &Folder, path: &RelativePath) -> Result<LocalFile,
     folder(root, &parent, "read")?.open_file(path.name().unwrap_or_default())
 }
 
+/// Whether anybody has the file open for writing: not asked here.
+pub(super) fn is_being_written(_file: &LocalFile) -> Option<bool> {
+    None
+}
+
 /// Whether the folder is still there.
 pub(super) fn is_alive(folder: &Folder) -> bool {
     folder.stat_self().is_ok()
