@@ -31,15 +31,15 @@ pub fn check_name(name: &[u8]) -> Result<(), NameError> {
     Err(NameError { shown: String::from_utf8_lossy(name).into_owned(), why })
 }
 
-/// A path relative to some root. The empty path is the root itself.
+/// A path relative to some root. The empty path is the root itself. Plans hold millions: no room is kept to grow.
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RelativePath(Vec<u8>);
+pub struct RelativePath(Box<[u8]>);
 
 impl RelativePath {
     /// The root itself.
     #[must_use]
     pub fn root() -> Self {
-        Self(Vec::new())
+        Self(Box::default())
     }
 
     /// From bytes with `/` between components; leading, trailing and doubled slashes are dropped.
@@ -66,7 +66,7 @@ impl RelativePath {
             bytes.push(b'/');
         }
         bytes.extend_from_slice(name);
-        Ok(Self(bytes))
+        Ok(Self(bytes.into()))
     }
 
     /// The path without its last component; nothing for the root.
@@ -76,7 +76,7 @@ impl RelativePath {
             return None;
         }
         let end = self.0.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
-        Some(Self(self.0[..end].to_vec()))
+        Some(Self(self.0[..end].into()))
     }
 
     /// The last component; nothing for the root.

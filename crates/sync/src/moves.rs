@@ -50,6 +50,25 @@ pub fn demands(base: &BaseTree, left: &SideTree, right: &SideTree) -> Vec<Demand
         found.extend(moved_and_touched(base, tree, side).into_iter().map(|node| Demand { side, node }));
         found.extend(may_be_moved(base, tree, side).into_iter().map(|node| Demand { side, node }));
     }
+    if has_news(base, left) && has_news(base, right) {
+        found.extend(new_on_both(base, left, right));
+    }
+    found.sort_unstable();
+    found.dedup();
+    found
+}
+
+/// Whether a side has anything that the base has not, or as another kind.
+fn has_news(base: &BaseTree, tree: &SideTree) -> bool {
+    tree.changes.iter().any(|(id, seen)| {
+        matches!(seen, Seen::Here(seen)
+            if base.get(*id).is_none_or(|entry| entry.state.kind != seen.state.kind))
+    })
+}
+
+/// What is new on both sides under one name and may be the same.
+fn new_on_both(base: &BaseTree, left: &SideTree, right: &SideTree) -> Vec<Demand> {
+    let mut found = Vec::new();
     // A hash of one side alone tells nothing where the other was hashed before: its item has a known content then.
     let policy = Policy::default();
     let implied = [implied(base, left, Side::Left), implied(base, right, Side::Right)];
@@ -61,8 +80,6 @@ pub fn demands(base: &BaseTree, left: &SideTree, right: &SideTree) -> Vec<Demand
             }
         }
     }
-    found.sort_unstable();
-    found.dedup();
     found
 }
 

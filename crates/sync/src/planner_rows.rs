@@ -44,8 +44,14 @@ pub(crate) fn write(view: &View<'_>) -> Plan {
     }
     agreements(view, &is_touched, &mut plan);
     displaced(view, &mut plan);
-    plan.operations.sort_by(|one, two| {
-        (one.batch, number(one.side), &one.path).cmp(&(two.batch, number(two.side), &two.path))
+    // In place: a sort that keeps the order of what is alike needs room for half of them again.
+    plan.operations.sort_unstable_by(|one, two| {
+        (one.batch, number(one.side), &one.path, one.node).cmp(&(
+            two.batch,
+            number(two.side),
+            &two.path,
+            two.node,
+        ))
     });
     for operation in &plan.operations {
         let totals = match operation.side {
