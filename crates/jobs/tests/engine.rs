@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use keepwell_catalog::{Catalog, Credentials, JobFilter, JobState, KeyringChoice, Presence};
@@ -218,9 +218,11 @@ fn a_safety_brake_waits_for_a_person() {
 #[test]
 fn a_job_plans_before_it_works_and_may_be_held_while_it_plans() {
     let home = tempfile::tempdir().unwrap();
-    let (engine, _) = engine(home.path(), "test", |running| {
-        // Plans until it was held and let go.
-        while !running.control.is_paused() {
+    let was_held = Arc::new(AtomicBool::new(false));
+    let seen = Arc::clone(&was_held);
+    let (engine, _) = engine(home.path(), "test", move |running| {
+        // Plans until it was held. Who lets it go may be quicker than a look at whether it is held.
+        while !seen.load(Ordering::SeqCst) {
             std::thread::yield_now();
         }
         if running.control.checkpoint().is_err() {
@@ -232,6 +234,7 @@ fn a_job_plans_before_it_works_and_may_be_held_while_it_plans() {
     until(&engine, id, JobState::Planning);
     engine.pause(id).unwrap();
     assert_eq!(engine.job(id).unwrap().record.state, JobState::Paused);
+    was_held.store(true, Ordering::SeqCst);
     engine.resume(id).unwrap();
     until(&engine, id, JobState::Running);
     engine.cancel(id).unwrap();
