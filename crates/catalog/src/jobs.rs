@@ -413,7 +413,6 @@ impl JobFilter {
     }
 }
 
-/// SQLite's numbers are signed.
 fn put_job(transaction: &rusqlite::Transaction<'_>, job: &JobRecord) -> rusqlite::Result<()> {
     transaction
         .prepare_cached(
@@ -455,6 +454,7 @@ fn put_job(transaction: &rusqlite::Transaction<'_>, job: &JobRecord) -> rusqlite
         .map(drop)
 }
 
+/// SQLite's numbers are signed.
 fn clamp(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }

@@ -1,7 +1,8 @@
 //! Leases: who works on a destination, or runs the schedules, among all processes that share this state.
 //!
-//! Leases speak of living processes, so no write of them waits for the disk. Invariants: a lease is taken and given back in one transaction; it is never taken from a living process; one of a
-//! dead process is free at once (the caller says who lives, see [`crate::Presence`]).
+//! Invariants: a lease is taken and given back in one transaction; it is never taken from a living process; one of a
+//! dead process is free at once (the caller says who lives, see [`crate::Presence`]). They speak of living processes only,
+//! so no write of them waits for the disk.
 
 use rusqlite::{OptionalExtension, params};
 
