@@ -12,6 +12,8 @@
 //! Deliberately not here: removing what the snapshot does not hold; the queue and the receipt (`jobs`).
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, sync_channel};
 
 use keepwell_endpoint::EndpointError;
 use keepwell_endpoint::local::{Accounts, Folder, MetadataOptions};
@@ -24,13 +26,15 @@ use crate::restore_flush::while_flushing;
 use crate::restore_place::{name_to_bytes, path_from_bytes};
 use crate::restore_plan::{DecisionOptions, Operation, Overwrite, RestoreCounts};
 use crate::restore_run::Executor;
-use crate::restore_walk::{Root, Walk};
+use crate::restore_walk::{Batch, Place, Root, Walk};
 
 /// More worker threads would only cost memory.
 const WORKERS_LIMIT: usize = 8;
 /// Left free on the target besides what is restored: folders, links and the file system's own needs.
 const SPARE_BYTES: u64 = 16 << 20;
 const HALF_BLOCK_BYTES: u64 = 2048;
+/// Batches that wait while another is carried out.
+const BATCHES_AHEAD: usize = 1;
 
 /// A restore could not begin, or had to end.
 #[derive(Debug, thiserror::Error)]
@@ -319,36 +323,90 @@ fn execute(
     told: &mut Told<'_, '_>,
 ) -> Result<(), RestoreError> {
     let target = roots.first().and_then(|root| root.folder.clone());
-    let mut walk = Walk::new(repository, control, decision_options(snapshot, options), &options.paths, roots);
-    let mut batch = walk.next_batch()?;
-    let is_all = walk.is_over();
-    if is_all {
-        refuse_unknown_paths(&walk)?;
+    let (hand_out, handed_out) = sync_channel(BATCHES_AHEAD);
+    // The next batch is looked for while one is carried out.
+    std::thread::scope(|scope| {
+        let walker = scope.spawn(move || {
+            let decisions = decision_options(snapshot, options);
+            hand_out_all(Walk::new(repository, control, decisions, &options.paths, roots), &hand_out)
+        });
+        let mut result = Ok(());
+        let mut is_first = true;
+        for handed in &handed_out {
+            if std::mem::take(&mut is_first) {
+                result = refuse_what_does_not_fit(
+                    repository,
+                    snapshot,
+                    options,
+                    control,
+                    target.as_ref(),
+                    &handed,
+                );
+                control.set_phase(Phase::Copying);
+            }
+            result = result.and_then(|()| executor.run(handed.batch, &handed.leftovers, told.observe));
+            *told.counts = handed.counts;
+            if result.is_err() {
+                break;
+            }
+        }
+        drop(handed_out);
+        // A panic over there is one here.
+        let walked = walker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        result.and(walked)
+    })
+}
+
+/// A batch on its way from the walk to who carries it out.
+struct HandedOut {
+    batch: Batch,
+    leftovers: Vec<(Arc<Place>, Vec<u8>)>,
+    /// Of this batch and all before it.
+    counts: RestoreCounts,
+    is_last: bool,
+}
+
+/// Walks through everything, as far ahead as the channel lets it; ends early where nobody takes the batches any more.
+fn hand_out_all(mut walk: Walk<'_>, hand_out: &SyncSender<HandedOut>) -> Result<(), RestoreError> {
+    let mut is_first = true;
+    while let Some(batch) = walk.next_batch()? {
+        let is_last = walk.is_over();
+        if std::mem::take(&mut is_first) && is_last {
+            refuse_unknown_paths(&walk)?;
+        }
+        let handed = HandedOut { batch, leftovers: walk.take_leftovers(), counts: walk.counts, is_last };
+        if hand_out.send(handed).is_err() {
+            return Ok(());
+        }
     }
+    refuse_unknown_paths(&walk)
+}
+
+fn refuse_what_does_not_fit(
+    repository: &Repository,
+    snapshot: &Snapshot,
+    options: &RestoreOptions,
+    control: &Control,
+    target: Option<&Folder>,
+    first: &HandedOut,
+) -> Result<(), RestoreError> {
     if let Some(target) = target {
         // Known exactly where one batch holds it all; otherwise the snapshot's size is the most it can be, and only
         // where that is too much a look through everything is worth its time.
-        let check = |counts: &RestoreCounts| check_space(&target, counts);
+        let check = |counts: &RestoreCounts| check_space(target, counts);
         let most = RestoreCounts {
             bytes: snapshot.statistics.size_bytes,
             created: snapshot.statistics.files.saturating_add(snapshot.statistics.folders),
             ..RestoreCounts::default()
         };
-        match check(if is_all { &walk.counts } else { &most }) {
-            Err(RestoreError::NotEnoughSpace { .. }) if !is_all => {
+        match check(if first.is_last { &first.counts } else { &most }) {
+            Err(RestoreError::NotEnoughSpace { .. }) if !first.is_last => {
                 check(&look_through(repository, snapshot, options, 0, 0, control, true)?.counts)?;
             }
             result => result?,
         }
     }
-    control.set_phase(Phase::Copying);
-    while let Some(work) = batch {
-        executor.run(work, &walk.take_leftovers(), told.observe)?;
-        *told.counts = walk.counts;
-        batch = walk.next_batch()?;
-    }
-    *told.counts = walk.counts;
-    refuse_unknown_paths(&walk)
+    Ok(())
 }
 
 fn check_space(target: &Folder, counts: &RestoreCounts) -> Result<(), RestoreError> {

@@ -60,8 +60,9 @@ enum Located {
 }
 
 impl Executor<'_> {
-    /// Finds where all chunks are, and sorts the work by group, groups in the order of the first file that needs them.
-    pub(crate) fn lay_out(&self, layout: &mut Layout) -> Result<(), RestoreError> {
+    /// Finds where all chunks are; answers the items of which that is not known. New folders may not be there yet.
+    pub(crate) fn locate_all(&self, layout: &mut Layout) -> Vec<(u32, ItemError)> {
+        let mut not_found = Vec::new();
         for number in 0..layout.items.len() {
             // A batch has far fewer items than a number has room for.
             let (number, item) = (number as u32, &layout.items[number]);
@@ -86,12 +87,18 @@ impl Executor<'_> {
                         layout.parts.extend(part);
                         layout.tasks.append(&mut tasks);
                     }
-                    Err(error) => self.finish_item(layout, number, Err(error))?,
+                    Err(error) => not_found.push((number, error)),
                 }
             } else {
                 layout.simple.push(number);
             }
         }
+        not_found
+    }
+
+    /// Leaves out what is in place already, and sorts the work by group, groups in the order of the first file that needs
+    /// them.
+    pub(crate) fn lay_out(&self, layout: &mut Layout) -> Result<(), RestoreError> {
         self.compare_in_place(layout)?;
         layout.sort_into_units();
         Ok(())

@@ -104,15 +104,20 @@ impl<'a> Executor<'a> {
                 MOVE_ASIDE,
             ));
         }
-        let made = self.make_folders(&batch);
+        let mut layout = Layout::new(std::mem::take(&mut batch.items));
+        let (made, not_found) = std::thread::scope(|scope| {
+            let folders = scope.spawn(|| self.make_folders(&batch));
+            let not_found = self.locate_all(&mut layout);
+            // A panic over there is one here.
+            (folders.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), not_found)
+        });
         for new in &batch.new_folders {
             // What could not be made, or was not come to, has no folder.
             let ending = if new.place.folder().is_some() { EntryEnding::Done } else { EntryEnding::Failed };
             observe(&RestoredEntry { path: path_in(&new.above, &new.name), content: None, ending });
         }
         made?;
-        let mut layout = Layout::new(std::mem::take(&mut batch.items));
-        let carried_out = self.carry_out(&batch, &mut layout);
+        let carried_out = self.carry_out(&batch, &mut layout, not_found);
         for (number, item) in layout.items.iter().enumerate() {
             let content = item.entry.content.as_ref().map(|content| content.hash);
             observe(&RestoredEntry { path: item.path(), content, ending: layout.ending(number) });
@@ -121,7 +126,15 @@ impl<'a> Executor<'a> {
     }
 
     /// Writes the items of a batch, then sets what folders are given last.
-    fn carry_out(&self, batch: &Batch, layout: &mut Layout) -> Result<(), RestoreError> {
+    fn carry_out(
+        &self,
+        batch: &Batch,
+        layout: &mut Layout,
+        not_found: Vec<(u32, ItemError)>,
+    ) -> Result<(), RestoreError> {
+        for (number, error) in not_found {
+            self.finish_item(layout, number, Err(error))?;
+        }
         self.lay_out(layout)?;
         let layout = &*layout;
         let written = self.in_parallel(layout.units.len(), |number| match &layout.units[number] {

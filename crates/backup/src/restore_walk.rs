@@ -23,7 +23,10 @@ use crate::restore_plan::{
 };
 
 /// The most items of a batch. Small in tests, so that a tree of a few hundred files goes through several.
-pub(crate) const BATCH_ITEMS_LIMIT: usize = if cfg!(test) { 20 } else { 100_000 };
+const BATCH_ITEMS_LIMIT: usize = if cfg!(test) { 20 } else { 100_000 };
+/// The most items of the first batch: with it the work begins while the rest is still looked for. Where paths were chosen
+/// the first is as large as any: one that the snapshot does not hold should be known before anything is written.
+const FIRST_BATCH_ITEMS_LIMIT: usize = if cfg!(test) { 20 } else { 10_000 };
 /// The most pieces of files of a batch: a single file may still have more.
 const BATCH_PIECES_LIMIT: usize = 1_000_000;
 /// Names of files in the making begin so; what an interrupted restore left is recognised by it.
@@ -160,6 +163,8 @@ pub(crate) struct Walk<'a> {
     first_names: HashMap<LinkKey, Arc<FirstName>>,
     /// Which of the chosen paths were met.
     met: Vec<bool>,
+    /// The most items of the next batch.
+    items_limit: usize,
     /// Files in the making that an interrupted restore left.
     leftovers: Vec<(Arc<Place>, Vec<u8>)>,
     /// Counts of all decisions so far.
@@ -188,6 +193,7 @@ impl<'a> Walk<'a> {
             stack: Vec::new(),
             first_names: HashMap::new(),
             met: vec![false; chosen.len()],
+            items_limit: if chosen.is_empty() { FIRST_BATCH_ITEMS_LIMIT } else { BATCH_ITEMS_LIMIT },
             leftovers: Vec::new(),
             counts: RestoreCounts::default(),
             is_quiet: false,
@@ -198,9 +204,8 @@ impl<'a> Walk<'a> {
     /// The next part of the work; nothing when all is handed out.
     pub(crate) fn next_batch(&mut self) -> Result<Option<Batch>, RestoreError> {
         let mut batch = Batch::default();
-        while batch.items.len() + batch.new_folders.len() < BATCH_ITEMS_LIMIT
-            && batch.pieces < BATCH_PIECES_LIMIT
-        {
+        let items_limit = std::mem::replace(&mut self.items_limit, BATCH_ITEMS_LIMIT);
+        while batch.items.len() + batch.new_folders.len() < items_limit && batch.pieces < BATCH_PIECES_LIMIT {
             self.control.checkpoint()?;
             if self.stack.is_empty() {
                 let Some(root) = self.roots.next() else { break };
