@@ -17,6 +17,7 @@ mod plans;
 mod presence;
 mod replicas;
 mod settings;
+mod standing;
 
 pub mod credentials;
 pub mod encrypted_file;

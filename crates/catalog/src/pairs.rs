@@ -1,8 +1,9 @@
 //! Sync pairs: which two places are kept the same.
 
 use keepwell_model::PairId;
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{Row, params};
 
+use crate::standing::{Standing, missing_standing};
 use crate::{Catalog, CatalogError};
 
 /// A sync pair.
@@ -28,21 +29,13 @@ pub struct PairRecord {
     pub retry_ms: Option<i64>,
 }
 
-const COLUMNS: &str =
-    "id, name, left_address, right_address, definition, paused, created_ms, schedule_from_ms, retry_ms";
-
 impl Catalog {
     /// All pairs, in the order they were made.
     ///
     /// # Errors
     /// The database can not be read.
     pub fn pairs(&self) -> Result<Vec<PairRecord>, CatalogError> {
-        let rows = self.with(|connection| {
-            let mut statement = connection
-                .prepare_cached(&format!("SELECT {COLUMNS} FROM sync_pairs ORDER BY created_ms, id"))?;
-            statement.query_map([], read)?.collect::<rusqlite::Result<Vec<_>>>()
-        })?;
-        rows.into_iter().map(|row| row.map_err(|what| self.unreadable(what))).collect()
+        self.all_standing()
     }
 
     /// One pair.
@@ -50,13 +43,7 @@ impl Catalog {
     /// # Errors
     /// The database can not be read.
     pub fn pair(&self, id: PairId) -> Result<Option<PairRecord>, CatalogError> {
-        self.with(|connection| {
-            connection
-                .query_row(&format!("SELECT {COLUMNS} FROM sync_pairs WHERE id = ?1"), [id.to_string()], read)
-                .optional()
-        })?
-        .transpose()
-        .map_err(|what| self.unreadable(what))
+        self.one_standing(&id)
     }
 
     /// Adds or replaces a pair.
@@ -99,7 +86,7 @@ impl Catalog {
             transaction
                 .execute("UPDATE sync_pairs SET paused = ?2 WHERE id = ?1", params![id.to_string(), paused])
         })?;
-        if changed == 0 { Err(missing(id)) } else { Ok(()) }
+        if changed == 0 { Err(missing_standing::<PairRecord>(&id)) } else { Ok(()) }
     }
 
     /// Notes up to when the schedule of a pair is dealt with, and when to try again if at all.
@@ -112,14 +99,7 @@ impl Catalog {
         schedule_from_ms: i64,
         retry_ms: Option<i64>,
     ) -> Result<(), CatalogError> {
-        self.write(|transaction| {
-            transaction
-                .execute(
-                    "UPDATE sync_pairs SET schedule_from_ms = ?2, retry_ms = ?3 WHERE id = ?1",
-                    params![id.to_string(), schedule_from_ms, retry_ms],
-                )
-                .map(drop)
-        })
+        self.set_times_standing::<PairRecord>(&id, schedule_from_ms, retry_ms)
     }
 
     /// Removes a pair; what it kept the same stays where it is.
@@ -127,31 +107,33 @@ impl Catalog {
     /// # Errors
     /// There is no such pair, or the database can not be written.
     pub fn remove_pair(&self, id: PairId) -> Result<(), CatalogError> {
-        let removed = self.write(|transaction| {
-            transaction.execute("DELETE FROM sync_pairs WHERE id = ?1", [id.to_string()])
-        })?;
-        if removed == 0 { Err(missing(id)) } else { Ok(()) }
+        self.remove_standing::<PairRecord>(&id)
     }
 }
 
-fn missing(id: PairId) -> CatalogError {
-    CatalogError::Missing { what: "sync pair", id: id.to_string() }
-}
+impl Standing for PairRecord {
+    type Id = PairId;
 
-fn read(row: &Row<'_>) -> rusqlite::Result<Result<PairRecord, String>> {
-    let id: String = row.get(0)?;
-    let Ok(parsed) = id.parse() else { return Ok(Err(format!("the sync pair id {id}"))) };
-    Ok(Ok(PairRecord {
-        id: parsed,
-        name: row.get(1)?,
-        left_address: row.get(2)?,
-        right_address: row.get(3)?,
-        definition: row.get(4)?,
-        paused: row.get(5)?,
-        created_ms: row.get(6)?,
-        schedule_from_ms: row.get(7)?,
-        retry_ms: row.get(8)?,
-    }))
+    const TABLE: &'static str = "sync_pairs";
+    const COLUMNS: &'static str =
+        "id, name, left_address, right_address, definition, paused, created_ms, schedule_from_ms, retry_ms";
+    const WHAT: &'static str = "sync pair";
+
+    fn read(row: &Row<'_>) -> rusqlite::Result<Result<Self, String>> {
+        let id: String = row.get(0)?;
+        let Ok(parsed) = id.parse() else { return Ok(Err(format!("the sync pair id {id}"))) };
+        Ok(Ok(Self {
+            id: parsed,
+            name: row.get(1)?,
+            left_address: row.get(2)?,
+            right_address: row.get(3)?,
+            definition: row.get(4)?,
+            paused: row.get(5)?,
+            created_ms: row.get(6)?,
+            schedule_from_ms: row.get(7)?,
+            retry_ms: row.get(8)?,
+        }))
+    }
 }
 
 #[cfg(test)]

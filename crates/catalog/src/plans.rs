@@ -1,8 +1,9 @@
 //! Plans: what to back up, where to, how often.
 
 use keepwell_model::{PlaceId, PlanId};
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{Row, params};
 
+use crate::standing::Standing;
 use crate::{Catalog, CatalogError};
 
 /// A plan.
@@ -26,20 +27,13 @@ pub struct PlanRecord {
     pub retry_ms: Option<i64>,
 }
 
-const COLUMNS: &str = "id, place_id, name, definition, enabled, created_ms, schedule_from_ms, retry_ms";
-
 impl Catalog {
     /// All plans, in the order they were made.
     ///
     /// # Errors
     /// The database can not be read.
     pub fn plans(&self) -> Result<Vec<PlanRecord>, CatalogError> {
-        let rows = self.with(|connection| {
-            let mut statement =
-                connection.prepare_cached(&format!("SELECT {COLUMNS} FROM plans ORDER BY created_ms, id"))?;
-            statement.query_map([], read)?.collect::<rusqlite::Result<Vec<_>>>()
-        })?;
-        rows.into_iter().map(|row| row.map_err(|what| self.unreadable(what))).collect()
+        self.all_standing()
     }
 
     /// One plan.
@@ -47,13 +41,7 @@ impl Catalog {
     /// # Errors
     /// The database can not be read.
     pub fn plan(&self, id: PlanId) -> Result<Option<PlanRecord>, CatalogError> {
-        self.with(|connection| {
-            connection
-                .query_row(&format!("SELECT {COLUMNS} FROM plans WHERE id = ?1"), [id.to_string()], read)
-                .optional()
-        })?
-        .transpose()
-        .map_err(|what| self.unreadable(what))
+        self.one_standing(&id)
     }
 
     /// Adds or replaces a plan.
@@ -95,14 +83,7 @@ impl Catalog {
         schedule_from_ms: i64,
         retry_ms: Option<i64>,
     ) -> Result<(), CatalogError> {
-        self.write(|transaction| {
-            transaction
-                .execute(
-                    "UPDATE plans SET schedule_from_ms = ?2, retry_ms = ?3 WHERE id = ?1",
-                    params![id.to_string(), schedule_from_ms, retry_ms],
-                )
-                .map(drop)
-        })
+        self.set_times_standing::<PlanRecord>(&id, schedule_from_ms, retry_ms)
     }
 
     /// Removes a plan.
@@ -110,25 +91,32 @@ impl Catalog {
     /// # Errors
     /// There is no such plan, or the database can not be written.
     pub fn remove_plan(&self, id: PlanId) -> Result<(), CatalogError> {
-        let removed = self
-            .write(|transaction| transaction.execute("DELETE FROM plans WHERE id = ?1", [id.to_string()]))?;
-        if removed == 0 { Err(CatalogError::Missing { what: "plan", id: id.to_string() }) } else { Ok(()) }
+        self.remove_standing::<PlanRecord>(&id)
     }
 }
 
-fn read(row: &Row<'_>) -> rusqlite::Result<Result<PlanRecord, String>> {
-    let (id, place_id): (String, String) = (row.get(0)?, row.get(1)?);
-    let (Ok(parsed), Ok(place_id)) = (id.parse(), place_id.parse()) else {
-        return Ok(Err(format!("the plan id {id}")));
-    };
-    Ok(Ok(PlanRecord {
-        id: parsed,
-        place_id,
-        name: row.get(2)?,
-        definition: row.get(3)?,
-        enabled: row.get(4)?,
-        created_ms: row.get(5)?,
-        schedule_from_ms: row.get(6)?,
-        retry_ms: row.get(7)?,
-    }))
+impl Standing for PlanRecord {
+    type Id = PlanId;
+
+    const TABLE: &'static str = "plans";
+    const COLUMNS: &'static str =
+        "id, place_id, name, definition, enabled, created_ms, schedule_from_ms, retry_ms";
+    const WHAT: &'static str = "plan";
+
+    fn read(row: &Row<'_>) -> rusqlite::Result<Result<Self, String>> {
+        let (id, place_id): (String, String) = (row.get(0)?, row.get(1)?);
+        let (Ok(parsed), Ok(place_id)) = (id.parse(), place_id.parse()) else {
+            return Ok(Err(format!("the plan id {id}")));
+        };
+        Ok(Ok(Self {
+            id: parsed,
+            place_id,
+            name: row.get(2)?,
+            definition: row.get(3)?,
+            enabled: row.get(4)?,
+            created_ms: row.get(5)?,
+            schedule_from_ms: row.get(6)?,
+            retry_ms: row.get(7)?,
+        }))
+    }
 }

@@ -1,8 +1,9 @@
 //! Replicas: the second places repositories are kept in.
 
 use keepwell_model::{PlaceId, ReplicaId};
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{Row, params};
 
+use crate::standing::Standing;
 use crate::{Catalog, CatalogError};
 
 /// A replica. It goes with the place it is one of.
@@ -26,20 +27,13 @@ pub struct ReplicaRecord {
     pub last_run: Option<String>,
 }
 
-const COLUMNS: &str = "id, place_id, address, definition, created_ms, schedule_from_ms, retry_ms, last_run";
-
 impl Catalog {
     /// All replicas, in the order they were made.
     ///
     /// # Errors
     /// The database can not be read.
     pub fn replicas(&self) -> Result<Vec<ReplicaRecord>, CatalogError> {
-        let rows = self.with(|connection| {
-            let mut statement = connection
-                .prepare_cached(&format!("SELECT {COLUMNS} FROM replicas ORDER BY created_ms, id"))?;
-            statement.query_map([], read)?.collect::<rusqlite::Result<Vec<_>>>()
-        })?;
-        rows.into_iter().map(|row| row.map_err(|what| self.unreadable(what))).collect()
+        self.all_standing()
     }
 
     /// One replica.
@@ -47,13 +41,7 @@ impl Catalog {
     /// # Errors
     /// The database can not be read.
     pub fn replica(&self, id: ReplicaId) -> Result<Option<ReplicaRecord>, CatalogError> {
-        self.with(|connection| {
-            connection
-                .query_row(&format!("SELECT {COLUMNS} FROM replicas WHERE id = ?1"), [id.to_string()], read)
-                .optional()
-        })?
-        .transpose()
-        .map_err(|what| self.unreadable(what))
+        self.one_standing(&id)
     }
 
     /// Adds or replaces a replica.
@@ -95,14 +83,7 @@ impl Catalog {
         schedule_from_ms: i64,
         retry_ms: Option<i64>,
     ) -> Result<(), CatalogError> {
-        self.write(|transaction| {
-            transaction
-                .execute(
-                    "UPDATE replicas SET schedule_from_ms = ?2, retry_ms = ?3 WHERE id = ?1",
-                    params![id.to_string(), schedule_from_ms, retry_ms],
-                )
-                .map(drop)
-        })
+        self.set_times_standing::<ReplicaRecord>(&id, schedule_from_ms, retry_ms)
     }
 
     /// Notes what the newest run of a replica said.
@@ -122,31 +103,34 @@ impl Catalog {
     /// # Errors
     /// There is no such replica, or the database can not be written.
     pub fn remove_replica(&self, id: ReplicaId) -> Result<(), CatalogError> {
-        let removed = self.write(|transaction| {
-            transaction.execute("DELETE FROM replicas WHERE id = ?1", [id.to_string()])
-        })?;
-        if removed == 0 {
-            return Err(CatalogError::Missing { what: "second copy", id: id.to_string() });
-        }
-        Ok(())
+        self.remove_standing::<ReplicaRecord>(&id)
     }
 }
 
-fn read(row: &Row<'_>) -> rusqlite::Result<Result<ReplicaRecord, String>> {
-    let (id, place_id): (String, String) = (row.get(0)?, row.get(1)?);
-    let (Ok(id), Ok(place_id)) = (id.parse(), place_id.parse()) else {
-        return Ok(Err(format!("the ids {id} and {place_id} of a replica")));
-    };
-    Ok(Ok(ReplicaRecord {
-        id,
-        place_id,
-        address: row.get(2)?,
-        definition: row.get(3)?,
-        created_ms: row.get(4)?,
-        schedule_from_ms: row.get(5)?,
-        retry_ms: row.get(6)?,
-        last_run: row.get(7)?,
-    }))
+impl Standing for ReplicaRecord {
+    type Id = ReplicaId;
+
+    const TABLE: &'static str = "replicas";
+    const COLUMNS: &'static str =
+        "id, place_id, address, definition, created_ms, schedule_from_ms, retry_ms, last_run";
+    const WHAT: &'static str = "second copy";
+
+    fn read(row: &Row<'_>) -> rusqlite::Result<Result<Self, String>> {
+        let (id, place_id): (String, String) = (row.get(0)?, row.get(1)?);
+        let (Ok(id), Ok(place_id)) = (id.parse(), place_id.parse()) else {
+            return Ok(Err(format!("the ids {id} and {place_id} of a replica")));
+        };
+        Ok(Ok(Self {
+            id,
+            place_id,
+            address: row.get(2)?,
+            definition: row.get(3)?,
+            created_ms: row.get(4)?,
+            schedule_from_ms: row.get(5)?,
+            retry_ms: row.get(6)?,
+            last_run: row.get(7)?,
+        }))
+    }
 }
 
 #[cfg(test)]
