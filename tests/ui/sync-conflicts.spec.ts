@@ -98,16 +98,63 @@ test("of two versions with one time it is said which keeps the name, and so it i
   await host.run(pairId);
   const faults = await host.open(page, `/sync/${pairId}?tab=conflicts`);
   await page.getByRole("row", { name: /letter\.txt/ }).click();
+  // One time: with its seconds, and the day is not said twice.
+  await expect(page.getByText(/^Sep \d+, 2026, \d\d:\d\d:\d\d$/)).toHaveCount(2);
+  await expect(page.getByText(/^\(Sep/)).toHaveCount(0);
   const said = (await page.getByText("keeps the name “letter.txt”", { exact: false }).textContent()) ?? "";
   const kept = /the one from “(laptop|stick)” keeps the name/.exec(said)?.[1] ?? "none";
-  expect(said).toContain(`the one from “${kept === "laptop" ? "stick" : "laptop"}” gets`);
+  const copy = /is named “([^”]+)”/.exec(said)?.[1] ?? "none";
+  expect(copy).toContain(`letter (conflict from ${kept === "laptop" ? "stick" : "laptop"}, `);
+  expect(said).toContain("it is the same one in both places");
   await expectAccessible(page, "a conflict of one time");
   await page.screenshot({ path: join(pictures, "conflict-one-time.png"), fullPage: true });
   await page.getByRole("button", { name: "Keep both", exact: true }).click();
   for (const root of [laptop, stick]) {
     await expect.poll(() => held(root)).toEqual(["from laptop\n", "from stick\n"]);
     expect(read(root, "letter.txt")).toBe(`from ${kept}\n`);
+    // The other one is named exactly as it was said.
+    expect(read(root, copy)).toBe(`from ${kept === "laptop" ? "stick" : "laptop"}\n`);
   }
+  expect(faults).toEqual([]);
+});
+
+test("what went to the bin is found by the link, and comes back under its name", async ({ page }) => {
+  const pairId = await oneConflict(true);
+  const faults = await host.open(page, `/sync/${pairId}?tab=conflicts`);
+  await expect(page.getByText("“Sync now” leaves these as they are")).toBeVisible();
+  await page.getByRole("link", { name: "Decide: letter.txt" }).click();
+  await expect(page.getByRole("link", { name: "the tab “Bin” of “Papers”" })).toBeVisible();
+  await page.getByRole("button", { name: "Keep the one from laptop", exact: true }).click();
+  await expect.poll(() => held(stick)).toEqual(["from laptop\n"]);
+  await expect.poll(async () => (await host.call("sync.pair", { pairId })).activeJobId).toBeNull();
+  await page.getByRole("tab", { name: "Bin" }).click();
+  await page.getByRole("checkbox", { name: "Choose letter.txt" }).first().click();
+  await page.getByRole("button", { name: "Bring 1 back" }).click();
+  await page.getByRole("alertdialog").getByRole("button", { name: "Bring back" }).click();
+  // It has its name again, in its place; what had that name went to the bin there.
+  await expect.poll(() => held(stick)).toEqual(["from stick, longer\n"]);
+  expect(read(stick, "letter.txt")).toBe("from stick, longer\n");
+  expect(binned(stick)).toContain("from laptop\n");
+  expect(held(laptop)).toEqual(["from laptop\n"]);
+  expect(faults).toEqual([]);
+});
+
+test("where files move in, keeping both leaves what is there its name", async ({ page }) => {
+  const pairId = await host.newPair({ mode: "moveIn" });
+  write(stick, "letter.txt", "from stick\n");
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  write(laptop, "letter.txt", "from laptop, newer\n");
+  await host.run(pairId);
+  const faults = await host.open(page, `/sync/${pairId}?tab=conflicts`);
+  await page.getByRole("link", { name: "Decide: letter.txt" }).click();
+  const said = (await page.getByText("moves in as", { exact: false }).textContent()) ?? "";
+  const copy = /moves in as “([^”]+)”/.exec(said)?.[1] ?? "none";
+  await page.getByRole("button", { name: "Keep both", exact: true }).click();
+  await expect.poll(() => held(stick)).toEqual(["from laptop, newer\n", "from stick\n"]);
+  expect(read(stick, "letter.txt")).toBe("from stick\n");
+  expect(read(stick, copy)).toBe("from laptop, newer\n");
+  await expect.poll(() => held(laptop)).toEqual([]);
+  expect(binned(laptop)).toContain("from laptop, newer\n");
   expect(faults).toEqual([]);
 });
 
@@ -133,7 +180,12 @@ test("moved to two places: the file lies where the button says, in both", async 
   await host.run(pairId);
   const faults = await host.open(page, `/sync/${pairId}?tab=conflicts`);
   await page.getByRole("row", { name: /letter\.txt/ }).click();
-  await expect(page.getByText("In laptop it is moved to answered/letter.txt, as in the other place.", { exact: false })).toBeVisible();
+  await expect(page.getByText("In “laptop” it is moved to “answered/letter.txt”, as “stick” has it now.", { exact: false })).toBeVisible();
+  await expect(page.getByText("Before, both had it at")).toBeVisible();
+  await expect(page.getByText("The texts are the same, line by line.")).toBeVisible();
+  // Nothing to merge, and nothing that goes to a bin to speak of.
+  await expect(page.getByRole("button", { name: /merged/ })).toHaveCount(0);
+  await expect(page.getByRole("link", { name: /Bin/ })).toHaveCount(0);
   await expectAccessible(page, "a conflict of moves");
   await page.screenshot({ path: join(pictures, "conflict-moved.png") });
   await page.getByRole("button", { name: "Keep it where stick has it" }).click();
@@ -154,8 +206,8 @@ for (const { button, says, name, binned: gone } of BULK) {
   test(`many at once: ${button}`, async ({ page }) => {
     const pairId = await oneConflict(false);
     const faults = await host.open(page, `/sync/${pairId}?tab=conflicts`);
-    await page.getByRole("button", { name: "Choose all" }).click();
-    await page.getByRole("group", { name: "Decide for all that are chosen" }).getByRole("button", { name: button }).click();
+    await page.getByRole("checkbox", { name: "Select letter.txt" }).click();
+    await page.getByRole("group", { name: "Decide for all that are selected" }).getByRole("button", { name: button }).click();
     await expect(page.getByRole("alertdialog")).toContainText(says);
     await page.getByRole("alertdialog").getByRole("button", { name: button }).click();
     const expected = name === "both" ? ["from laptop\n", "from stick, longer\n"] : ["from stick, longer\n"];

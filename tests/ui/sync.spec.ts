@@ -88,7 +88,7 @@ test("a conflict is shown side by side, and the button does what it says", async
   await expect(page.getByRole("region", { name: "laptop" })).toBeVisible();
   await expect(page.getByRole("region", { name: "stick" })).toBeVisible();
   await expect(page.getByText("the roof leaks again, and again.")).toBeVisible();
-  await expect(page.getByText("The version in “laptop” goes to Keepwell’s bin there, and the Bin of this pair brings it back.")).toBeVisible();
+  await expect(page.getByText("The version in “laptop” goes to the bin in “laptop”.")).toBeVisible();
   await expectAccessible(page, "a conflict");
   await page.screenshot({ path: join(pictures, "conflict.png") });
   await page.getByRole("button", { name: "Keep the one from stick" }).click();
@@ -120,8 +120,8 @@ test("many conflicts are decided at once", async ({ page }) => {
   }
   await host.run(pairId);
   const faults = await host.open(page, `/sync/${pairId}?tab=conflicts`);
-  await page.getByRole("button", { name: "Choose all" }).click();
-  await expect(page.getByText("3 chosen")).toBeVisible();
+  await page.getByRole("button", { name: "Select all 3, to decide them at once" }).click();
+  await expect(page.getByText("3 selected")).toBeVisible();
   await page.getByRole("button", { name: "Keep the one from laptop" }).click();
   await expect(page.getByRole("alertdialog")).toContainText("The ones from stick go to the bin in stick");
   await expectAccessible(page, "deciding many");

@@ -43,10 +43,10 @@ export function Page({ heading, lead, crumbs = [], actions, fixed = false, narro
           <div className={styles.titles}>
             {crumbs.length > 0 && (
               <nav aria-label={t("common.breadcrumbs")} className={styles.crumbs}>
-                {crumbs.map(({ text, link }) => (
+                {crumbs.map(({ text, link }, index) => (
                   <span key={text} className={styles.crumb}>
+                    {index > 0 && <ChevronRight aria-hidden="true" />}
                     <Link {...link}>{text}</Link>
-                    <ChevronRight aria-hidden="true" />
                   </span>
                 ))}
               </nav>

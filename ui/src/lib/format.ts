@@ -15,6 +15,7 @@ const exact = new Intl.DateTimeFormat(LANGUAGE, { dateStyle: "full", timeStyle: 
 const dayAndTime = new Intl.DateTimeFormat(LANGUAGE, { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 const dayOnly = new Intl.DateTimeFormat(LANGUAGE, { day: "numeric", month: "short", year: "numeric" });
 const timeOnly = new Intl.DateTimeFormat(LANGUAGE, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+const timeWithParts = new Intl.DateTimeFormat(LANGUAGE, { hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3, hourCycle: "h23" });
 const lists = new Intl.ListFormat(LANGUAGE, { type: "conjunction" });
 const relative = new Intl.RelativeTimeFormat(LANGUAGE, { numeric: "auto" });
 
@@ -104,6 +105,11 @@ export function formatDay(moment: number): string {
 /** The time of the day with seconds. */
 export function formatTime(moment: number): string {
   return timeOnly.format(moment);
+}
+
+/** The time of the day with parts of a second. */
+export function formatTimeExact(moment: number): string {
+  return timeWithParts.format(moment);
 }
 
 /** Several things as a part of a sentence. */

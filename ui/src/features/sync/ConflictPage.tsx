@@ -4,7 +4,7 @@
  * Nothing here says left, right, mine or theirs: every version stands under the name of its place, every button is
  * named by its outcome, and under it stands what happens in both places.
  */
-import { useNavigate, useParams } from "@tanstack/react-router";
+import { Link, useNavigate, useParams } from "@tanstack/react-router";
 import { Clock, FileX } from "lucide-react";
 import { useState } from "react";
 
@@ -15,17 +15,20 @@ import { Loading, Page, Section } from "../../components/Page";
 import { Status } from "../../components/Status";
 import { Trouble } from "../../components/Trouble";
 import { PathText, Size } from "../../components/Values";
-import { formatDay, formatExact, formatMoment, formatRelative, formatTime } from "../../lib/format";
+import { formatDay, formatExact, formatMoment, formatRelative } from "../../lib/format";
 import { useNow } from "../../lib/now";
 import { baseName } from "../../lib/path";
 import { useAct, useAsk } from "../../lib/queries";
+import { rich } from "../../text/rich";
 import { t } from "../../text/text";
 import { PreviewContent } from "../browse/PreviewContent";
 import styles from "./Conflict.module.css";
+import { copyDay, copySides } from "./copyName";
 import { pairLines } from "./lines";
 import { MergeDialog } from "./MergeDialog";
-import { other, placeNames, type PlaceNames } from "./names";
-import { CONFLICT, newerSide, outcomes } from "./outcomes";
+import { momentBeside } from "./moments";
+import { other, placeNames, placeOn, type PlaceNames } from "./names";
+import { canMerge, CONFLICT, holdTheSame, isElsewhere, newerSide, outcomes } from "./outcomes";
 
 function largerSide({ left, right }: SyncConflict): SyncSide | undefined {
   if (left.sizeBytes === null || right.sizeBytes === null || left.sizeBytes === right.sizeBytes) return undefined;
@@ -39,21 +42,16 @@ interface VersionProps {
   name: string;
 }
 
-/** A moment to the minute; to the second where the other version is of the same minute. */
-function momentBeside(at: number, beside: number | null): string {
-  const words = formatMoment(at);
-  return beside !== null && beside !== at && formatMoment(beside) === words ? `${formatDay(at)}, ${formatTime(at)}` : words;
-}
-
 function When({ version, beside, newer }: { version: SyncVersion; beside: SyncVersion; newer: boolean }) {
   const now = useNow();
   if (version.modifiedMs === null) return null;
+  const ago = formatRelative(version.modifiedMs, now);
   return (
     <div className={styles.fact}>
       <dt>{t("conflict.changed")}</dt>
       <dd>
         <span title={formatExact(version.modifiedMs)}>{momentBeside(version.modifiedMs, beside.modifiedMs)}</span>
-        <span className={styles.quiet}>({formatRelative(version.modifiedMs, now)})</span>
+        {ago !== formatDay(version.modifiedMs) && <span className={styles.quiet}>({ago})</span>}
         {newer && <strong className={styles.mark}>{t("conflict.newer")}</strong>}
       </dd>
     </div>
@@ -68,7 +66,7 @@ function Version({ conflict, side, place, name }: VersionProps) {
     <section aria-label={name} className={styles.version} data-gone={gone || undefined}>
       <h2 className={styles.place}>{name}</h2>
       <p className={styles.where}>
-        {place.device !== "" && <span>{t("sync.place_on", { device: place.device })}</span>}
+        {placeOn(place) !== "" && <span>{placeOn(place)}</span>}
         <PathText path={place.address.display} />
       </p>
       {gone ? (
@@ -94,7 +92,7 @@ function Version({ conflict, side, place, name }: VersionProps) {
           )}
           {version.path !== null && version.path.path !== conflict.path.path && (
             <div className={styles.fact}>
-              <dt>{t("common.path")}</dt>
+              <dt>{t("conflict.now_at")}</dt>
               <dd>
                 <PathText path={version.path.display} />
               </dd>
@@ -164,8 +162,20 @@ function Content({ view, names }: { view: SyncConflictView; names: PlaceNames })
   );
 }
 
+/** What a bin is, and how things come back from it. */
+function FromTheBin({ pair }: { pair: SyncPair }) {
+  return rich("conflict.from_bin", {
+    bin: (
+      <Link to="/sync/$pairId" params={{ pairId: pair.id }} search={{ tab: "bin" }}>
+        {t("conflict.bin_of", { pair: pair.name })}
+      </Link>
+    ),
+  });
+}
+
 function Decisions({ pair, view, names }: { pair: SyncPair; view: SyncConflictView; names: PlaceNames }) {
   const navigate = useNavigate();
+  const now = useNow();
   const [merging, setMerging] = useState(false);
   const leave = () => void navigate({ to: "/sync/$pairId", params: { pairId: pair.id }, search: { tab: "conflicts" } });
   const done = () => {
@@ -177,11 +187,13 @@ function Decisions({ pair, view, names }: { pair: SyncPair; view: SyncConflictVi
   const busy = resolve.isPending || merge.isPending;
   const error = resolve.error ?? merge.error;
   const { conflict } = view;
+  const merged = canMerge(view) ? view.merged : null;
+  const shown = outcomes(conflict, names, { mode: pair.mode, sides: copySides(pair), day: copyDay(now), same: holdTheSame(view) });
   return (
-    <Section heading={t("conflict.decide")}>
+    <Section heading={t("conflict.decide")} {...(shown.some(({ bins }) => bins) ? { note: <FromTheBin pair={pair} /> } : {})}>
       {error && <Trouble error={error.details} />}
       <ul className={styles.outcomes}>
-        {outcomes(conflict, names).map(({ choice, button, means }) => (
+        {shown.map(({ choice, button, means }) => (
           <li key={choice}>
             <Button kind="primary" busy={busy} onClick={() => resolve.mutate({ pairId: pair.id, decisions: [{ node: conflict.node, choice }] })}>
               {button}
@@ -189,7 +201,7 @@ function Decisions({ pair, view, names }: { pair: SyncPair; view: SyncConflictVi
             <p>{means}</p>
           </li>
         ))}
-        {view.merged && (
+        {merged && (
           <li>
             <Button onClick={() => setMerging(true)}>{t("conflict.merge_look")}</Button>
             <p>{t("conflict.merge_look_means")}</p>
@@ -202,15 +214,15 @@ function Decisions({ pair, view, names }: { pair: SyncPair; view: SyncConflictVi
           <p>{t("conflict.lead")}</p>
         </li>
       </ul>
-      {view.merged && (
+      {merged && (
         <MergeDialog
           open={merging}
-          merged={view.merged}
+          merged={merged}
           names={names}
           name={baseName(conflict.path.display)}
           busy={busy}
           onClose={() => setMerging(false)}
-          onMerge={() => view.merged && merge.mutate({ pairId: pair.id, node: conflict.node, hash: view.merged.hash })}
+          onMerge={() => merge.mutate({ pairId: pair.id, node: conflict.node, hash: merged.hash })}
         />
       )}
     </Section>
@@ -241,6 +253,18 @@ function Body({ pair, view }: { pair: SyncPair; view: SyncConflictView }) {
   );
 }
 
+/** The path in the heading's line: where it is, or where it was before one of both moved it. */
+function Lead({ conflict }: { conflict: SyncConflict }) {
+  const path = <PathText path={conflict.path.display} copyable />;
+  if (!isElsewhere(conflict)) return path;
+  return (
+    <span className={styles.wasAt}>
+      <span>{t("conflict.was_at")}</span>
+      {path}
+    </span>
+  );
+}
+
 export function ConflictPage() {
   const { pairId, node } = useParams({ from: "/sync/$pairId/conflict/$node" });
   const pair = useAsk("sync.pair", { pairId });
@@ -249,7 +273,7 @@ export function ConflictPage() {
   return (
     <Page
       heading={t("conflict.heading", { name: view.data ? baseName(view.data.conflict.path.display) : "" })}
-      lead={view.data && <PathText path={view.data.conflict.path.display} copyable />}
+      lead={view.data && <Lead conflict={view.data.conflict} />}
       crumbs={[
         { text: t("sync.heading"), link: { to: "/sync" } },
         ...(pair.data ? [{ text: pair.data.name, link: { to: "/sync/$pairId" as const, params: { pairId }, search: { tab: "conflicts" as const } } }] : []),

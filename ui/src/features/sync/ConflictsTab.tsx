@@ -3,8 +3,8 @@ import { useNavigate } from "@tanstack/react-router";
 import { CircleCheck } from "lucide-react";
 import { useState } from "react";
 
-import { call, type ConflictChoice, type SyncConflict, type SyncPair, type SyncVersion } from "../../api";
-import { Button } from "../../components/Button";
+import { call, type ConflictChoice, type SyncConflict, type SyncPair, type SyncSide } from "../../api";
+import { Button, LinkButton } from "../../components/Button";
 import { DataGrid } from "../../components/DataGrid";
 import { Confirm } from "../../components/Dialog";
 import { SearchInput } from "../../components/Form";
@@ -12,19 +12,44 @@ import { tellDone } from "../../components/news";
 import { Empty, Loading } from "../../components/Page";
 import { Trouble } from "../../components/Trouble";
 import { PathText } from "../../components/Values";
-import { formatBytes, formatMoment } from "../../lib/format";
+import { formatBytes } from "../../lib/format";
 import { useAct, usePages } from "../../lib/queries";
 import { t } from "../../text/text";
 import { EntryIcon } from "../browse/EntryIcon";
-import type { PlaceNames } from "./names";
+import { momentBeside } from "./moments";
+import { other, type PlaceNames } from "./names";
 import { CONFLICT, decidedWords } from "./outcomes";
 import styles from "./Sync.module.css";
 
-/** A version in a line: when it changed, how large it is, or that it is gone. */
-export function versionLine(version: SyncVersion): string {
+/** All rows there may be: the table is as high as its rows are, up to the room there is. */
+const NO_LIMIT = 1_000_000;
+const ROW_HEIGHT = 50;
+
+/** A version in two lines: when it changed, how large it is; or that it is gone. */
+function VersionCell({ conflict, side }: { conflict: SyncConflict; side: SyncSide }) {
+  const version = conflict[side];
   if (version.path === null) return t("conflict.gone");
-  const parts = [version.modifiedMs === null ? "" : formatMoment(version.modifiedMs), version.sizeBytes === null || version.entryType !== "file" ? "" : formatBytes(version.sizeBytes)];
-  return parts.filter((part) => part !== "").join(", ");
+  return (
+    <span className={styles.twoLines}>
+      {version.modifiedMs !== null && <span>{momentBeside(version.modifiedMs, conflict[other(side)].modifiedMs)}</span>}
+      {version.sizeBytes !== null && version.entryType === "file" && <span className={styles.quiet}>{formatBytes(version.sizeBytes)}</span>}
+    </span>
+  );
+}
+
+/** The way to the page of one conflict, for those who do not know that the whole row is one. */
+function Open({ pair, conflict }: { pair: SyncPair; conflict: SyncConflict }) {
+  const button = t(conflict.decided === null ? "conflict.open" : "conflict.open_again");
+  return (
+    <LinkButton
+      to="/sync/$pairId/conflict/$node"
+      params={{ pairId: pair.id, node: conflict.node }}
+      aria-label={t("conflict.open_path", { button, path: conflict.path.display })}
+      onClick={(event) => event.stopPropagation()}
+    >
+      {button}
+    </LinkButton>
+  );
 }
 
 interface BulkProps {
@@ -120,12 +145,17 @@ export function ConflictsTab({ pair, names }: { pair: SyncPair; names: PlaceName
         <span className={styles.filterWide}>
           <SearchInput label={t("conflict.search")} value={text} onValue={setText} />
         </span>
-        {chosen.size === 0 ? (
-          <Button onClick={() => setChosen(new Map(pages.rows.map((conflict) => [conflict.node, conflict])))}>{t("conflict.choose_all")}</Button>
-        ) : (
+        {chosen.size > 0 ? (
           <Button onClick={() => setChosen(new Map())}>{t("conflict.choose_none")}</Button>
+        ) : (
+          pages.rows.length > 1 && (
+            <Button onClick={() => setChosen(new Map(pages.rows.map((conflict) => [conflict.node, conflict])))}>
+              {t(pages.rows.length < pages.total ? "conflict.choose_shown" : "conflict.choose_all", { count: pages.rows.length })}
+            </Button>
+          )
         )}
       </div>
+      <p className={styles.quiet}>{t(pair.conflicts === "ask" && pair.conflictRules.length === 0 ? "conflict.sync_asks" : "conflict.sync_rules")}</p>
       {resolve.error && <Trouble error={resolve.error.details} />}
       {chosen.size > 0 && (
         <Bulk
@@ -141,7 +171,7 @@ export function ConflictsTab({ pair, names }: { pair: SyncPair; names: PlaceName
           {
             id: "path",
             heading: t("common.path"),
-            width: "minmax(0, 1.2fr)",
+            width: "minmax(0, 1.1fr)",
             cell: (row) => (
               <>
                 <EntryIcon type={row.left.entryType ?? row.right.entryType ?? "file"} />
@@ -149,15 +179,18 @@ export function ConflictsTab({ pair, names }: { pair: SyncPair; names: PlaceName
               </>
             ),
           },
-          { id: "kind", heading: t("conflict.how"), width: "minmax(0, 0.9fr)", cell: (row) => (row.decided === null ? t(CONFLICT[row.kind]) : t("conflict.decided", { what: decidedWords(row, names) })) },
-          { id: "left", heading: names.left, width: "minmax(0, 0.9fr)", cell: (row) => versionLine(row.left) },
-          { id: "right", heading: names.right, width: "minmax(0, 0.9fr)", cell: (row) => versionLine(row.right) },
+          { id: "kind", heading: t("conflict.how"), width: "minmax(0, 0.9fr)", cell: (row) => <span className={styles.wrapped}>{row.decided === null ? t(CONFLICT[row.kind]) : t("conflict.decided", { what: decidedWords(row, names) })}</span> },
+          { id: "left", heading: names.left, width: "minmax(0, 1.1fr)", cell: (row) => <VersionCell conflict={row} side="left" /> },
+          { id: "right", heading: names.right, width: "minmax(0, 1.1fr)", cell: (row) => <VersionCell conflict={row} side="right" /> },
+          { id: "decide", heading: t("conflict.decision"), width: "100px", cell: (row) => <Open pair={pair} conflict={row} /> },
         ]}
         rows={pages.rows}
         total={pages.total}
         rowKey={(row) => row.node}
         onOpen={open}
         onMore={pages.more}
+        rowHeight={ROW_HEIGHT}
+        maxHeight={NO_LIMIT}
         choosing={{ isChosen: (row) => chosen.has(row.node), onChoose: choose, label: (row) => t("conflict.choose", { path: row.path.display }) }}
         empty={<p className={styles.noMatch}>{t("changes.no_match")}</p>}
       />

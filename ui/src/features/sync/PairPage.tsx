@@ -23,7 +23,7 @@ import { BinTab } from "./BinTab";
 import { ConflictsTab } from "./ConflictsTab";
 import { useFreshPairs } from "./fresh";
 import { Halted } from "./Halted";
-import { placeNames, type PlaceNames } from "./names";
+import { placeNames, placeOn, type PlaceNames } from "./names";
 import { RemovePair } from "./RemovePair";
 import { RunsTab } from "./RunsTab";
 import type { PairTab } from "./search";
@@ -36,7 +36,7 @@ function Side({ place, name }: { place: SyncPlace; name: string }) {
     <div className={styles.side}>
       <h3>{name}</h3>
       <PathText path={place.address.display} copyable />
-      {place.device !== "" && <span className={styles.quiet}>{t("sync.place_on", { device: place.device })}</span>}
+      {placeOn(place) !== "" && <span className={styles.quiet}>{placeOn(place)}</span>}
     </div>
   );
 }

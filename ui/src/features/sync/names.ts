@@ -27,6 +27,12 @@ export function placeNames(pair: Pick<SyncPair, "left" | "right">): PlaceNames {
   return { left: t("sync.first_place"), right: t("sync.second_place") };
 }
 
+/** Where a place is: on this computer, with its name, or on what serves it. Empty where that is not known. */
+export function placeOn({ device, isLocal }: Pick<SyncPlace, "device" | "isLocal">): string {
+  if (device === "") return "";
+  return isLocal ? t("sync.place_here", { device }) : t("sync.place_on", { device });
+}
+
 export function other(side: SyncSide): SyncSide {
   return side === "left" ? "right" : "left";
 }

@@ -1,50 +1,100 @@
 import { describe, expect, it } from "vitest";
 
-import { decidedWords, newerSide, outcomes } from "./outcomes";
+import { canMerge, decidedWords, holdTheSame, isElsewhere, newerSide, outcomes, type Circumstances } from "./outcomes";
 import { testConflict } from "./testPair";
 
 const names = { left: "Laptop", right: "Stick" };
+const around: Circumstances = { mode: "twoWay", sides: names, day: "2026-11-23", same: false };
+const at = (path: string) => ({ ...testConflict().left, path: { path, display: path } });
 
 describe("the decisions on a conflict", () => {
   it("are named by their outcome and the place, and each says what happens to the other version", () => {
-    const shown = outcomes(testConflict(), names);
+    const shown = outcomes(testConflict(), names, around);
     expect(shown.map(({ choice, button }) => [choice, button])).toEqual([
       ["left", "Keep the one from Laptop"],
       ["right", "Keep the one from Stick"],
       ["both", "Keep both"],
     ]);
-    expect(shown[0]?.means).toBe("Both places then have “to-ada.txt” as it is in “Laptop” now. The version in “Stick” goes to Keepwell’s bin there, and the Bin of this pair brings it back.");
-    expect(shown[1]?.means).toBe("Both places then have “to-ada.txt” as it is in “Stick” now. The version in “Laptop” goes to Keepwell’s bin there, and the Bin of this pair brings it back.");
+    expect(shown[0]?.means).toBe("Both places then have “to-ada.txt” as it is in “Laptop” now. The version in “Stick” goes to the bin in “Stick”.");
+    expect(shown[1]?.means).toBe("Both places then have “to-ada.txt” as it is in “Stick” now. The version in “Laptop” goes to the bin in “Laptop”.");
   });
 
   it("to keep both say which one keeps the name, where that is known", () => {
-    const both = (over: Parameters<typeof testConflict>[0]) => outcomes(testConflict(over), names).find(({ choice }) => choice === "both")?.means;
-    expect(both({})).toBe("Both places then have both versions: the newer one, from “Laptop”, keeps the name “to-ada.txt”; the one from “Stick” gets “(conflict from Stick, …)” with the day added to its name. Nothing goes to a bin.");
+    const both = (over: Parameters<typeof testConflict>[0]) => outcomes(testConflict(over), names, around).find(({ choice }) => choice === "both")?.means;
+    expect(both({})).toBe("Both places then have both versions: the one from “Laptop” keeps the name “to-ada.txt”, as it is the newer one; the one from “Stick” is named “to-ada (conflict from Stick, 2026-11-23).txt” (a number follows the day if that name is taken). Nothing goes to a bin.");
     const alike = { ...testConflict().left, modifiedMs: 1000 };
-    expect(both({ left: alike, keepsName: "right" })).toBe("Both places then have both versions: the one from “Stick” keeps the name “to-ada.txt”, the one from “Laptop” gets “(conflict from Laptop, …)” with the day added to its name. Neither is surely the newer one. Nothing goes to a bin.");
+    expect(both({ left: alike, keepsName: "right" })).toBe("Both places then have both versions: the one from “Stick” keeps the name “to-ada.txt”; the one from “Laptop” is named “to-ada (conflict from Laptop, 2026-11-23).txt” (a number follows the day if that name is taken). Neither is surely newer, but one has to keep the name: it is the same one in both places. Nothing goes to a bin.");
     expect(both({ left: alike, keepsName: "left" })).toContain("the one from “Laptop” keeps the name");
-    expect(both({ left: alike, keepsName: null })).toContain("one keeps the name “to-ada.txt”, the other gets “conflict from”");
+    expect(both({ left: alike, keepsName: null })).toContain("one keeps the name “to-ada.txt”; the other gets the place it is from and the day in its name, as “to-ada (conflict from Stick, 2026-11-23).txt”");
   });
 
   it("to keep both name what really keeps its name, where the two are written differently", () => {
     const written = { ...testConflict().right, path: { path: "letters/To-Ada.txt", display: "letters/To-Ada.txt" } };
-    const means = outcomes(testConflict({ right: written, keepsName: "right" }), names).find(({ choice }) => choice === "both")?.means;
-    expect(means).toContain("keeps the name “To-Ada.txt”");
+    const means = outcomes(testConflict({ kind: "bothCreated", right: written, keepsName: "right" }), names, around).find(({ choice }) => choice === "both")?.means;
+    expect(means).toContain("the one from “Stick” keeps the name “To-Ada.txt”");
+    expect(means).toContain("is named “to-ada (conflict from Laptop, 2026-11-23).txt”");
+  });
+
+  it("name a version as its own place has it, and both versions by the rename of one", () => {
+    const shown = outcomes(testConflict({ right: at("letters/to-bo.txt") }), names, around);
+    expect(shown[0]?.means).toContain("have “to-ada.txt” as it is in “Laptop”");
+    expect(shown[1]?.means).toContain("have “to-bo.txt” as it is in “Stick”");
+    expect(shown[2]?.means).toContain("the one from “Laptop” keeps the name “to-bo.txt”");
+    expect(shown[2]?.means).toContain("“to-bo (conflict from Stick, 2026-11-23).txt”");
+  });
+
+  it("where files move in leave what is there its name", () => {
+    const both = outcomes(testConflict({ keepsName: "left" }), names, { ...around, mode: "moveIn" })[2];
+    expect(both?.means).toContain("its own keeps the name “to-ada.txt”, the one from “Laptop” moves in as “to-ada (conflict from Laptop, 2026-11-23).txt”");
+    expect(both?.means).toContain("goes to the bin in “Laptop”");
+    expect(both?.bins).toBe(true);
   });
 
   it("never speak of left and right", () => {
     for (const kind of ["bothChanged", "bothCreated", "bothMoved", "movedIntoEachOther", "kindChanged"] as const) {
-      for (const { button, means } of outcomes(testConflict({ kind }), names)) {
+      for (const { button, means } of outcomes(testConflict({ kind }), names, around)) {
         expect(`${button} ${means}`).not.toMatch(/\b(left|right|mine|theirs|local|remote)\b/i);
       }
     }
   });
 
   it("of a move are about where it lies, and both can not stay", () => {
-    const at = (path: string) => ({ ...testConflict().left, path: { path, display: path } });
-    const shown = outcomes(testConflict({ kind: "bothMoved", left: at("a/x"), right: at("b/x") }), names);
+    const conflict = testConflict({ kind: "bothMoved", left: at("a/x"), right: at("b/x") });
+    const shown = outcomes(conflict, names, { ...around, same: true });
     expect(shown.map(({ button }) => button)).toEqual(["Keep it where Laptop has it", "Keep it where Stick has it"]);
-    expect(shown[1]?.means).toBe("In Laptop it is moved to b/x, as in the other place. What it holds does not change, and nothing goes to a bin.");
+    expect(shown[1]?.means).toBe("In “Laptop” it is moved to “b/x”, as “Stick” has it now. What it holds does not change, and nothing goes to a bin.");
+    expect(shown.some(({ bins }) => bins)).toBe(false);
+    const edited = outcomes(conflict, names, around);
+    expect(edited[1]?.means).toBe("In “Laptop” it is moved to “b/x”, as “Stick” has it now, and holds what it holds in “Stick”. If that differs, the version in “Laptop” goes to the bin in “Laptop”.");
+    expect(edited[1]?.bins).toBe(true);
+  });
+
+  it("offer merging only for two texts at one place that differ", () => {
+    const line = (kind: "same" | "left") => ({ kind, left: 1, right: 1, text: "x" });
+    const view = { conflict: testConflict(), left: null, right: null, lines: [line("left")], merged: { lines: [], whole: true, hash: "h" } };
+    expect(canMerge(view)).toBe(true);
+    expect(canMerge({ ...view, lines: [] })).toBe(false);
+    expect(canMerge({ ...view, lines: [line("same")] })).toBe(false);
+    expect(canMerge({ ...view, conflict: testConflict({ kind: "bothMoved" }) })).toBe(false);
+    expect(canMerge({ ...view, merged: null })).toBe(false);
+  });
+
+  it("hold the same only where that is known", () => {
+    const { left } = testConflict();
+    const alike = (over: Partial<typeof left>) => holdTheSame({ conflict: testConflict({ right: { ...left, ...over } }), lines: null });
+    expect(alike({})).toBe(true);
+    expect(alike({ sizeBytes: 11 })).toBe(false);
+    expect(alike({ modifiedMs: 1 })).toBe(false);
+    const timeless = { ...left, modifiedMs: null };
+    expect(holdTheSame({ conflict: testConflict({ left: timeless, right: timeless }), lines: null })).toBe(false);
+    const folder = { ...left, entryType: "folder" as const, sizeBytes: null, modifiedMs: null };
+    expect(holdTheSame({ conflict: testConflict({ left: folder, right: { ...folder, modifiedMs: 5 } }), lines: null })).toBe(true);
+  });
+
+  it("tell of where it was before only where it is elsewhere now", () => {
+    expect(isElsewhere(testConflict())).toBe(false);
+    expect(isElsewhere(testConflict({ right: at("letters/to-bo.txt") }))).toBe(true);
+    expect(isElsewhere(testConflict({ kind: "bothCreated", right: at("letters/To-Ada.txt") }))).toBe(false);
   });
 
   it("mark the newer version only where the times tell", () => {
