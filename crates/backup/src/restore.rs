@@ -33,8 +33,6 @@ const WORKERS_LIMIT: usize = 8;
 /// Left free on the target besides what is restored: folders, links and the file system's own needs.
 const SPARE_BYTES: u64 = 16 << 20;
 const HALF_BLOCK_BYTES: u64 = 2048;
-/// Batches that wait while another is carried out.
-const BATCHES_AHEAD: usize = 1;
 
 /// A restore could not begin, or had to end.
 #[derive(Debug, thiserror::Error)]
@@ -323,8 +321,8 @@ fn execute(
     told: &mut Told<'_, '_>,
 ) -> Result<(), RestoreError> {
     let target = roots.first().and_then(|root| root.folder.clone());
-    let (hand_out, handed_out) = sync_channel(BATCHES_AHEAD);
-    // The next batch is looked for while one is carried out.
+    // One batch is looked for while another is carried out, and none waits between them.
+    let (hand_out, handed_out) = sync_channel(0);
     std::thread::scope(|scope| {
         let walker = scope.spawn(move || {
             let decisions = decision_options(snapshot, options);
@@ -345,15 +343,18 @@ fn execute(
                 control.set_phase(Phase::Copying);
             }
             result = result.and_then(|()| executor.run(handed.batch, &handed.leftovers, told.observe));
-            *told.counts = handed.counts;
             if result.is_err() {
                 break;
             }
+            *told.counts = handed.counts;
         }
         drop(handed_out);
         // A panic over there is one here.
         let walked = walker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        result.and(walked)
+        result?;
+        // Of what is only passed through there may be more than in the last batch.
+        *told.counts = walked?;
+        Ok(())
     })
 }
 
@@ -367,7 +368,7 @@ struct HandedOut {
 }
 
 /// Walks through everything, as far ahead as the channel lets it; ends early where nobody takes the batches any more.
-fn hand_out_all(mut walk: Walk<'_>, hand_out: &SyncSender<HandedOut>) -> Result<(), RestoreError> {
+fn hand_out_all(mut walk: Walk<'_>, hand_out: &SyncSender<HandedOut>) -> Result<RestoreCounts, RestoreError> {
     let mut is_first = true;
     while let Some(batch) = walk.next_batch()? {
         let is_last = walk.is_over();
@@ -376,10 +377,11 @@ fn hand_out_all(mut walk: Walk<'_>, hand_out: &SyncSender<HandedOut>) -> Result<
         }
         let handed = HandedOut { batch, leftovers: walk.take_leftovers(), counts: walk.counts, is_last };
         if hand_out.send(handed).is_err() {
-            return Ok(());
+            break;
         }
     }
-    refuse_unknown_paths(&walk)
+    refuse_unknown_paths(&walk)?;
+    Ok(walk.counts)
 }
 
 fn refuse_what_does_not_fit(

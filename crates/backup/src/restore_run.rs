@@ -3,7 +3,7 @@
 //! Invariants:
 //! 1. Every group of the repository is fetched, opened and unpacked once a batch, and its chunks go from there straight
 //!    to all files that need them: large files are written in pieces, from any worker, in any order.
-//! 2. Memory: a group for each worker, and the batch.
+//! 2. Memory: a group for each worker, the batch, and the next one (`restore`).
 //! 3. A failure of one item fails that item; a full target, a lost repository or a cancelled run stops all workers at
 //!    their next step.
 //!

@@ -387,6 +387,19 @@ fn a_cancelled_restore_says_so_and_goes_on_when_run_again() {
 }
 
 #[test]
+fn what_a_stopped_restore_did_not_come_to_is_not_counted() {
+    let bench = Bench::new();
+    make_tree(&bench.path("source"), &TreeOptions::default()).unwrap();
+    let snapshot = bench.backup(&[bench.path("source")]);
+    let control = Control::new();
+    let mut stop = |_: &RestoredEntry| control.cancel();
+    let report =
+        run_observed(&bench.repository, &snapshot, &bench.to("target"), &control, &mut stop).unwrap();
+    assert!(report.cancelled);
+    assert_eq!(report.counts, RestoreCounts::default(), "the first batch was broken off");
+}
+
+#[test]
 fn one_damaged_pack_costs_only_the_files_in_it() {
     let bench = Bench::new();
     let two = bench.write_snapshot(|writer| {
