@@ -159,9 +159,7 @@ impl Catalog {
         let mut connection = self.lock();
         let run = || -> rusqlite::Result<T> {
             connection.pragma_update(None, "synchronous", "NORMAL")?;
-            let written = transact(&mut connection, action);
-            connection.pragma_update(None, "synchronous", "FULL")?;
-            written
+            transact(&mut connection, action)
         };
         run().map_err(|source| self.fault(source))
     }
@@ -171,7 +169,13 @@ impl Catalog {
         &self,
         action: impl FnOnce(&rusqlite::Transaction<'_>) -> rusqlite::Result<T>,
     ) -> Result<T, CatalogError> {
-        transact(&mut self.lock(), action).map_err(|source| self.fault(source))
+        let mut connection = self.lock();
+        let run = || -> rusqlite::Result<T> {
+            // Said each time, so that nothing depends on how the write before ended.
+            connection.pragma_update(None, "synchronous", "FULL")?;
+            transact(&mut connection, action)
+        };
+        run().map_err(|source| self.fault(source))
     }
 }
 

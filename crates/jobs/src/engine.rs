@@ -204,7 +204,8 @@ impl Engine {
                 record.waiting_for = Some(format!("the work on {} before it", record.place_label));
             }
         }
-        shared.catalog.save_job_soon(&record)?;
+        // What a person asked for, or decided, is not forgotten when the power goes.
+        shared.catalog.save_job(&record)?;
         let destination = record.destination.clone();
         let needs_worker = {
             let mut state = shared.state.lock();
