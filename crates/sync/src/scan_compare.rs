@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use keepwell_endpoint::EndpointError;
-use keepwell_endpoint::tree::{OWN_FOLDER, TreeItem, UnicodeNames};
+use keepwell_endpoint::tree::{Fingerprint, OWN_FOLDER, TreeItem, UnicodeNames};
 use keepwell_model::path::check_name;
 use keepwell_model::{ContentHash, EntryKind, Problem, RelativePath, Timestamp};
 use unicode_normalization::UnicodeNormalization;
@@ -26,6 +26,11 @@ use crate::trees::{BaseEntry, Seen, SeenNode};
 const SET_IDS: u32 = 0o6000;
 /// How long is waited for files that somebody is writing, in all.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// A version so young that is written again already is one of many, as of a log: it has to be still, or each of them would
+/// go over, and the one before into the bin, with every run.
+const RECENTLY: Duration = Duration::from_secs(5);
+/// The clocks of file systems go in steps of up to 10 ms: within one a further change could not be told from this one.
+const CLOCK_STEP: Duration = Duration::from_millis(20);
 /// How soon it is asked again whether they are done, the first time.
 const FIRST_LOOK: Duration = Duration::from_millis(2);
 
@@ -204,7 +209,8 @@ impl Scan<'_> {
             self.enter(task, known, path, &item, findings);
             return Ok(());
         }
-        let is_fresh_write = kind == EntryKind::File && self.settles_in(&path, &item).is_some();
+        let before = known.as_ref().map(|(_, entry)| entry.fingerprint_on(self.side));
+        let is_fresh_write = kind == EntryKind::File && self.settles_in(&path, &item, before).is_some();
         if is_fresh_write {
             let known = known.map(|(id, _)| id);
             findings.unsettled.push(Unsettled { known, folder: task.folder, path, item });
@@ -272,7 +278,7 @@ impl Scan<'_> {
         let tells = waiting.first().is_some_and(|file| self.tree.is_being_written(&file.path).is_some());
         let mut soon = if tells { FIRST_LOOK } else { PATIENCE };
         while !waiting.is_empty() {
-            let wait = waiting.iter().filter_map(|file| self.settles_in(&file.path, &file.item)).max();
+            let wait = waiting.iter().filter_map(|file| self.unsettled_for(file, &file.item)).max();
             let wait = wait.unwrap_or_default().clamp(Duration::from_millis(1), soon);
             soon = soon.saturating_mul(2);
             let is_last = waited + wait > PATIENCE;
@@ -290,7 +296,7 @@ impl Scan<'_> {
                 match now {
                     Some(now)
                         if now.fingerprint == file.item.fingerprint
-                            && self.settles_in(&file.path, &now).is_none() =>
+                            && self.unsettled_for(&file, &now).is_none() =>
                     {
                         self.settled(&file, now);
                     }
@@ -323,16 +329,34 @@ impl Scan<'_> {
         }
     }
 
+    /// [`Scan::settles_in`] for a file that waits and is like this now.
+    fn unsettled_for(&self, file: &Unsettled, now: &TreeItem) -> Option<Duration> {
+        let known = file.known.and_then(|id| self.base.get(id));
+        self.settles_in(&file.path, now, known.as_ref().map(|entry| entry.fingerprint_on(self.side)))
+    }
+
     /// How long a file that just changed must stay still yet; nothing where it may be taken, also because whoever wrote it
-    /// is known to be done.
-    fn settles_in(&self, path: &RelativePath, item: &TreeItem) -> Option<Duration> {
+    /// is known to be done. `before` is what the base knows of it.
+    fn settles_in(
+        &self,
+        path: &RelativePath,
+        item: &TreeItem,
+        before: Option<&Fingerprint>,
+    ) -> Option<Duration> {
         let settle = self.options.settle?;
         let now = nanoseconds(Timestamp::from_system(std::time::SystemTime::now()));
-        let age = now - nanoseconds(item.fingerprint.modified?);
-        // A time in the future says nothing.
-        let age = Duration::from_nanos(u64::try_from(age).ok()?);
-        let left = settle.checked_sub(age).filter(|left| !left.is_zero())?;
-        (self.tree.is_being_written(path) != Some(false)).then_some(left)
+        let age = |modified: Timestamp| {
+            // A time in the future says nothing.
+            u64::try_from(now - nanoseconds(modified)).ok().map(Duration::from_nanos)
+        };
+        let still = age(item.fingerprint.modified?)?;
+        let left = settle.checked_sub(still).filter(|left| !left.is_zero())?;
+        let was_just_taken =
+            before.and_then(|before| age(before.modified?)).is_some_and(|before| before < RECENTLY);
+        if was_just_taken || self.tree.is_being_written(path) != Some(false) {
+            return Some(left);
+        }
+        CLOCK_STEP.checked_sub(still).filter(|left| !left.is_zero())
     }
 
     fn is_unchanged(&self, item: &TreeItem, entry: &BaseEntry<'_>) -> bool {
