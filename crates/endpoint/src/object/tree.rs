@@ -330,12 +330,16 @@ impl Tree for ObjectTree {
         };
         // Services over a file system break when they are asked for a folder as if it were a file: whether it is one is
         // looked for before it is asked again.
-        let found = as_file(self.service().stat_once(&key));
+        let mut found = as_file(self.service().stat_once(&key));
         if !matches!(found, Ok(None) | Err(EndpointError::Unreachable { .. })) {
             return found;
         }
         if !self.service().list_some(&self.inner.folder(path)?, true, 1)?.is_empty() {
-            return Ok(Some(folder_item(name)));
+            // An object and others below its name can stand beside each other: one fault is not enough to overlook it.
+            if found.is_err() {
+                found = as_file(self.service().stat_once(&key));
+            }
+            return Ok(found.ok().flatten().or_else(|| Some(folder_item(name))));
         }
         if found.is_err()
             && let Some(item) = as_file(self.service().stat(&key))?

@@ -98,7 +98,8 @@ impl Home {
         fn walk(root: &Path, at: &Path, into: &mut Vec<(String, Option<String>)>) {
             for item in fs::read_dir(at).unwrap() {
                 let path = item.unwrap().path();
-                let name = path.strip_prefix(root).unwrap().to_string_lossy().into_owned();
+                let name = path.strip_prefix(root).unwrap().to_string_lossy();
+                let name = name.replace(std::path::MAIN_SEPARATOR, "/");
                 if name == ".keepwell" {
                     continue;
                 }
