@@ -29,10 +29,16 @@ interface Violation {
 
 /** Has axe look at the page as it is now. */
 export async function expectAccessible(page: Page, what: string): Promise<void> {
-  // Colours are judged when nothing moves any more.
+  // Colours are judged when nothing moves any more. What was asked for a moment ago begins to move with the next frames:
+  // so it is over only when two of them passed without anything moving.
   await page.evaluate(async () => {
-    const ending = document.getAnimations().filter((animation) => animation.effect?.getComputedTiming().iterations !== Infinity);
-    await Promise.allSettled(ending.map((animation) => animation.finished));
+    const frame = () => new Promise((resolve) => requestAnimationFrame(resolve));
+    const moving = () => document.getAnimations().filter((animation) => animation.playState === "running" && animation.effect?.getComputedTiming().iterations !== Infinity);
+    do {
+      await Promise.allSettled(moving().map((animation) => animation.finished));
+      await frame();
+      await frame();
+    } while (moving().length > 0);
   });
   await page.evaluate(axe);
   const violations = await page.evaluate(async () => {
