@@ -247,6 +247,15 @@ pub trait Staged: Send {
     /// The place refused.
     fn write_at(&mut self, bytes: &[u8], offset_bytes: u64) -> Result<(), EndpointError>;
 
+    /// Writes the whole content of a file that has none yet. A place that can compare what it stored with these bytes
+    /// for less than the hash that [`Staged::publish`] asks for proves it so, here.
+    ///
+    /// # Errors
+    /// The place refused; [`EndpointError::Unexpected`] where what was stored is not what was sent.
+    fn write_whole(&mut self, bytes: &[u8]) -> Result<(), EndpointError> {
+        if bytes.is_empty() { Ok(()) } else { self.write_at(bytes, 0) }
+    }
+
     /// Cuts or (with a hole) extends it to this length.
     ///
     /// # Errors

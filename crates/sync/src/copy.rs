@@ -162,11 +162,10 @@ fn copy_small(
             return Err(CopyError::Changed);
         }
         let bytes = &buffer[..length];
-        let hash = ContentHash(*blake3::hash(bytes).as_bytes());
         let mut staged = order.to.stage(order.target, size_bytes, None).map_err(CopyError::Target)?;
-        if !bytes.is_empty() {
-            staged.write_at(bytes, 0).map_err(CopyError::Target)?;
-        }
+        staged.write_whole(bytes).map_err(CopyError::Target)?;
+        // After it was compared with what is stored: so it is the hash of that.
+        let hash = ContentHash(*blake3::hash(bytes).as_bytes());
         limits.pay(length);
         let content = (order.keeps_content)(bytes).then(|| bytes.to_vec());
         Ok(SmallCopy { staged, hash, content })

@@ -1,7 +1,8 @@
 //! Unfinished files of a local tree: made beside their target, proven, published, and cleared after a crash.
 //!
 //! Invariants:
-//! 1. What is published was read back from the file and has the hash that was meant.
+//! 1. What is published was read back from the file and is what was meant: by its hash, or byte by byte where all of it
+//!    was still at hand.
 //! 2. Dropped without being published, a staged file leaves nothing behind; after a crash it is recognised by its name
 //!    and by the lock that died with its process, and only then removed.
 //! 3. Nothing waits for the disk here: who publishes many files makes them durable in one step (`Tree::sync`) before it
@@ -31,6 +32,7 @@ use super::tree_windows as system;
 const READ_BACK_BYTES: usize = 128 * 1024;
 /// So much is copied inside the system at once.
 const COPY_BYTES: usize = 64 * 1024 * 1024;
+const NOT_AS_SENT: &str = "what was stored is not what was sent";
 /// Where nothing tells whether an unfinished file is still held, it must be older than this.
 const ABANDONED_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -67,6 +69,8 @@ pub(super) struct LocalStaged {
     file: Option<LocalFile>,
     /// How long the file is by what was written: so much is read back, and the system asked whether that is all.
     length_bytes: u64,
+    /// Whether what is in the file was read back and compared since it was last changed.
+    is_proven: bool,
     /// Whether the name still has to be removed.
     is_there: bool,
 }
@@ -82,7 +86,7 @@ impl LocalStaged {
         let name = random_name(STAGED_PREFIX);
         let file = system::create_staged(&folder, &name)?;
         let (tree, file) = (Arc::clone(tree), Some(file));
-        let mut staged = Self { tree, folder, name, file, length_bytes: 0, is_there: true };
+        let mut staged = Self { tree, folder, name, file, length_bytes: 0, is_proven: false, is_there: true };
         if let Some(from) = from {
             staged.begin_as(&system::open_file(&staged.tree.root, from)?, size_bytes)?;
             staged.length_bytes = size_bytes;
@@ -119,24 +123,43 @@ impl LocalStaged {
         if stat.size_bytes != size_bytes { to.set_length(size_bytes) } else { Ok(()) }
     }
 
-    /// The hash of what is in the file.
-    fn read_back(&self) -> Result<ContentHash, EndpointError> {
+    /// Reads what is in the file, part by part.
+    fn read_back(&self, mut take: impl FnMut(&[u8])) -> Result<(), EndpointError> {
         let file = self.file()?;
         READ_BACK.with_borrow_mut(|buffer| {
-            let mut hasher = blake3::Hasher::new();
             let mut offset_bytes = 0;
             while offset_bytes < self.length_bytes {
                 let left = usize::try_from(self.length_bytes - offset_bytes).unwrap_or(usize::MAX);
                 let wanted = left.min(buffer.len());
                 let length = file.read_at(&mut buffer[..wanted], offset_bytes)?;
-                hasher.update(&buffer[..length]);
+                take(&buffer[..length]);
                 offset_bytes += length as u64;
                 if length < wanted {
                     break;
                 }
             }
-            Ok(ContentHash(*hasher.finalize().as_bytes()))
+            Ok(())
         })
+    }
+
+    /// Whether the file holds exactly these bytes.
+    fn holds(&self, bytes: &[u8]) -> Result<bool, EndpointError> {
+        let mut rest = bytes;
+        let mut is_same = true;
+        self.read_back(|part| match rest.split_at_checked(part.len()) {
+            Some((same, after)) if is_same && same == part => rest = after,
+            _ => is_same = false,
+        })?;
+        Ok(is_same && rest.is_empty())
+    }
+
+    /// Whether what the file holds has this hash.
+    fn has_hash(&self, hash: &ContentHash) -> Result<bool, EndpointError> {
+        let mut hasher = blake3::Hasher::new();
+        self.read_back(|part| {
+            hasher.update(part);
+        })?;
+        Ok(hasher.finalize().as_bytes() == hash.as_bytes())
     }
 
     fn remove(&mut self) {
@@ -174,12 +197,26 @@ impl Staged for LocalStaged {
     fn write_at(&mut self, bytes: &[u8], offset_bytes: u64) -> Result<(), EndpointError> {
         self.file()?.write_at(bytes, offset_bytes)?;
         self.length_bytes = self.length_bytes.max(offset_bytes.saturating_add(bytes.len() as u64));
+        self.is_proven = false;
+        Ok(())
+    }
+
+    fn write_whole(&mut self, bytes: &[u8]) -> Result<(), EndpointError> {
+        if !bytes.is_empty() {
+            self.write_at(bytes, 0)?;
+        }
+        if !self.holds(bytes)? {
+            let (path, why) = (self.folder.path(), NOT_AS_SENT.to_owned());
+            return Err(EndpointError::Unexpected { path, why });
+        }
+        self.is_proven = true;
         Ok(())
     }
 
     fn set_length(&mut self, length_bytes: u64) -> Result<(), EndpointError> {
         self.file()?.set_length(length_bytes)?;
         self.length_bytes = length_bytes;
+        self.is_proven = false;
         Ok(())
     }
 
@@ -191,6 +228,7 @@ impl Staged for LocalStaged {
         let is_shared = from.local_file().map_or(Ok(false), share)?;
         if is_shared {
             self.length_bytes = self.file()?.stat()?.size_bytes;
+            self.is_proven = false;
         }
         Ok(is_shared)
     }
@@ -202,8 +240,8 @@ impl Staged for LocalStaged {
         metadata: &ItemMetadata,
         proof: &ContentHash,
     ) -> Result<Published, EndpointError> {
-        if self.read_back()? != *proof {
-            return Err(self.tree.unexpected(path, "what was stored is not what was sent"));
+        if !self.is_proven && !self.has_hash(proof)? {
+            return Err(self.tree.unexpected(path, NOT_AS_SENT));
         }
         let file = self.file()?;
         let metadata = self.tree.keepable(metadata);

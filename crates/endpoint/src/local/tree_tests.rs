@@ -71,6 +71,29 @@ fn what_is_published_comes_back_and_is_recognised() {
 }
 
 #[test]
+fn content_written_at_once_is_proven_until_it_is_changed() {
+    let (folder, tree) = tree();
+    let content = vec![7; 300_000];
+    for (name, content) in [("whole", &content[..]), ("empty", b"")] {
+        let mut staged = tree.stage(&path(name), content.len() as u64, None).unwrap();
+        staged.write_whole(content).unwrap();
+        staged.publish(&path(name), &Expected::Absent, &ItemMetadata::default(), &hash(content)).unwrap();
+        assert_eq!(fs::read(folder.path().join(name)).unwrap(), content);
+    }
+    let changes: [fn(&mut dyn Staged); 2] =
+        [|staged| staged.write_at(b"8", 299_999).unwrap(), |staged| staged.set_length(299_999).unwrap()];
+    for change in changes {
+        let mut staged = tree.stage(&path("changed"), content.len() as u64, None).unwrap();
+        staged.write_whole(&content).unwrap();
+        change(&mut *staged);
+        let published =
+            staged.publish(&path("changed"), &Expected::Absent, &ItemMetadata::default(), &hash(&content));
+        assert!(matches!(published, Err(EndpointError::Unexpected { .. })), "{published:?}");
+        assert_eq!(names(folder.path()), ["empty", "whole"]);
+    }
+}
+
+#[test]
 fn an_unfinished_file_is_no_item_and_leaves_nothing_when_dropped() {
     let (folder, tree) = tree();
     let mut staged = tree.stage(&path("file"), 3, None).unwrap();
