@@ -26,7 +26,7 @@ use crate::text::as_text;
 const TRIES: u32 = 3;
 
 /// What its owner needs of a folder to put something into it.
-const OPEN_TO_US: u32 = 0o700;
+pub(crate) const OPEN_TO_US: u32 = 0o700;
 
 /// What carrying out a row needs.
 pub(crate) struct Tools<'a> {

@@ -12,17 +12,19 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use keepwell_endpoint::tree::{ItemMetadata, OWN_FOLDER};
+use keepwell_endpoint::tree::{Fingerprint, ItemMetadata, OWN_FOLDER, Tree, Version};
 use keepwell_model::{EntryKind, Problem, RelativePath, Timestamp};
 use parking_lot::Mutex;
 
 use crate::database::BaseChange;
 use crate::execute::{Execution, apply};
+use crate::execute_item::OPEN_TO_US;
 use crate::execute_view::View;
 use crate::node::{NodeId, Side};
 use crate::plan::{Action, Agreement};
 use crate::planner_decide::differ;
 use crate::policy::{Mode, Policy};
+use crate::scan::attributes_hash;
 
 /// Whose times count.
 #[derive(Clone, Copy, Debug)]
@@ -86,10 +88,18 @@ impl FolderTimes {
 /// The folders whose times may have to be set, by the ids of the plan.
 pub(crate) type Folders = HashMap<NodeId, FolderTimes>;
 
+/// What a side shows of a folder.
+#[derive(Clone, Copy, Debug, Default)]
+struct Shows {
+    time: Option<Timestamp>,
+    /// With it the folder surely has the attributes that the base says: as long as it shows that, no look asks for them.
+    version: Option<Version>,
+}
+
 /// A folder of the base and what came of its times.
 struct Set {
     id: NodeId,
-    shows: [Option<Timestamp>; 2],
+    shows: [Shows; 2],
 }
 
 impl Execution<'_> {
@@ -181,7 +191,7 @@ impl Execution<'_> {
             }
         };
         // One after the other where permissions may close the way to what is below.
-        let closes = folders.iter().any(|(_, times)| times.is_made != [false; 2]);
+        let closes = folders.iter().any(|(id, times)| times.is_made != [false; 2] && self.is_closing(*id));
         let workers = if closes { 1 } else { self.workers.min(folders.len().div_ceil(64)).max(1) };
         std::thread::scope(|scope| {
             for _ in 1..workers {
@@ -195,13 +205,21 @@ impl Execution<'_> {
         let mut base = self.base.write();
         for set in found {
             let Some(mut node) = base.get(set.id).map(|entry| entry.to_node()) else { continue };
-            node.left.modified = set.shows[0].or(node.left.modified);
-            node.right.modified = set.shows[1].or(node.right.modified);
+            for (print, shows) in [&mut node.left, &mut node.right].into_iter().zip(set.shows) {
+                print.modified = shows.time.or(print.modified);
+                print.version = shows.version.unwrap_or(print.version);
+            }
             let change = BaseChange::Put(set.id, Box::new(node));
             apply(&mut base, change.clone());
             changes.push(change);
         }
         changes
+    }
+
+    /// Whether the permissions a folder is to have keep even its owner out of it.
+    fn is_closing(&self, id: NodeId) -> bool {
+        let mode = self.base.read().get(id).and_then(|entry| entry.state.mode);
+        mode.is_some_and(|mode| mode & OPEN_TO_US != OPEN_TO_US)
     }
 
     fn deepest_first(&self, folders: BTreeMap<NodeId, FolderTimes>) -> Vec<(NodeId, FolderTimes)> {
@@ -213,27 +231,32 @@ impl Execution<'_> {
     }
 
     /// Sets the times of one folder. What both sides show afterwards, where that is news to the base.
-    fn set_times(&self, id: NodeId, times: &FolderTimes) -> Option<[Option<Timestamp>; 2]> {
-        let (paths, mode) = {
+    fn set_times(&self, id: NodeId, times: &FolderTimes) -> Option<[Shows; 2]> {
+        let (paths, state) = {
             let base = self.base.read();
             let entry = base.get(id).filter(|entry| entry.state.kind == EntryKind::Folder)?;
             if entry.parent == NodeId::ROOT && entry.name == OWN_FOLDER {
                 return None;
             }
-            (Side::BOTH.map(|side| base.path_on(side, id)), entry.state.mode)
+            (Side::BOTH.map(|side| base.path_on(side, id)), entry.state)
         };
         let wanted = times.wanted(self.times);
-        let mut shows = times.seen;
+        let mut shows = times.seen.map(|time| Shows { time, version: None });
         for side in Side::BOTH {
             let (Some(wanted), Some(path)) = (wanted[number(side)], &paths[number(side)]) else { continue };
             let is_as_seen = times.seen[number(side)] == Some(wanted);
             let is_left_alone = is_as_seen || (self.times.is_one_way && side == Side::Left);
             if times.is_touched[number(side)] || !is_left_alone {
-                let mode = mode.filter(|_| times.is_made[number(side)]);
-                shows[number(side)] = self.set_time(side, path, wanted, mode).or(times.seen[number(side)]);
+                let mode = state.mode.filter(|_| times.is_made[number(side)]);
+                let Some(set) = self.set_time(side, path, wanted, mode) else { continue };
+                let tree = self.tools.tree(side);
+                let version = set.version.filter(|_| has_attributes(tree, path, state.attributes));
+                shows[number(side)] = Shows { time: set.time.or(times.seen[number(side)]), version };
             }
         }
-        let is_news = (0..2).any(|side| times.is_made[side] || shows[side] != times.known[side]);
+        let is_news = (0..2).any(|side| {
+            times.is_made[side] || shows[side].time != times.known[side] || shows[side].version.is_some()
+        });
         is_news.then_some(shows)
     }
 
@@ -245,18 +268,19 @@ impl Execution<'_> {
         path: &RelativePath,
         wanted: Timestamp,
         mode: Option<u32>,
-    ) -> Option<Timestamp> {
+    ) -> Option<Shows> {
         let tree = self.tools.tree(side);
         let item = tree.stat(path).ok()??;
         let now = item.fingerprint.modified?;
+        let shows = |print: &Fingerprint| Shows { time: print.modified, version: Some(print.version) };
         let mode = mode.filter(|mode| item.mode.is_some_and(|now| now != *mode));
         let is_other_time = differ(now, wanted, tree.capabilities().time_grain_ns);
         if item.fingerprint.kind != EntryKind::Folder || (!is_other_time && mode.is_none()) {
-            return Some(now);
+            return Some(shows(&item.fingerprint));
         }
         let metadata = ItemMetadata { modified: Some(wanted), mode, ..ItemMetadata::default() };
         let told = match tree.set_metadata(path, &item.fingerprint, &metadata) {
-            Ok(set) if set.not_kept.is_empty() => return set.item.fingerprint.modified,
+            Ok(set) if set.not_kept.is_empty() => return Some(shows(&set.item.fingerprint)),
             Ok(set) => set.not_kept.join("; "),
             Err(error) => error.to_string(),
         };
@@ -266,8 +290,15 @@ impl Execution<'_> {
             told,
             "What is in it is safe. Its owner can set it.",
         ));
-        Some(now)
+        Some(Shows { time: Some(now), version: None })
     }
+}
+
+/// Whether a folder has these attributes. Asked after its version: what changes meanwhile has another one.
+fn has_attributes(tree: &dyn Tree, path: &RelativePath, known: Option<[u8; 16]>) -> bool {
+    known.is_some_and(|known| {
+        tree.extended_attributes(path).is_ok_and(|found| attributes_hash(&found) == known)
+    })
 }
 
 #[cfg(test)]

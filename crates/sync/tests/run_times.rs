@@ -17,8 +17,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use coarse::Coarse;
 use home::Home;
 use keepwell_endpoint::local::LocalTree;
-use keepwell_model::{Control, JobId, RelativePath, Timestamp};
-use keepwell_sync::{Hints, Limits, Mode, SyncReport, Syncer, SyncerOptions};
+use keepwell_endpoint::tree::Tree;
+use keepwell_model::{Control, EntryKind, JobId, RelativePath, Timestamp};
+use keepwell_sync::{Hints, Limits, Mode, Side, SyncReport, Syncer, SyncerOptions};
 
 fn at(seconds: i64) -> SystemTime {
     let length = Duration::from_secs(seconds.unsigned_abs());
@@ -369,4 +370,32 @@ fn what_is_in_a_folder_that_nobody_writes_to_comes_before_its_permissions() {
     for side in ["left", "right"] {
         set_modes(&home, side, [("modules", 0o755), ("modules/one", 0o755)]);
     }
+}
+
+/// Where the base says what a folder showed last, no look reads its attributes again.
+#[cfg(unix)]
+#[test]
+fn what_a_run_did_to_folders_is_no_reason_to_read_their_attributes_again() {
+    let mut home = Home::new();
+    home.pair.attributes = true;
+    home.write("left/a/b/file", "1");
+    home.run();
+    home.write("left/a/b/second", "2");
+    home.run();
+    let right = LocalTree::open(&home.path("right")).unwrap();
+    if !right.capabilities().extended_attributes {
+        return;
+    }
+    let syncer = home.open();
+    let base = syncer.base();
+    let mut folders = 0;
+    for (id, entry) in base.iter().filter(|(_, entry)| entry.state.kind == EntryKind::Folder) {
+        let path = base.path_on(Side::Right, id).unwrap();
+        if path.to_string().starts_with('a') {
+            let found = right.stat(&path).unwrap().unwrap();
+            assert_eq!(entry.right.version, found.fingerprint.version, "{path}");
+            folders += 1;
+        }
+    }
+    assert_eq!(folders, 2);
 }
