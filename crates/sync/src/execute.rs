@@ -1,8 +1,8 @@
 //! Carrying out a plan: batch by batch, in parallel inside a batch, the base advancing only behind what is proven.
 //!
 //! Invariants:
-//! 1. The base, the journal and the index of the bins advance in groups, each in one transaction, and only after both
-//!    places said that what the group wrote is on the disk.
+//! 1. The base, the journal and the index of the bins advance in groups (`execute_commit`), each in one transaction, and
+//!    only after both places said that what the group wrote is on the disk.
 //! 2. A row that can not be done holds back what builds on it, and nothing else.
 //! 3. Nothing is removed or replaced in a place that is not the one this run began with.
 //! 4. With one worker everything happens in the order of the plan, in this thread: a simulation sees the same run twice.
@@ -23,6 +23,7 @@ use crate::database::{BaseChange, PairDatabase};
 use crate::database_rows::{BinItem, Group, JournalLine};
 use crate::error::SyncError;
 use crate::execute_bin::{Planned, bin_path, bin_path_again, path_key};
+use crate::execute_commit::{Commits, Gathered};
 use crate::execute_item::{Deed, Tools, is_changed_meanwhile};
 use crate::execute_times::TimePolicy;
 use crate::execute_view::View;
@@ -32,10 +33,6 @@ use crate::policy::Links;
 use crate::run_types::{ActionKind, Done, SyncReport};
 use crate::trees::BaseTree;
 
-/// The base advances at least after so many rows.
-const GROUP_ITEMS: usize = 16_384;
-/// And after so many bytes.
-const GROUP_BYTES: u64 = 512 << 20;
 /// A worker takes so many rows at once: neighbours lie in one folder.
 const TAKEN_ITEMS: usize = 16;
 /// Fewer, where they are so large.
@@ -63,8 +60,8 @@ type Answers = Vec<(usize, Result<Deed, CopyError>)>;
 /// What changes while rows are done.
 struct Progress<'a, 'd> {
     report: SyncReport,
-    group: Group,
-    group_bytes: u64,
+    gathered: Gathered,
+    commits: Commits<'d>,
     next_line: u64,
     /// Items that could not be done: what builds on them waits for the next run.
     held_back: HashSet<NodeId>,
@@ -84,15 +81,28 @@ impl Execution<'_> {
         done: &mut (dyn FnMut(Done) + Send),
     ) -> (SyncReport, Result<(), SyncError>) {
         let view = RwLock::new(view);
+        let commit = |gathered: Gathered| self.commit(gathered);
+        if self.workers == 1 {
+            return self.run_with(Commits::here(&commit), &view, done);
+        }
+        std::thread::scope(|scope| self.run_with(Commits::beside(scope, &commit), &view, done))
+    }
+
+    fn run_with<'a>(
+        &self,
+        commits: Commits<'_>,
+        view: &'a RwLock<View<'a>>,
+        done: &mut (dyn FnMut(Done) + Send),
+    ) -> (SyncReport, Result<(), SyncError>) {
         let mut progress = Progress {
             report: SyncReport::default(),
-            group: Group::default(),
-            group_bytes: 0,
+            gathered: Gathered::default(),
+            commits,
             next_line: self.first_line,
             held_back: HashSet::new(),
             full: [false; 2],
             ended: None,
-            view: &view,
+            view,
             done,
         };
         let control = self.tools.control;
@@ -104,10 +114,11 @@ impl Execution<'_> {
         let result = self.all(&mut progress);
         // A place that can not be used any more is left alone.
         if matches!((&result, &progress.ended), (Ok(()), None | Some(SyncError::Cancelled))) {
-            progress.group.changes.extend(self.set_folder_times(&view.read(), folders));
+            let changes = self.set_folder_times(&view.read(), folders);
+            progress.gathered.group.changes.extend(changes);
         }
         // What was done is written down, also where the run ends early.
-        let flushed = self.flush(&mut progress);
+        let flushed = progress.flush();
         let result = result.and(progress.ended.map_or(Ok(()), Err)).and(flushed);
         (progress.report, result)
     }
@@ -145,7 +156,7 @@ impl Execution<'_> {
         let leaves = |operation: &Operation| matches!(operation.action, Action::Remove | Action::Replace);
         if operations[range.clone()].iter().any(|operation| operation.why == Why::MovedIn) {
             // What leaves one side for good must be safe on the other.
-            self.flush(progress)?;
+            progress.flush()?;
         }
         for side in Side::BOTH {
             if operations[range.clone()].iter().any(|operation| operation.side == side && leaves(operation)) {
@@ -363,27 +374,27 @@ impl Execution<'_> {
                 "Its content is safe. The place may not support this.",
             ));
         }
-        let change = progress.view.write().learn(operation, &deed.outcome);
+        let mut view = progress.view.write();
+        let change = view.learn(operation, &deed.outcome);
+        progress.gathered.next_id = view.next_id();
+        drop(view);
         if let Some(change) = change {
             if let (BaseChange::Put(id, _), Some(hash), Some(blocks)) = (&change, deed.hash, &deed.blocks) {
-                progress.group.blocks.push((*id, hash, blocks.clone()));
+                progress.gathered.group.blocks.push((*id, hash, blocks.clone()));
             }
             apply(&mut self.base.write(), change.clone());
-            progress.group.changes.push(change);
+            progress.gathered.group.changes.push(change);
         }
         if let (Some(hash), Some(text)) = (deed.hash, deed.text.take()) {
-            progress.group.texts.push((hash, text));
+            progress.gathered.group.texts.push((hash, text));
         }
         if let Some(planned) = bins.get(&number) {
             let elsewhere = deed.bin_path.clone().filter(|path| *path != planned.path);
-            progress.group.kept.push((planned.id, elsewhere));
+            progress.gathered.group.kept.push((planned.id, elsewhere));
         }
         progress.count(operation, &deed);
         self.tools.control.add_written(operation.size_bytes);
-        if progress.group.lines.len() >= GROUP_ITEMS || progress.group_bytes >= GROUP_BYTES {
-            self.flush(progress)?;
-        }
-        Ok(())
+        progress.advance()
     }
 
     /// A row that could not be done.
@@ -470,14 +481,9 @@ impl Execution<'_> {
         Ok(())
     }
 
-    /// Makes what was done since the last time lasting, and lets the base learn it.
-    fn flush(&self, progress: &mut Progress<'_, '_>) -> Result<(), SyncError> {
-        if progress.group.lines.is_empty() && progress.group.changes.is_empty() {
-            return Ok(());
-        }
-        let group = std::mem::take(&mut progress.group);
-        progress.group_bytes = 0;
-        let next_id = progress.view.read().next_id();
+    /// Makes a group of deeds lasting, and lets the base learn it.
+    fn commit(&self, gathered: Gathered) -> Result<Group, SyncError> {
+        let Gathered { group, next_id, .. } = gathered;
         let is_changed = Side::BOTH.map(|side| group.lines.iter().any(|line| line.done.side == side));
         let commit = |proven: &mut dyn FnMut() -> Result<(), SyncError>| {
             self.database.commit_group(self.run, &group, next_id, self.now_ms, proven)
@@ -496,14 +502,22 @@ impl Execution<'_> {
                 })
             })?;
         }
-        for done in group.lines.into_iter().map(|line| line.done) {
-            (progress.done)(done);
-        }
-        Ok(())
+        Ok(group)
     }
 }
 
 impl Progress<'_, '_> {
+    /// Hands over what was done, where that is worth it.
+    fn advance(&mut self) -> Result<(), SyncError> {
+        self.commits.advance(&mut self.gathered, &mut told(self.done))
+    }
+
+    /// Waits until everything that was done is lasting and the base knows it.
+    fn flush(&mut self) -> Result<(), SyncError> {
+        self.gathered.next_id = self.view.read().next_id();
+        self.commits.finish(&mut self.gathered, &mut told(self.done))
+    }
+
     fn is_held_back(&self, operation: &Operation) -> bool {
         let parent = match operation.action {
             Action::CreateFolder { parent } | Action::Copy { parent } | Action::Move { parent, .. } => {
@@ -544,12 +558,12 @@ impl Progress<'_, '_> {
             Action::SetMetadata => totals.metadata += 1,
         }
         self.report.spared_bytes += deed.spared_bytes;
-        self.group_bytes += operation.size_bytes;
+        self.gathered.bytes += operation.size_bytes;
         let other_path = match operation.action {
             Action::Move { .. } => operation.from.clone(),
             _ => deed.bin_path.clone(),
         };
-        self.group.lines.push(JournalLine {
+        self.gathered.group.lines.push(JournalLine {
             number: self.next_line,
             // By what the base knows it from now on: fresh ids last one run.
             node: self.view.read().base_id(operation.node).unwrap_or(operation.node),
@@ -566,6 +580,11 @@ impl Progress<'_, '_> {
         });
         self.next_line += 1;
     }
+}
+
+/// Tells each deed of a group that was written down.
+fn told(done: &mut (dyn FnMut(Done) + Send)) -> impl FnMut(Group) {
+    move |group| group.lines.into_iter().for_each(|line| done(line.done))
 }
 
 /// Lets the base in memory learn a step, as the database does.

@@ -19,6 +19,7 @@ mod database_schema;
 pub mod error;
 mod execute;
 pub mod execute_bin;
+mod execute_commit;
 mod execute_item;
 mod execute_times;
 mod execute_view;
