@@ -37,6 +37,8 @@ pub(crate) struct Dirty {
     pub(crate) last: Option<Instant>,
     /// The last of it says that something is done: a file was closed after it was written, moved or removed.
     pub(crate) is_whole: bool,
+    /// The folder named last, as the system says it: of thousands of events a second most are of one folder.
+    named: Option<PathBuf>,
 }
 
 impl Dirty {
@@ -69,17 +71,22 @@ impl Dirty {
         }
         let mut is_news = false;
         for path in &event.paths {
+            let may_be_folder = may_be_new_folder(event.kind);
+            if !may_be_folder && self.is_named(path) {
+                is_news = true;
+                continue;
+            }
             let Some(below) = below(root, path) else { continue };
             is_news = true;
             let folder = below.parent().unwrap_or_else(RelativePath::root);
-            // Of thousands of events a second most are of files; only what may be new is looked at.
-            if may_be_new_folder(event.kind)
+            if may_be_folder
                 && path != root
                 && std::fs::symlink_metadata(path).is_ok_and(|found| found.is_dir())
             {
                 self.add(below);
             }
             self.add(folder);
+            self.named = path.parent().map(Path::to_owned);
         }
         let is_first = is_news && self.first.is_none();
         if is_news {
@@ -89,10 +96,18 @@ impl Dirty {
         is_first
     }
 
+    /// Whether the folder of a person's item was named just before.
+    fn is_named(&self, path: &Path) -> bool {
+        self.named.is_some()
+            && path.parent() == self.named.as_deref()
+            && path.file_name().is_some_and(|name| !is_own(&path_text::bytes_of(Path::new(name))))
+    }
+
     /// Something may have been missed: everything is to be looked at.
     fn lose(&mut self) {
         self.is_lost = true;
         self.folders.clear();
+        self.named = None;
         self.touch();
         self.is_whole = false;
     }
@@ -125,11 +140,15 @@ fn below(root: &Path, path: &Path) -> Option<RelativePath> {
     for name in below.components() {
         names.push(path_text::bytes_of(Path::new(name.as_os_str())));
     }
-    let is_own = |name: &Vec<u8>| name == OWN_FOLDER || name.starts_with(STAGED_PREFIX);
-    if names.iter().any(is_own) {
+    if names.iter().any(|name| is_own(name)) {
         return None;
     }
     RelativePath::parse(&names.join(&b'/')).ok()
+}
+
+/// Whether a name is one of sync's own.
+fn is_own(name: &[u8]) -> bool {
+    name == OWN_FOLDER || name.starts_with(STAGED_PREFIX)
 }
 
 /// Watches one side for as long as it lives.
