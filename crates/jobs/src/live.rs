@@ -35,11 +35,14 @@ use crate::syncs::Syncs;
 const QUIET: Duration = Duration::from_millis(150);
 /// … or only so long where the last news was the end of something: a file was closed, moved or removed …
 const QUIET_WHOLE: Duration = Duration::from_millis(20);
-/// … or so long after the first news: while a long burst goes on, what is done is carried over already.
-const PATIENCE: Duration = Duration::from_millis(200);
+/// … or so long after the first news and the run before: while a long burst goes on, what is done is carried over already.
+/// Where a run takes long, a part of that, so that the machine is not looking all the time.
+const PATIENCE: Duration = Duration::from_millis(50);
+const PATIENCE_LIMIT: Duration = Duration::from_secs(10);
+const PATIENCE_PART: u32 = 4;
 /// How long the thread sleeps at most; while a run is under way or news wait, it looks more often.
 const IDLE: Duration = Duration::from_secs(2);
-const BUSY: Duration = Duration::from_millis(20);
+const BUSY: Duration = Duration::from_millis(5);
 /// How often everything is looked at, where both sides are watched, and where one is not.
 const FULL_EVERY: Duration = Duration::from_secs(15 * 60);
 const FULL_UNWATCHED: Duration = Duration::from_secs(60);
@@ -76,6 +79,10 @@ struct Watched {
     state: LiveState,
     /// The run that is under way.
     job: Option<JobId>,
+    /// When the last run began.
+    started: Instant,
+    /// When it ended, and how long a burst waits then.
+    rests: (Instant, Duration),
     next_full: Instant,
     /// When everything was last looked at because news were lost.
     lost: Option<Instant>,
@@ -277,7 +284,17 @@ impl Inner {
             false => LiveState::Scanning(lacking.join("; ")),
         };
         let now = Instant::now();
-        Watched { definition, sides, state, job: None, next_full: now, lost: None, not_before: now }
+        Watched {
+            definition,
+            sides,
+            state,
+            job: None,
+            started: now,
+            rests: (now, PATIENCE),
+            next_full: now,
+            lost: None,
+            not_before: now,
+        }
     }
 
     fn begin(self: &Arc<Self>, place: &PlaceSpec, dirty: &Arc<Mutex<Dirty>>) -> Result<SideWatch, String> {
@@ -298,15 +315,14 @@ impl Inner {
         let now = Instant::now();
         self.admit_what_is_missed(id, pair, now);
         if let Some(job) = pair.job {
-            match self.ended(job) {
-                None => return BUSY,
-                Some(Ended::Well) => pair.job = None,
-                Some(Ended::LeftSomething) => {
-                    pair.job = None;
-                    pair.next_full = pair.next_full.min(now + AFTER_CHANGE);
-                }
-                Some(Ended::Badly) => {
-                    pair.job = None;
+            let Some(ended) = self.ended(job) else { return BUSY };
+            pair.job = None;
+            let patience = (now - pair.started) / PATIENCE_PART;
+            pair.rests = (now, patience.clamp(PATIENCE, PATIENCE_LIMIT));
+            match ended {
+                Ended::Well => {}
+                Ended::LeftSomething => pair.next_full = pair.next_full.min(now + AFTER_CHANGE),
+                Ended::Badly => {
                     pair.not_before = now + AFTER_FAILURE;
                     pair.next_full = pair.not_before;
                 }
@@ -315,7 +331,7 @@ impl Inner {
         if now < pair.not_before {
             return pair.not_before - now;
         }
-        let is_lost = pair.sides.values().any(|(dirty, _)| is_lost(dirty, now));
+        let is_lost = pair.sides.values().any(|(dirty, _)| is_lost(dirty, pair.rests, now));
         // Looking at everything may itself be more news than the system keeps: never one such look after the other.
         let left = pair.lost.map_or(Duration::ZERO, |at| (at + AFTER_LOSS).saturating_duration_since(now));
         if is_lost && !left.is_zero() && now < pair.next_full {
@@ -326,7 +342,7 @@ impl Inner {
         }
         let is_full = now >= pair.next_full || is_lost;
         if !is_full {
-            match pair.sides.values().filter_map(|(dirty, _)| due_in(dirty, now)).min() {
+            match pair.sides.values().filter_map(|(dirty, _)| due_in(dirty, pair.rests, now)).min() {
                 Some(Duration::ZERO) => {}
                 // More news may make it due sooner; they wake nobody.
                 Some(left) => return left.min(BUSY),
@@ -337,6 +353,7 @@ impl Inner {
         match self.syncs.start(&self.engine, id, false, Origin::Live, hints) {
             Ok(Some(job)) => {
                 pair.job = Some(job);
+                pair.started = now;
                 if is_full {
                     pair.next_full = now + full_every(pair);
                 }
@@ -390,18 +407,19 @@ impl Inner {
     }
 }
 
-/// How long until news of a side are acted upon; nothing where there are none.
-fn due_in(dirty: &Mutex<Dirty>, now: Instant) -> Option<Duration> {
+/// How long until news of a side are acted upon; nothing where there are none. `rests`: when the last run ended, and how
+/// long a burst waits.
+fn due_in(dirty: &Mutex<Dirty>, rests: (Instant, Duration), now: Instant) -> Option<Duration> {
     let dirty = dirty.lock();
     let (first, last) = (dirty.first?, dirty.last?);
     let quiet = if dirty.is_whole { QUIET_WHOLE } else { QUIET };
-    Some((last + quiet).min(first + PATIENCE).saturating_duration_since(now))
+    Some((last + quiet).min(first.max(rests.0) + rests.1).saturating_duration_since(now))
 }
 
 /// Whether something was lost, and the burst in which it was is over.
-fn is_lost(dirty: &Mutex<Dirty>, now: Instant) -> bool {
+fn is_lost(dirty: &Mutex<Dirty>, rests: (Instant, Duration), now: Instant) -> bool {
     let lost = dirty.lock().is_lost;
-    lost && due_in(dirty, now).is_none_or(|left| left.is_zero())
+    lost && due_in(dirty, rests, now).is_none_or(|left| left.is_zero())
 }
 
 /// Takes what is known to have changed. A side that can not be watched is only looked at in full runs: in between it is
