@@ -1,8 +1,8 @@
 //! The steps of a run one after the other: look, read, plan; and apply.
 //!
-//! Invariants: a side whose identity changed between the beginning and the end of the look is not planned with; what a
-//! person chose for a conflict is in every plan until it is applied or the conflict is another one. Deliberately not
-//! here: each of the steps.
+//! Invariants: a side whose identity changed between the beginning and the end of the look is not planned with; places
+//! that something was agreed on with are the pair's until a person says otherwise; what a person chose for a conflict is
+//! in every plan until it is applied or the conflict is another one. Deliberately not here: each of the steps.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -56,10 +56,10 @@ pub(crate) fn prepare(
     for (side, tree) in [(Side::Left, &mut left), (Side::Right, &mut right)] {
         let known = syncer.database().identity(side)?;
         let now = run_marker::identity(&**syncer.tree(side)).map_err(SyncError::place(side))?;
-        let is_known = !syncer.base().is_empty();
         let facts = &mut tree.circumstances;
-        facts.is_another_place |= is_known && known.is_some_and(|known| known != now);
-        facts.are_rules_changed |= is_known && rules_changed;
+        // Also where all that was agreed on is gone since: what was put into its bin is still on that place.
+        facts.is_another_place |= known.is_some_and(|known| known != now);
+        facts.are_rules_changed |= !syncer.base().is_empty() && rules_changed;
         if facts.free_bytes.is_none() {
             facts.free_bytes = syncer.tree(side).free_bytes().map_err(SyncError::place(side))?;
         }
@@ -205,10 +205,10 @@ pub(crate) fn apply(
 ) -> Result<SyncReport, SyncError> {
     let plan = &prepared.plan;
     plan.problems.iter().for_each(|problem| control.problem(problem.clone()));
-    remember_places(syncer, prepared, run)?;
-    syncer.database().lost_was_told()?;
     // What only a folder's time tells is no run of its own.
     let is_silent = plan.operations.is_empty() && plan.agreements.is_empty();
+    remember_places(syncer, prepared, run, is_silent)?;
+    syncer.database().lost_was_told()?;
     if is_silent && prepared.left.folder_times.is_empty() && prepared.right.folder_times.is_empty() {
         let conflicts = plan.conflicts.len() as u64;
         return Ok(SyncReport { conflicts, ..SyncReport::default() });
@@ -274,9 +274,18 @@ pub(crate) fn apply(
     Ok(report)
 }
 
-/// From now on these are the places, and these the rules, of what is agreed on.
-fn remember_places(syncer: &Syncer, prepared: &Prepared, run: JobId) -> Result<(), SyncError> {
+/// From now on these are the places, and these the rules, of what is agreed on. While that is nothing, any place will do.
+fn remember_places(
+    syncer: &Syncer,
+    prepared: &Prepared,
+    run: JobId,
+    is_silent: bool,
+) -> Result<(), SyncError> {
+    let is_nothing_agreed = is_silent && syncer.base().is_empty();
     for side in Side::BOTH {
+        if is_nothing_agreed && syncer.database().identity(side)?.is_none() {
+            continue;
+        }
         let tree = &**syncer.tree(side);
         let now = run_marker::mark(tree, syncer.pair().id, side, run)
             .and_then(|()| run_marker::identity(tree))

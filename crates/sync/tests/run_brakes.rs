@@ -324,6 +324,41 @@ fn another_folder_at_the_path_halts_and_both_answers_hold() {
     assert_eq!(braked(&mut syncer).1, []);
 }
 
+/// What both had may be gone since: its bin is on the place that was there.
+#[test]
+fn another_folder_at_the_path_halts_also_when_nothing_is_left_of_what_was_agreed_on() {
+    let mut home = Home::new();
+    home.write("left/file", "1");
+    home.run();
+    fs::remove_file(home.path("left/file")).unwrap();
+    fs::remove_file(home.path("right/file")).unwrap();
+    let mut syncer = home.open();
+    let (prepared, _) = braked(&mut syncer);
+    go_on(&mut syncer, &prepared, BrakeKind::RootEmptied);
+    assert!(syncer.base().is_empty());
+    fs::rename(home.path("right"), home.path("unplugged")).unwrap();
+    fs::create_dir(home.path("right")).unwrap();
+    home.write("left/new", "2");
+    drop(syncer);
+    let mut syncer = home.open();
+    let (prepared, _) = halts(&mut syncer, BrakeKind::AnotherPlace, Side::Right);
+    assert_eq!(files(&home, "right").len(), 0);
+    go_on(&mut syncer, &prepared, BrakeKind::AnotherPlace);
+    assert_eq!(home.read("right/new").as_deref(), Some("2"));
+}
+
+#[test]
+fn until_something_is_agreed_on_any_place_will_do() {
+    let mut home = Home::new();
+    home.run();
+    fs::rename(home.path("right"), home.path("unplugged")).unwrap();
+    fs::create_dir(home.path("right")).unwrap();
+    home.write("right/file", "1");
+    home.run();
+    home.assert_in_step();
+    assert_eq!(home.read("left/file").as_deref(), Some("1"));
+}
+
 #[test]
 fn a_root_that_is_gone_is_never_an_empty_one() {
     let mut home = in_step(8);

@@ -201,7 +201,7 @@ impl<'a> World<'a> {
     /// Whether the pair knows its places.
     fn is_agreed(&self) -> bool {
         let (database, _) = PairDatabase::open(self.folder, self.pair.id, 0).unwrap();
-        database.load_base().unwrap().is_some_and(|base| !base.is_empty())
+        Side::BOTH.iter().all(|side| database.identity(*side).unwrap().is_some())
     }
 
     /// A run that is killed because the power goes: of what was done since the places last said that all is on the disk,

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use keepwell_model::{EntryKind, RelativePath, Timestamp};
-use keepwell_testkit::memory_tree::{MemoryState, StepFault};
+use keepwell_testkit::memory_tree::{MemoryState, MemoryTree, StepFault};
 
 use crate::engine::{Places, World};
 use crate::range::state_folder;
@@ -21,7 +21,7 @@ fn at_every_step(
     places: Places,
     first: impl Fn(&mut MemoryState),
     then: impl Fn(&World<'_>),
-    after: impl Fn(&World<'_>),
+    after: impl Fn(&mut World<'_>),
 ) {
     let folder = state_folder();
     for step in 0.. {
@@ -33,7 +33,8 @@ fn at_every_step(
         world.steps.fault_at(step, StepFault::Kill);
         let is_whole = world.run(true).unwrap().is_some();
         world.steps.restart();
-        after(&world);
+        after(&mut world);
+        world.trees.iter().for_each(MemoryTree::recover);
         world.end().unwrap_or_else(|why| panic!("killed at step {step}: {}", world.told(&why)));
         if is_whole {
             return;
@@ -145,4 +146,23 @@ fn two_versions_are_both_in_the_index_of_a_bin_that_ignores_case() {
             world.people.lock().works.insert(b"six".to_vec(), "F/x".into());
         },
     );
+}
+
+/// All that both had was removed, and the run was killed. In the next one, which sees that and lets the base forget it,
+/// another volume is at a path: the pair knows its places all the same, and does not take that one for its own.
+#[test]
+fn another_volume_is_not_taken_for_the_place_of_a_pair_that_has_nothing_left() {
+    for step in 0..12 {
+        at_every_step(
+            Places::Disks,
+            |left| assert!(left.make(&path("a"), EntryKind::File, b"one", time(1))),
+            |world| world.trees[1].with(|right| right.remove(&path("a"))),
+            |world| {
+                world.trees[0].with(|left| assert!(left.make(&path("b"), EntryKind::File, b"two", time(2))));
+                world.people.lock().works.insert(b"two".to_vec(), "b".into());
+                world.steps.fault_at(step, StepFault::Vanish);
+                world.run(true).unwrap();
+            },
+        );
+    }
 }
