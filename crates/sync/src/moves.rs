@@ -2,15 +2,16 @@
 //!
 //! An item is known again by its id on the place, where that survives renames, if size and time are those of the base
 //! too (ids are given again); else by its content. An item that is still at its path keeps its identity: programs that
-//! save by renaming do not move anything. Invariants: nothing is known again that is still where it was; at most one item
-//! claims to be the base's; a wrong guess costs a rename, never content. Deliberately not here: reading (`run`),
-//! deciding (`planner`).
+//! save by renaming do not move anything. Its path is its name in its folder, wherever that has gone. Invariants: nothing
+//! is known again that is still where it was; at most one item claims to be the base's; a wrong guess costs a rename,
+//! never content. Deliberately not here: reading (`run`), deciding (`planner`).
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use keepwell_model::{ContentHash, EntryKind};
 
 use crate::execute_view::is_stale;
+use crate::names;
 use crate::node::{Content, NodeId, Side};
 use crate::planner_pairs::unite_for_reading;
 use crate::planner_view::{Implied, View, implied};
@@ -196,9 +197,16 @@ fn quick_matches(
 pub fn resolve(base: &BaseTree, mut tree: SideTree, side: Side) -> SideTree {
     make_explicit(base, &mut tree, side);
     let claims = claims_by_id(base, &tree, side);
+    take_content(base, &mut tree, &claims);
     settle(base, &mut tree, side, &claims);
+    claim_by_place(base, &mut tree, side);
     let claims = claims_by_content(base, &tree, side);
+    take_content(base, &mut tree, &claims);
     settle(base, &mut tree, side, &claims);
+    if !tree.capabilities.stable_ids {
+        // Only now it is known which folders moved.
+        claim_by_place(base, &mut tree, side);
+    }
     forget_unchanged(base, &mut tree, side);
     tree
 }
@@ -339,6 +347,18 @@ fn accept(wants: &BTreeMap<NodeId, NodeId>, tree: &SideTree) -> HashMap<NodeId, 
     accepted
 }
 
+/// What is claimed by more than its place holds what the base says, also where it was not read.
+fn take_content(base: &BaseTree, tree: &mut SideTree, claims: &HashMap<NodeId, NodeId>) {
+    for (claimant, item) in claims {
+        if let Some(entry) = base.get(*claimant)
+            && let Some(Seen::Here(seen)) = tree.changes.get_mut(item)
+            && seen.state.content == Content::Unread
+        {
+            seen.state.content = entry.state.content;
+        }
+    }
+}
+
 /// Carries claims out.
 fn settle(base: &BaseTree, tree: &mut SideTree, side: Side, claims: &HashMap<NodeId, NodeId>) {
     if claims.is_empty() {
@@ -359,12 +379,7 @@ fn settle(base: &BaseTree, tree: &mut SideTree, side: Side, claims: &HashMap<Nod
     }
     let mut taken: Vec<(NodeId, Seen)> = Vec::new();
     for (claimant, item) in claims {
-        let Some(Seen::Here(mut seen)) = tree.changes.remove(item) else { continue };
-        if let Some(entry) = base.get(*claimant)
-            && seen.state.content == Content::Unread
-        {
-            seen.state.content = entry.state.content;
-        }
+        let Some(Seen::Here(seen)) = tree.changes.remove(item) else { continue };
         taken.push((*claimant, Seen::Here(seen)));
     }
     for item in claims.values().filter(|item| base.get(**item).is_some()) {
@@ -418,13 +433,13 @@ fn claims_by_content(base: &BaseTree, tree: &SideTree, side: Side) -> HashMap<No
         }
     }
     if !tree.capabilities.stable_ids {
-        claim_folders(base, tree, side, &mut claims);
+        claim_folders(base, tree, &mut claims);
     }
     claims
 }
 
 /// A folder that is gone is the new one into which at least half of what it held has moved.
-fn claim_folders(base: &BaseTree, tree: &SideTree, side: Side, claims: &mut HashMap<NodeId, NodeId>) {
+fn claim_folders(base: &BaseTree, tree: &SideTree, claims: &mut HashMap<NodeId, NodeId>) {
     let parent_now = |id: &NodeId| match tree.changes.get(id) {
         Some(Seen::Here(seen)) => Some(seen.parent),
         _ => None,
@@ -471,46 +486,44 @@ fn claim_folders(base: &BaseTree, tree: &SideTree, side: Side, claims: &mut Hash
             vote(&mut votes, folder, to);
         }
     }
-    claim_subfolders(base, tree, side, claims, &mut taken);
 }
 
-/// What is called the same in a folder that is known again is known again too: empty folders tell nothing else.
-fn claim_subfolders(
-    base: &BaseTree,
-    tree: &SideTree,
-    side: Side,
-    claims: &mut HashMap<NodeId, NodeId>,
-    taken: &mut HashSet<NodeId>,
-) {
-    let mut by_name: HashMap<(NodeId, &[u8]), NodeId> = HashMap::new();
+/// What is called the same in a folder that is known again is known again too, as it would be had the folder not moved:
+/// a file that was saved by renaming, an empty folder. Nothing is said of what it holds.
+fn claim_by_place(base: &BaseTree, tree: &mut SideTree, side: Side) {
+    // One level of folders is found a time.
+    loop {
+        let claims = claims_by_place(base, tree, side);
+        settle(base, tree, side, &claims);
+        let is_folder =
+            |id: &NodeId| base.get(*id).is_some_and(|entry| entry.state.kind == EntryKind::Folder);
+        if !claims.keys().any(is_folder) {
+            return;
+        }
+    }
+}
+
+fn claims_by_place(base: &BaseTree, tree: &SideTree, side: Side) -> HashMap<NodeId, NodeId> {
+    let key = |name| names::key(name, &tree.capabilities);
+    let mut missed = HashMap::new();
     for (id, seen) in &tree.changes {
-        if let Seen::Here(seen) = seen
-            && seen.state.kind == EntryKind::Folder
-            && base.get(*id).is_none()
+        if let (Seen::Gone, Some(entry)) = (seen, base.get(*id))
+            && matches!(tree.changes.get(&entry.parent), Some(Seen::Here(_)))
         {
-            by_name.insert((seen.parent, &seen.name), *id);
+            missed.insert((entry.parent, entry.state.kind, key(entry.name_on(side))), *id);
         }
     }
-    let is_folder = |id: &NodeId| base.get(*id).is_some_and(|entry| entry.state.kind == EntryKind::Folder);
-    let mut known: Vec<(NodeId, NodeId)> =
-        claims.iter().filter(|(id, _)| is_folder(id)).map(|(folder, now)| (*folder, *now)).collect();
-    // Folders that were known again by other means, or never moved, hold the same question.
-    known.extend(tree.changes.iter().filter_map(|(id, seen)| match seen {
-        Seen::Here(_) if is_folder(id) => Some((*id, *id)),
+    if missed.is_empty() {
+        return HashMap::new();
+    }
+    let fresh = tree.changes.iter().filter_map(|(id, seen)| match seen {
+        Seen::Here(seen) if base.get(*id).is_none() => Some((*id, seen)),
         _ => None,
-    }));
-    known.sort_unstable();
-    while let Some((folder, now)) = known.pop() {
-        for child in base.children(folder) {
-            let Some(entry) = base.get(*child).filter(|_| is_folder(child)) else { continue };
-            if !matches!(tree.changes.get(child), Some(Seen::Gone)) || claims.contains_key(child) {
-                continue;
-            }
-            let found = by_name.get(&(now, entry.name_on(side)));
-            if let Some(found) = found.copied().filter(|found| taken.insert(*found)) {
-                claims.insert(*child, found);
-                known.push((*child, found));
-            }
-        }
-    }
+    });
+    fresh
+        .filter_map(|(id, seen)| {
+            let known = missed.remove(&(seen.parent, seen.state.kind, key(&seen.name)))?;
+            Some((known, id))
+        })
+        .collect()
 }

@@ -439,6 +439,22 @@ fn permissions_times_and_links_follow_without_content_being_copied() {
 }
 
 #[test]
+fn what_was_saved_by_renaming_in_a_folder_that_moved_is_the_file_it_was() {
+    let mut home = Home::new();
+    home.write("left/folder/file", "first version");
+    home.run();
+    home.write("left/saved", "second version, longer");
+    fs::rename(home.path("left/saved"), home.path("left/folder/file")).unwrap();
+    fs::rename(home.path("left/folder"), home.path("left/moved")).unwrap();
+    fs::rename(home.path("right/folder/file"), home.path("right/outside")).unwrap();
+    home.run();
+    home.assert_in_step();
+    let saved = Some("second version, longer".to_owned());
+    assert_eq!(home.tree("left"), [("moved".to_owned(), None), ("outside".to_owned(), saved)]);
+    assert_eq!(home.bin("right"), ["first version"]);
+}
+
+#[test]
 fn a_file_that_became_a_folder_and_a_folder_that_became_a_file() {
     let mut home = Home::new();
     home.write("left/one", "a file");

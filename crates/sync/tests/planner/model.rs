@@ -324,9 +324,25 @@ impl World {
         let Ok(()) = meet(&self.base, &mut left, &mut right, read);
         let mut trees = [left, right];
         self.read(&mut trees, &inodes);
+        self.knows_only_what_is(&trees);
         let plan = plan(&self.base, &trees[0], &trees[1], policy);
         let ids = Side::BOTH.map(|side| self.ids(side, &trees[number(side)]));
         Looked { plan, trees, ids }
+    }
+
+    /// Whatever an item is taken for: what is said to be its content is what it holds.
+    fn knows_only_what_is(&self, trees: &[SideTree; 2]) {
+        for (place, tree) in self.places.iter().zip(trees) {
+            for (id, seen) in &tree.changes {
+                if let Seen::Here(seen) = seen
+                    && let Content::Known(known) = seen.state.content
+                {
+                    let is_it = |item: &&Item| fingerprint(place, item).version == seen.fingerprint.version;
+                    let item = place.items.values().find(is_it).unwrap();
+                    assert_eq!(known, hash(item.content), "{id:?} {seen:?}");
+                }
+            }
+        }
     }
 
     /// Which node each inode of a side is: by where the tree says each node is.

@@ -173,3 +173,33 @@ fn half_a_move_of_what_the_other_side_wrote_makes_no_copy() {
         }
     }
 }
+
+/// A file that was saved by renaming is met again in its folder when only the folder has come to its new place: it is at its
+/// name there, and is no new file beside the one the other side moved.
+#[test]
+fn what_was_saved_in_a_folder_that_a_killed_run_moved_makes_no_copy() {
+    for kind in [0, 8, 9] {
+        for stop in 0..8 {
+            for learns in [false, true] {
+                crashes_converge(
+                    &Case {
+                        kind,
+                        first: vec![
+                            Edit::Folder { folder: 0, name: 1 },
+                            Edit::File { folder: 1, name: 1, content: 1 },
+                        ],
+                        left: vec![Edit::Save { item: 1, content: 50 }],
+                        right: vec![
+                            Edit::Rename { item: 0, name: 2 },
+                            Edit::Move { item: 1, folder: 0, name: 1 },
+                        ],
+                        conflicts: ConflictPolicy::KeepBoth,
+                        chance: 0,
+                    },
+                    stop,
+                    learns,
+                );
+            }
+        }
+    }
+}
