@@ -140,6 +140,8 @@ struct Order<'v, 'a> {
     leaving: HashMap<(NodeId, Vec<u8>), usize>,
     /// How many items are to leave a folder that is removed.
     inside: HashMap<usize, usize>,
+    /// Names on the way that somebody has from a run that was killed.
+    on_the_way: HashSet<(NodeId, Vec<u8>)>,
     steps: Vec<Step>,
 }
 
@@ -154,6 +156,7 @@ pub(crate) fn order<'v, 'a>(view: &'v View<'a>, side: Side) -> (Vec<Step>, Cours
         names_wanted: BTreeSet::new(),
         leaving: HashMap::new(),
         inside: HashMap::new(),
+        on_the_way: HashSet::new(),
         steps: Vec::new(),
     };
     order.gather();
@@ -167,6 +170,9 @@ impl Order<'_, '_> {
         for row in 0..view.nodes.len() {
             let is_folder = view.nodes[row].kind == EntryKind::Folder;
             let is_present = view.is_present(row, side);
+            if let Some(item) = view.item(row, side).filter(|item| item.name.starts_with(STEP_PREFIX)) {
+                self.on_the_way.insert(self.course.key(item.parent, &item.name));
+            }
             let kind = match view.target(row, side) {
                 Some(_) if is_present && view.arrives(row, side) => Kind::Move,
                 Some(_) if !is_present && is_folder => Kind::CreateFolder,
@@ -392,8 +398,14 @@ impl Order<'_, '_> {
     fn step_aside(&mut self, batch: u32, row: usize) {
         let Some((parent, _)) = self.course.place(row) else { return };
         let from = self.course.path(row);
-        let mut name = STEP_PREFIX.to_vec();
-        name.extend_from_slice(format!("{:x}", self.course.view.nodes[row].id.0).as_bytes());
+        let id = format!("{:x}", self.course.view.nodes[row].id.0);
+        let mut names = (1_u32..).map(|number| match number {
+            1 => [STEP_PREFIX, id.as_bytes()].concat(),
+            _ => [STEP_PREFIX, id.as_bytes(), format!("-{number}").as_bytes()].concat(),
+        });
+        let is_free = |name: &Vec<u8>| !self.on_the_way.contains(&self.course.key(parent, name));
+        // There are fewer items than numbers.
+        let Some(name) = names.find(is_free) else { return };
         let Ok(path) = self.course.folder_path(parent).join(&name) else { return };
         self.steps.push(Step { batch, row, kind: Kind::StepAside, from, path, parent });
         let key = self.course.place(row).map(|(parent, name)| self.course.key(parent, &name));

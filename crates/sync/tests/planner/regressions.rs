@@ -203,3 +203,36 @@ fn what_was_saved_in_a_folder_that_a_killed_run_moved_makes_no_copy() {
         }
     }
 }
+
+/// Folders swapped their names, and the run was killed when one was at its name on the way: what has to make way in the
+/// next run gets another such name, not that one.
+#[test]
+fn a_name_on_the_way_that_a_killed_run_left_is_not_given_again() {
+    crashes_converge(
+        &Case {
+            kind: 5,
+            first: vec![
+                Edit::Folder { folder: 0, name: 181 },
+                Edit::Folder { folder: 56, name: 22 },
+                Edit::Link { folder: 139, name: 7, content: 0 },
+                Edit::Folder { folder: 62, name: 96 },
+                Edit::File { folder: 27, name: 52, content: 0 },
+            ],
+            left: vec![
+                Edit::File { folder: 28, name: 29, content: 0 },
+                Edit::Remove { item: 184 },
+                Edit::File { folder: 0, name: 23, content: 0 },
+            ],
+            right: vec![
+                Edit::Swap { one: 25, two: 178 },
+                Edit::Into { item: 108, folder: 13 },
+                Edit::Link { folder: 18, name: 0, content: 0 },
+                Edit::File { folder: 14, name: 71, content: 0 },
+            ],
+            conflicts: ConflictPolicy::KeepBoth,
+            chance: 0,
+        },
+        4_791_774_948_369_137_175,
+        false,
+    );
+}
