@@ -216,7 +216,8 @@ fn digest(plan: &Plan) -> String {
             let action = ActionKind::from(&operation.action);
             hasher.update(format!("{:?} {action:?} {:?} ", operation.side, operation.why).as_bytes());
             hasher.update(&operation.size_bytes.to_le_bytes());
-            for path in [Some(&operation.path), operation.from.as_ref(), operation.source.as_ref()] {
+            let source = Some(operation.source()).filter(|source| **source != operation.path);
+            for path in [Some(&operation.path), operation.from(), source] {
                 let bytes = path.map(keepwell_model::RelativePath::as_bytes).unwrap_or_default();
                 hasher.update(&(bytes.len() as u64).to_le_bytes()).update(bytes);
             }

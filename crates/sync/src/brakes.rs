@@ -12,7 +12,6 @@ use crate::plan::{Action, BRAKE_EXAMPLES, Brake, Plan, Why};
 use crate::planner_decide::differ;
 use crate::planner_view::{Slot, View};
 use crate::policy::{BrakeKind, Mode};
-use crate::trees::Seen;
 
 /// An old copy is told by at least so many files that went back in time.
 const WENT_BACK_FILES: u64 = 10;
@@ -57,7 +56,7 @@ fn is_emptied(view: &View<'_>, side: Side) -> bool {
     // Of a bucket or an own folder left in the root nothing counts: only what the pair knew.
     !view.base.is_empty()
         && tree.blind.is_empty()
-        && !tree.changes.values().any(|seen| matches!(seen, Seen::Here(_)))
+        && tree.changes.all_here().next().is_none()
         && view.base.children(NodeId::ROOT).iter().all(|id| match view.row(*id) {
             Some(row) => !view.is_present(row, side),
             None => false,
@@ -89,7 +88,8 @@ impl Counts {
                     examples.extend(view.path_now(row, side));
                 }
             };
-            let times = seen.state.modified.zip(entry.fingerprint_on(side).modified);
+            let state = seen.state;
+            let times = state.modified.zip(entry.fingerprint_on(side).modified);
             let times = times.filter(|(now, before)| differ(*now, *before, grain_ns));
             if view.is_changed(row, side) {
                 counts.rewritten += 1;
@@ -98,7 +98,7 @@ impl Counts {
                     counts.went_back += 1;
                     example(&mut counts.back_examples);
                 }
-            } else if times.is_some() && matches!(seen.state.content, Content::Known(_)) {
+            } else if times.is_some() && matches!(state.content, Content::Known(_)) {
                 counts.only_times += 1;
                 example(&mut counts.times_examples);
             }

@@ -55,7 +55,8 @@ pub(crate) fn kind_of(number: u8) -> Option<EntryKind> {
     })
 }
 
-fn put_size(to: &mut Vec<u8>, mut size: u64) {
+/// A size as few bytes as it needs.
+pub(crate) fn put_size(to: &mut Vec<u8>, mut size: u64) {
     while size >= 0x80 {
         to.push(size.to_le_bytes()[0] | 0x80);
         size >>= 7;
@@ -69,16 +70,22 @@ fn put_time(to: &mut Vec<u8>, time: Timestamp) {
 }
 
 /// Takes fields off the front.
-struct Reader<'a>(&'a [u8]);
+pub(crate) struct Reader<'a>(pub(crate) &'a [u8]);
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    pub(crate) fn bytes(&mut self, length: usize) -> Option<&'a [u8]> {
+        let (head, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        Some(head)
+    }
+
     fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (head, rest) = self.0.split_first_chunk::<N>()?;
         self.0 = rest;
         Some(*head)
     }
 
-    fn size(&mut self) -> Option<u64> {
+    pub(crate) fn size(&mut self) -> Option<u64> {
         let mut size = 0;
         for shift in (0..64).step_by(7) {
             let [byte] = self.take::<1>()?;
@@ -192,6 +199,25 @@ pub(crate) fn unpack(bytes: &[u8]) -> Option<(State, Fingerprint, Fingerprint)> 
     let left = take_fingerprint(&mut from, &state, flags >> LEFT)?;
     let right = take_fingerprint(&mut from, &state, flags >> RIGHT)?;
     from.0.is_empty().then_some((state, left, right))
+}
+
+/// What one side has of a node, but its place: all that [`unpack_seen`] reads.
+pub(crate) fn pack_seen(to: &mut Vec<u8>, state: &State, print: &Fingerprint) {
+    let start = to.len();
+    to.extend_from_slice(&[kind_number(state.kind), 0, 0]);
+    let mut flags = put_state(to, state);
+    flags |= put_fingerprint(to, state, print) << LEFT;
+    to[start + 1..start + 3].copy_from_slice(&flags.to_le_bytes());
+}
+
+/// What [`pack_seen`] wrote; nothing where it is not that.
+pub(crate) fn unpack_seen(bytes: &[u8]) -> Option<(State, Fingerprint)> {
+    let mut from = Reader(bytes);
+    let [kind, low, high] = from.take()?;
+    let flags = u16::from_le_bytes([low, high]);
+    let state = take_state(&mut from, kind_of(kind)?, flags)?;
+    let print = take_fingerprint(&mut from, &state, flags >> LEFT)?;
+    from.0.is_empty().then_some((state, print))
 }
 
 /// [`pack`] with a check over the whole row.

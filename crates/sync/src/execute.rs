@@ -291,7 +291,7 @@ impl Execution<'_> {
             };
             let node = operation.node_on(operation.side);
             let Some(known) = view.known(operation.side, node) else { continue };
-            let path = operation.from.as_ref().unwrap_or(&operation.path);
+            let path = operation.from().unwrap_or(&operation.path);
             let emptied = &mut emptied[usize::from(operation.side == Side::Right)];
             // What can not be known now is told by the row itself.
             let place = if is_replaced { self.tools.tree(operation.side).place_of(path).ok() } else { None };
@@ -560,7 +560,7 @@ impl Progress<'_, '_> {
         self.report.spared_bytes += deed.spared_bytes;
         self.gathered.bytes += operation.size_bytes;
         let other_path = match operation.action {
-            Action::Move { .. } => operation.from.clone(),
+            Action::Move { .. } => operation.from().cloned(),
             _ => deed.bin_path.clone(),
         };
         self.gathered.group.lines.push(JournalLine {

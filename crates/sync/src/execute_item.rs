@@ -105,7 +105,7 @@ impl Tools<'_> {
     /// What surrounds the content on the side that is changed: that of the other side, unless the row says otherwise.
     fn wanted(&self, operation: &Operation, here: Option<&State>, there: &State) -> Wanted {
         let of = |side: Side| if side == operation.side { here } else { Some(there) };
-        match &operation.metadata {
+        match operation.metadata() {
             None => Wanted {
                 modified: there.modified,
                 mode: there.mode,
@@ -361,7 +361,7 @@ impl Tools<'_> {
         let publish = |expected: &Expected| {
             to.create_symlink(&operation.path, &target, expected, &metadata).map_err(CopyError::Target)
         };
-        let here = operation.from.as_ref().unwrap_or(&operation.path);
+        let here = operation.from().unwrap_or(&operation.path);
         let (published, bin_path) = self.in_place_of(operation, here, replaces, planned, publish)?;
         let state = State { kind: EntryKind::Symlink, content: Content::Known(hash), ..there.state };
         let agreed = wanted.state(&state);
@@ -380,7 +380,7 @@ impl Tools<'_> {
 
     fn relocate(&self, operation: &Operation, known: Known) -> Result<Deed, CopyError> {
         let tree = self.tree(operation.side);
-        let from = operation.from.as_ref().unwrap_or(&operation.path);
+        let from = operation.from().unwrap_or(&operation.path);
         let item = if operation.kind == EntryKind::Folder && !tree.capabilities().renames_folders {
             self.move_folder(tree, from, &operation.path)?
         } else {
@@ -431,7 +431,7 @@ impl Tools<'_> {
         planned: Option<&Planned>,
     ) -> Result<Deed, CopyError> {
         let tree = self.tree(operation.side);
-        let path = operation.from.as_ref().unwrap_or(&operation.path);
+        let path = operation.from().unwrap_or(&operation.path);
         let hash = content_hash(&known.state);
         let bin_path = match planned {
             Some(planned) if operation.kind != EntryKind::Folder => {
@@ -456,11 +456,11 @@ impl Tools<'_> {
     ) -> Result<Deed, CopyError> {
         let there_state = there.map_or(known.state, |there| there.state);
         let wanted = self.wanted(operation, Some(&known.state), &there_state);
-        let path = operation.from.as_ref().unwrap_or(&operation.path);
+        let path = operation.from().unwrap_or(&operation.path);
         let is_other = wanted.attributes_of == Some(operation.side.other());
         let attributes =
             if is_other { self.attributes(operation, wanted.attributes_of, path)? } else { None };
-        let change = operation.metadata.as_deref();
+        let change = operation.metadata();
         let metadata = ItemMetadata {
             modified: change.map_or(wanted.modified, |change| change.modified),
             mode: change.map_or(wanted.mode, |change| change.mode),

@@ -15,9 +15,10 @@ use keepwell_model::{EntryKind, Timestamp};
 use parking_lot::RwLock;
 
 use crate::database::BaseChange;
+use crate::id_map::IdMap;
 use crate::node::{Content, NodeId, Side, State};
 use crate::plan::{Action, Agreement, Operation, Plan};
-use crate::trees::{BaseNode, BaseTree, Seen, SeenNode, SideTree};
+use crate::trees::{BaseNode, BaseTree, Seen, SeenEntry, SideTree};
 
 /// An item as one side has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +50,7 @@ pub(crate) struct View<'a> {
     /// Items with more than one row.
     repeated: HashSet<NodeId>,
     /// Which ids of the base items got that were new.
-    ids: HashMap<NodeId, NodeId>,
+    ids: IdMap<u64>,
     next_id: u64,
 }
 
@@ -61,15 +62,9 @@ impl<'a> View<'a> {
         base: &'a RwLock<BaseTree>,
         next_id: u64,
     ) -> Self {
-        Self {
-            left,
-            right,
-            base,
-            changed: RwLock::default(),
-            repeated: repeated(plan),
-            ids: HashMap::new(),
-            next_id,
-        }
+        let mut ids = IdMap::default();
+        ids.reserve(usize::try_from(plan.left.created + plan.right.created).unwrap_or(0));
+        Self { left, right, base, changed: RwLock::default(), repeated: repeated(plan), ids, next_id }
     }
 
     /// The next id that no node has.
@@ -91,7 +86,7 @@ impl<'a> View<'a> {
         {
             return *known;
         }
-        match self.side(side).changes.get(&node) {
+        match self.side(side).changes.get(node) {
             Some(Seen::Gone) => None,
             Some(Seen::Here(seen)) => Some(Known { state: seen.state, fingerprint: seen.fingerprint }),
             None => {
@@ -127,16 +122,13 @@ impl<'a> View<'a> {
         }
     }
 
-    fn seen(&self, side: Side, node: NodeId) -> Option<&'a SeenNode> {
-        match self.side(side).changes.get(&node) {
-            Some(Seen::Here(seen)) => Some(seen),
-            _ => None,
-        }
+    fn seen(&self, side: Side, node: NodeId) -> Option<SeenEntry<'a>> {
+        self.side(side).changes.here(node)
     }
 
     /// The id of the base, if it has one.
     pub(crate) fn base_id(&self, node: NodeId) -> Option<NodeId> {
-        if node.is_fresh() { self.ids.get(&node).copied() } else { Some(node) }
+        if node.is_fresh() { self.ids.get(node).map(NodeId) } else { Some(node) }
     }
 
     /// The id of the base, given now if need be.
@@ -149,7 +141,7 @@ impl<'a> View<'a> {
         });
         for node in [left, right] {
             if node.is_fresh() {
-                self.ids.insert(node, id);
+                self.ids.insert(node, id.0);
             }
         }
         id
@@ -157,7 +149,7 @@ impl<'a> View<'a> {
 
     /// Whether something can be put below this folder of the base.
     fn holds(&self, folder: NodeId) -> bool {
-        folder == NodeId::ROOT || self.base.read().get(folder).is_some()
+        folder == NodeId::ROOT || self.base.read().contains(folder)
     }
 
     fn existing(&self, node: NodeId) -> Option<BaseNode> {
@@ -263,8 +255,8 @@ impl<'a> View<'a> {
     fn placed(&self, existing: Option<BaseNode>, left: NodeId, right: NodeId) -> Option<BaseNode> {
         let seen_left = self.seen(Side::Left, left);
         let seen_right = self.seen(Side::Right, right);
-        let name = |seen: Option<&SeenNode>, side: Side| {
-            seen.map(|seen| seen.name.clone())
+        let name = |seen: Option<SeenEntry<'_>>, side: Side| {
+            seen.map(|seen| seen.name.to_vec())
                 .or_else(|| existing.as_ref().map(|node| node.name_on(side).to_vec()))
         };
         let left_name = name(seen_left, Side::Left)?;
@@ -307,7 +299,7 @@ impl<'a> View<'a> {
             Action::Remove => {
                 self.set_known(side, here, None);
                 let id = self.base_id(operation.node)?;
-                self.base.read().get(id).map(|_| BaseChange::Remove(id))
+                self.base.read().contains(id).then_some(BaseChange::Remove(id))
             }
             Action::Move { becomes: Some(copy), .. } => {
                 self.set_known(side, here, None);
@@ -474,7 +466,7 @@ fn agrees(known: &Known, node: &BaseNode) -> bool {
 fn set_names(node: &mut BaseNode, operation: &Operation) {
     let here = operation.path.name().unwrap_or_default();
     let there = operation.source().name().unwrap_or_default();
-    let name = operation.pair_name.as_deref().unwrap_or(here);
+    let name = operation.pair_name().unwrap_or(here);
     let own = |its: &[u8]| (its != name).then(|| its.to_vec());
     let (left, right) = match operation.side {
         Side::Left => (own(here), own(there)),

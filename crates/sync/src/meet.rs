@@ -30,8 +30,7 @@ pub fn meet<E>(
     right: &mut SideTree,
     mut read: impl FnMut(&[Demand], &mut SideTree, &mut SideTree) -> Result<(), E>,
 ) -> Result<(), E> {
-    let is_gone = |seen: &Seen| matches!(seen, Seen::Gone);
-    if !left.changes.values().any(is_gone) && !right.changes.values().any(is_gone) {
+    if left.changes.all_gone().chain(right.changes.all_gone()).next().is_none() {
         return Ok(());
     }
     // One level of folders is found a time.
@@ -52,12 +51,12 @@ pub fn meet<E>(
                 .map(|returned| (returned.seen_as, returned.known))
                 .collect();
             for (seen_as, known) in &aliases {
-                if let Some(seen) = tree.changes.remove(seen_as) {
+                if let Some(seen) = tree.changes.remove(*seen_as) {
                     tree.changes.insert(*known, seen);
                     is_found = true;
                 }
             }
-            for id in aliases.keys().filter(|id| base.get(**id).is_some()) {
+            for id in aliases.keys().filter(|id| base.contains(**id)) {
                 tree.changes.insert(*id, Seen::Gone);
             }
             rename_parents(tree, &aliases);

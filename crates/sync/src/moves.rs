@@ -12,11 +12,11 @@ use keepwell_model::{ContentHash, EntryKind};
 
 use crate::execute_view::is_stale;
 use crate::names;
-use crate::node::{Content, NodeId, Side};
+use crate::node::{Content, NodeId, Side, State};
 use crate::planner_pairs::unite_for_reading;
 use crate::planner_view::{Implied, View, implied};
 use crate::policy::Policy;
-use crate::trees::{BaseEntry, BaseTree, Seen, SeenNode, SideTree};
+use crate::trees::{BaseEntry, BaseTree, Seen, SeenEntry, SeenNode, SideTree};
 
 /// A file whose content has to be hashed before the run can be planned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,17 +35,19 @@ type Named<'t> = (NodeId, &'t [u8]);
 pub fn demands(base: &BaseTree, left: &SideTree, right: &SideTree) -> Vec<Demand> {
     let mut found = Vec::new();
     for (side, tree, across) in [(Side::Left, left, right), (Side::Right, right, left)] {
-        for (id, seen) in &tree.changes {
-            let (Seen::Here(seen), Some(entry)) = (seen, base.get(*id)) else { continue };
-            if !is_unread(seen) || entry.state.kind != EntryKind::File {
+        for (node, seen) in tree.changes.all_here() {
+            let Some(entry) = base.get(node) else { continue };
+            let state = seen.state;
+            if !is_unread(&state) || entry.state.kind != EntryKind::File {
                 continue;
             }
-            let may_be_base = seen.state.size_bytes == entry.state.size_bytes
+            let may_be_base = state.size_bytes == entry.state.size_bytes
                 && matches!(entry.state.content, Content::Known(_));
-            let may_be_same = matches!(across.changes.get(id), Some(Seen::Here(other))
-                if other.state.kind == EntryKind::File && other.state.size_bytes == seen.state.size_bytes);
+            let other = across.changes.here(node).map(|other| other.state);
+            let may_be_same = other
+                .is_some_and(|other| other.kind == EntryKind::File && other.size_bytes == state.size_bytes);
             if may_be_base || may_be_same {
-                found.push(Demand { side, node: *id });
+                found.push(Demand { side, node });
             }
         }
         found.extend(moved_and_touched(base, tree, side).into_iter().map(|node| Demand { side, node }));
@@ -61,10 +63,9 @@ pub fn demands(base: &BaseTree, left: &SideTree, right: &SideTree) -> Vec<Demand
 
 /// Whether a side has anything that the base has not, or as another kind.
 fn has_news(base: &BaseTree, tree: &SideTree) -> bool {
-    tree.changes.iter().any(|(id, seen)| {
-        matches!(seen, Seen::Here(seen)
-            if base.get(*id).is_none_or(|entry| entry.state.kind != seen.state.kind))
-    })
+    tree.changes
+        .all_here()
+        .any(|(id, seen)| base.get(id).is_none_or(|entry| entry.state.kind != seen.state.kind))
 }
 
 /// What is new on both sides under one name and may be the same.
@@ -76,7 +77,7 @@ fn new_on_both(base: &BaseTree, left: &SideTree, right: &SideTree) -> Vec<Demand
     let mut view = View::new(base, left, right, &policy, [&implied[0], &implied[1]], false);
     for (left_id, right_id) in unite_for_reading(&mut view) {
         for (side, tree, node) in [(Side::Left, left, left_id), (Side::Right, right, right_id)] {
-            if matches!(tree.changes.get(&node), Some(Seen::Here(seen)) if is_unread(seen)) {
+            if tree.changes.here(node).is_some_and(|seen| is_unread(&seen.state)) {
                 found.push(Demand { side, node });
             }
         }
@@ -84,14 +85,14 @@ fn new_on_both(base: &BaseTree, left: &SideTree, right: &SideTree) -> Vec<Demand
     found
 }
 
-fn is_unread(seen: &SeenNode) -> bool {
-    seen.state.kind == EntryKind::File && seen.state.content == Content::Unread
+fn is_unread(state: &State) -> bool {
+    state.kind == EntryKind::File && state.content == Content::Unread
 }
 
 /// Items with the id and the length, but not the time, of something the base knew elsewhere.
 fn moved_and_touched(base: &BaseTree, tree: &SideTree, side: Side) -> Vec<NodeId> {
     let mut gone: HashMap<u64, Vec<BaseEntry<'_>>> = HashMap::new();
-    let ids = tree.changes.keys().copied().chain(implied(base, tree, side).into_keys());
+    let ids = tree.changes.ids().chain(implied(base, tree, side).into_keys());
     for entry in ids.filter_map(|id| base.get(id)) {
         let id = entry.fingerprint_on(side).id;
         if id != 0 && entry.state.kind == EntryKind::File {
@@ -101,18 +102,15 @@ fn moved_and_touched(base: &BaseTree, tree: &SideTree, side: Side) -> Vec<NodeId
     if gone.is_empty() {
         return Vec::new();
     }
-    let asked = tree.changes.iter().filter_map(|(id, seen)| match seen {
-        Seen::Here(seen) if is_unread(seen) => {
-            let known = gone.get(&seen.fingerprint.id)?;
-            let is_here = base.get(*id).is_some_and(|own| own.fingerprint_on(side).id == seen.fingerprint.id);
-            let is_like = known.iter().any(|entry| {
-                let before = entry.fingerprint_on(side);
-                before.size_bytes == seen.fingerprint.size_bytes
-                    && before.modified != seen.fingerprint.modified
-            });
-            (!is_here && is_like).then_some(*id)
-        }
-        _ => None,
+    let asked = tree.changes.all_here().filter_map(|(id, seen)| {
+        let now = &seen.fingerprint;
+        let known = gone.get(&now.id).filter(|_| is_unread(&seen.state))?;
+        let is_here = base.get(id).is_some_and(|own| own.fingerprint_on(side).id == now.id);
+        let is_like = known.iter().any(|entry| {
+            let before = entry.fingerprint_on(side);
+            before.size_bytes == now.size_bytes && before.modified != now.modified
+        });
+        (!is_here && is_like).then_some(id)
     });
     asked.collect()
 }
@@ -126,16 +124,15 @@ fn may_be_moved(base: &BaseTree, tree: &SideTree, side: Side) -> Vec<NodeId> {
     let gone = gone_files(base, tree, side, &implied);
     let sizes: HashSet<u64> = gone.iter().map(|(_, entry)| entry.state.size_bytes).collect();
     let quick = quick_matches(base, tree, side, &gone);
-    let fresh = tree.changes.iter().filter_map(|(id, seen)| match seen {
-        Seen::Here(seen) if base.get(*id).is_none() && is_unread(seen) => Some((*id, seen)),
-        _ => None,
+    let fresh = tree.changes.all_here().filter(|(id, _)| !base.contains(*id));
+    let asked = fresh.filter(|(id, seen)| {
+        let state = seen.state;
+        is_unread(&state)
+            && state.size_bytes > 0
+            && sizes.contains(&state.size_bytes)
+            && !quick.contains_key(id)
     });
-    fresh
-        .filter(|(id, seen)| {
-            seen.state.size_bytes > 0 && sizes.contains(&seen.state.size_bytes) && !quick.contains_key(id)
-        })
-        .map(|(id, _)| id)
-        .collect()
+    asked.map(|(id, _)| id).collect()
 }
 
 /// Files and links that are gone, but for empty ones: those are all alike; and for those of which the base knows that
@@ -146,8 +143,7 @@ fn gone_files<'b>(
     side: Side,
     implied: &BTreeMap<NodeId, Implied>,
 ) -> Vec<(NodeId, BaseEntry<'b>)> {
-    let named = tree.changes.iter().filter(|(_, seen)| matches!(seen, Seen::Gone)).map(|(id, _)| *id);
-    let mut ids: Vec<NodeId> = named.chain(implied.keys().copied()).collect();
+    let mut ids: Vec<NodeId> = tree.changes.all_gone().chain(implied.keys().copied()).collect();
     ids.sort_unstable();
     ids.dedup();
     let files = ids.into_iter().filter_map(|id| Some((id, base.get(id)?)));
@@ -173,16 +169,16 @@ fn quick_matches(
         }
     }
     let mut found: HashMap<NodeId, Vec<NodeId>> = HashMap::new();
-    for (id, seen) in &tree.changes {
-        let Seen::Here(seen) = seen else { continue };
-        let Some(modified) = seen.state.modified else { continue };
-        if base.get(*id).is_some() || !is_unread(seen) {
+    for (id, seen) in tree.changes.all_here() {
+        let state = seen.state;
+        let Some(modified) = state.modified else { continue };
+        if base.contains(id) || !is_unread(&state) {
             continue;
         }
-        if let Some(ids) = by_look.get(&(seen.name.as_slice(), seen.state.size_bytes, modified))
+        if let Some(ids) = by_look.get(&(seen.name, state.size_bytes, modified))
             && let [only] = ids.as_slice()
         {
-            found.entry(*only).or_default().push(*id);
+            found.entry(*only).or_default().push(id);
         }
     }
     let only = found.into_iter().filter_map(|(gone, fresh)| match fresh.as_slice() {
@@ -213,14 +209,15 @@ pub fn resolve(base: &BaseTree, mut tree: SideTree, side: Side) -> SideTree {
 
 /// What turned out to be where and what the base says is no difference.
 pub(crate) fn forget_unchanged(base: &BaseTree, tree: &mut SideTree, side: Side) {
-    tree.changes.retain(|id, seen| match (seen, base.get(*id)) {
-        (Seen::Here(seen), Some(entry)) => !is_as_base(seen, &entry, side),
-        _ => true,
-    });
+    let as_base = |id, seen: &SeenEntry<'_>| base.get(id).is_some_and(|entry| is_as_base(seen, &entry, side));
+    let unchanged = tree.changes.all_here().filter(|(id, seen)| as_base(*id, seen)).map(|(id, _)| id);
+    for id in unchanged.collect::<Vec<_>>() {
+        tree.changes.remove(id);
+    }
 }
 
 /// Whether a side's item is in every respect what and where the base says.
-pub(crate) fn is_as_base(seen: &SeenNode, entry: &BaseEntry<'_>, side: Side) -> bool {
+pub(crate) fn is_as_base(seen: &SeenEntry<'_>, entry: &BaseEntry<'_>, side: Side) -> bool {
     let (now, before) = (&seen.state, &entry.state);
     seen.parent == entry.parent
         && seen.name == entry.name_on(side)
@@ -240,7 +237,8 @@ fn make_explicit(base: &BaseTree, tree: &mut SideTree, side: Side) {
                 tree.changes.insert(id, Seen::Gone);
             }
             Implied::Became(fresh) => {
-                if let Some(seen) = tree.changes.insert(id, Seen::Gone) {
+                if let Some(seen) = tree.changes.remove(id) {
+                    tree.changes.insert(id, Seen::Gone);
                     tree.changes.insert(fresh, seen);
                     aliases.insert(id, fresh);
                 }
@@ -254,12 +252,9 @@ pub(crate) fn rename_parents(tree: &mut SideTree, aliases: &HashMap<NodeId, Node
     if aliases.is_empty() {
         return;
     }
-    for seen in tree.changes.values_mut() {
-        if let Seen::Here(seen) = seen
-            && let Some(now) = aliases.get(&seen.parent)
-        {
-            seen.parent = *now;
-        }
+    let moved = tree.changes.all_here().filter_map(|(id, seen)| Some((id, *aliases.get(&seen.parent)?)));
+    for (id, parent) in moved.collect::<Vec<_>>() {
+        tree.changes.set_parent(id, parent);
     }
     for set in [&mut tree.blind, &mut tree.occupied] {
         *set = set.iter().map(|id| aliases.get(id).copied().unwrap_or(*id)).collect();
@@ -268,44 +263,47 @@ pub(crate) fn rename_parents(tree: &mut SideTree, aliases: &HashMap<NodeId, Node
 
 /// Whether an item can be the base's, moved: ids are given again, so size and time have to be the same too, or the
 /// content.
-fn is_plausible(entry: &BaseEntry<'_>, seen: &SeenNode, side: Side) -> bool {
-    let before = entry.fingerprint_on(side);
+fn is_plausible(entry: &BaseEntry<'_>, seen: &SeenEntry<'_>, side: Side) -> bool {
+    let (now, before) = (&seen.fingerprint, entry.fingerprint_on(side));
     entry.state.kind == seen.state.kind
         && (entry.state.kind != EntryKind::File
-            || (before.size_bytes == seen.fingerprint.size_bytes
-                && (before.modified == seen.fingerprint.modified
-                    || seen.state.is_same_content(&entry.state))))
+            || (before.size_bytes == now.size_bytes
+                && (before.modified == now.modified || seen.state.is_same_content(&entry.state))))
 }
 
 /// Which base node claims the item that is now known by another id: from the base's id to the other.
 fn claims_by_id(base: &BaseTree, tree: &SideTree, side: Side) -> HashMap<NodeId, NodeId> {
-    // Who may claim, and what may be claimed, by the id on the place.
+    // By the id on the place: who may claim it, and which items have it now.
     let mut claimants: HashMap<u64, Vec<NodeId>> = HashMap::new();
     let mut items: HashMap<u64, Vec<NodeId>> = HashMap::new();
-    for (id, seen) in &tree.changes {
-        let before = base.get(*id).map_or(0, |entry| entry.fingerprint_on(side).id);
-        let now = match seen {
-            Seen::Gone => 0,
-            Seen::Here(seen) => seen.fingerprint.id,
-        };
-        if before == now {
-            continue;
+    let before = |id: NodeId| base.get(id).map_or(0, |entry| entry.fingerprint_on(side).id);
+    let now = |seen: Seen<SeenEntry<'_>>| match seen {
+        Seen::Gone => 0,
+        Seen::Here(seen) => seen.fingerprint.id,
+    };
+    for (id, seen) in tree.changes.iter() {
+        let before = before(id);
+        if before != 0 && before != now(seen) {
+            claimants.entry(before).or_default().push(id);
         }
-        if before != 0 {
-            claimants.entry(before).or_default().push(*id);
-        }
-        if now != 0 {
-            items.entry(now).or_default().push(*id);
+    }
+    if claimants.is_empty() {
+        return HashMap::new();
+    }
+    for (id, seen) in tree.changes.iter() {
+        let now = now(seen);
+        if claimants.contains_key(&now) && before(id) != now {
+            items.entry(now).or_default().push(id);
         }
     }
     let mut wants: BTreeMap<NodeId, NodeId> = BTreeMap::new();
     for (id, claimants) in &claimants {
         // Hard links have one id under several names: which is which can not be told.
         let Some([item]) = items.get(id).map(Vec::as_slice) else { continue };
-        let Some(Seen::Here(seen)) = tree.changes.get(item) else { continue };
+        let Some(seen) = tree.changes.here(*item) else { continue };
         let mut plausible = claimants
             .iter()
-            .filter(|claimant| base.get(**claimant).is_some_and(|entry| is_plausible(&entry, seen, side)));
+            .filter(|claimant| base.get(**claimant).is_some_and(|entry| is_plausible(&entry, &seen, side)));
         if let (Some(claimant), None) = (plausible.next(), plausible.next()) {
             wants.insert(*claimant, *item);
         }
@@ -317,7 +315,7 @@ fn claims_by_id(base: &BaseTree, tree: &SideTree, side: Side) -> HashMap<NodeId,
 /// all displaced each other (names that swapped).
 fn accept(wants: &BTreeMap<NodeId, NodeId>, tree: &SideTree) -> HashMap<NodeId, NodeId> {
     let mut accepted: HashMap<NodeId, NodeId> = HashMap::new();
-    for claimant in wants.keys().filter(|id| matches!(tree.changes.get(id), Some(Seen::Gone))) {
+    for claimant in wants.keys().filter(|id| tree.changes.is_gone(**id)) {
         let mut at = *claimant;
         while let Some(item) = wants.get(&at) {
             if accepted.insert(at, *item).is_some() {
@@ -351,10 +349,9 @@ fn accept(wants: &BTreeMap<NodeId, NodeId>, tree: &SideTree) -> HashMap<NodeId, 
 fn take_content(base: &BaseTree, tree: &mut SideTree, claims: &HashMap<NodeId, NodeId>) {
     for (claimant, item) in claims {
         if let Some(entry) = base.get(*claimant)
-            && let Some(Seen::Here(seen)) = tree.changes.get_mut(item)
-            && seen.state.content == Content::Unread
+            && tree.changes.here(*item).is_some_and(|seen| seen.state.content == Content::Unread)
         {
-            seen.state.content = entry.state.content;
+            tree.changes.set_content(*item, entry.state.content);
         }
     }
 }
@@ -369,7 +366,7 @@ fn settle(base: &BaseTree, tree: &mut SideTree, side: Side, claims: &HashMap<Nod
     let mut moved_along = Vec::new();
     for item in claims.values() {
         for child in base.children(*item) {
-            if tree.changes.contains_key(child) || tree.blind.contains(child) {
+            if tree.changes.contains(*child) || tree.blind.contains(child) {
                 continue;
             }
             if let Some(entry) = base.get(*child) {
@@ -379,10 +376,10 @@ fn settle(base: &BaseTree, tree: &mut SideTree, side: Side, claims: &HashMap<Nod
     }
     let mut taken: Vec<(NodeId, Seen)> = Vec::new();
     for (claimant, item) in claims {
-        let Some(Seen::Here(seen)) = tree.changes.remove(item) else { continue };
+        let Some(Seen::Here(seen)) = tree.changes.remove(*item) else { continue };
         taken.push((*claimant, Seen::Here(seen)));
     }
-    for item in claims.values().filter(|item| base.get(**item).is_some()) {
+    for item in claims.values().filter(|item| base.contains(**item)) {
         tree.changes.insert(*item, Seen::Gone);
     }
     tree.changes.extend(taken);
@@ -409,13 +406,13 @@ fn claims_by_content(base: &BaseTree, tree: &SideTree, side: Side) -> HashMap<No
     }
     let claimed: HashSet<NodeId> = claims.values().copied().collect();
     let mut fresh: HashMap<(EntryKind, ContentHash), Vec<Named<'_>>> = HashMap::new();
-    for (id, seen) in &tree.changes {
-        if let Seen::Here(seen) = seen
-            && let Content::Known(hash) = seen.state.content
-            && base.get(*id).is_none()
-            && !claimed.contains(id)
+    for (id, seen) in tree.changes.all_here() {
+        let state = seen.state;
+        if let Content::Known(hash) = state.content
+            && !base.contains(id)
+            && !claimed.contains(&id)
         {
-            fresh.entry((seen.state.kind, hash)).or_default().push((*id, &seen.name));
+            fresh.entry((state.kind, hash)).or_default().push((id, seen.name));
         }
     }
     // First those that kept their names, then any: with equal content nothing can be mixed up.
@@ -440,13 +437,9 @@ fn claims_by_content(base: &BaseTree, tree: &SideTree, side: Side) -> HashMap<No
 
 /// A folder that is gone is the new one into which at least half of what it held has moved.
 fn claim_folders(base: &BaseTree, tree: &SideTree, claims: &mut HashMap<NodeId, NodeId>) {
-    let parent_now = |id: &NodeId| match tree.changes.get(id) {
-        Some(Seen::Here(seen)) => Some(seen.parent),
-        _ => None,
-    };
-    let is_new_folder = |id: &NodeId| {
-        base.get(*id).is_none()
-            && matches!(tree.changes.get(id), Some(Seen::Here(seen)) if seen.state.kind == EntryKind::Folder)
+    let parent_now = |id: NodeId| tree.changes.here(id).map(|seen| seen.parent);
+    let is_new_folder = |id: NodeId| {
+        !base.contains(id) && tree.changes.here(id).is_some_and(|seen| seen.state.kind == EntryKind::Folder)
     };
     let depth = |id: NodeId| {
         let mut at = id;
@@ -459,8 +452,8 @@ fn claim_folders(base: &BaseTree, tree: &SideTree, claims: &mut HashMap<NodeId, 
     };
     let mut votes: HashMap<NodeId, BTreeMap<NodeId, usize>> = HashMap::new();
     let vote = |votes: &mut HashMap<NodeId, BTreeMap<NodeId, usize>>, from: NodeId, to: NodeId| {
-        let (Some(entry), Some(folder)) = (base.get(from), parent_now(&to)) else { return };
-        if matches!(tree.changes.get(&entry.parent), Some(Seen::Gone)) && is_new_folder(&folder) {
+        let (Some(entry), Some(folder)) = (base.get(from), parent_now(to)) else { return };
+        if tree.changes.is_gone(entry.parent) && is_new_folder(folder) {
             *votes.entry(entry.parent).or_default().entry(folder).or_default() += 1;
         }
     };
@@ -469,10 +462,9 @@ fn claim_folders(base: &BaseTree, tree: &SideTree, claims: &mut HashMap<NodeId, 
     }
     let mut folders: Vec<(usize, NodeId)> = tree
         .changes
-        .iter()
-        .filter(|(_, seen)| matches!(seen, Seen::Gone))
-        .filter(|(id, _)| base.get(**id).is_some_and(|entry| entry.state.kind == EntryKind::Folder))
-        .map(|(id, _)| (depth(*id), *id))
+        .all_gone()
+        .filter(|id| base.get(*id).is_some_and(|entry| entry.state.kind == EntryKind::Folder))
+        .map(|id| (depth(id), id))
         .collect();
     folders.sort_unstable_by(|one, two| two.cmp(one));
     let mut taken: HashSet<NodeId> = HashSet::new();
@@ -506,23 +498,20 @@ fn claim_by_place(base: &BaseTree, tree: &mut SideTree, side: Side) {
 fn claims_by_place(base: &BaseTree, tree: &SideTree, side: Side) -> HashMap<NodeId, NodeId> {
     let key = |name| names::key(name, &tree.capabilities);
     let mut missed = HashMap::new();
-    for (id, seen) in &tree.changes {
-        if let (Seen::Gone, Some(entry)) = (seen, base.get(*id))
-            && matches!(tree.changes.get(&entry.parent), Some(Seen::Here(_)))
+    for id in tree.changes.all_gone() {
+        if let Some(entry) = base.get(id)
+            && tree.changes.here(entry.parent).is_some()
         {
-            missed.insert((entry.parent, entry.state.kind, key(entry.name_on(side))), *id);
+            missed.insert((entry.parent, entry.state.kind, key(entry.name_on(side))), id);
         }
     }
     if missed.is_empty() {
         return HashMap::new();
     }
-    let fresh = tree.changes.iter().filter_map(|(id, seen)| match seen {
-        Seen::Here(seen) if base.get(*id).is_none() => Some((*id, seen)),
-        _ => None,
-    });
+    let fresh = tree.changes.all_here().filter(|(id, _)| !base.contains(*id));
     fresh
         .filter_map(|(id, seen)| {
-            let known = missed.remove(&(seen.parent, seen.state.kind, key(&seen.name)))?;
+            let known = missed.remove(&(seen.parent, seen.state.kind, key(seen.name)))?;
             Some((known, id))
         })
         .collect()

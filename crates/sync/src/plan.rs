@@ -82,6 +82,19 @@ pub struct MetadataChange {
     pub attributes_of: Option<Side>,
 }
 
+/// What only few rows have: a plan holds millions.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Details {
+    /// See [`Operation::from`].
+    pub from: Option<RelativePath>,
+    /// See [`Operation::source`].
+    pub source: Option<RelativePath>,
+    /// See [`Operation::pair_name`].
+    pub pair_name: Option<Box<[u8]>>,
+    /// See [`Operation::metadata`].
+    pub metadata: Option<MetadataChange>,
+}
+
 /// One row: what happens to one item on one side.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Operation {
@@ -102,25 +115,45 @@ pub struct Operation {
     pub action: Action,
     /// Bytes that travel.
     pub size_bytes: u64,
-    /// Where it is on the side that is changed when the batch begins (moves, removals, replacements, metadata).
-    pub from: Option<RelativePath>,
     /// Where it will be on the side that is changed; for a removal where it is.
     pub path: RelativePath,
-    /// Where it is on the other side when the batch begins, if that is not `path`; for folders that are made and for
-    /// moves, where it is there when all steps are done. See [`Operation::source`].
-    pub source: Option<RelativePath>,
-    /// The name the pair knows it by from then on, where this side can not take that and has the one in `path`.
-    pub pair_name: Option<Box<[u8]>>,
-    /// For [`Action::SetMetadata`] what is set. For [`Action::CreateFolder`], [`Action::Copy`] and [`Action::Replace`]
-    /// nothing means "all as on the other side".
-    pub metadata: Option<Box<MetadataChange>>,
+    /// What few rows have.
+    pub details: Option<Box<Details>>,
 }
 
 impl Operation {
-    /// Where the item is on the other side when the batch begins: what is copied from there.
+    /// Where the item is on the other side when the batch begins: what is copied from there. For folders that are made
+    /// and for moves, where it is there when all steps are done.
     #[must_use]
     pub fn source(&self) -> &RelativePath {
-        self.source.as_ref().unwrap_or(&self.path)
+        self.details().and_then(|details| details.source.as_ref()).unwrap_or(&self.path)
+    }
+
+    /// Where it is on the side that is changed when the batch begins (moves, removals, replacements, metadata).
+    #[must_use]
+    pub fn from(&self) -> Option<&RelativePath> {
+        match self.action {
+            Action::CreateFolder { .. } | Action::Copy { .. } => None,
+            Action::Move { .. } => self.details().and_then(|details| details.from.as_ref()),
+            Action::Replace | Action::Remove | Action::SetMetadata => Some(&self.path),
+        }
+    }
+
+    /// The name the pair knows it by from then on, where this side can not take that and has the one in `path`.
+    #[must_use]
+    pub fn pair_name(&self) -> Option<&[u8]> {
+        self.details().and_then(|details| details.pair_name.as_deref())
+    }
+
+    /// For [`Action::SetMetadata`] what is set. For [`Action::CreateFolder`], [`Action::Copy`] and [`Action::Replace`]
+    /// nothing means "all as on the other side".
+    #[must_use]
+    pub fn metadata(&self) -> Option<&MetadataChange> {
+        self.details().and_then(|details| details.metadata.as_ref())
+    }
+
+    fn details(&self) -> Option<&Details> {
+        self.details.as_deref()
     }
 
     /// Whether it only finishes a folder this plan makes: its attributes come when what is in it is there. It is the
@@ -279,5 +312,15 @@ impl Plan {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.operations.is_empty() && self.conflicts.is_empty() && self.agreements.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plan_of_a_million_rows_fits() {
+        assert!(size_of::<Operation>() <= 80, "{}", size_of::<Operation>());
     }
 }

@@ -105,7 +105,7 @@ impl PairDatabase {
                     word(&ActionKind::from(&operation.action)),
                     kind_number(operation.kind),
                     operation.size_bytes.cast_signed(),
-                    operation.from.as_ref().map(RelativePath::as_bytes),
+                    operation.from().map(RelativePath::as_bytes),
                     operation.path.as_bytes(),
                     word(&operation.why),
                     policy.choices.get(&operation.node).map(word),

@@ -258,7 +258,7 @@ fn keep_base_name(view: &mut View<'_>, row: usize) {
         .all(|side| view.item(row, *side).is_some_and(|item| item.name == entry.name_on(*side)));
     if is_kept {
         view.nodes[row].name = Name::Base;
-        view.nodes[row].names_on = [None, None];
+        view.nodes[row].names_on = None;
     }
 }
 

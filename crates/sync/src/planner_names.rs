@@ -250,7 +250,7 @@ fn give_way(
     if !is_same_there && (!is_same_name(view, winner, row) || is_known_apart(view, winner, row, other)) {
         let name = view.pair_name(row).into_owned();
         let apart = taken.name_apart(view, parent, &name, side);
-        view.nodes[row].names_on[number(side)] = Some(apart.into());
+        view.nodes[row].names_on.get_or_insert_default()[number(side)] = Some(apart.into());
         return true;
     }
     let path = view.path_for_people(row);
@@ -297,10 +297,10 @@ fn give_way(
     let node = &mut view.nodes[loser];
     if is_one_way {
         // The left is not touched: the pair keeps the name.
-        node.names_on[number(Side::Right)] = Some(name.into());
+        node.names_on.get_or_insert_default()[number(Side::Right)] = Some(name.into());
     } else {
         node.name = Name::Own(name.into());
-        node.names_on = [None, None];
+        node.names_on = None;
     }
     node.why_moved = Why::ConflictCopy;
     if node.why == Why::New {
@@ -348,7 +348,8 @@ fn is_same_name(view: &View<'_>, winner: Who, row: usize) -> bool {
 
 /// Whether a side has such a name already, and it was not invented just now for the sake of somebody else.
 fn is_known_apart(view: &View<'_>, winner: Who, row: usize, side: Side) -> bool {
-    let is_invented = |row: usize| view.nodes[row].names_on[number(side)].is_some();
+    let is_invented =
+        |row: usize| view.nodes[row].names_on.as_ref().is_some_and(|names| names[number(side)].is_some());
     match winner {
         Who::Untouched => true,
         Who::Row(winner) => !is_invented(winner) && !is_invented(row),

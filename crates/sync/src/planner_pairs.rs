@@ -123,23 +123,23 @@ fn matches(view: &View<'_>, left: &[usize], right: &[usize], is_for_reading: boo
 
 fn seen_name<'a>(view: &View<'a>, row: usize, side: Side) -> Option<&'a [u8]> {
     match view.slot(row, side) {
-        Slot::Seen(seen) => Some(&seen.name),
+        Slot::Seen(seen) => Some(seen.name),
         _ => None,
     }
 }
 
 /// What each side calls an item, where that is not what the pair calls it.
-pub(crate) type NamesOn = [Option<Box<[u8]>>; 2];
+pub(crate) type NamesOn = Option<Box<[Option<Box<[u8]>>; 2]>>;
 
 /// What the pair calls an item both sides have under names that may differ in form: the name, and what the sides call
 /// it if that is another one. Nothing where they are two names.
 pub(crate) fn common_name(view: &View<'_>, row: usize) -> Option<(Name, NamesOn)> {
     let (left, right) = (view.item(row, Side::Left)?, view.item(row, Side::Right)?);
     if left.name == right.name {
-        return Some((Name::Of(Side::Left), [None, None]));
+        return Some((Name::Of(Side::Left), None));
     }
     if names::mapped(&right.name, view.capabilities(Side::Left)) == left.name {
-        return Some((Name::Of(Side::Right), [Some(left.name.into()), None]));
+        return Some((Name::Of(Side::Right), Some(Box::new([Some(left.name.into()), None]))));
     }
     let is_same = names::mapped(&left.name, view.capabilities(Side::Right)) == right.name
         || Side::BOTH.iter().any(|side| {
@@ -147,5 +147,5 @@ pub(crate) fn common_name(view: &View<'_>, row: usize) -> Option<(Name, NamesOn)
             names::key(&left.name, place) == names::key(&right.name, place)
         })
         || right.name == names::apart(&left.name, view.capabilities(Side::Right));
-    is_same.then(|| (Name::Of(Side::Left), [None, Some(right.name.into())]))
+    is_same.then(|| (Name::Of(Side::Left), Some(Box::new([None, Some(right.name.into())]))))
 }

@@ -10,11 +10,11 @@ use keepwell_model::{EntryKind, RelativePath, Timestamp};
 use crate::execute_view::is_stale;
 use crate::moves::is_as_base;
 use crate::node::{NodeId, Side, State};
-use crate::plan::{Action, Agreement, MetadataChange, Operation, Plan, Totals, Why};
+use crate::plan::{Action, Agreement, Details, MetadataChange, Operation, Plan, Totals, Why};
 use crate::planner_decide::{differ, grain};
 use crate::planner_order::{Course, Kind, Step, order};
 use crate::planner_view::{Slot, View, number};
-use crate::trees::{BaseEntry, SeenNode};
+use crate::trees::{BaseEntry, SeenEntry};
 
 /// Writes them.
 pub(crate) fn write(view: &View<'_>) -> Plan {
@@ -74,7 +74,9 @@ fn name_on_the_other_side(
     }
     let Some(row) = view.row(operation.node) else { return };
     let other = number(operation.side.other());
-    operation.source = courses[other].path(row).filter(|source| *source != operation.path);
+    if let Some(source) = courses[other].path(row).filter(|source| *source != operation.path) {
+        operation.details.get_or_insert_default().source = Some(source);
+    }
 }
 
 fn count(totals: &mut Totals, operation: &Operation) {
@@ -107,12 +109,14 @@ fn operation(
         right_node: node.right_id,
         action,
         size_bytes: 0,
-        from: None,
         path,
-        source: None,
-        pair_name: None,
-        metadata: None,
+        details: None,
     }
+}
+
+/// The details of a row that has any.
+fn kept(details: Details) -> Option<Box<Details>> {
+    (details != Details::default()).then(|| Box::new(details))
 }
 
 /// The pair's name, where this side has another.
@@ -128,45 +132,46 @@ fn removals(view: &View<'_>, side: Side, plan: &mut Plan) {
             continue;
         }
         let Some(path) = view.path_now(row, side) else { continue };
-        let mut removal = operation(view, row, side, 0, Action::Remove, path.clone());
-        removal.from = Some(path);
-        plan.operations.push(removal);
+        plan.operations.push(operation(view, row, side, 0, Action::Remove, path));
     }
 }
 
 fn step_row(view: &View<'_>, side: Side, step: Step) -> Operation {
     let node = &view.nodes[step.row];
-    let becomes = if node.copy_of.is_some() && step.kind == Kind::Move { Some(node.id) } else { None };
+    let copy_of = view.copy_of(step.row);
+    let becomes = if copy_of.is_some() && step.kind == Kind::Move { Some(node.id) } else { None };
     let action = match step.kind {
         Kind::CreateFolder => Action::CreateFolder { parent: step.parent },
         Kind::Move | Kind::StepAside => Action::Move { parent: step.parent, becomes },
         Kind::RemoveFolder => Action::Remove,
     };
     let mut row = operation(view, step.row, side, step.batch, action, step.path);
-    if let (Some(of), Some(_)) = (node.copy_of, becomes) {
+    if let (Some(of), Some(_)) = (copy_of, becomes) {
         // It is the item's row until it has become the copy.
         let of = view.row(of);
         row.node = of.map_or(row.node, |of| view.nodes[of].id);
         row.right_node = of.map_or(row.right_node, |of| view.nodes[of].right_id);
     }
+    let mut details = Details::default();
     match step.kind {
         Kind::CreateFolder => {
             let state = view.item(step.row, side.other()).map(|item| item.state);
             let mode = state.and_then(|state| state.mode);
-            row.metadata = Some(Box::new(MetadataChange { modified: None, mode, attributes_of: None }));
-            row.pair_name = pair_name(view, step.row, &row.path);
+            details.metadata = Some(MetadataChange { modified: None, mode, attributes_of: None });
+            details.pair_name = pair_name(view, step.row, &row.path);
         }
         Kind::Move => {
-            row.from = step.from;
+            details.from = step.from;
             row.why = node.why_moved;
-            row.pair_name = pair_name(view, step.row, &row.path);
+            details.pair_name = pair_name(view, step.row, &row.path);
         }
         Kind::StepAside => {
-            row.from = step.from;
+            details.from = step.from;
             row.why = Why::StepOnTheWay;
         }
-        Kind::RemoveFolder => row.from = step.from,
+        Kind::RemoveFolder => {}
     }
+    row.details = kept(details);
     row
 }
 
@@ -198,8 +203,11 @@ fn contents(
             let Ok(path) = courses[number(side)].folder_path(parent).join(&name) else { continue };
             let mut copy = operation(view, row, side, batch, Action::Copy { parent }, path);
             copy.size_bytes = source.state.size_bytes;
-            copy.source = source_path.filter(|source| *source != copy.path);
-            copy.pair_name = pair_name(view, row, &copy.path);
+            copy.details = kept(Details {
+                source: source_path.filter(|source| *source != copy.path),
+                pair_name: pair_name(view, row, &copy.path),
+                ..Details::default()
+            });
             plan.operations.push(copy);
             continue;
         }
@@ -213,10 +221,12 @@ fn contents(
             None => continue,
         };
         let action = if replaces { Action::Replace } else { Action::SetMetadata };
-        let mut changed = operation(view, row, side, batch, action, path.clone());
-        changed.from = Some(path);
-        changed.source = source_path.filter(|source| *source != changed.path);
-        changed.metadata = change.map(Box::new);
+        let mut changed = operation(view, row, side, batch, action, path);
+        changed.details = kept(Details {
+            source: source_path.filter(|source| *source != changed.path),
+            metadata: change,
+            ..Details::default()
+        });
         if replaces {
             changed.size_bytes = source.state.size_bytes;
         } else if !is_present {
@@ -237,15 +247,15 @@ fn moved_in(
     plan: &mut Plan,
 ) {
     let Some(path) = courses[number(Side::Left)].path(row) else { return };
-    let mut removal = operation(view, row, Side::Left, batch, Action::Remove, path.clone());
+    let mut removal = operation(view, row, Side::Left, batch, Action::Remove, path);
     removal.why = Why::MovedIn;
-    removal.source = courses[number(Side::Right)].path(row).or_else(|| {
+    let source = courses[number(Side::Right)].path(row).or_else(|| {
         let (parent, name) = view.target(row, Side::Right)?;
         let name = name.into_owned();
         courses[number(Side::Right)].folder_path(parent).join(&name).ok()
     });
-    removal.source = removal.source.filter(|source| *source != path);
-    removal.from = Some(path);
+    let source = source.filter(|source| *source != removal.path);
+    removal.details = kept(Details { source, ..Details::default() });
     plan.operations.push(removal);
 }
 
@@ -321,9 +331,9 @@ fn time_to_set(view: &View<'_>, row: usize, side: Side, here: &State, there: &St
 /// The mode a side changed; nothing where it has none or did not.
 fn mode(view: &View<'_>, row: usize, side: Side) -> Option<u64> {
     let (Slot::Seen(seen), Some(entry)) = (view.slot(row, side), view.base_of(row)) else { return None };
-    let changed =
-        seen.state.mode.is_some() && entry.state.mode.is_some() && seen.state.mode != entry.state.mode;
-    if changed && view.capabilities(side).modes { seen.state.mode.map(u64::from) } else { None }
+    let (now, before) = (seen.state.mode, entry.state.mode);
+    let changed = now.is_some() && before.is_some() && now != before;
+    if changed && view.capabilities(side).modes { now.map(u64::from) } else { None }
 }
 
 /// The value both are to have: what one changed, the greater one where both did, else what the winner has.
@@ -377,13 +387,13 @@ fn agreements(view: &View<'_>, is_touched: &[[bool; 2]], plan: &mut Plan) {
         }
         let present = Side::BOTH.map(|side| view.is_present(row, side));
         if present == [false, false] {
-            if view.base_of(row).is_some() && node.set_aside.is_none() && !node.exists {
+            if view.base_of(row).is_some() && !node.is_set_aside && !node.exists {
                 plan.agreements.push(Agreement::BothGone(node.id));
             }
             continue;
         }
         let is_new_to_base = Side::BOTH.iter().any(|side| match (view.slot(row, *side), view.base_of(row)) {
-            (Slot::Seen(seen), Some(entry)) => !is_as_base(seen, &entry, *side),
+            (Slot::Seen(seen), Some(entry)) => !is_as_base(&seen, &entry, *side),
             (Slot::Seen(_), None) => true,
             _ => false,
         });
@@ -428,9 +438,9 @@ fn displaced(view: &View<'_>, plan: &mut Plan) {
         };
         let mut changed = Vec::new();
         for row in 0..view.nodes.len() {
-            let known = view.nodes[row].copy_of.unwrap_or(view.nodes[row].id);
+            let known = view.copy_of(row).unwrap_or(view.nodes[row].id);
             if let (Some(seen), Some(entry)) = (seen(row), view.base.get(known))
-                && let Some(before) = was_another(seen, &entry, side)
+                && let Some(before) = was_another(&seen, &entry, side)
             {
                 let is_there =
                     view.one_id(side, seen.parent) == entry.parent && seen.name == entry.name_on(side);
@@ -456,7 +466,7 @@ fn displaced(view: &View<'_>, plan: &mut Plan) {
 }
 
 /// What the base knows an item by that is another one by now.
-fn was_another(seen: &SeenNode, entry: &BaseEntry<'_>, side: Side) -> Option<Trace> {
+fn was_another(seen: &SeenEntry<'_>, entry: &BaseEntry<'_>, side: Side) -> Option<Trace> {
     let before = entry.fingerprint_on(side);
     match (before.id, seen.fingerprint.id) {
         (0, 0) => {

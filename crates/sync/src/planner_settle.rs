@@ -334,7 +334,7 @@ fn break_one(view: &mut View<'_>, side: Side, circle: &[NodeId], conflicts: &Con
                 _ => (item.parent, Name::Of(forced)),
             };
             let node = &mut view.nodes[row];
-            (node.parent, node.name, node.names_on) = (parent, name, [None, None]);
+            (node.parent, node.name, node.names_on) = (parent, name, None);
             node.why_moved = Why::ConflictDecided;
             node.is_forced = true;
         }

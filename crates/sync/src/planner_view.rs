@@ -5,17 +5,19 @@
 //! here is such an id. Deliberately not here: what is done about it (`planner_decide`, `planner_settle`).
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use keepwell_endpoint::tree::Capabilities;
 use keepwell_model::{EntryKind, Problem, RelativePath};
 
+use crate::id_map::IdMap;
 use crate::names;
 use crate::node::{Content, NodeId, Side, State};
 use crate::plan::{Conflict, Why};
 use crate::planner::STEP_PREFIX;
+use crate::planner_pairs::NamesOn;
 use crate::policy::Policy;
-use crate::trees::{BaseEntry, BaseTree, Seen, SeenNode, SideTree};
+use crate::trees::{BaseEntry, BaseTree, Seen, SeenEntry, SideTree};
 
 /// Conflict copies get ids from here on while they are planned.
 const COPIES: u64 = 3 << 61;
@@ -28,7 +30,16 @@ pub(crate) enum Slot<'a> {
     /// As the base says.
     AsBase,
     /// Like this.
-    Seen(&'a SeenNode),
+    Seen(SeenEntry<'a>),
+}
+
+/// A [`Slot`] as a node keeps it.
+#[derive(Clone, Copy)]
+enum Kept {
+    Absent,
+    AsBase,
+    /// As the side's tree says under this id.
+    Seen(NodeId),
 }
 
 /// A name the pair gives an item, without copying it.
@@ -49,14 +60,14 @@ pub(crate) struct Item<'v> {
     pub(crate) state: State,
 }
 
-/// One node: what is, and what shall be.
-pub(crate) struct Node<'a> {
+/// One node: what is, and what shall be. Plans hold millions, so what few of them have is kept elsewhere.
+pub(crate) struct Node {
     /// Its id: in the base, else the left's fresh one, else the right's.
     pub(crate) id: NodeId,
     /// Its id in the right's tree.
     pub(crate) right_id: NodeId,
     pub(crate) kind: EntryKind,
-    slots: [Slot<'a>; 2],
+    kept: [Kept; 2],
     /// Neither side is touched, whatever else is said here.
     pub(crate) is_held: bool,
     /// Whether it shall be there.
@@ -66,7 +77,7 @@ pub(crate) struct Node<'a> {
     /// With which name.
     pub(crate) name: Name,
     /// Names it has to have on a side, other than what follows from `name`.
-    pub(crate) names_on: [Option<Box<[u8]>>; 2],
+    pub(crate) names_on: NamesOn,
     /// Whose content counts; nothing where both have the same.
     pub(crate) from: Option<Side>,
     /// Whose metadata counts; nothing where each part is merged.
@@ -79,10 +90,8 @@ pub(crate) struct Node<'a> {
     pub(crate) stays: bool,
     /// It leaves the left when all else is done.
     pub(crate) leaves: bool,
-    /// On this side the item becomes the conflict copy of this id.
-    pub(crate) set_aside: Option<(Side, NodeId)>,
-    /// It is such a conflict copy of this node.
-    pub(crate) copy_of: Option<NodeId>,
+    /// What one side has of it became a conflict copy.
+    pub(crate) is_set_aside: bool,
     /// Its position was given by a side to end a circle.
     pub(crate) is_forced: bool,
 }
@@ -92,8 +101,8 @@ pub(crate) struct View<'a> {
     pub(crate) base: &'a BaseTree,
     pub(crate) policy: &'a Policy,
     sides: [&'a SideTree; 2],
-    pub(crate) nodes: Vec<Node<'a>>,
-    index: HashMap<NodeId, u32>,
+    pub(crate) nodes: Vec<Node>,
+    index: IdMap<u32>,
     /// Ids of a side that mean another node: the right's of what is new on both; what became another kind.
     aliases: HashMap<(Side, NodeId), NodeId>,
     blind: [HashSet<NodeId>; 2],
@@ -101,7 +110,8 @@ pub(crate) struct View<'a> {
     pub(crate) occupied: [HashSet<NodeId>; 2],
     pub(crate) conflicts: Vec<Conflict>,
     pub(crate) problems: Vec<Problem>,
-    copies: u64,
+    /// Which nodes the conflict copies are of, the first of those ids first.
+    copies: Vec<NodeId>,
 }
 
 pub(crate) fn number(side: Side) -> usize {
@@ -123,17 +133,17 @@ pub(crate) enum Implied {
 pub(crate) fn implied(base: &BaseTree, tree: &SideTree, side: Side) -> BTreeMap<NodeId, Implied> {
     let mut found = BTreeMap::new();
     let first = if side == Side::Left { NodeId::FRESH_LEFT } else { NodeId::FRESH_RIGHT };
-    let mut fresh = tree.changes.keys().next_back().map_or(first, |last| last.0.max(first) + 1);
+    let mut fresh = tree.changes.last_id().map_or(first, |last| last.0.max(first) + 1);
     let mut gone: Vec<NodeId> = Vec::new();
-    for (id, seen) in &tree.changes {
-        let Some(entry) = base.get(*id) else { continue };
+    for (id, seen) in tree.changes.iter() {
+        let Some(entry) = base.get(id) else { continue };
         match seen {
-            Seen::Gone if entry.state.kind == EntryKind::Folder => gone.push(*id),
+            Seen::Gone if entry.state.kind == EntryKind::Folder => gone.push(id),
             Seen::Here(seen) if seen.state.kind != entry.state.kind => {
-                found.insert(*id, Implied::Became(NodeId(fresh)));
+                found.insert(id, Implied::Became(NodeId(fresh)));
                 fresh += 1;
                 if entry.state.kind == EntryKind::Folder {
-                    gone.push(*id);
+                    gone.push(id);
                 }
             }
             _ => {}
@@ -141,7 +151,7 @@ pub(crate) fn implied(base: &BaseTree, tree: &SideTree, side: Side) -> BTreeMap<
     }
     while let Some(folder) = gone.pop() {
         for child in base.children(folder) {
-            if tree.changes.contains_key(child) || tree.blind.contains(child) || found.contains_key(child) {
+            if tree.changes.contains(*child) || tree.blind.contains(child) || found.contains_key(child) {
                 continue;
             }
             found.insert(*child, Implied::Gone);
@@ -169,18 +179,18 @@ impl<'a> View<'a> {
             policy,
             sides,
             nodes: Vec::new(),
-            index: HashMap::new(),
+            index: IdMap::default(),
             aliases: HashMap::new(),
             blind: [HashSet::new(), HashSet::new()],
             occupied: [HashSet::new(), HashSet::new()],
             conflicts: Vec::new(),
             problems: Vec::new(),
-            copies: 0,
+            copies: Vec::new(),
         };
-        let mut ids: BTreeSet<NodeId> = BTreeSet::new();
+        let mut ids: Vec<NodeId> = Vec::new();
         for tree in sides {
-            ids.extend(tree.changes.keys());
-            ids.extend(tree.blind.iter().filter(|id| **id != NodeId::ROOT && base.get(**id).is_some()));
+            ids.extend(tree.changes.ids());
+            ids.extend(tree.blind.iter().filter(|id| **id != NodeId::ROOT && base.contains(**id)));
         }
         for implied in implied {
             ids.extend(implied.keys());
@@ -188,38 +198,36 @@ impl<'a> View<'a> {
         if everything {
             ids.extend(base.iter().map(|(id, _)| id));
         }
-        view.nodes.reserve(ids.len());
+        ids.sort_unstable();
+        ids.dedup();
+        view.nodes.reserve_exact(ids.len());
         view.index.reserve(ids.len());
         for id in ids {
-            let slots = [0, 1].map(|side| match (implied[side].get(&id), sides[side].changes.get(&id)) {
-                (Some(_), _) | (None, Some(Seen::Gone)) => Slot::Absent,
-                (None, Some(Seen::Here(seen))) => Slot::Seen(seen),
-                (None, None) if base.get(id).is_some() => Slot::AsBase,
-                (None, None) => Slot::Absent,
+            let kept = [0, 1].map(|side| match (implied[side].get(&id), sides[side].changes.get(id)) {
+                (Some(_), _) | (None, Some(Seen::Gone)) => Kept::Absent,
+                (None, Some(Seen::Here(_))) => Kept::Seen(id),
+                (None, None) if base.contains(id) => Kept::AsBase,
+                (None, None) => Kept::Absent,
             });
-            view.add(id, slots);
+            view.add(id, kept);
         }
         for side in Side::BOTH {
             for (id, implied) in implied[number(side)] {
-                let (Implied::Became(fresh), Some(Seen::Here(seen))) =
-                    (implied, sides[number(side)].changes.get(id))
-                else {
-                    continue;
-                };
-                let mut slots = [Slot::Absent; 2];
-                slots[number(side)] = Slot::Seen(seen);
-                view.add(*fresh, slots);
+                let Implied::Became(fresh) = implied else { continue };
+                let mut kept = [Kept::Absent; 2];
+                kept[number(side)] = Kept::Seen(*id);
+                view.add(*fresh, kept);
                 view.aliases.insert((side, *id), *fresh);
             }
         }
         view
     }
 
-    fn add(&mut self, id: NodeId, slots: [Slot<'a>; 2]) -> usize {
-        let kind = match (&slots, self.base.get(id)) {
-            (_, Some(entry)) => entry.state.kind,
-            ([Slot::Seen(seen), _] | [_, Slot::Seen(seen)], None) => seen.state.kind,
-            _ => EntryKind::File,
+    fn add(&mut self, id: NodeId, kept: [Kept; 2]) -> usize {
+        let seen = || Side::BOTH.into_iter().find_map(|side| self.seen(side, kept[number(side)]));
+        let kind = match self.base.get(id) {
+            Some(entry) => entry.state.kind,
+            None => seen().map_or(EntryKind::File, |seen| seen.state.kind),
         };
         let row = self.nodes.len();
         self.index.insert(id, u32::try_from(row).unwrap_or(u32::MAX));
@@ -227,20 +235,19 @@ impl<'a> View<'a> {
             id,
             right_id: id,
             kind,
-            slots,
+            kept,
             is_held: false,
             exists: false,
             parent: NodeId::ROOT,
             name: Name::Base,
-            names_on: [None, None],
+            names_on: None,
             from: None,
             metadata_of: None,
             why: Why::New,
             why_moved: Why::Moved,
             stays: false,
             leaves: false,
-            set_aside: None,
-            copy_of: None,
+            is_set_aside: false,
             is_forced: false,
         });
         row
@@ -249,9 +256,9 @@ impl<'a> View<'a> {
     /// Makes what is new on both sides one node. The right's row stays, with nothing in it.
     pub(crate) fn unite(&mut self, left: usize, right: usize) {
         let (left_id, right_id) = (self.nodes[left].id, self.nodes[right].id);
-        self.nodes[left].slots[1] = self.nodes[right].slots[1];
+        self.nodes[left].kept[1] = self.nodes[right].kept[1];
         self.nodes[left].right_id = right_id;
-        self.nodes[right].slots[1] = Slot::Absent;
+        self.nodes[right].kept[1] = Kept::Absent;
         self.aliases.insert((Side::Right, right_id), left_id);
     }
 
@@ -267,16 +274,19 @@ impl<'a> View<'a> {
 
     /// The conflict copy of what a side has of a node: from now on that side has the copy and not the node.
     pub(crate) fn set_aside(&mut self, row: usize, side: Side) -> usize {
-        let mut slots = [Slot::Absent; 2];
-        slots[number(side)] = self.nodes[row].slots[number(side)];
-        let id = NodeId(COPIES + self.copies);
-        self.copies += 1;
-        let copy = self.add(id, slots);
-        let of = self.nodes[row].id;
-        self.nodes[row].slots[number(side)] = Slot::Absent;
-        self.nodes[row].set_aside = Some((side, id));
-        self.nodes[copy].copy_of = Some(of);
-        copy
+        let mut kept = [Kept::Absent; 2];
+        kept[number(side)] = self.nodes[row].kept[number(side)];
+        let id = NodeId(COPIES + self.copies.len() as u64);
+        self.copies.push(self.nodes[row].id);
+        self.nodes[row].kept[number(side)] = Kept::Absent;
+        self.nodes[row].is_set_aside = true;
+        self.add(id, kept)
+    }
+
+    /// What a node is the conflict copy of.
+    pub(crate) fn copy_of(&self, row: usize) -> Option<NodeId> {
+        let number = self.nodes[row].id.0.checked_sub(COPIES)?;
+        self.copies.get(usize::try_from(number).ok()?).copied()
     }
 
     pub(crate) fn side(&self, side: Side) -> &'a SideTree {
@@ -289,7 +299,7 @@ impl<'a> View<'a> {
 
     /// The row of a node; nothing where both sides have it as the base.
     pub(crate) fn row(&self, id: NodeId) -> Option<usize> {
-        self.index.get(&id).map(|row| *row as usize)
+        self.index.get(id).map(|row| row as usize)
     }
 
     /// The id used here for an id of a side.
@@ -300,11 +310,23 @@ impl<'a> View<'a> {
     }
 
     pub(crate) fn slot(&self, row: usize, side: Side) -> Slot<'a> {
-        self.nodes[row].slots[number(side)]
+        let kept = self.nodes[row].kept[number(side)];
+        match (kept, self.seen(side, kept)) {
+            (_, Some(seen)) => Slot::Seen(seen),
+            (Kept::AsBase, None) => Slot::AsBase,
+            (Kept::Absent | Kept::Seen(_), None) => Slot::Absent,
+        }
+    }
+
+    fn seen(&self, side: Side, kept: Kept) -> Option<SeenEntry<'a>> {
+        match kept {
+            Kept::Seen(id) => self.side(side).changes.here(id),
+            Kept::Absent | Kept::AsBase => None,
+        }
     }
 
     pub(crate) fn is_present(&self, row: usize, side: Side) -> bool {
-        !matches!(self.slot(row, side), Slot::Absent)
+        !matches!(self.nodes[row].kept[number(side)], Kept::Absent)
     }
 
     pub(crate) fn base_of(&self, row: usize) -> Option<BaseEntry<'a>> {
@@ -317,7 +339,7 @@ impl<'a> View<'a> {
             Slot::Absent => None,
             Slot::Seen(seen) => Some(Item {
                 parent: self.one_id(side, seen.parent),
-                name: Cow::Borrowed(&seen.name),
+                name: Cow::Borrowed(seen.name),
                 state: seen.state,
             }),
             Slot::AsBase => {
@@ -420,7 +442,7 @@ impl<'a> View<'a> {
     /// The name a node is going to have on a side.
     pub(crate) fn name_on(&self, row: usize, side: Side) -> Cow<'_, [u8]> {
         let node = &self.nodes[row];
-        if let Some(own) = &node.names_on[number(side)] {
+        if let Some(own) = node.names_on.as_ref().and_then(|names| names[number(side)].as_deref()) {
             return Cow::Borrowed(own);
         }
         match &node.name {
@@ -436,7 +458,7 @@ impl<'a> View<'a> {
     /// Where a node is going to be on a side: where it is while it is held.
     pub(crate) fn target(&self, row: usize, side: Side) -> Option<(NodeId, Cow<'_, [u8]>)> {
         let node = &self.nodes[row];
-        let stays = (node.stays || node.leaves) && side == Side::Left && node.copy_of.is_none();
+        let stays = (node.stays || node.leaves) && side == Side::Left && self.copy_of(row).is_none();
         if node.is_held || (stays && self.is_present(row, side)) {
             return self.item(row, side).map(|item| (item.parent, item.name));
         }
@@ -507,4 +529,14 @@ pub(crate) fn join<'n>(names: impl Iterator<Item = &'n Cow<'n, [u8]>>) -> Option
         path = path.join(name).ok()?;
     }
     Some(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_view_of_a_million_nodes_fits() {
+        assert!(size_of::<Node>() <= 104, "{}", size_of::<Node>());
+    }
 }

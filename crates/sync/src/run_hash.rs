@@ -30,10 +30,10 @@ pub(crate) fn path_now(base: &BaseTree, tree: &SideTree, side: Side, node: NodeI
         if names.len() > base.len() + tree.changes.len() {
             return None;
         }
-        at = match tree.changes.get(&at) {
+        at = match tree.changes.get(at) {
             Some(Seen::Gone) => return None,
             Some(Seen::Here(seen)) => {
-                names.push(&seen.name);
+                names.push(seen.name);
                 seen.parent
             }
             None => {
@@ -50,14 +50,10 @@ pub(crate) fn path_now(base: &BaseTree, tree: &SideTree, side: Side, node: NodeI
 pub(crate) fn to_read(base: &BaseTree, tree: &SideTree, side: Side, nodes: &[NodeId]) -> Vec<ToRead> {
     nodes
         .iter()
-        .filter_map(|node| match tree.changes.get(node) {
-            Some(Seen::Here(seen)) if seen.state.content == Content::Unread => Some(ToRead {
-                side,
-                node: *node,
-                path: path_now(base, tree, side, *node)?,
-                seen: seen.fingerprint,
-            }),
-            _ => None,
+        .filter_map(|node| {
+            let seen = tree.changes.here(*node).filter(|seen| seen.state.content == Content::Unread)?;
+            let path = path_now(base, tree, side, *node)?;
+            Some(ToRead { side, node: *node, path, seen: seen.fingerprint })
         })
         .collect()
 }
@@ -119,9 +115,9 @@ pub(crate) fn read_all(
     for (number, hash) in hashes.into_inner() {
         let file = &files[number];
         let side = if file.side == Side::Left { &mut *left } else { &mut *right };
-        match (side.changes.get_mut(&file.node), hash) {
-            (Some(Seen::Here(seen)), Some(hash)) => seen.state.content = Content::Known(hash),
-            _ => {
+        match hash.filter(|_| side.changes.here(file.node).is_some()) {
+            Some(hash) => side.changes.set_content(file.node, Content::Known(hash)),
+            None => {
                 side.blind.insert(file.node);
             }
         }

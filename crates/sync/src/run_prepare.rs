@@ -29,7 +29,7 @@ use crate::run_hash::{path_now, read_all, to_read};
 use crate::run_look::{Look, look_at_both};
 use crate::run_marker;
 use crate::run_types::{Done, Hints, Limits, Prepared, RunState, SyncReport};
-use crate::trees::{Seen, SideTree};
+use crate::trees::SideTree;
 
 /// See [`Syncer::prepare`].
 pub(crate) fn prepare(
@@ -138,10 +138,9 @@ fn clear_unfinished(
 ) -> Result<(), SyncError> {
     let base = syncer.base();
     let known = base.iter().filter(|(_, entry)| entry.state.kind == EntryKind::Folder).map(|(id, _)| id);
-    let fresh = seen.changes.iter().filter_map(|(id, seen)| match seen {
-        Seen::Here(seen) if id.is_fresh() && seen.state.kind == EntryKind::Folder => Some(*id),
-        _ => None,
-    });
+    let fresh = seen.changes.all_here();
+    let fresh = fresh.filter(|(id, seen)| id.is_fresh() && seen.state.kind == EntryKind::Folder);
+    let fresh = fresh.map(|(id, _)| id);
     for folder in [NodeId::ROOT].into_iter().chain(known).chain(fresh) {
         control.checkpoint()?;
         let Some(path) = path_now(base, seen, side, folder) else { continue };
@@ -220,7 +219,10 @@ pub(crate) fn apply(
         syncer.database().begin_run(run, syncer.now().to_milliseconds())?;
     }
     let first_line = syncer.database().next_journal_line(run)?;
-    let base = RwLock::new(syncer.take_base());
+    let coming = usize::try_from(plan.left.created + plan.right.created).unwrap_or(0) + plan.agreements.len();
+    let mut base = syncer.take_base();
+    base.reserve(coming);
+    let base = RwLock::new(base);
     let (mut report, result) = {
         let (left, right) = (&**syncer.tree(Side::Left), &**syncer.tree(Side::Right));
         let execution = Execution {

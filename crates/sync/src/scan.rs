@@ -23,7 +23,7 @@ use crate::error::SyncError;
 use crate::filter::{Facts, Filter};
 use crate::node::{NodeId, Side};
 use crate::policy::Links;
-use crate::trees::{BaseTree, Circumstances, Seen, SideTree};
+use crate::trees::{BaseTree, Changes, Circumstances, Seen, SideTree};
 
 /// The name of the shared rules in a root's own folder.
 pub const RULES_NAME: &[u8] = b"rules";
@@ -105,7 +105,7 @@ pub fn scan(
         Side::Right => NodeId::FRESH_RIGHT,
     };
     let found = SideTree {
-        changes: BTreeMap::new(),
+        changes: Changes::default(),
         blind: BTreeSet::new(),
         occupied: BTreeSet::new(),
         folder_times: BTreeMap::new(),
@@ -124,7 +124,6 @@ pub fn scan(
         news: Condvar::new(),
         is_over: AtomicBool::new(false),
         found: Mutex::new(found),
-        changes: Mutex::default(),
         gone: Mutex::default(),
         unsettled: Mutex::default(),
         trouble: Mutex::default(),
@@ -147,8 +146,6 @@ pub fn scan(
     scan.settle()?;
     let is_partial = options.hints.is_some();
     let mut found = scan.found.into_inner();
-    // At once, so that the map is packed: grown one by one it would be half empty, with a million new files.
-    found.changes = scan.changes.into_inner().into_iter().collect();
     if is_partial {
         found.circumstances.items = items_now(base, &found);
     }
@@ -157,8 +154,8 @@ pub fn scan(
 
 /// How many items the side has, where not all were looked at.
 fn items_now(base: &BaseTree, found: &SideTree) -> u64 {
-    let fresh = found.changes.keys().filter(|id| id.is_fresh()).count();
-    let gone = found.changes.values().filter(|seen| matches!(seen, Seen::Gone)).count();
+    let fresh = found.changes.ids().filter(|id| id.is_fresh()).count();
+    let gone = found.changes.all_gone().count();
     (base.len() + fresh).saturating_sub(gone) as u64
 }
 
@@ -199,8 +196,6 @@ pub(crate) struct Scan<'a> {
     pub(crate) news: Condvar,
     pub(crate) is_over: AtomicBool,
     pub(crate) found: Mutex<SideTree>,
-    /// What differs, in the order it was found.
-    pub(crate) changes: Mutex<Vec<(NodeId, Seen)>>,
     /// With hints: what of it is gone.
     pub(crate) gone: Mutex<BTreeSet<NodeId>>,
     pub(crate) unsettled: Mutex<Vec<Unsettled>>,
@@ -357,8 +352,8 @@ impl Scan<'_> {
             let gone = findings.changes.iter().filter(|(_, seen)| matches!(seen, Seen::Gone));
             self.gone.lock().extend(gone.map(|(id, _)| *id));
         }
-        self.changes.lock().extend(findings.changes);
         let mut found = self.found.lock();
+        found.changes.extend(findings.changes);
         found.blind.extend(findings.blind);
         if findings.is_occupied {
             found.occupied.insert(task.folder);

@@ -14,7 +14,7 @@ use keepwell_model::path::check_name;
 use keepwell_model::{ContentHash, EntryKind, Problem, RelativePath, Timestamp};
 use unicode_normalization::UnicodeNormalization;
 
-use crate::base_tree::Slot;
+use crate::base_tree::Packed;
 use crate::error::SyncError;
 use crate::filter::Facts;
 use crate::node::{Content, NodeId, State};
@@ -39,7 +39,7 @@ struct Known<'b> {
     /// What it is compared by.
     key: Cow<'b, [u8]>,
     id: NodeId,
-    slot: Slot,
+    packed: Packed<'b>,
     is_met: bool,
 }
 
@@ -114,7 +114,7 @@ impl Scan<'_> {
             self.compare_item(task, item, entry, &mut findings)?;
         }
         for child in known.items.iter().filter(|child| !child.is_met) {
-            let Some(entry) = self.base.entry_at(&child.slot) else { continue };
+            let Some(entry) = child.packed.entry() else { continue };
             let facts = Facts {
                 kind: entry.state.kind,
                 size_bytes: entry.state.size_bytes,
@@ -134,9 +134,9 @@ impl Scan<'_> {
         let children = self.base.children(folder);
         let mut known = KnownItems::with_capacity(children.len());
         for id in children {
-            let Some(slot) = self.base.slot(*id) else { continue };
-            let key = self.key(self.base.name_at(&slot, self.side));
-            known.add(Known { key, id: *id, slot, is_met: false });
+            let Some(packed) = self.base.packed(*id) else { continue };
+            let key = self.key(packed.name_on(self.side));
+            known.add(Known { key, id: *id, packed, is_met: false });
         }
         known
     }
@@ -151,7 +151,7 @@ impl Scan<'_> {
             }
             let rank = |at: usize| {
                 let child = &known.items[at];
-                let likeness = self.base.entry_at(&child.slot).map(|entry| self.likeness(&entry, item));
+                let likeness = child.packed.entry().map(|entry| self.likeness(&entry, item));
                 (likeness, child.id)
             };
             best = match best {
@@ -161,7 +161,7 @@ impl Scan<'_> {
         }
         let met = &mut known.items[best?];
         met.is_met = true;
-        Some((met.id, self.base.entry_at(&met.slot)?))
+        Some((met.id, met.packed.entry()?))
     }
 
     /// How surely an item is this one of the base.
@@ -320,7 +320,7 @@ impl Scan<'_> {
             Ok(state) => {
                 let seen =
                     SeenNode { parent: file.folder, name: item.name, state, fingerprint: item.fingerprint };
-                self.changes.lock().push((id, Seen::Here(seen)));
+                self.found.lock().changes.insert(id, Seen::Here(seen));
             }
             Err(error) => {
                 self.told(&file.path, "This could not be read; it is not synced.", &error);

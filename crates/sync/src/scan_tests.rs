@@ -12,9 +12,9 @@ use std::time::Duration;
 use keepwell_model::Timestamp;
 
 use super::*;
-use crate::node::{Content, State};
+use crate::node::Content;
 use crate::pair::FilterSpec;
-use crate::trees::{BaseNode, SeenNode};
+use crate::trees::{BaseNode, SeenEntry};
 
 /// A place in which some folders can not be read.
 struct Faulty {
@@ -133,11 +133,11 @@ impl Scene {
         let found = self.scan();
         let mut number = self.base.len() as u64;
         let mut ids = HashMap::from([(NodeId::ROOT, NodeId::ROOT)]);
-        for id in found.changes.keys() {
+        for id in found.changes.ids() {
             number += 1;
-            ids.insert(*id, if id.is_fresh() { NodeId(number) } else { *id });
+            ids.insert(id, if id.is_fresh() { NodeId(number) } else { id });
         }
-        for (id, seen) in found.changes {
+        for (id, seen) in found.changes.iter() {
             let Seen::Here(seen) = seen else {
                 self.base.remove(id);
                 continue;
@@ -148,7 +148,7 @@ impl Scene {
                 ids[&id],
                 BaseNode {
                     parent,
-                    name: seen.name,
+                    name: seen.name.to_vec(),
                     left_name: None,
                     right_name: None,
                     state: seen.state,
@@ -200,12 +200,12 @@ impl Scene {
             if path.is_root() { ".".to_owned() } else { path.to_string() }
         };
         let mut shown: Vec<String> = found.blind.iter().map(|id| format!("blind {}", name(id))).collect();
-        for (id, seen) in &found.changes {
+        for (id, seen) in found.changes.iter() {
             shown.push(match seen {
-                Seen::Gone => format!("gone {}", name(id)),
+                Seen::Gone => format!("gone {}", name(&id)),
                 Seen::Here(seen) => {
                     let what = if id.is_fresh() { "new" } else { "changed" };
-                    format!("{what} {}", path_of(found, seen, &name))
+                    format!("{what} {}", path_of(found, &seen, &name))
                 }
             });
         }
@@ -218,12 +218,10 @@ impl Scene {
     }
 }
 
-fn path_of(found: &SideTree, seen: &SeenNode, name: &dyn Fn(&NodeId) -> String) -> String {
-    let own = String::from_utf8_lossy(&seen.name).into_owned();
-    match found.changes.get(&seen.parent) {
-        Some(Seen::Here(parent)) if seen.parent.is_fresh() => {
-            format!("{}/{own}", path_of(found, parent, name))
-        }
+fn path_of(found: &SideTree, seen: &SeenEntry<'_>, name: &dyn Fn(&NodeId) -> String) -> String {
+    let own = String::from_utf8_lossy(seen.name).into_owned();
+    match found.changes.here(seen.parent) {
+        Some(parent) if seen.parent.is_fresh() => format!("{}/{own}", path_of(found, &parent, name)),
         _ if seen.parent == NodeId::ROOT => own,
         _ => format!("{}/{own}", name(&seen.parent)),
     }
@@ -262,11 +260,9 @@ fn what_is_as_agreed_is_not_mentioned_and_each_change_is() {
         ]
     );
     let found = scene.scan();
-    let is_unread = |seen: &Seen| {
-        matches!(seen, Seen::Here(SeenNode { state: State { kind: EntryKind::File, content, .. }, .. })
-            if *content != Content::Unread)
-    };
-    assert!(!found.changes.values().any(is_unread));
+    let mut files =
+        found.changes.all_here().map(|(_, seen)| seen.state).filter(|state| state.kind == EntryKind::File);
+    assert!(files.all(|state| state.content == Content::Unread));
 }
 
 #[test]
@@ -403,7 +399,7 @@ fn links_are_read_and_special_files_are_told() {
     let found = scene.scan_with(&scene.tree, None, &control).unwrap();
     assert_eq!(scene.shown(&found), ["new a/link"]);
     assert_eq!((found.occupied.len(), control.problems().total), (1, 1));
-    let Some(Seen::Here(link)) = found.changes.values().next() else { unreachable!() };
+    let (_, link) = found.changes.all_here().next().unwrap();
     let hash = keepwell_model::ContentHash(*blake3::hash(b"some where").as_bytes());
     assert_eq!(link.state.content, Content::Known(hash));
 }

@@ -18,6 +18,7 @@ use keepwell_model::Timestamp;
 
 pub use crate::base_tree::BaseTree;
 use crate::node::{NodeId, Side, State};
+pub use crate::side_changes::{Changes, Seen, SeenEntry, SeenNode};
 
 /// An item both sides agreed on when it was last synced.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -123,33 +124,11 @@ impl BaseNode {
     }
 }
 
-/// An item as one side has it now, where that differs from the base.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SeenNode {
-    /// The folder it is in.
-    pub parent: NodeId,
-    /// Its name on this side.
-    pub name: Vec<u8>,
-    /// What it is.
-    pub state: State,
-    /// What tells it unchanged from now on.
-    pub fingerprint: Fingerprint,
-}
-
-/// How a side differs from the base at one node.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Seen {
-    /// It is surely not there any more.
-    Gone,
-    /// It is new, or elsewhere, or something else now.
-    Here(SeenNode),
-}
-
 /// One side, as differences from the base.
 #[derive(Clone, Debug)]
 pub struct SideTree {
     /// What differs.
-    pub changes: BTreeMap<NodeId, Seen>,
+    pub changes: Changes,
     /// Folders and items of which nothing is known: at and below them nothing is decided.
     pub blind: BTreeSet<NodeId>,
     /// Folders that hold what the pair does not sync (left out by a rule, a pipe): they can not be removed here, and so

@@ -15,7 +15,7 @@ use keepwell_sync::node::{Content, NodeId, Side, State};
 use keepwell_sync::plan::{Action, Agreement, Operation, Plan, Why};
 use keepwell_sync::planner::plan;
 use keepwell_sync::policy::Policy;
-use keepwell_sync::trees::{BaseNode, BaseTree, Circumstances, Seen, SeenNode, SideTree};
+use keepwell_sync::trees::{BaseNode, BaseTree, Changes, Circumstances, Seen, SeenNode, SideTree};
 use keepwell_sync::{moves, names};
 
 pub type Path = Vec<u8>;
@@ -225,7 +225,7 @@ impl World {
     fn scan(&self, side: Side) -> (SideTree, HashMap<NodeId, u64>) {
         let place = &self.places[number(side)];
         let mut tree = SideTree {
-            changes: BTreeMap::new(),
+            changes: Changes::default(),
             blind: BTreeSet::new(),
             folder_times: Default::default(),
             occupied: BTreeSet::new(),
@@ -296,14 +296,13 @@ impl World {
     fn read_demanded(&self, demands: &[Demand], trees: [&mut SideTree; 2], inodes: &[HashMap<u64, u64>; 2]) {
         for demand in demands {
             let side = number(demand.side);
-            let Some(Seen::Here(seen)) = trees[side].changes.get_mut(&demand.node) else {
-                panic!("{demand:?}")
-            };
+            let seen = trees[side].changes.here(demand.node).unwrap_or_else(|| panic!("{demand:?}"));
+            let version = seen.fingerprint.version;
             let item = self.places[side].items.values().find(|item| {
                 inodes[side].contains_key(&item.id)
-                    && fingerprint(&self.places[side], item).version == seen.fingerprint.version
+                    && fingerprint(&self.places[side], item).version == version
             });
-            seen.state.content = Content::Known(hash(item.unwrap().content));
+            trees[side].changes.set_content(demand.node, Content::Known(hash(item.unwrap().content)));
         }
     }
 
@@ -333,10 +332,8 @@ impl World {
     /// Whatever an item is taken for: what is said to be its content is what it holds.
     fn knows_only_what_is(&self, trees: &[SideTree; 2]) {
         for (place, tree) in self.places.iter().zip(trees) {
-            for (id, seen) in &tree.changes {
-                if let Seen::Here(seen) = seen
-                    && let Content::Known(known) = seen.state.content
-                {
+            for (id, seen) in tree.changes.all_here() {
+                if let Content::Known(known) = seen.state.content {
                     let is_it = |item: &&Item| fingerprint(place, item).version == seen.fingerprint.version;
                     let item = place.items.values().find(is_it).unwrap();
                     assert_eq!(known, hash(item.content), "{id:?} {seen:?}");
@@ -356,9 +353,9 @@ impl World {
                     names.len() <= self.base.len() + tree.changes.len(),
                     "{id:?} is inside itself on the {side:?}"
                 );
-                match (tree.changes.get(&at), self.base.get(at)) {
+                match (tree.changes.get(at), self.base.get(at)) {
                     (Some(Seen::Here(seen)), _) => {
-                        names.push(&seen.name);
+                        names.push(seen.name);
                         at = seen.parent;
                     }
                     (None, Some(entry)) => {
@@ -371,7 +368,7 @@ impl World {
             names.reverse();
             Some(names.join(&b'/'))
         };
-        let fresh = tree.changes.keys().copied().filter(|id| id.is_fresh());
+        let fresh = tree.changes.ids().filter(|id| id.is_fresh());
         let nodes = self.base.iter().map(|(id, _)| id).chain(fresh);
         nodes.filter_map(|id| Some((place.items.get(&path(id)?)?.id, id))).collect()
     }
@@ -401,7 +398,7 @@ impl World {
         let mut pair_names: HashMap<NodeId, Vec<u8>> = HashMap::new();
         for row in rows.iter().take(count) {
             self.do_row(row, &mut ids, &mut touched);
-            if let Some(pair_name) = &row.pair_name {
+            if let Some(pair_name) = row.pair_name() {
                 pair_names.insert(row.node, pair_name.to_vec());
             }
         }
@@ -443,9 +440,8 @@ impl World {
         for agreement in &looked.plan.agreements {
             let Agreement::Displaced { node, side } = agreement else { continue };
             let Some(mut known) = self.base.get(*node).map(|entry| entry.to_node()) else { continue };
-            let Some(Seen::Here(seen)) = looked.trees[number(*side)].changes.get(node) else {
-                panic!("{agreement:?}")
-            };
+            let seen = looked.trees[number(*side)].changes.here(*node);
+            let seen = seen.unwrap_or_else(|| panic!("{agreement:?}"));
             let print = Fingerprint {
                 kind: known.state.kind,
                 size_bytes: u64::MAX,
@@ -476,7 +472,7 @@ impl World {
             Action::CreateFolder { .. } => {
                 assert!(place.make(path, EntryKind::Folder, 0, 0), "{row:?}\n{:#?}", place.items.keys());
                 let item = place.items.get_mut(path).unwrap();
-                item.mode = row.metadata.as_ref().unwrap().mode.unwrap_or(item.mode);
+                item.mode = row.metadata().unwrap().mode.unwrap_or(item.mode);
                 ids[here].insert(item.id, row.node_on(row.side));
             }
             Action::Copy { .. } => {
@@ -492,12 +488,12 @@ impl World {
                 let item = place.items.get_mut(path).unwrap_or_else(|| panic!("nothing to replace: {row:?}"));
                 assert_eq!(ids[here].remove(&item.id), Some(row.node_on(row.side)), "{row:?}");
                 place.bin.push(item.content);
-                let mode = row.metadata.as_ref().map_or(Some(from.mode), |change| change.mode);
+                let mode = row.metadata().map_or(Some(from.mode), |change| change.mode);
                 *item = Item { id: change, change, mode: mode.unwrap_or(item.mode), ..from };
                 ids[here].insert(change, row.node_on(row.side));
             }
             Action::Move { becomes, .. } => {
-                let from = row.from.as_ref().unwrap().as_bytes();
+                let from = row.from().unwrap().as_bytes();
                 let id = place.items.get(from).unwrap_or_else(|| panic!("nothing to move: {row:?}")).id;
                 assert_eq!(ids[here].get(&id), Some(&row.node_on(row.side)), "{row:?}");
                 assert!(place.rename(from, path), "{row:?}\n{:#?}", place.items.keys());
@@ -521,7 +517,7 @@ impl World {
             Action::SetMetadata => {
                 let change = place.tick();
                 let item = place.items.get_mut(path).unwrap_or_else(|| panic!("{row:?}"));
-                let set = row.metadata.as_ref().unwrap();
+                let set = row.metadata().unwrap();
                 item.mode = set.mode.unwrap_or(item.mode);
                 item.modified = set.modified.map_or(item.modified, |time| time.seconds);
                 item.change = change;
@@ -639,7 +635,13 @@ impl World {
         for row in &looked.plan.operations {
             text += &format!(
                 "\n{} {:?} {:?} {:?} {:?} -> {:?} {:?}",
-                row.batch, row.side, row.action, row.why, row.from, row.path, row.metadata
+                row.batch,
+                row.side,
+                row.action,
+                row.why,
+                row.from(),
+                row.path,
+                row.metadata()
             );
         }
         for conflict in &looked.plan.conflicts {
@@ -649,11 +651,11 @@ impl World {
             text += &format!("\n{agreement:?}");
         }
         for (side, tree) in looked.trees.iter().enumerate() {
-            for (id, seen) in &tree.changes {
+            for (id, seen) in tree.changes.iter() {
                 match seen {
                     Seen::Gone => text += &format!("\n{side} {id:?} gone"),
                     Seen::Here(seen) => {
-                        let name = String::from_utf8_lossy(&seen.name);
+                        let name = String::from_utf8_lossy(seen.name);
                         text += &format!(
                             "\n{side} {id:?} here {:?}/{name} {:?} {:?}",
                             seen.parent, seen.state, seen.fingerprint

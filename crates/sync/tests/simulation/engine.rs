@@ -287,7 +287,12 @@ impl<'a> World<'a> {
             for row in &plan.operations {
                 eprintln!(
                     "  {} {:?} {:?} {:?} {:?} -> {:?}",
-                    row.batch, row.side, row.action, row.why, row.from, row.path
+                    row.batch,
+                    row.side,
+                    row.action,
+                    row.why,
+                    row.from(),
+                    row.path
                 );
             }
             for side in 0..2 {
