@@ -38,6 +38,9 @@ const TAKEN_ITEMS: usize = 16;
 /// Fewer, where they are so large.
 const TAKEN_BYTES: u64 = 4 << 20;
 
+/// So many answers may wait while a group is written down; who has more waits too, or a slow disk would fill the memory.
+const ANSWERS_WAITING: usize = GROUP_ITEMS / TAKEN_ITEMS;
+
 /// What carrying out a plan needs.
 pub(crate) struct Execution<'a> {
     pub plan: &'a Plan,
@@ -200,7 +203,7 @@ impl Execution<'_> {
         let is_over = AtomicBool::new(false);
         let view = progress.view;
         std::thread::scope(|scope| {
-            let (sender, receiver) = mpsc::channel::<Answers>();
+            let (sender, receiver) = mpsc::sync_channel::<Answers>(ANSWERS_WAITING);
             for _ in 0..workers {
                 let (sender, next, is_over) = (sender.clone(), &next, &is_over);
                 scope.spawn(move || {
