@@ -39,7 +39,7 @@ const TAKEN_ITEMS: usize = 16;
 const TAKEN_BYTES: u64 = 4 << 20;
 
 /// So many answers may wait while a group is written down; who has more waits too, or a slow disk would fill the memory.
-const ANSWERS_WAITING: usize = GROUP_ITEMS / TAKEN_ITEMS;
+const ANSWERS_WAITING: usize = 256;
 
 /// What carrying out a plan needs.
 pub(crate) struct Execution<'a> {
