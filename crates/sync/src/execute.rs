@@ -530,14 +530,14 @@ impl Progress<'_, '_> {
         };
         let writes = matches!(operation.action, Action::Copy { .. } | Action::Replace);
         (writes && self.full[usize::from(operation.side == Side::Right)] && operation.size_bytes > 0)
-            || [Some(operation.node), Some(operation.right_node), parent]
+            || [Some(operation.node), Some(operation.node_on(Side::Right)), parent]
                 .into_iter()
                 .flatten()
                 .any(|node| self.held_back.contains(&node))
     }
 
     fn hold_back(&mut self, operation: &Operation) {
-        self.held_back.extend([operation.node, operation.right_node]);
+        self.held_back.extend([operation.node, operation.node_on(Side::Right)]);
         if let Action::Move { becomes: Some(copy), .. } = operation.action {
             self.held_back.insert(copy);
         }

@@ -162,7 +162,8 @@ impl Execution<'_> {
             Agreement::Same { left, right } => Some((*left, *right)),
             _ => None,
         });
-        let rows = self.plan.operations.iter().map(|operation| (operation.node, operation.right_node));
+        let rows =
+            self.plan.operations.iter().map(|operation| (operation.node, operation.node_on(Side::Right)));
         agreed.chain(rows).filter(|(left, right)| left != right).collect()
     }
 

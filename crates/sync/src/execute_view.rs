@@ -312,7 +312,7 @@ impl<'a> View<'a> {
                 let mut node = self.existing(operation.node)?;
                 node.parent = self.base_id(*parent)?;
                 set_names(&mut node, operation);
-                self.set_fingerprints(&mut node, operation.node, operation.right_node);
+                self.set_fingerprints(&mut node, operation.node, operation.node_on(Side::Right));
                 // A rename changes the time of the inode: it is still what it was.
                 if let Some(target) = outcome.target.filter(|target| agrees(target, &node)) {
                     set_fingerprint(&mut node, side, target.fingerprint);
@@ -329,7 +329,7 @@ impl<'a> View<'a> {
                     self.set_known(other, operation.node_on(other), Some(source));
                 }
                 let agreed = outcome.agreed?;
-                let id = self.give_id(operation.node, operation.right_node);
+                let id = self.give_id(operation.node, operation.node_on(Side::Right));
                 let mut node = self.node_for(operation, agreed, outcome)?;
                 node.state = agreed;
                 self.set_learned(&mut node, operation, outcome);
@@ -382,7 +382,7 @@ impl<'a> View<'a> {
         let known_id = self.base_id(operation.node);
         let existing = self.existing(operation.node);
         let left = self.known(Side::Left, operation.node);
-        let right = self.known(Side::Right, operation.right_node);
+        let right = self.known(Side::Right, operation.node_on(Side::Right));
         let is_same = left.zip(right).is_some_and(|(left, right)| {
             left.state.is_same_content(&right.state)
                 || (left.state.kind == EntryKind::Folder && right.state.kind == EntryKind::Folder)
@@ -404,7 +404,7 @@ impl<'a> View<'a> {
         };
         let id = match known_id {
             Some(id) => id,
-            None => self.give_id(operation.node, operation.right_node),
+            None => self.give_id(operation.node, operation.node_on(Side::Right)),
         };
         self.set_learned(&mut node, operation, outcome);
         self.put(id, node)
@@ -492,8 +492,8 @@ fn repeated(plan: &Plan) -> HashSet<NodeId> {
     let mut ids: Vec<NodeId> = Vec::with_capacity(plan.operations.len());
     for operation in &plan.operations {
         ids.push(operation.node);
-        if operation.right_node != operation.node {
-            ids.push(operation.right_node);
+        if operation.node_on(Side::Right) != operation.node {
+            ids.push(operation.node_on(Side::Right));
         }
         if let Action::Move { becomes: Some(copy), .. } = operation.action {
             ids.push(copy);

@@ -13,7 +13,7 @@ use crate::node::{NodeId, Side, State};
 use crate::plan::{Action, Agreement, Details, MetadataChange, Operation, Plan, Totals, Why};
 use crate::planner_decide::{differ, grain};
 use crate::planner_order::{Course, Kind, Step, order};
-use crate::planner_view::{Slot, View, number};
+use crate::planner_view::{Node, Slot, View, number};
 use crate::trees::{BaseEntry, SeenEntry};
 
 /// Writes them.
@@ -106,12 +106,16 @@ fn operation(
         why: node.why,
         kind: node.kind,
         node: node.id,
-        right_node: node.right_id,
         action,
         size_bytes: 0,
         path,
-        details: None,
+        details: kept(own_details(node)),
     }
+}
+
+/// What any row of a node has to tell.
+fn own_details(node: &Node) -> Details {
+    Details { right_node: (node.right_id != node.id).then_some(node.right_id), ..Details::default() }
 }
 
 /// The details of a row that has any.
@@ -146,13 +150,10 @@ fn step_row(view: &View<'_>, side: Side, step: Step) -> Operation {
         Kind::RemoveFolder => Action::Remove,
     };
     let mut row = operation(view, step.row, side, step.batch, action, step.path);
-    if let (Some(of), Some(_)) = (copy_of, becomes) {
-        // It is the item's row until it has become the copy.
-        let of = view.row(of);
-        row.node = of.map_or(row.node, |of| view.nodes[of].id);
-        row.right_node = of.map_or(row.right_node, |of| view.nodes[of].right_id);
-    }
-    let mut details = Details::default();
+    // It is the item's row until it has become the copy.
+    let about = copy_of.filter(|_| becomes.is_some()).and_then(|of| view.row(of)).unwrap_or(step.row);
+    row.node = view.nodes[about].id;
+    let mut details = own_details(&view.nodes[about]);
     match step.kind {
         Kind::CreateFolder => {
             let state = view.item(step.row, side.other()).map(|item| item.state);
@@ -206,7 +207,7 @@ fn contents(
             copy.details = kept(Details {
                 source: source_path.filter(|source| *source != copy.path),
                 pair_name: pair_name(view, row, &copy.path),
-                ..Details::default()
+                ..own_details(node)
             });
             plan.operations.push(copy);
             continue;
@@ -225,7 +226,7 @@ fn contents(
         changed.details = kept(Details {
             source: source_path.filter(|source| *source != changed.path),
             metadata: change,
-            ..Details::default()
+            ..own_details(node)
         });
         if replaces {
             changed.size_bytes = source.state.size_bytes;
@@ -255,7 +256,7 @@ fn moved_in(
         courses[number(Side::Right)].folder_path(parent).join(&name).ok()
     });
     let source = source.filter(|source| *source != removal.path);
-    removal.details = kept(Details { source, ..Details::default() });
+    removal.details = kept(Details { source, ..own_details(&view.nodes[row]) });
     plan.operations.push(removal);
 }
 

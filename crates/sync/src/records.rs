@@ -4,13 +4,16 @@
 //! room of records that went is taken back once it is more than what is used. Deliberately not here: what the bytes mean
 //! (`base_tree`, `side_changes`).
 
+use std::ops::Range;
+
+use crate::database_facts::{Reader, put_size};
 use crate::id_map::IdMap;
 use crate::node::NodeId;
 
 /// As much as this may lie idle.
 const IDLE_BYTES: usize = 1 << 20;
-/// The bytes of a length, which stands before each record.
-const LENGTH_BYTES: usize = size_of::<u32>();
+/// What the length of a record takes, which stands before it, about.
+const LENGTH_BYTES: usize = 2;
 
 /// See above.
 #[derive(Clone, Debug, Default)]
@@ -52,16 +55,14 @@ impl Records {
     }
 
     fn at(&self, start: u64) -> Option<&[u8]> {
-        let (length, rest) = self.bytes.get(offset(start)..)?.split_first_chunk()?;
-        rest.get(..u32::from_le_bytes(*length) as usize)
+        self.bytes.get(extent(&self.bytes, start)?)
     }
 
     /// Puts a record of several parts in the place of the one that was there.
     pub(crate) fn insert(&mut self, id: NodeId, parts: &[&[u8]]) {
         let start = self.bytes.len() as u64;
         let length: usize = parts.iter().map(|part| part.len()).sum();
-        // Names and facts: a few hundred bytes.
-        self.bytes.extend_from_slice(&u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes());
+        put_size(&mut self.bytes, length as u64);
         parts.iter().for_each(|part| self.bytes.extend_from_slice(part));
         if let Some(before) = self.starts.insert(id, start) {
             self.release(before);
@@ -79,11 +80,9 @@ impl Records {
 
     /// Writes over the first bytes of a record.
     pub(crate) fn overwrite(&mut self, id: NodeId, head: &[u8]) {
-        if self.get(id).is_some_and(|record| record.len() >= head.len())
-            && let Some(start) = self.starts.get(id)
-        {
-            let start = offset(start) + LENGTH_BYTES;
-            self.bytes[start..start + head.len()].copy_from_slice(head);
+        let Some(there) = self.starts.get(id).and_then(|start| extent(&self.bytes, start)) else { return };
+        if let Some(there) = self.bytes[there].get_mut(..head.len()) {
+            there.copy_from_slice(head);
         }
     }
 
@@ -115,7 +114,7 @@ impl Records {
 
     /// The room of a record is free; all the others are moved together once half is.
     fn release(&mut self, start: u64) {
-        self.idle_bytes += self.at(start).map_or(0, |record| LENGTH_BYTES + record.len());
+        self.idle_bytes += extent(&self.bytes, start).map_or(0, |there| there.end - offset(start));
         if self.idle_bytes < IDLE_BYTES || self.idle_bytes * 2 < self.bytes.len() {
             return;
         }
@@ -123,13 +122,20 @@ impl Records {
         self.bytes.reserve_exact(before.len() - self.idle_bytes);
         self.starts.for_each_mut(|start| {
             let from = offset(*start);
-            let length = before.get(from..).and_then(|rest| rest.first_chunk()).copied();
-            let length = LENGTH_BYTES + length.map_or(0, u32::from_le_bytes) as usize;
+            let end = extent(&before, *start).map_or(from, |there| there.end);
             *start = self.bytes.len() as u64;
-            self.bytes.extend_from_slice(before.get(from..from + length).unwrap_or_default());
+            self.bytes.extend_from_slice(&before[from..end]);
         });
         self.idle_bytes = 0;
     }
+}
+
+/// Where the record is that begins there with its length; never past the end.
+fn extent(bytes: &[u8], start: u64) -> Option<Range<usize>> {
+    let mut from = Reader(bytes.get(offset(start)..)?);
+    let length = usize::try_from(from.size()?).ok()?;
+    let start = bytes.len() - from.0.len();
+    (length <= from.0.len()).then_some(start..start + length)
 }
 
 /// The bytes are in memory, so their number fits.

@@ -411,7 +411,7 @@ impl World {
         let mut both: HashMap<NodeId, NodeId> = HashMap::new();
         let mut agreed = BTreeSet::new();
         for row in &looked.plan.operations {
-            both.insert(row.right_node, row.node);
+            both.insert(row.node_on(Side::Right), row.node);
         }
         for agreement in &looked.plan.agreements {
             match agreement {
