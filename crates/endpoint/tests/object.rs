@@ -24,8 +24,9 @@ use conformance_tree::Trees;
 use keepwell_endpoint::credentials::CredentialKind;
 use keepwell_endpoint::object::{ObjectStore, ObjectTree};
 use keepwell_endpoint::retry::{Patience, Stop};
+use keepwell_endpoint::tree::ItemMetadata;
 use keepwell_endpoint::{Address, Credentials, EndpointError, Store, Tree};
-use keepwell_model::RelativePath;
+use keepwell_model::{EntryKind, RelativePath};
 use proxy::{Lie, Proxy};
 
 /// Tries often, and waits for nothing.
@@ -105,6 +106,21 @@ fn a_tree_in_a_bucket_behind_a_server_that_lies_keeps_its_promises() {
     let server = servers::s3();
     let liar = Proxy::every_third(server.port);
     tree_promises(&server, liar.port);
+}
+
+/// This server keeps a folder of its file system whose last file went, and breaks when it is asked for it as a file.
+#[test]
+fn a_folder_that_lost_its_last_file_is_surely_gone_also_on_a_server_that_breaks_on_it() {
+    let server = servers::s3();
+    let tree = tree(server.port, "left", true).unwrap();
+    let folder = server.folder().join("data/bucket/left");
+    fs::create_dir(folder.join("gone")).unwrap();
+    fs::write(folder.join("gone to stay"), "here").unwrap();
+    let path = |text: &str| RelativePath::parse(text.as_bytes()).unwrap();
+    assert_eq!(tree.stat(&path("gone")).unwrap(), None);
+    assert!(tree.stat(&path("gone to stay")).unwrap().is_some());
+    tree.create_folder(&path("gone"), &ItemMetadata::default()).unwrap();
+    assert_eq!(tree.stat(&path("gone")).unwrap().unwrap().fingerprint.kind, EntryKind::Folder);
 }
 
 /// Any kind of bucket.

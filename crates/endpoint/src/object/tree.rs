@@ -34,6 +34,8 @@ use crate::tree::{
 
 /// The longest key of all three services, in bytes.
 const KEY_LIMIT_BYTES: usize = 1024;
+/// How many keys that begin with the one looked for are looked at.
+const SIBLINGS: usize = 1000;
 /// How old an unfinished upload is before nobody can be at it any more.
 const ABANDONED_MS: i64 = 24 * 60 * 60 * 1000;
 
@@ -341,10 +343,14 @@ impl Tree for ObjectTree {
             }
             return Ok(found.ok().flatten().or_else(|| Some(folder_item(name))));
         }
-        if found.is_err()
-            && let Some(item) = as_file(self.service().stat(&key))?
-        {
-            return Ok(Some(item));
+        if found.is_err() {
+            found = match self.listed_file(&key, name)? {
+                Some(answer) => Ok(answer),
+                None => as_file(self.service().stat(&key)),
+            };
+            if let Some(item) = found? {
+                return Ok(Some(item));
+            }
         }
         self.inner.root.require().map(|()| None)
     }
@@ -489,6 +495,16 @@ impl Tree for ObjectTree {
 }
 
 impl ObjectTree {
+    /// The file of this very key, as a listing shows it: a whole one says surely that there is none, also where the
+    /// service breaks when it is asked for what is no file (one over a file system, for a folder that lost its last file).
+    /// No answer where the listing goes on.
+    fn listed_file(&self, key: &str, name: &[u8]) -> Result<Option<Option<TreeItem>>, EndpointError> {
+        let found = self.service().list_some(key, false, SIBLINGS)?;
+        let file = found.iter().find(|entry| entry.path() == key && entry.metadata().is_file());
+        let item = file.map(|entry| self.inner.item(name, entry.metadata()));
+        Ok((item.is_some() || found.len() < SIBLINGS).then_some(item))
+    }
+
     /// Copies inside the service.
     fn copy(&self, old: &str, new: &str, only_new: bool, to: &RelativePath) -> Result<(), EndpointError> {
         let service = self.service();
