@@ -163,12 +163,10 @@ fn a_folder_and_an_s3_server_are_kept_alike() {
     let mut room = Room::new();
     room.set_variable("AWS_ACCESS_KEY_ID", "access");
     room.set_variable("AWS_SECRET_ACCESS_KEY", "hidden");
-    // The bucket is the right one, where things are moved and removed: asked about a folder, this server answers with a
-    // fault of its own. Undo is tried in `two_servers_are_kept_alike`: in a bucket the move
-    // of a folder is not undone yet, because there only files are renamed.
+    // The bucket is the right one, where things are moved, removed and brought back.
     let address = format!("s3://bucket/right?endpoint=http://127.0.0.1:{}", server.port);
     let right = Side::at(address, server.folder().join("data/bucket/right"));
-    keeps_alike(&room, &Side::local(&room), &right);
+    does_it_all(&room, &Side::local(&room), &right);
 }
 
 #[test]

@@ -4,7 +4,8 @@
 //! made of it. Invariants:
 //! 1. Nothing is lost by undoing: what is in the way, or was made by the run, goes to the bin itself, under the deed's
 //!    own number, so that an undo can be undone.
-//! 2. What changed after the run is left alone, and told.
+//! 2. What changed after the run is left alone, and told. Where a place moves a folder file by file that holds for each of
+//!    them, and an undoing that was broken off half-way goes on when it is asked for again.
 //! 3. The base forgets what the run made or replaced, so the next run does not take the undoing for a change to carry
 //!    over: where both sides differ then, it asks. What was moved or removed comes back as a change like any other.
 //!
@@ -20,11 +21,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::copy::{CopyError, hash_file};
 use crate::database::BaseChange;
+use crate::database_moves::Moving;
 use crate::database_rows::{BinItem, JournalLine};
 use crate::error::SyncError;
-use crate::execute_bin::{BinFolders, Planned, bin_path, put_into_bin, relocate};
+use crate::execute_bin::{BinFolders, Planned, bin_path, put_into_bin};
 use crate::node::{Content, NodeId, Side};
 use crate::plan::Why;
+use crate::relocate::{Mover, is_changed_meanwhile, is_of_one_item, put_together, relocate};
 use crate::run::Syncer;
 use crate::run_types::{ActionKind, Done};
 
@@ -69,6 +72,8 @@ const GONE: Alone = Alone("It is not in the bin any more.", "Bring it back from 
 /// What stops one item, or everything.
 pub(crate) enum Trouble {
     Alone(Alone),
+    /// Of a folder that moves file by file, not everything did.
+    Partly(EndpointError),
     Place(EndpointError),
     All(SyncError),
 }
@@ -147,6 +152,14 @@ impl Syncer {
             }
             lines.extend(more);
         }
+        let is_asked_for = |half: &Moving| {
+            lines.iter().any(|line| {
+                line.done.side == half.side
+                    && line.done.path == half.from
+                    && line.done.other_path.as_ref() == Some(&half.to)
+            })
+        };
+        put_together(self.database(), |side| &**self.tree(side), is_asked_for, control)?;
         // Forgotten first: what an undoing that is broken off leaves is asked about, never taken for a change.
         let is_made = |line: &&JournalLine| {
             matches!(line.done.action, ActionKind::Copy | ActionKind::CreateFolder | ActionKind::Replace)
@@ -168,7 +181,7 @@ impl Syncer {
             for line in lines.iter().rev() {
                 control.checkpoint()?;
                 control.set_current(line.done.path.as_bytes());
-                let outcome = deeds.undo(line, &mut bin);
+                let outcome = deeds.undo(line, &mut bin, control);
                 if outcome.is_ok() {
                     undone(&line.done);
                 }
@@ -203,21 +216,28 @@ fn note(
     control: &Control,
     result: &mut BroughtBack,
 ) -> Result<(), SyncError> {
-    let (why, next) = match outcome {
+    const LEFT: &str = "This item was left as it is.";
+    const PARTLY: &str = "Not everything in this folder was moved back.";
+    let (what, why, next) = match outcome {
         Ok(()) => {
             result.items += 1;
             return Ok(());
         }
         Err(Trouble::All(error)) => return Err(error),
-        Err(Trouble::Alone(Alone(why, next))) => (why.to_owned(), next),
-        Err(Trouble::Place(error)) => (error.to_string(), error.next_step()),
+        Err(Trouble::Alone(Alone(why, next))) => (LEFT, why.to_owned(), next),
+        Err(Trouble::Partly(error)) => {
+            let by_hand =
+                is_changed_meanwhile(&error).then_some("Look at both places, and move the rest by hand.");
+            (PARTLY, error.to_string(), by_hand.unwrap_or(error.next_step()))
+        }
+        Err(Trouble::Place(error)) => (LEFT, error.to_string(), error.next_step()),
     };
     result.left_alone += 1;
     let shown = match side {
         Side::Left => format!("left: {path}"),
         Side::Right => format!("right: {path}"),
     };
-    control.problem(Problem::new(shown, "This item was left as it is.", why, next));
+    control.problem(Problem::new(shown, what, why, next));
     Ok(())
 }
 
@@ -309,8 +329,8 @@ impl<'a> Deeds<'a> {
         if is_there { Ok(()) } else { Err(Trouble::Alone(GONE)) }
     }
 
-    /// Undoes one line of a journal.
-    fn undo(&self, line: &JournalLine, bin: &mut Bin) -> Result<(), Trouble> {
+    /// Undoes one line of a journal. `control` is the person's.
+    fn undo(&self, line: &JournalLine, bin: &mut Bin, control: &Control) -> Result<(), Trouble> {
         let (side, path) = (line.done.side, &line.done.path);
         let mut take = || bin.remove(&(side, line.done.other_path.clone()?));
         const NOT_IN_BIN: Alone =
@@ -332,7 +352,7 @@ impl<'a> Deeds<'a> {
                 self.out_of_bin(&before)
             }
             ActionKind::CreateFolder => self.remove_folder(side, path),
-            ActionKind::Move => self.move_back(line),
+            ActionKind::Move => self.move_back(line, control),
             // The old times and permissions were not kept; they are of no weight beside the content.
             ActionKind::SetMetadata => Ok(()),
         }
@@ -367,7 +387,8 @@ impl<'a> Deeds<'a> {
         if is_same { Ok(item) } else { Err(Trouble::Alone(CHANGED)) }
     }
 
-    fn move_back(&self, line: &JournalLine) -> Result<(), Trouble> {
+    /// Nothing makes way for what moves, so a person stops it also in the middle of a folder that goes file by file.
+    fn move_back(&self, line: &JournalLine, control: &Control) -> Result<(), Trouble> {
         let (side, now) = (line.done.side, &line.done.path);
         let gone = Alone("It is not where that run moved it.", "Look where it is now and move it by hand.");
         let before = line
@@ -375,10 +396,27 @@ impl<'a> Deeds<'a> {
             .other_path
             .as_ref()
             .ok_or(Trouble::Alone(Alone("It is not known where it was before.", "Move it by hand.")))?;
-        let item = self.tree(side).stat(now)?.ok_or(Trouble::Alone(gone))?;
+        let tree = self.tree(side);
+        let item = tree.stat(now)?.filter(|item| item.fingerprint.kind == line.kind);
+        let item = item.ok_or(Trouble::Alone(gone))?;
         self.make_parents(side, before)?;
-        relocate(self.tree(side), now, before, &item.fingerprint, self.control)?;
-        Ok(())
+        let database = self.syncer.database();
+        let moved = Mover { tree, side, database }.move_item(now, before, &item.fingerprint, control);
+        let Err(error) = moved else { return Ok(()) };
+        let this = Moving { side, from: now.clone(), to: before.clone() };
+        if !database.moving()?.contains(&this) {
+            return Err(error.into());
+        }
+        if is_of_one_item(&error) {
+            // What could go back is there. The rest is told: it is for a person, and no run puts it elsewhere.
+            database.moving_ended(&this)?;
+        }
+        match error {
+            CopyError::Source(error) | CopyError::Target(error) if line.kind == EntryKind::Folder => {
+                Err(Trouble::Partly(error))
+            }
+            error => Err(error.into()),
+        }
     }
 
     /// Removes a folder the run made. One that is used now stays.

@@ -110,7 +110,7 @@ impl Syncer {
         match deeds.put_away(Side::Left, stored.conflict.node, &path, &before, hash, true) {
             Ok(()) => {}
             Err(Trouble::All(error)) => return Err(error),
-            Err(Trouble::Place(error)) => return Err(left_place(error)),
+            Err(Trouble::Place(error) | Trouble::Partly(error)) => return Err(left_place(error)),
             Err(Trouble::Alone(_)) => {
                 return Err(left_place(EndpointError::Changed { path: path.to_string() }));
             }

@@ -158,7 +158,7 @@ impl PairDatabase {
         })
     }
 
-    /// Keeps which place a side is.
+    /// Keeps which place a side is. What was on its way in another one is not in this.
     ///
     /// # Errors
     /// The database refused.
@@ -166,7 +166,8 @@ impl PairDatabase {
         self.write(|transaction| {
             let word = side_word(side);
             set_value(transaction, &format!("{word}.volume"), identity.volume.as_bytes())?;
-            set_value(transaction, &format!("{word}.root"), &identity.root.to_le_bytes())
+            set_value(transaction, &format!("{word}.root"), &identity.root.to_le_bytes())?;
+            transaction.execute("DELETE FROM moving WHERE side = ?1", [word]).map(drop)
         })
     }
 
@@ -219,14 +220,7 @@ impl PairDatabase {
         &self,
         action: impl FnOnce(&rusqlite::Transaction<'_>) -> rusqlite::Result<T>,
     ) -> Result<T, SyncError> {
-        let mut connection = self.lock();
-        let run = || -> rusqlite::Result<T> {
-            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let value = action(&transaction)?;
-            transaction.commit()?;
-            Ok(value)
-        };
-        run().map_err(|source| self.fault(source))
+        transact(&mut self.lock(), action).map_err(|source| self.fault(source))
     }
 
     /// Moves this database aside because its base is damaged, and starts a new one that keeps what can still be read
@@ -327,6 +321,17 @@ pub(crate) fn side_of(word: &str) -> Side {
 /// Our ids fit: they are counted up from one, and the fresh ones end below 2^63.
 pub(crate) fn sql(id: u64) -> i64 {
     i64::try_from(id).unwrap_or(i64::MAX)
+}
+
+/// Does it all or nothing.
+pub(crate) fn transact<T>(
+    connection: &mut Connection,
+    action: impl FnOnce(&rusqlite::Transaction<'_>) -> rusqlite::Result<T>,
+) -> rusqlite::Result<T> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let value = action(&transaction)?;
+    transaction.commit()?;
+    Ok(value)
 }
 
 /// A value of `meta`.

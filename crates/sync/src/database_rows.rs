@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::conflict_text::keep_texts;
-use crate::database::{BaseChange, PairDatabase, advance_base, side_of, side_word, sql};
+use crate::database::{BaseChange, PairDatabase, advance_base, side_of, side_word, sql, transact};
 use crate::database_facts::{kind_number, kind_of};
 use crate::error::SyncError;
 use crate::node::{NodeId, Side};
@@ -332,15 +332,19 @@ impl PairDatabase {
     }
 
     /// Writes what no power cut takes back, nor anything written before it: no scan would learn again what lies in a bin.
-    fn write_for_certain<T>(
+    pub(crate) fn write_for_certain<T>(
         &self,
         action: impl FnOnce(&rusqlite::Transaction<'_>) -> rusqlite::Result<T>,
     ) -> Result<T, SyncError> {
-        let set = |value: &str| self.with(|connection| connection.pragma_update(None, "synchronous", value));
-        set("FULL")?;
-        let result = self.write(action);
-        set("NORMAL")?;
-        result
+        // Held for all of it: another thread would say that nobody waits for the disk any more.
+        let mut connection = self.lock();
+        let run = || -> rusqlite::Result<T> {
+            connection.pragma_update(None, "synchronous", "FULL")?;
+            let result = transact(&mut connection, action);
+            connection.pragma_update(None, "synchronous", "NORMAL")?;
+            result
+        };
+        run().map_err(|source| self.fault(source))
     }
 
     /// Writes down that something will lie elsewhere in the bin than was planned.

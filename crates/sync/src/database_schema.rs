@@ -118,4 +118,13 @@ pub(crate) const STEPS: &[&str] = &[
     "
     ALTER TABLE conflicts ADD COLUMN keeps_name TEXT;
     ",
+    // 4: what is on its way from one place of a side to another, in more than one step.
+    "
+    CREATE TABLE moving (
+        id INTEGER PRIMARY KEY,
+        side TEXT NOT NULL,
+        from_path BLOB NOT NULL,
+        to_path BLOB NOT NULL
+    ) STRICT;
+    ",
 ];

@@ -24,12 +24,13 @@ use crate::database_rows::{BinItem, Group, JournalLine};
 use crate::error::SyncError;
 use crate::execute_bin::{Planned, bin_path, bin_path_again, path_key};
 use crate::execute_commit::{Commits, Gathered};
-use crate::execute_item::{Deed, Tools, is_changed_meanwhile};
+use crate::execute_item::{Deed, Tools};
 use crate::execute_times::TimePolicy;
 use crate::execute_view::View;
 use crate::node::{Content, NodeId, Side};
 use crate::plan::{Action, Operation, Plan, Why};
 use crate::policy::Links;
+use crate::relocate::is_changed_meanwhile;
 use crate::run_types::{ActionKind, Done, SyncReport};
 use crate::trees::BaseTree;
 

@@ -17,12 +17,13 @@ use keepwell_endpoint::tree::{
 use keepwell_model::{Control, EntryKind, JobId, RelativePath};
 use parking_lot::Mutex;
 
-use crate::copy::{CopyError, hash_file};
+use crate::copy::CopyError;
 use crate::database::PairDatabase;
 use crate::database_rows::BinItem;
 use crate::error::SyncError;
 use crate::names;
 use crate::node::{NodeId, Side};
+use crate::relocate::relocate;
 use crate::run_marker;
 
 /// The folder of the bin below [`OWN_FOLDER`].
@@ -136,27 +137,6 @@ pub(crate) fn put_into_bin(
         }
     }
     Err(CopyError::Target(EndpointError::AlreadyExists { path: target.to_string() }))
-}
-
-/// Renames; where the place can not, copies inside the place, proves the copy and removes the original.
-pub(crate) fn relocate(
-    tree: &dyn Tree,
-    from: &RelativePath,
-    to: &RelativePath,
-    expected: &Fingerprint,
-    control: &Control,
-) -> Result<TreeItem, CopyError> {
-    if tree.capabilities().renames_files || expected.kind != EntryKind::File {
-        return tree
-            .rename(from, to, &Expected::Item(*expected), &Expected::Absent)
-            .map_err(CopyError::Target);
-    }
-    let Some(hash) = hash_file(tree, from, expected, control)? else { return Err(CopyError::Changed) };
-    let staged = tree.stage(to, expected.size_bytes, Some(from)).map_err(CopyError::Target)?;
-    let metadata = ItemMetadata { modified: expected.modified, ..ItemMetadata::default() };
-    let published = staged.publish(to, &Expected::Absent, &metadata, &hash).map_err(CopyError::Target)?;
-    tree.remove(from, expected).map_err(CopyError::Target)?;
-    Ok(published.item)
 }
 
 /// Looks at what a crash left between the index and the bin. What was removed the base forgets: what is at its place later

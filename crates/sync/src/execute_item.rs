@@ -8,17 +8,18 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use keepwell_endpoint::EndpointError;
-use keepwell_endpoint::tree::{Expected, Fingerprint, ItemMetadata, Published, Tree, TreeItem};
+use keepwell_endpoint::tree::{Expected, Fingerprint, ItemMetadata, Published, Tree};
 use keepwell_model::{ContentHash, Control, EntryKind, ExtendedAttribute, RelativePath, Timestamp};
 
 use crate::conflict_text::KEPT_LIMIT_BYTES;
 use crate::copy::{CopyError, CopyOrder, StagedCopy, stage_copy};
 use crate::database::PairDatabase;
-use crate::execute_bin::{BinFolders, Planned, put_into_bin, relocate};
+use crate::execute_bin::{BinFolders, Planned, put_into_bin};
 use crate::execute_view::{Known, Outcome};
 use crate::node::{Content, Side, State};
 use crate::plan::{Action, Operation};
 use crate::policy::Links;
+use crate::relocate::{Mover, relocate};
 use crate::run_types::Limits;
 use crate::text::as_text;
 
@@ -96,7 +97,7 @@ impl Tools<'_> {
                     _ => self.copy(operation, there, Some(known), planned),
                 }
             }
-            Action::Move { .. } => self.relocate(operation, known.ok_or(CopyError::Changed)?),
+            Action::Move { .. } => self.move_it(operation, known.ok_or(CopyError::Changed)?),
             Action::Remove => self.remove(operation, known.ok_or(CopyError::Changed)?, planned),
             Action::SetMetadata => self.set_metadata(operation, known.ok_or(CopyError::Changed)?, there),
         }
@@ -378,14 +379,11 @@ impl Tools<'_> {
         })
     }
 
-    fn relocate(&self, operation: &Operation, known: Known) -> Result<Deed, CopyError> {
+    fn move_it(&self, operation: &Operation, known: Known) -> Result<Deed, CopyError> {
         let tree = self.tree(operation.side);
         let from = operation.from().unwrap_or(&operation.path);
-        let item = if operation.kind == EntryKind::Folder && !tree.capabilities().renames_folders {
-            self.move_folder(tree, from, &operation.path)?
-        } else {
-            relocate(tree, from, &operation.path, &known.fingerprint, self.control)?
-        };
+        let mover = Mover { tree, side: operation.side, database: self.database };
+        let item = mover.move_item(from, &operation.path, &known.fingerprint, self.control)?;
         Ok(Deed {
             outcome: Outcome {
                 target: Some(Known { state: known.state, fingerprint: item.fingerprint }),
@@ -394,34 +392,6 @@ impl Tools<'_> {
             hash: content_hash(&known.state),
             ..Deed::default()
         })
-    }
-
-    /// Where a place has no folders to rename: everything in it, one after the other, by copies inside the place.
-    fn move_folder(
-        &self,
-        tree: &dyn Tree,
-        from: &RelativePath,
-        to: &RelativePath,
-    ) -> Result<TreeItem, CopyError> {
-        let made = match tree.create_folder(to, &ItemMetadata::default()) {
-            Ok(made) => made.item,
-            Err(EndpointError::AlreadyExists { .. }) => {
-                tree.stat(to).map_err(CopyError::Target)?.ok_or(CopyError::Changed)?
-            }
-            Err(error) => return Err(CopyError::Target(error)),
-        };
-        for item in tree.list(from).map_err(CopyError::Target)? {
-            self.control.checkpoint()?;
-            let (Ok(old), Ok(new)) = (from.join(&item.name), to.join(&item.name)) else { continue };
-            match item.fingerprint.kind {
-                EntryKind::Folder => self.move_folder(tree, &old, &new)?,
-                _ => relocate(tree, &old, &new, &item.fingerprint, self.control)?,
-            };
-        }
-        if let Some(item) = tree.stat(from).map_err(CopyError::Target)? {
-            tree.remove(from, &item.fingerprint).map_err(CopyError::Target)?;
-        }
-        Ok(made)
     }
 
     fn remove(
@@ -506,12 +476,4 @@ impl Wanted {
             ..*content
         }
     }
-}
-
-/// Whether an error of a place says that the item is not what it was: a matter for the next run, no trouble.
-pub(crate) fn is_changed_meanwhile(error: &EndpointError) -> bool {
-    matches!(
-        error,
-        EndpointError::Changed { .. } | EndpointError::NotFound { .. } | EndpointError::AlreadyExists { .. }
-    )
 }

@@ -24,6 +24,7 @@ use crate::moves::{self, Demand};
 use crate::node::{NodeId, Side};
 use crate::planner;
 use crate::policy::Policy;
+use crate::relocate::put_together;
 use crate::run::Syncer;
 use crate::run_hash::{path_now, read_all, to_read};
 use crate::run_look::{Look, look_at_both};
@@ -41,6 +42,7 @@ pub(crate) fn prepare(
     control.restart_counters(Phase::Scanning);
     // First: the base may forget something by it.
     settle(syncer.database(), |side| &**syncer.tree(side))?;
+    put_together(syncer.database(), |side| &**syncer.tree(side), |_| false, control)?;
     syncer.ensure_base()?;
     let before = identities(syncer)?;
     let Look { mut left, mut right, rules } = look_at_both(syncer, hints, control)?;

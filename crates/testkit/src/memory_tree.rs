@@ -64,6 +64,22 @@ impl MemoryTree {
         }
     }
 
+    /// What a bucket can do. A rename there is a copy and the removal of the original: two steps, and so it is here.
+    #[must_use]
+    pub fn bucket() -> Capabilities {
+        Capabilities {
+            stable_ids: false,
+            symlinks: false,
+            modes: false,
+            times: false,
+            time_grain_ns: 1_000_000_000,
+            names: NameRules::Text,
+            renames_files: false,
+            renames_folders: false,
+            ..Self::disk()
+        }
+    }
+
     /// Looks at it or works in it as a person does: no step, no fault.
     pub fn with<R>(&self, work: impl FnOnce(&mut MemoryState) -> R) -> R {
         work(&mut self.state.lock())
@@ -174,10 +190,14 @@ impl MemoryTree {
             *free_bytes -= bytes;
         }
         let id = state.tick();
+        let own_time = Timestamp::new(OWN_TIMES_FROM.saturating_add_unsigned(id), 0);
         let item = MemoryItem {
             kind,
             content,
-            modified: metadata.modified.unwrap_or_default(),
+            modified: match self.capabilities.times {
+                true => metadata.modified.unwrap_or_default(),
+                false => own_time,
+            },
             mode: metadata.mode.unwrap_or(0o644),
             id,
             change: id,
@@ -190,6 +210,9 @@ impl MemoryTree {
 
 /// What a thread panics with that was killed at a step.
 pub struct Killed;
+
+/// When a place that keeps no times begins to count: later than what people make in tests.
+const OWN_TIMES_FROM: i64 = 1_500_000_000;
 
 struct Open {
     tree: MemoryTree,
@@ -372,6 +395,10 @@ impl Tree for MemoryTree {
     ) -> Result<TreeItem, EndpointError> {
         self.step(from, |state| {
             self.check(state, from, source)?;
+            if !self.capabilities.renames_folders && state.is_folder(from) {
+                let why = "no folders are renamed here".to_owned();
+                return Err(EndpointError::Unexpected { path: from.to_string(), why });
+            }
             let not_found = || EndpointError::NotFound { path: from.to_string() };
             let from = &state.there(from).ok_or_else(not_found)?;
             // Another form of its own name is free.
@@ -412,12 +439,13 @@ impl Tree for MemoryTree {
     ) -> Result<Published, EndpointError> {
         self.step(path, |state| {
             self.check(state, path, &Expected::Item(*expected))?;
+            let can_set_times = self.capabilities.times;
             let change = state.tick();
             let there = state.there(path).unwrap_or_else(|| path.clone());
             let Some(item) = state.items.get_mut(&there) else {
                 return Err(EndpointError::NotFound { path: path.to_string() });
             };
-            item.modified = metadata.modified.unwrap_or(item.modified);
+            item.modified = metadata.modified.filter(|_| can_set_times).unwrap_or(item.modified);
             item.mode = metadata.mode.unwrap_or(item.mode);
             item.change = change;
             Ok(Published { item: self.tree_item(path, item), not_kept: Vec::new() })

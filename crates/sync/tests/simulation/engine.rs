@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use keepwell_endpoint::tree::{Capabilities, OWN_FOLDER, Tree};
 use keepwell_model::{Control, EntryKind, JobId, PairId, RelativePath, Timestamp};
+use keepwell_sync::bring_back::BroughtBack;
 use keepwell_sync::database_rows::BinItem;
 use keepwell_sync::execute_bin::BIN_FOLDER;
 use keepwell_sync::policy::{BrakeKind, BrakeLimits};
@@ -45,10 +46,12 @@ pub enum Places {
     RightWithoutIds,
     /// The right one takes names that differ in case for one.
     RightIgnoresCase,
+    /// The right one is a bucket.
+    RightIsBucket,
 }
 
 /// What is on a side, without our own folder.
-type Picture = BTreeMap<String, (EntryKind, Vec<u8>)>;
+pub type Picture = BTreeMap<String, (EntryKind, Vec<u8>)>;
 
 /// Runs a seed; what came of it, or what does not hold.
 pub fn simulate(seed: u64, folder: &Path) -> Result<Vec<Picture>, String> {
@@ -79,6 +82,11 @@ pub fn simulate(seed: u64, folder: &Path) -> Result<Vec<Picture>, String> {
     Ok(vec![world.picture(0), world.picture(1)])
 }
 
+fn job_id(number: u16) -> JobId {
+    let [low, high] = number.to_le_bytes();
+    JobId([low, high, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1])
+}
+
 /// Numbers of a seed that do not depend on what other parts of the run draw.
 fn draw(seed: u64, what: u64) -> SeededRandom {
     // The source counts its state up by one constant: seeds that are not mixed first would be parts of one sequence.
@@ -95,13 +103,19 @@ impl<'a> World<'a> {
                 && world.pair.conflicts == ConflictPolicy::KeepBoth
                 && world.is_of(places)
         });
-        worlds.next().unwrap()
+        let mut world = worlds.next().unwrap();
+        if matches!(places, Places::RightIsBucket) {
+            world.trees[1] = MemoryTree::new("right", MemoryTree::bucket(), Arc::clone(&world.steps));
+        }
+        world
     }
 
     fn is_of(&self, places: Places) -> bool {
         let disk = MemoryTree::disk();
         match places {
-            Places::Disks => self.odd.is_plain() && self.has_lasting_ids() == [true, true],
+            Places::Disks | Places::RightIsBucket => {
+                self.odd.is_plain() && self.has_lasting_ids() == [true, true]
+            }
             Places::RightWithoutIds => self.odd.is_plain() && self.has_lasting_ids() == [true, false],
             Places::RightIgnoresCase => {
                 self.odd.places == [disk, Capabilities { case_sensitive: false, ..disk }]
@@ -260,16 +274,34 @@ impl<'a> World<'a> {
         }
     }
 
-    fn process(&self, number: u16, as_number: u16) -> Result<SyncReport, SyncError> {
+    /// The undoing of a run, as a process of its own would do it; nothing where that was killed.
+    pub fn undo(&mut self, run: u16, control: &Control) -> Result<Option<BroughtBack>, SyncError> {
+        self.runs += 1;
+        let number = self.runs;
+        let undone = catch_unwind(AssertUnwindSafe(|| {
+            self.open(number)?.undo(job_id(run), job_id(number), control, &mut |_| {})
+        }));
+        match undone {
+            Ok(answer) => answer.map(Some),
+            Err(panic) if panic.is::<Killed>() => Ok(None),
+            Err(panic) => resume_unwind(panic),
+        }
+    }
+
+    fn open(&self, number: u16) -> Result<Syncer, SyncError> {
         let seconds = 1_790_000_000 + i64::from(number) * 60;
-        let mut syncer = Syncer::open(SyncerOptions {
+        Syncer::open(SyncerOptions {
             state_folder: self.folder.to_owned(),
             pair: self.pair.clone(),
             left: Arc::new(self.trees[0].clone()),
             right: Arc::new(self.trees[1].clone()),
             clock: Arc::new(move || Timestamp::new(seconds, 0)),
             utc_offset_seconds: 0,
-        })?;
+        })
+    }
+
+    fn process(&self, number: u16, as_number: u16) -> Result<SyncReport, SyncError> {
+        let mut syncer = self.open(number)?;
         let control = Control::new();
         let prepared = syncer.prepare(None, false, &control)?;
         // Everything was removed, or went back in time, because people did so: they say so.
@@ -306,12 +338,11 @@ impl<'a> World<'a> {
                 eprintln!("  {items:?}");
             }
         }
-        let [low, high] = as_number.to_le_bytes();
-        let run = JobId([low, high, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]);
-        syncer.apply(&prepared, run, &control, &Limits::default(), &mut |_| {})
+        syncer.apply(&prepared, job_id(as_number), &control, &Limits::default(), &mut |_| {})
     }
 
-    fn picture(&self, side: usize) -> Picture {
+    /// What is on a side.
+    pub fn picture(&self, side: usize) -> Picture {
         let own = RelativePath::root().join(OWN_FOLDER).unwrap();
         self.trees[side].with(|state| {
             let items = state.items.iter().filter(|(path, _)| !path.starts_with(&own));
