@@ -34,6 +34,8 @@ mod remote_replicas;
 mod remote_ssh;
 #[cfg(unix)]
 mod resuming;
+#[cfg(target_os = "linux")]
+mod syncing_closed;
 #[cfg(unix)]
 mod syncing_kills;
 #[cfg(unix)]

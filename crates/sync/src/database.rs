@@ -107,6 +107,15 @@ impl PairDatabase {
         self.write(|transaction| advance_base(transaction, changes, next_id))
     }
 
+    /// As [`PairDatabase::advance_base`], of what no power cut takes back.
+    pub(crate) fn advance_base_for_certain(
+        &self,
+        changes: &[BaseChange],
+        next_id: u64,
+    ) -> Result<(), SyncError> {
+        self.write_for_certain(|transaction| advance_base(transaction, changes, next_id))
+    }
+
     /// Takes items out of what is agreed on; those that are not in it are nothing to forget.
     pub(crate) fn forget_in_base(&self, nodes: &[NodeId]) -> Result<(), SyncError> {
         let mut changes = Vec::new();

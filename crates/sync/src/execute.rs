@@ -14,20 +14,21 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 
 use keepwell_endpoint::EndpointError;
-use keepwell_endpoint::tree::{PlaceIdentity, UnicodeNames};
-use keepwell_model::{EntryKind, JobId, Phase, Problem, RelativePath};
-use parking_lot::RwLock;
+use keepwell_endpoint::tree::PlaceIdentity;
+use keepwell_model::{EntryKind, JobId, Phase, Problem};
+use parking_lot::{Mutex, RwLock};
 
 use crate::copy::CopyError;
 use crate::database::{BaseChange, PairDatabase};
-use crate::database_rows::{BinItem, Group, JournalLine};
+use crate::database_rows::{Group, JournalLine};
 use crate::error::SyncError;
-use crate::execute_bin::{Planned, bin_path, bin_path_again, path_key};
+use crate::execute_bin::Planned;
 use crate::execute_commit::{Commits, Gathered};
 use crate::execute_item::{Deed, Tools};
+use crate::execute_open::Opened;
 use crate::execute_times::TimePolicy;
 use crate::execute_view::View;
-use crate::node::{Content, NodeId, Side};
+use crate::node::{NodeId, Side};
 use crate::plan::{Action, Operation, Plan, Why};
 use crate::policy::Links;
 use crate::relocate::is_changed_meanwhile;
@@ -57,6 +58,8 @@ pub(crate) struct Execution<'a> {
     pub times: TimePolicy,
     /// Where its journal goes on.
     pub first_line: u64,
+    /// Folders to be closed in the end.
+    pub opened: Mutex<Opened>,
 }
 
 type Answers = Vec<(usize, Result<Deed, CopyError>)>;
@@ -69,6 +72,8 @@ struct Progress<'a, 'd> {
     next_line: u64,
     /// Items that could not be done: what builds on them waits for the next run.
     held_back: HashSet<NodeId>,
+    /// Rows for which the place gave no permission: their folders may have to be opened. Nothing where they were.
+    refused: Option<Vec<(usize, EndpointError)>>,
     /// Sides that have no room left.
     full: [bool; 2],
     /// Why the run ends early.
@@ -104,6 +109,7 @@ impl Execution<'_> {
             commits,
             next_line: self.first_line,
             held_back: HashSet::new(),
+            refused: None,
             full: [false; 2],
             ended: None,
             view,
@@ -146,7 +152,8 @@ impl Execution<'_> {
             return Ok(());
         }
         let mut view = progress.view.write();
-        let changes = view.agree(&self.plan.agreements);
+        let mut changes = view.agree(&self.plan.agreements);
+        changes.iter_mut().for_each(|change| self.keep_in_mind(None, change));
         self.database.advance_base(&changes, view.next_id())?;
         drop(view);
         let mut base = self.base.write();
@@ -178,19 +185,43 @@ impl Execution<'_> {
                 ready.push(number);
             }
         }
-        let bins = self.expect_in_bin(&ready, progress)?;
+        let bins = self.expect_in_bin(&ready, &progress.view.read())?;
+        progress.refused = Some(Vec::new());
+        self.rows(&ready, &bins, progress)?;
+        let refused = progress.refused.take().unwrap_or_default();
+        if refused.is_empty() || progress.ended.is_some() {
+            return Ok(());
+        }
+        // What was done so far is on the disk before the base says anything of these folders.
+        progress.flush()?;
+        let again: Vec<usize> = refused.iter().map(|(number, _)| *number).collect();
+        if self.open_folders(&again, &progress.view.read())? {
+            return self.rows(&again, &bins, progress);
+        }
+        for (number, error) in refused {
+            self.take(number, Err(CopyError::Target(error)), &bins, progress)?;
+        }
+        Ok(())
+    }
+
+    fn rows(
+        &self,
+        ready: &[usize],
+        bins: &HashMap<usize, Planned>,
+        progress: &mut Progress<'_, '_>,
+    ) -> Result<(), SyncError> {
         let workers = self.workers.min(ready.len().div_ceil(TAKEN_ITEMS)).max(1);
         if workers == 1 {
-            for number in ready {
-                let answer = self.one(number, &bins, progress.view);
-                self.take(number, answer, &bins, progress)?;
+            for &number in ready {
+                let answer = self.one(number, bins, progress.view);
+                self.take(number, answer, bins, progress)?;
                 if progress.ended.is_some() {
                     break;
                 }
             }
             return Ok(());
         }
-        self.in_parallel(&ready, &bins, workers, progress)
+        self.in_parallel(ready, bins, workers, progress)
     }
 
     fn in_parallel(
@@ -276,83 +307,6 @@ impl Execution<'_> {
         self.tools.carry_out(operation, known, there, bins.get(&number))
     }
 
-    /// Writes down what will go to the bins with these rows.
-    fn expect_in_bin(
-        &self,
-        ready: &[usize],
-        progress: &Progress<'_, '_>,
-    ) -> Result<HashMap<usize, Planned>, SyncError> {
-        let view = progress.view.read();
-        let mut numbers = Vec::new();
-        let mut items = Vec::new();
-        let mut emptied = [None, None];
-        for &number in ready {
-            let operation = &self.plan.operations[number];
-            let is_replaced = match operation.action {
-                Action::Remove => false,
-                Action::Replace => true,
-                _ => continue,
-            };
-            let node = operation.node_on(operation.side);
-            let Some(known) = view.known(operation.side, node) else { continue };
-            let path = operation.from().unwrap_or(&operation.path);
-            let emptied = &mut emptied[usize::from(operation.side == Side::Right)];
-            // What can not be known now is told by the row itself.
-            let place = if is_replaced { self.tools.tree(operation.side).place_of(path).ok() } else { None };
-            let path = place.as_ref().unwrap_or(path);
-            numbers.push(number);
-            items.push(BinItem {
-                id: 0,
-                run: self.run,
-                side: operation.side,
-                node: operation.node,
-                path: path.clone(),
-                bin_path: match is_replaced && self.is_emptied(operation.side, path, emptied) {
-                    true => bin_path_again(self.run, path),
-                    false => bin_path(self.run, path),
-                },
-                kind: known.state.kind,
-                size_bytes: known.state.size_bytes,
-                modified: known.state.modified,
-                hash: match known.state.content {
-                    Content::Known(hash) => Some(hash),
-                    _ => None,
-                },
-                why: operation.why,
-                is_replaced,
-                at_ms: self.now_ms,
-            });
-        }
-        drop(view);
-        if items.is_empty() {
-            return Ok(HashMap::new());
-        }
-        let ids = self.database.expect_in_bin(&items)?;
-        let planned = ids.into_iter().zip(items).map(|(id, item)| Planned { id, path: item.bin_path });
-        Ok(numbers.into_iter().zip(planned).collect())
-    }
-
-    /// Whether this run puts something else into the bin from this path, before anything is replaced. In `emptied` is
-    /// remembered from where, on a place where paths have several forms.
-    fn is_emptied(&self, side: Side, path: &RelativePath, emptied: &mut Option<HashSet<Vec<u8>>>) -> bool {
-        let operations = &self.plan.operations;
-        let removals = &operations[..operations.partition_point(|row| row.batch == 0)];
-        if removals.binary_search_by(|row| (row.side, &row.path).cmp(&(side, path))).is_ok() {
-            return true;
-        }
-        let place = self.tools.tree(side).capabilities();
-        if place.case_sensitive && place.unicode == UnicodeNames::Kept {
-            return false;
-        }
-        let key = path_key(path, place);
-        emptied
-            .get_or_insert_with(|| {
-                let of_side = removals.iter().filter(|row| row.side == side);
-                of_side.map(|row| path_key(&row.path, place).into_owned()).collect()
-            })
-            .contains(&*key)
-    }
-
     /// Takes the answer of a row.
     fn take(
         &self,
@@ -362,6 +316,13 @@ impl Execution<'_> {
         progress: &mut Progress<'_, '_>,
     ) -> Result<(), SyncError> {
         let operation = &self.plan.operations[number];
+        let answer = match (answer, &mut progress.refused) {
+            (Err(CopyError::Target(error @ EndpointError::PermissionDenied { .. })), Some(refused)) => {
+                refused.push((number, error));
+                return Ok(());
+            }
+            (answer, _) => answer,
+        };
         self.tools.control.add_done(1, operation.size_bytes);
         let mut deed = match answer {
             Ok(deed) => deed,
@@ -382,7 +343,8 @@ impl Execution<'_> {
         let change = view.learn(operation, &deed.outcome);
         progress.gathered.next_id = view.next_id();
         drop(view);
-        if let Some(change) = change {
+        if let Some(mut change) = change {
+            self.keep_in_mind(Some(operation), &mut change);
             if let (BaseChange::Put(id, _), Some(hash), Some(blocks)) = (&change, deed.hash, &deed.blocks) {
                 progress.gathered.group.blocks.push((*id, hash, blocks.clone()));
             }

@@ -5,7 +5,7 @@
 //! 1. Nothing but the time is touched; a folder whose content a run changed has the time a person gave it, afterwards.
 //! 2. Where both sides changed it the later time counts, in one-way modes the left's.
 //! 3. After a run that was killed no time goes to the other side: what it did itself can not be told from a person then.
-//!    Only folders it had made get the time they were to have.
+//!    Only folders it had made or opened get the time they were to have, and their permissions.
 //!
 //! The root has no time of the pair's. Deliberately not here: which folders changed (`scan`).
 
@@ -95,6 +95,8 @@ struct Shows {
     /// With it the folder surely has the attributes that the base says: as long as it shows that, no look asks for them.
     version: Option<Version>,
 }
+/// The time, or the permissions, could not be set: it was told.
+struct NotSet;
 
 /// A folder of the base and what came of its times.
 struct Set {
@@ -146,10 +148,9 @@ impl Execution<'_> {
             times.seen = [view.time_seen(Side::Left, *id), view.time_seen(Side::Right, *right_id)];
             if let Some(entry) = self.base.read().get(*id) {
                 times.known = Side::BOTH.map(|side| entry.fingerprint_on(side).modified);
-                // Written down when it was made, and never set since.
+                // Written down when it was made or opened, and never set since.
                 for side in Side::BOTH {
-                    times.is_made[number(side)] |=
-                        times.known[number(side)].is_none() && times.known[number(side.other())].is_some();
+                    times.is_made[number(side)] |= times.known[number(side)].is_none();
                 }
             }
         }
@@ -180,6 +181,13 @@ impl Execution<'_> {
                 one.is_made[side] |= times.is_made[side];
             }
         }
+        for ((side, id), shown) in self.opened.lock().iter() {
+            let one = by_base.entry(*id).or_default();
+            for side in Side::BOTH {
+                one.seen[number(side)] = one.seen[number(side)].or_else(|| view.time_seen(side, *id));
+            }
+            one.seen[number(*side)] = one.seen[number(*side)].or(*shown);
+        }
         let folders = self.deepest_first(by_base);
         let next = AtomicUsize::new(0);
         let found = Mutex::new(Vec::with_capacity(folders.len()));
@@ -192,7 +200,8 @@ impl Execution<'_> {
             }
         };
         // One after the other where permissions may close the way to what is below.
-        let closes = folders.iter().any(|(id, times)| times.is_made != [false; 2] && self.is_closing(*id));
+        let closes = !self.opened.lock().is_empty()
+            || folders.iter().any(|(id, times)| times.is_made != [false; 2] && self.is_closing(*id));
         let workers = if closes { 1 } else { self.workers.min(folders.len().div_ceil(64)).max(1) };
         std::thread::scope(|scope| {
             for _ in 1..workers {
@@ -247,17 +256,26 @@ impl Execution<'_> {
             let (Some(wanted), Some(path)) = (wanted[number(side)], &paths[number(side)]) else { continue };
             let is_as_seen = times.seen[number(side)] == Some(wanted);
             let is_left_alone = is_as_seen || (self.times.is_one_way && side == Side::Left);
-            if times.is_touched[number(side)] || !is_left_alone {
-                let mode = state.mode.filter(|_| times.is_made[number(side)]);
-                let Some(set) = self.set_time(side, path, wanted, mode) else { continue };
-                let tree = self.tools.tree(side);
-                let version = set.version.filter(|_| has_attributes(tree, path, state.attributes));
-                shows[number(side)] = Shows { time: set.time.or(times.seen[number(side)]), version };
+            let is_open = self.is_open(side, id);
+            let is_to_be_closed = is_open || times.is_made[number(side)];
+            if times.is_touched[number(side)] || !is_left_alone || is_to_be_closed {
+                let mode = state.mode.filter(|_| is_to_be_closed);
+                let seen = shows[number(side)];
+                shows[number(side)] = match self.set_time(side, path, wanted, mode) {
+                    Ok(Some(set)) => {
+                        let tree = self.tools.tree(side);
+                        let version = set.version.filter(|_| has_attributes(tree, path, state.attributes));
+                        Shows { version, ..set }
+                    }
+                    // Not finished: the next run tries again, and takes its permissions for no change of a person.
+                    Ok(None) | Err(NotSet) if is_open => Shows::default(),
+                    Ok(None) | Err(NotSet) => seen,
+                };
             }
         }
-        let is_news = (0..2).any(|side| {
-            times.is_made[side] || shows[side].time != times.known[side] || shows[side].version.is_some()
-        });
+        let is_open = Side::BOTH.into_iter().any(|side| self.is_open(side, id));
+        let is_shown = |side: usize| shows[side].time != times.known[side] || shows[side].version.is_some();
+        let is_news = is_open || (0..2).any(|side| times.is_made[side] || is_shown(side));
         is_news.then_some(shows)
     }
 
@@ -269,19 +287,19 @@ impl Execution<'_> {
         path: &RelativePath,
         wanted: Timestamp,
         mode: Option<u32>,
-    ) -> Option<Shows> {
+    ) -> Result<Option<Shows>, NotSet> {
         let tree = self.tools.tree(side);
-        let item = tree.stat(path).ok()??;
-        let now = item.fingerprint.modified?;
-        let shows = |print: &Fingerprint| Shows { time: print.modified, version: Some(print.version) };
+        let Some(item) = tree.stat(path).map_err(|_| NotSet)? else { return Ok(None) };
+        let Some(now) = item.fingerprint.modified else { return Ok(None) };
+        let shows = |print: &Fingerprint| Some(Shows { time: print.modified, version: Some(print.version) });
         let mode = mode.filter(|mode| item.mode.is_some_and(|now| now != *mode));
         let is_other_time = differ(now, wanted, tree.capabilities().time_grain_ns);
         if item.fingerprint.kind != EntryKind::Folder || (!is_other_time && mode.is_none()) {
-            return Some(shows(&item.fingerprint));
+            return Ok(shows(&item.fingerprint));
         }
         let metadata = ItemMetadata { modified: Some(wanted), mode, ..ItemMetadata::default() };
         let told = match tree.set_metadata(path, &item.fingerprint, &metadata) {
-            Ok(set) if set.not_kept.is_empty() => return Some(shows(&set.item.fingerprint)),
+            Ok(set) if set.not_kept.is_empty() => return Ok(shows(&set.item.fingerprint)),
             Ok(set) => set.not_kept.join("; "),
             Err(error) => error.to_string(),
         };
@@ -291,7 +309,7 @@ impl Execution<'_> {
             told,
             "What is in it is safe. Its owner can set it.",
         ));
-        Some(Shows { time: Some(now), version: None })
+        Err(NotSet)
     }
 }
 

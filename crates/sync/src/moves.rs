@@ -376,7 +376,14 @@ fn settle(base: &BaseTree, tree: &mut SideTree, side: Side, claims: &HashMap<Nod
     }
     let mut taken: Vec<(NodeId, Seen)> = Vec::new();
     for (claimant, item) in claims {
-        let Some(Seen::Here(seen)) = tree.changes.remove(*item) else { continue };
+        let Some(Seen::Here(mut seen)) = tree.changes.remove(*item) else { continue };
+        if let Some(entry) = base.get(*claimant)
+            && entry.state.kind == EntryKind::Folder
+            && entry.fingerprint_on(side).modified.is_none()
+        {
+            // A run that was killed did not come to its permissions.
+            seen.state.mode = entry.state.mode;
+        }
         taken.push((*claimant, Seen::Here(seen)));
     }
     for item in claims.values().filter(|item| base.contains(**item)) {

@@ -10,13 +10,14 @@ use std::sync::atomic::AtomicU64;
 
 use keepwell_endpoint::tree::{PlaceIdentity, Tree};
 use keepwell_model::{Control, EntryKind, JobId, Phase};
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 
 use crate::conflict_text::{RUN_LIMIT_FILES, TEXTS_LIMIT_BYTES};
 use crate::error::SyncError;
 use crate::execute::Execution;
 use crate::execute_bin::{BinFolders, settle};
 use crate::execute_item::Tools;
+use crate::execute_open::{Opened, left_open};
 use crate::execute_times::TimePolicy;
 use crate::execute_view::View;
 use crate::meet::meet;
@@ -227,6 +228,7 @@ pub(crate) fn apply(
     let base = RwLock::new(base);
     let (mut report, result) = {
         let (left, right) = (&**syncer.tree(Side::Left), &**syncer.tree(Side::Right));
+        let keeps_times = [left, right].iter().all(|tree| tree.capabilities().times);
         let execution = Execution {
             plan,
             database: syncer.database(),
@@ -251,6 +253,7 @@ pub(crate) fn apply(
             workers: workers(left, right),
             times: TimePolicy::of(&prepared.policy, after_death),
             first_line,
+            opened: Mutex::new(if keeps_times { left_open(plan, &base.read()) } else { Opened::new() }),
         };
         execution.run(View::new(plan, &prepared.left, &prepared.right, &base, next_id), done)
     };

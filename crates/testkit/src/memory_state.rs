@@ -32,6 +32,8 @@ pub struct MemoryItem {
 pub struct MemoryState {
     /// Everything, by path.
     pub items: BTreeMap<RelativePath, MemoryItem>,
+    /// Whoever syncs is no administrator: nothing is changed in a folder its owner may not write in.
+    pub obeys_modes: bool,
     /// Bytes that still fit.
     pub free_bytes: Option<u64>,
     /// Which names are one here, and which are taken.
@@ -106,6 +108,12 @@ impl MemoryState {
                 item.content = Arc::default();
             }
         }
+    }
+
+    /// Whether its folder lets somebody put it there, or take it away.
+    pub(crate) fn is_let(&self, path: &RelativePath) -> bool {
+        let folder = path.parent().and_then(|folder| self.items.get(&folder));
+        !self.obeys_modes || folder.is_none_or(|folder| folder.mode & 0o200 != 0)
     }
 
     pub(crate) fn tick(&mut self) -> u64 {

@@ -173,6 +173,13 @@ impl MemoryTree {
         state.place_for(path).ok_or_else(|| EndpointError::NotFound { path: path.to_string() })
     }
 
+    fn need_leave(state: &MemoryState, path: &RelativePath) -> Result<(), EndpointError> {
+        if state.is_let(path) {
+            return Ok(());
+        }
+        Err(EndpointError::PermissionDenied { action: "write", path: path.to_string() })
+    }
+
     fn put(
         &self,
         state: &mut MemoryState,
@@ -182,6 +189,7 @@ impl MemoryTree {
         metadata: &ItemMetadata,
     ) -> Result<Published, EndpointError> {
         let path = &Self::need_place(state, path)?;
+        Self::need_leave(state, path)?;
         if let Some(free_bytes) = &mut state.free_bytes {
             let bytes = content.len() as u64;
             if *free_bytes < bytes {
@@ -354,6 +362,7 @@ impl Tree for MemoryTree {
         from: Option<&RelativePath>,
     ) -> Result<Box<dyn Staged>, EndpointError> {
         self.step(path, |state| {
+            Self::need_leave(state, path)?;
             let before = from.and_then(|from| state.there(from)).and_then(|from| state.items.get(&from));
             let content = before.map(|item| item.content.to_vec()).unwrap_or_default();
             Ok(Box::new(Staging { tree: self.clone(), path: path.clone(), content }) as Box<dyn Staged>)
@@ -406,6 +415,13 @@ impl Tree for MemoryTree {
                 self.check(state, to, target)?;
             }
             let to = &Self::need_place(state, to)?;
+            Self::need_leave(state, from)?;
+            Self::need_leave(state, to)?;
+            let leaves = from.parent() != to.parent() && state.is_folder(from);
+            // A folder says itself where it lies.
+            if leaves && let Ok(inside) = from.join(b"x") {
+                Self::need_leave(state, &inside)?;
+            }
             if to.starts_with(from) || state.items.get(to).is_some_and(|item| item.kind == EntryKind::Folder)
             {
                 return Err(EndpointError::Unexpected {
@@ -423,6 +439,7 @@ impl Tree for MemoryTree {
         self.step(path, |state| {
             self.check(state, path, &Expected::Item(*expected))?;
             let there = state.there(path).unwrap_or_else(|| path.clone());
+            Self::need_leave(state, &there)?;
             if state.below(&there).len() > 1 {
                 return Err(EndpointError::Changed { path: path.to_string() });
             }

@@ -10,6 +10,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod bucket;
+mod closed;
 mod engine;
 mod named;
 mod odd;
