@@ -373,7 +373,6 @@ fn what_is_in_a_folder_that_nobody_writes_to_comes_before_its_permissions() {
 }
 
 /// Where the base says what a folder showed last, no look reads its attributes again.
-#[cfg(unix)]
 #[test]
 fn what_a_run_did_to_folders_is_no_reason_to_read_their_attributes_again() {
     let mut home = Home::new();
