@@ -7,7 +7,9 @@ use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+#[cfg(unix)]
+use std::process::Child;
+use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 use keepwell_testkit::{CompareOptions, compare_trees, remove_tree};

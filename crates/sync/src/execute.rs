@@ -485,15 +485,9 @@ impl Progress<'_, '_> {
     }
 
     fn is_held_back(&self, operation: &Operation) -> bool {
-        let parent = match operation.action {
-            Action::CreateFolder { parent } | Action::Copy { parent } | Action::Move { parent, .. } => {
-                Some(parent)
-            }
-            _ => None,
-        };
         let writes = matches!(operation.action, Action::Copy { .. } | Action::Replace);
         (writes && self.full[usize::from(operation.side == Side::Right)] && operation.size_bytes > 0)
-            || [Some(operation.node), Some(operation.node_on(Side::Right)), parent]
+            || [Some(operation.node), Some(operation.node_on(Side::Right)), operation.into_folder()]
                 .into_iter()
                 .flatten()
                 .any(|node| self.held_back.contains(&node))

@@ -73,29 +73,59 @@ fn joined(path: &RelativePath, name: &[u8]) -> RelativePath {
     path.join(name).unwrap_or_else(|_| path.clone())
 }
 
-/// The folders of the bin of one side that are surely there.
+/// The folders of the bin of one side that are surely there: the wanted one, and the one made for it.
 #[derive(Default)]
-pub(crate) struct BinFolders(Mutex<HashSet<RelativePath>>);
+pub(crate) struct BinFolders(Mutex<HashMap<RelativePath, RelativePath>>);
 
 impl BinFolders {
-    /// Makes a folder with all above it.
+    /// Makes a folder with all above it; an error where something else has its name.
     pub(crate) fn make(&self, tree: &dyn Tree, folder: &RelativePath) -> Result<(), EndpointError> {
-        if folder.is_root() || self.0.lock().contains(folder) {
-            return Ok(());
+        self.made(tree, folder, 1).map(drop)
+    }
+
+    /// Makes a folder in the bin. Where something else has the name of one of them, as a link that a run put there before
+    /// it was broken off and went on under its number, it gets a name beside that. Where it is.
+    fn make_in_bin(&self, tree: &dyn Tree, wanted: &RelativePath) -> Result<RelativePath, EndpointError> {
+        self.made(tree, wanted, NAME_TRIES)
+    }
+
+    fn made(
+        &self,
+        tree: &dyn Tree,
+        wanted: &RelativePath,
+        tries: u32,
+    ) -> Result<RelativePath, EndpointError> {
+        let Some(name) = wanted.name() else { return Ok(wanted.clone()) };
+        if let Some(made) = self.0.lock().get(wanted) {
+            return Ok(made.clone());
         }
-        if let Some(parent) = folder.parent() {
-            self.make(tree, &parent)?;
+        let parent = self.made(tree, &wanted.parent().unwrap_or_default(), tries)?;
+        for number in 1..=tries {
+            let folder = joined(&parent, &numbered(name, number));
+            if is_made(tree, &folder)? {
+                self.0.lock().insert(wanted.clone(), folder.clone());
+                return Ok(folder);
+            }
         }
-        match tree.create_folder(folder, &ItemMetadata::default()) {
-            Ok(_) | Err(EndpointError::AlreadyExists { .. }) => {}
-            // Some places answer otherwise where it is there already.
-            Err(error) => match tree.stat(folder)? {
-                Some(item) if item.fingerprint.kind == EntryKind::Folder => {}
-                _ => return Err(error),
-            },
-        }
-        self.0.lock().insert(folder.clone());
-        Ok(())
+        Err(EndpointError::AlreadyExists { path: joined(&parent, name).to_string() })
+    }
+}
+
+/// Makes a folder; not where something else has its name.
+fn is_made(tree: &dyn Tree, folder: &RelativePath) -> Result<bool, EndpointError> {
+    let Err(error) = tree.create_folder(folder, &ItemMetadata::default()) else { return Ok(true) };
+    // Some places answer otherwise where it is there already.
+    match tree.stat(folder)? {
+        Some(item) => Ok(item.fingerprint.kind == EntryKind::Folder),
+        None => Err(error),
+    }
+}
+
+/// The first name for something, or one beside it.
+fn numbered(name: &[u8], number: u32) -> Vec<u8> {
+    match number {
+        1 => name.to_vec(),
+        _ => [name, format!(" ({number})").as_bytes()].concat(),
     }
 }
 
@@ -111,12 +141,18 @@ pub(crate) fn put_into_bin(
     control: &Control,
 ) -> Result<(RelativePath, TreeItem), CopyError> {
     let wanted = &planned.path;
-    let parent = wanted.parent().unwrap_or_default();
-    folders.make(tree, &parent).map_err(CopyError::Target)?;
-    let mut target = wanted.clone();
-    for number in 2..NAME_TRIES {
-        let moved = relocate(tree, path, &target, expected, control);
-        match moved {
+    let folder =
+        folders.make_in_bin(tree, &wanted.parent().unwrap_or_default()).map_err(CopyError::Target)?;
+    let name = wanted.name().unwrap_or_default();
+    for number in 1..=NAME_TRIES {
+        let target = joined(&folder, &numbered(name, number));
+        if target != *wanted {
+            database.move_in_bin(planned.id, &target).map_err(|error| {
+                let (source, path) = (std::io::Error::other(error), path.to_string());
+                CopyError::Target(EndpointError::Io { action: "put into the bin", path, source })
+            })?;
+        }
+        match relocate(tree, path, &target, expected, control) {
             Ok(item) => return Ok((target, item)),
             Err(CopyError::Target(EndpointError::Changed { .. } | EndpointError::AlreadyExists { .. })) => {
                 // Either it is not what was expected any more, or the bin holds something of this name.
@@ -127,16 +163,8 @@ pub(crate) fn put_into_bin(
             Err(CopyError::Target(EndpointError::NotFound { .. })) => return Err(CopyError::Changed),
             Err(error) => return Err(error),
         }
-        let mut name = wanted.name().unwrap_or_default().to_vec();
-        name.extend_from_slice(format!(" ({number})").as_bytes());
-        target = joined(&parent, &name);
-        if let Err(error) = database.move_in_bin(planned.id, &target) {
-            let source = std::io::Error::other(error);
-            let path = path.to_string();
-            return Err(CopyError::Target(EndpointError::Io { action: "put into the bin", path, source }));
-        }
     }
-    Err(CopyError::Target(EndpointError::AlreadyExists { path: target.to_string() }))
+    Err(CopyError::Target(EndpointError::AlreadyExists { path: joined(&folder, name).to_string() }))
 }
 
 /// Looks at what a crash left between the index and the bin. What was removed the base forgets: what is at its place later

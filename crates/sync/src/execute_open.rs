@@ -132,14 +132,8 @@ fn not_finished(node: &mut BaseNode, side: Side) {
 fn folders_of(operation: &Operation, view: &View<'_>) -> Vec<(Side, NodeId)> {
     let side = operation.side;
     let here = operation.node_on(side);
-    let into = match operation.action {
-        Action::CreateFolder { parent } | Action::Copy { parent } | Action::Move { parent, .. } => {
-            Some(parent)
-        }
-        Action::Remove | Action::Replace | Action::SetMetadata => None,
-    };
     let moves = matches!(operation.action, Action::Move { .. }) && operation.kind == EntryKind::Folder;
     let itself = moves.then_some(here);
-    let folders = [into, view.parent(side, here), itself].into_iter().flatten();
+    let folders = [operation.into_folder(), view.parent(side, here), itself].into_iter().flatten();
     folders.filter_map(|id| view.base_id(id)).filter(|id| *id != NodeId::ROOT).map(|id| (side, id)).collect()
 }

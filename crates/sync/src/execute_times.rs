@@ -116,17 +116,11 @@ impl Execution<'_> {
         for operation in &self.plan.operations {
             let side = operation.side;
             let here = operation.node_on(side);
-            let into = match operation.action {
-                Action::CreateFolder { parent } | Action::Copy { parent } | Action::Move { parent, .. } => {
-                    Some(parent)
-                }
-                Action::Remove | Action::Replace | Action::SetMetadata => None,
-            };
             let out_of = match operation.action {
                 Action::Move { .. } | Action::Remove | Action::Replace => view.parent(side, here),
                 _ => None,
             };
-            for folder in [into, out_of].into_iter().flatten() {
+            for folder in [operation.into_folder(), out_of].into_iter().flatten() {
                 // Neighbours come one after the other.
                 if folder != NodeId::ROOT && last[number(side)] != folder {
                     last[number(side)] = folder;

@@ -227,15 +227,19 @@ impl<'a> View<'a> {
         let id = self.base_id(left)?;
         let (on_left, on_right) = (self.known(Side::Left, left)?, self.known(Side::Right, right)?);
         let existing = self.existing(left);
-        let content = [on_left.state, on_right.state]
+        let states = [on_left.state, on_right.state];
+        let content = states
             .into_iter()
             .chain(existing.as_ref().map(|node| node.state))
             .find(|state| state.content != Content::Unread)
             .unwrap_or(on_left.state);
+        // A side where nothing was seen to change says what the base does, also where its place has no permissions.
+        let says_no_news = self.seen(Side::Left, left).is_none();
+        let [news, other] = if says_no_news { [states[1], states[0]] } else { states };
         let state = State {
-            modified: on_left.state.modified.or(on_right.state.modified),
-            mode: on_left.state.mode.or(on_right.state.mode),
-            attributes: on_left.state.attributes.or(on_right.state.attributes),
+            modified: news.modified.or(other.modified),
+            mode: news.mode.or(other.mode),
+            attributes: news.attributes.or(other.attributes),
             ..content
         };
         let mut node = self.placed(existing, left, right)?;
@@ -345,11 +349,9 @@ impl<'a> View<'a> {
     /// The base's node of an item both have now, with its place.
     fn node_for(&self, operation: &Operation, state: State, outcome: &Outcome) -> Option<BaseNode> {
         let existing = self.existing(operation.node);
-        let parent = match &operation.action {
-            Action::CreateFolder { parent } | Action::Copy { parent } | Action::Move { parent, .. } => {
-                Some(self.base_id(*parent)?)
-            }
-            Action::Replace | Action::SetMetadata | Action::Remove => None,
+        let parent = match operation.into_folder() {
+            Some(parent) => Some(self.base_id(parent)?),
+            None => None,
         };
         let is_placed = existing.is_some() && parent.is_none();
         let parent = match (parent, &existing) {

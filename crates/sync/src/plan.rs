@@ -139,6 +139,17 @@ impl Operation {
         }
     }
 
+    /// The folder something comes into.
+    #[must_use]
+    pub fn into_folder(&self) -> Option<NodeId> {
+        match self.action {
+            Action::CreateFolder { parent } | Action::Copy { parent } | Action::Move { parent, .. } => {
+                Some(parent)
+            }
+            Action::Remove | Action::Replace | Action::SetMetadata => None,
+        }
+    }
+
     /// The name the pair knows it by from then on, where this side can not take that and has the one in `path`.
     #[must_use]
     pub fn pair_name(&self) -> Option<&[u8]> {

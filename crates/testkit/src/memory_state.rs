@@ -39,6 +39,8 @@ pub struct MemoryState {
     /// Which names are one here, and which are taken.
     pub(crate) ignores_case: bool,
     pub(crate) takes_windows_names: bool,
+    /// Nothing here can be a link.
+    pub(crate) refuses_links: bool,
     pub(crate) counter: u64,
     pub(crate) is_dead: bool,
     pub(crate) is_vanished: bool,
@@ -142,7 +144,8 @@ impl MemoryState {
         modified: Timestamp,
     ) -> bool {
         let is_parent_there = path.parent().is_some_and(|parent| self.is_folder(&parent));
-        if !is_parent_there || self.there(path).is_some() || self.place_for(path).is_none() {
+        let is_refused = kind == EntryKind::Symlink && self.refuses_links;
+        if !is_parent_there || is_refused || self.there(path).is_some() || self.place_for(path).is_none() {
             return false;
         }
         let id = self.tick();

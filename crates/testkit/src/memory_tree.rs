@@ -35,6 +35,7 @@ impl MemoryTree {
         let state = MemoryState {
             ignores_case: !capabilities.case_sensitive,
             takes_windows_names: capabilities.names == NameRules::Windows,
+            refuses_links: !capabilities.symlinks,
             ..MemoryState::default()
         };
         Self { name: name.to_owned(), capabilities, state: Arc::new(Mutex::new(state)), steps }

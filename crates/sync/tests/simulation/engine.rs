@@ -55,8 +55,19 @@ pub type Picture = BTreeMap<String, (EntryKind, Vec<u8>)>;
 
 /// Runs a seed; what came of it, or what does not hold.
 pub fn simulate(seed: u64, folder: &Path) -> Result<Vec<Picture>, String> {
+    let odd = Oddities::draw(&mut draw(seed, 2));
+    simulate_with(seed, odd, folder)
+}
+
+/// The same with a bucket as one of the places.
+pub fn simulate_with_bucket(seed: u64, folder: &Path) -> Result<Vec<Picture>, String> {
+    let odd = Oddities::draw(&mut draw(seed, 2)).with_bucket(&mut draw(seed, 3));
+    simulate_with(seed, odd, folder)
+}
+
+fn simulate_with(seed: u64, odd: Oddities, folder: &Path) -> Result<Vec<Picture>, String> {
     let mut random = draw(seed, 0);
-    let mut world = World::new(seed, &mut random, folder);
+    let mut world = World::new(odd, seed, &mut random, folder);
     world.people.lock().work(&world.trees[0], random.below(14));
     world.people.lock().work(&world.trees[1], random.below(3));
     let rounds = 1 + random.below(4);
@@ -94,10 +105,15 @@ fn draw(seed: u64, what: u64) -> SeededRandom {
     SeededRandom::new(mixed)
 }
 
+fn holds_links(picture: &Picture) -> bool {
+    picture.values().any(|(kind, _)| *kind == EntryKind::Symlink)
+}
+
 impl<'a> World<'a> {
     /// Two places in step both ways, and people who do nothing by themselves.
     pub fn of(places: Places, folder: &'a Path) -> Self {
-        let seeds = (0..).map(|seed| World::new(seed, &mut draw(seed, 0), folder));
+        let world = |seed| World::new(Oddities::draw(&mut draw(seed, 2)), seed, &mut draw(seed, 0), folder);
+        let seeds = (0..).map(world);
         let mut worlds = seeds.filter(|world| {
             world.pair.mode == Mode::TwoWay
                 && world.pair.conflicts == ConflictPolicy::KeepBoth
@@ -129,11 +145,11 @@ impl<'a> World<'a> {
         [0, 1].map(|side: usize| self.trees[side].capabilities().stable_ids)
     }
 
-    fn new(seed: u64, random: &mut SeededRandom, folder: &'a Path) -> Self {
-        let odd = Oddities::draw(&mut draw(seed, 2));
+    fn new(odd: Oddities, seed: u64, random: &mut SeededRandom, folder: &'a Path) -> Self {
         let steps = Arc::new(Steps::default());
         let mut place = |name, capabilities: Capabilities| {
-            let capabilities = Capabilities { stable_ids: !random.once_in(5), ..capabilities };
+            let has_lasting_ids = !random.once_in(5) && capabilities.stable_ids;
+            let capabilities = Capabilities { stable_ids: has_lasting_ids, ..capabilities };
             MemoryTree::new(name, capabilities, Arc::clone(&steps))
         };
         let trees = [place("left", odd.places[0]), place("right", odd.places[1])];
@@ -221,14 +237,17 @@ impl<'a> World<'a> {
     /// A run that is killed because the power goes: of what was done since the places last said that all is on the disk,
     /// only a part is there, and files may be empty; of the database, what was written before some step.
     fn run_and_lose_power(&mut self, steps: u64, random: &mut SeededRandom) -> Result<(), String> {
-        self.trees.iter().for_each(|tree| tree.with(MemoryState::watch_power));
+        // What a bucket said it has is there for good.
+        let disks = self.trees.clone().into_iter().filter(|tree| tree.capabilities().renames_files);
+        let disks: Vec<MemoryTree> = disks.collect();
+        disks.iter().for_each(|tree| tree.with(MemoryState::watch_power));
         let databases = self.folder.join("sync");
         let kept = Arc::new(Mutex::new(None));
         let (into, from) = (Arc::clone(&kept), databases.clone());
         self.steps.before(random.below(steps.max(1)), move |_| *into.lock() = Some(Files::of(&from)));
         // Also where it was quicker: what it said is done is done for good.
         self.run(true)?;
-        self.trees.iter().for_each(|tree| tree.with(|state| state.lose_power(random)));
+        disks.iter().for_each(|tree| tree.with(|state| state.lose_power(random)));
         let Some(before) = kept.lock().take() else { return Ok(()) };
         // What goes to the bins is on the disk before it goes: the database is not older than that.
         let now = (Files::of(&databases), self.bin_rows()?);
@@ -398,6 +417,10 @@ impl<'a> World<'a> {
     /// Where names may differ, what is alike is what they name.
     fn is_alike(&self) -> bool {
         let [left, right] = [0, 1].map(|side| self.picture(side));
+        if !self.odd.do_all_take_links() && [&left, &right].into_iter().any(holds_links) {
+            // They stay where they are, also where the other side has something of that name, and the person is told.
+            return true;
+        }
         if self.odd.are_names_plain() {
             return left == right;
         }

@@ -17,7 +17,7 @@ mod odd;
 mod people;
 mod range;
 
-use crate::engine::simulate;
+use crate::engine::{simulate, simulate_with_bucket};
 use crate::range::{Range, failures};
 
 /// So many seeds in a plain test run.
@@ -29,14 +29,23 @@ fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 
-#[test]
-fn whatever_goes_wrong_nothing_is_lost_and_it_ends() {
-    let range = Range {
+fn range() -> Range {
+    Range {
         from: number("SYNC_SIM_FROM").unwrap_or(0),
         count: number("SYNC_SIM_SEEDS").unwrap_or(SEEDS),
         threads: number("SYNC_SIM_THREADS"),
-    };
-    let failed = failures(&range, simulate);
+    }
+}
+
+#[test]
+fn whatever_goes_wrong_nothing_is_lost_and_it_ends() {
+    let failed = failures(&range(), simulate);
+    assert!(failed.is_empty(), "{}", range::told(&failed));
+}
+
+#[test]
+fn whatever_goes_wrong_with_a_bucket_nothing_is_lost_and_it_ends() {
+    let failed = failures(&range(), simulate_with_bucket);
     assert!(failed.is_empty(), "{}", range::told(&failed));
 }
 

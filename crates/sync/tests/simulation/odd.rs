@@ -49,9 +49,18 @@ impl Oddities {
         Self { places, names, mode, loses_power: random.once_in(2), goes_on: random.once_in(3) }
     }
 
+    /// The same with a bucket as one of the places.
+    pub fn with_bucket(mut self, random: &mut SeededRandom) -> Self {
+        self.places[usize::from(random.once_in(2))] = MemoryTree::bucket();
+        self
+    }
+
     /// What is, for a person.
     pub fn told(&self) -> Option<String> {
-        let place = |place: &Capabilities| format!("case {}, {:?}", place.case_sensitive, place.names);
+        let place = |place: &Capabilities| {
+            let Capabilities { case_sensitive, names, renames_files, .. } = place;
+            format!("case {case_sensitive}, {names:?}, renames {renames_files}")
+        };
         let [left, right] = [0, 1].map(|side: usize| place(&self.places[side]));
         let Self { loses_power, goes_on, .. } = self;
         let told = || format!("left: {left}; right: {right}; loses power {loses_power}; goes on {goes_on}");
@@ -60,7 +69,16 @@ impl Oddities {
 
     /// Whether nothing is.
     pub fn is_plain(&self) -> bool {
-        self.are_names_plain() && self.mode.is_none() && !self.loses_power && !self.goes_on
+        self.are_names_plain()
+            && self.do_all_take_links()
+            && self.mode.is_none()
+            && !self.loses_power
+            && !self.goes_on
+    }
+
+    /// Whether both places hold links.
+    pub fn do_all_take_links(&self) -> bool {
+        self.places.iter().all(|place| place.symlinks)
     }
 
     /// Whether both places tell the same names apart.
