@@ -23,7 +23,7 @@ use crate::database_rows::BinItem;
 use crate::error::SyncError;
 use crate::names;
 use crate::node::{NodeId, Side};
-use crate::relocate::relocate;
+use crate::relocate::{is_copy_removed, relocate};
 use crate::run_marker;
 
 /// The folder of the bin below [`OWN_FOLDER`].
@@ -173,6 +173,7 @@ pub(crate) fn put_into_bin(
 pub(crate) fn settle<'a>(
     database: &PairDatabase,
     tree: impl Fn(Side) -> &'a dyn Tree,
+    control: &Control,
 ) -> Result<(), SyncError> {
     let unsettled = database.unsettled_bin()?;
     for side in Side::BOTH {
@@ -184,7 +185,8 @@ pub(crate) fn settle<'a>(
         if !is_known() {
             continue;
         }
-        let found = settled(database, tree(side), unsettled.iter().filter(|item| item.side == side))?;
+        let of_side = unsettled.iter().filter(|item| item.side == side);
+        let found = settled(database, tree(side), of_side, control)?;
         // The index forgets only what is surely out of the bin. Asked again: the place may have gone meanwhile.
         let is_lasting = !found.is_moved || tree(side).sync().is_ok();
         if is_lasting && is_known() {
@@ -209,6 +211,7 @@ fn settled<'i>(
     database: &PairDatabase,
     tree: &dyn Tree,
     unsettled: impl Iterator<Item = &'i BinItem>,
+    control: &Control,
 ) -> Result<Settled, SyncError> {
     let mut of_others = OfOthers::new();
     let mut settled = Settled::default();
@@ -225,26 +228,40 @@ fn settled<'i>(
             Ok(Some(Some(_))) if !takes_place(database, tree, item, &mut of_others)? => {
                 settled.forgotten.push(item.id);
             }
-            Ok(Some(found)) => match found.filter(|_| item.is_replaced) {
-                Some(found) => match is_put_back(tree, item, &found) {
-                    Ok(true) => {
-                        settled.forgotten.push(item.id);
-                        settled.is_moved = true;
-                    }
-                    Ok(false) => settled.kept.push(item.id),
-                    // It may be at either place: the next look tells.
-                    Err(_) => {}
-                },
-                None => {
-                    settled.kept.push(item.id);
-                    if item.kind != EntryKind::Folder {
-                        settled.removed.push(item.node);
-                    }
+            Ok(Some(found)) => match is_copy_removed(tree, &item.path, &item.bin_path, control) {
+                Err(CopyError::Cancelled) => return Err(SyncError::Cancelled),
+                Err(_) => {}
+                // It was to go by a copy and a removal, and the removal never came.
+                Ok(true) => {
+                    settled.forgotten.push(item.id);
+                    settled.is_moved = true;
                 }
+                Ok(false) => lies_there(tree, item, found, &mut settled),
             },
         }
     }
     Ok(settled)
+}
+
+/// What lies in the bin, or was removed there, is put back or kept.
+fn lies_there(tree: &dyn Tree, item: &BinItem, found: Option<TreeItem>, settled: &mut Settled) {
+    match found.filter(|_| item.is_replaced) {
+        Some(found) => match is_put_back(tree, item, &found) {
+            Ok(true) => {
+                settled.forgotten.push(item.id);
+                settled.is_moved = true;
+            }
+            Ok(false) => settled.kept.push(item.id),
+            // It may be at either place: the next look tells.
+            Err(_) => {}
+        },
+        None => {
+            settled.kept.push(item.id);
+            if item.kind != EntryKind::Folder {
+                settled.removed.push(item.node);
+            }
+        }
+    }
 }
 
 /// Places of the bin of one side that are taken, by run.

@@ -136,8 +136,18 @@ pub(crate) fn relocate(
     let staged = tree.stage(to, expected.size_bytes, Some(from)).map_err(CopyError::Target)?;
     let metadata = ItemMetadata { modified: expected.modified, ..ItemMetadata::default() };
     let published = staged.publish(to, &Expected::Absent, &metadata, &hash).map_err(CopyError::Target)?;
-    tree.remove(from, expected).map_err(CopyError::Target)?;
-    Ok(published.item)
+    match tree.remove(from, expected) {
+        // What is gone is where it was to go.
+        Ok(()) | Err(EndpointError::NotFound { .. }) => Ok(published.item),
+        Err(error) => {
+            // Somebody wrote a new version meanwhile, or nobody may remove it: it stays where it is, for sure, and nobody
+            // would know of the copy. Should that stay as well, nothing is lost.
+            if matches!(error, EndpointError::Changed { .. } | EndpointError::PermissionDenied { .. }) {
+                let _ = tree.remove(to, &published.item.fingerprint);
+            }
+            Err(CopyError::Target(error))
+        }
+    }
 }
 
 /// Moves a folder file by file. With `goes_on` a part of it may be at its new place already.
@@ -221,6 +231,31 @@ fn ended(
     }
     tree.remove(from, expected).map_err(CopyError::Target)?;
     Ok(Some(there))
+}
+
+/// Takes a copy away again whose original is still where it was, the same to the last byte: where a move is a copy and a
+/// removal it was broken off between the two. Whether that was so.
+pub(crate) fn is_copy_removed(
+    tree: &dyn Tree,
+    original: &RelativePath,
+    copy: &RelativePath,
+    control: &Control,
+) -> Result<bool, CopyError> {
+    if tree.capabilities().renames_files {
+        return Ok(false);
+    }
+    let there = |path| tree.stat(path).map_err(CopyError::Target);
+    let (Some(from), Some(to)) = (there(original)?, there(copy)?) else { return Ok(false) };
+    let (from, to) = (from.fingerprint, to.fingerprint);
+    if (from.kind, to.kind) != (EntryKind::File, EntryKind::File) || from.size_bytes != to.size_bytes {
+        return Ok(false);
+    }
+    let hash = hash_here(tree, original, &from, control)?;
+    if hash.is_none() || hash != hash_here(tree, copy, &to, control)? {
+        return Ok(false);
+    }
+    tree.remove(copy, &to).map_err(CopyError::Target)?;
+    Ok(true)
 }
 
 /// The hash of a file of the place that is changed.

@@ -42,7 +42,7 @@ pub(crate) fn prepare(
 ) -> Result<Prepared, SyncError> {
     control.restart_counters(Phase::Scanning);
     // First: the base may forget something by it.
-    settle(syncer.database(), |side| &**syncer.tree(side))?;
+    settle(syncer.database(), |side| &**syncer.tree(side), control)?;
     put_together(syncer.database(), |side| &**syncer.tree(side), |_| false, control)?;
     syncer.ensure_base()?;
     let before = identities(syncer)?;
@@ -264,7 +264,7 @@ pub(crate) fn apply(
     if is_silent {
         return result.map(|()| report);
     }
-    let settled = settle(syncer.database(), |side| &**syncer.tree(side));
+    let settled = settle(syncer.database(), |side| &**syncer.tree(side), control);
     let state = match &result {
         Ok(()) => RunState::Done,
         Err(SyncError::Cancelled) => RunState::Stopped,

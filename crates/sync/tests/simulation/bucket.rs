@@ -110,6 +110,66 @@ fn a_file_whose_move_was_broken_off_is_at_one_place_after_the_next_run() {
     }
 }
 
+/// A file goes to the bin of a bucket by a copy and the removal of the original: told for every step between which
+/// somebody writes it, and for every step at which the process is killed. What was removed is not brought back by the
+/// copy, and the bin holds nothing that its index does not name (`World::end` looks at both).
+#[test]
+fn a_file_that_goes_to_the_bin_of_a_bucket_is_in_one_place() {
+    let folder = state_folder();
+    let deeds: [(&str, fn(&mut MemoryState)); 2] = [
+        ("removed", |left| left.remove(&path("old/two"))),
+        ("changed", |left| {
+            assert!(left.write(&path("old/two"), b"six", Timestamp::new(1_000_050, 0), false))
+        }),
+    ];
+    for (deed, work) in deeds {
+        for is_killed in [true, false] {
+            for step in 0.. {
+                let mut world = World::of(Places::RightIsBucket, folder.path());
+                world.trees[0].with(fill);
+                world.run(false).unwrap();
+                world.trees[0].with(work);
+                if deed == "changed" {
+                    world.people.lock().works.insert(b"six".to_vec(), "old/two".into());
+                }
+                world.steps.restart();
+                if is_killed {
+                    world.steps.fault_at(step, StepFault::Kill);
+                } else {
+                    let bucket = world.trees[1].clone();
+                    let people = Arc::clone(&world.people);
+                    world.steps.before(step, move |_| {
+                        bucket.with(|right| {
+                            let before = right.items.get(&path("old/two")).map(|item| item.content.to_vec());
+                            if right.write(&path("old/two"), b"mine", Timestamp::new(1_000_100, 0), false) {
+                                let works = &mut people.lock().works;
+                                // Who writes on a version means that one.
+                                works.retain(|work, _| Some(work) != before.as_ref());
+                                works.insert(b"mine".to_vec(), "old/two".into());
+                            }
+                        });
+                    });
+                }
+                world.run(true).unwrap();
+                let is_whole = world.steps.count() <= step;
+                let told = format!("{deed}, killed {is_killed}, at step {step}");
+                world.end().unwrap_or_else(|why| panic!("{told}: {}", world.told(&why)));
+                if is_killed {
+                    let mut wanted = all_in("old");
+                    wanted.remove("old/two");
+                    if deed == "changed" {
+                        wanted.insert("old/two".to_owned(), (EntryKind::File, b"six".to_vec()));
+                    }
+                    assert_eq!([world.picture(0), world.picture(1)], [wanted.clone(), wanted], "{told}");
+                }
+                if is_whole {
+                    break;
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn a_folder_that_a_run_moved_in_a_bucket_is_moved_back_and_the_next_run_carries_that_over() {
     let folder = state_folder();
