@@ -81,6 +81,23 @@ impl MemoryTree {
         }
     }
 
+    /// What a server with SFTP can do: it knows a change by size and time alone.
+    #[must_use]
+    pub fn sftp() -> Capabilities {
+        Capabilities {
+            stable_ids: false,
+            strong_versions: false,
+            time_grain_ns: 1_000_000_000,
+            ..Self::disk()
+        }
+    }
+
+    /// What a server with WebDAV can do that tells no strong versions.
+    #[must_use]
+    pub fn webdav() -> Capabilities {
+        Capabilities { symlinks: false, modes: false, times: false, names: NameRules::Text, ..Self::sftp() }
+    }
+
     /// Looks at it or works in it as a person does: no step, no fault.
     pub fn with<R>(&self, work: impl FnOnce(&mut MemoryState) -> R) -> R {
         work(&mut self.state.lock())
@@ -139,7 +156,12 @@ impl MemoryTree {
             kind: item.kind,
             size_bytes: if is_folder { 0 } else { item.content.len() as u64 },
             modified: Some(item.modified),
-            version: Version::changed_at(Timestamp::new(i64::try_from(item.change).unwrap_or(i64::MAX), 0)),
+            version: match self.capabilities.strong_versions {
+                true => {
+                    Version::changed_at(Timestamp::new(i64::try_from(item.change).unwrap_or(i64::MAX), 0))
+                }
+                false => Version::default(),
+            },
             id: if self.capabilities.stable_ids { item.id } else { 0 },
         }
     }

@@ -110,6 +110,23 @@ fn a_file_whose_move_was_broken_off_is_at_one_place_after_the_next_run() {
     }
 }
 
+/// New permissions of a file and a folder, which the bucket on the other side can not keep, are agreed on once.
+#[test]
+fn permissions_a_bucket_does_not_keep_are_agreed_on_once() {
+    let folder = state_folder();
+    for (places, disk) in [(Places::LeftIsBucket, 1), (Places::RightIsBucket, 0)] {
+        let mut world = World::of(places, folder.path());
+        world.trees[disk].with(fill);
+        world.run(false).unwrap();
+        world.trees[disk].with(|state| {
+            state.set_mode(&path("old"), 0o700);
+            state.set_mode(&path("old/one"), 0o600);
+        });
+        assert_eq!(world.run(false).unwrap().unwrap().agreed, 2);
+        assert_eq!(world.run(false).unwrap().unwrap().agreed, 0);
+    }
+}
+
 /// A file goes to the bin of a bucket by a copy and the removal of the original: told for every step between which
 /// somebody writes it, and for every step at which the process is killed. What was removed is not brought back by the
 /// copy, and the bin holds nothing that its index does not name (`World::end` looks at both).

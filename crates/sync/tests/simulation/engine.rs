@@ -48,6 +48,8 @@ pub enum Places {
     RightIgnoresCase,
     /// The right one is a bucket.
     RightIsBucket,
+    /// The left one is.
+    LeftIsBucket,
 }
 
 /// What is on a side, without our own folder.
@@ -59,9 +61,9 @@ pub fn simulate(seed: u64, folder: &Path) -> Result<Vec<Picture>, String> {
     simulate_with(seed, odd, folder)
 }
 
-/// The same with a bucket as one of the places.
-pub fn simulate_with_bucket(seed: u64, folder: &Path) -> Result<Vec<Picture>, String> {
-    let odd = Oddities::draw(&mut draw(seed, 2)).with_bucket(&mut draw(seed, 3));
+/// The same with a server as one of the places.
+pub fn simulate_with_server(seed: u64, folder: &Path) -> Result<Vec<Picture>, String> {
+    let odd = Oddities::draw(&mut draw(seed, 2)).with_server(&mut draw(seed, 3));
     simulate_with(seed, odd, folder)
 }
 
@@ -120,8 +122,11 @@ impl<'a> World<'a> {
                 && world.is_of(places)
         });
         let mut world = worlds.next().unwrap();
-        if matches!(places, Places::RightIsBucket) {
-            world.trees[1] = MemoryTree::new("right", MemoryTree::bucket(), Arc::clone(&world.steps));
+        let bucket = |name| MemoryTree::new(name, MemoryTree::bucket(), Arc::clone(&world.steps));
+        match places {
+            Places::RightIsBucket => world.trees[1] = bucket("right"),
+            Places::LeftIsBucket => world.trees[0] = bucket("left"),
+            _ => {}
         }
         world
     }
@@ -129,7 +134,7 @@ impl<'a> World<'a> {
     fn is_of(&self, places: Places) -> bool {
         let disk = MemoryTree::disk();
         match places {
-            Places::Disks | Places::RightIsBucket => {
+            Places::Disks | Places::RightIsBucket | Places::LeftIsBucket => {
                 self.odd.is_plain() && self.has_lasting_ids() == [true, true]
             }
             Places::RightWithoutIds => self.odd.is_plain() && self.has_lasting_ids() == [true, false],
@@ -237,9 +242,9 @@ impl<'a> World<'a> {
     /// A run that is killed because the power goes: of what was done since the places last said that all is on the disk,
     /// only a part is there, and files may be empty; of the database, what was written before some step.
     fn run_and_lose_power(&mut self, steps: u64, random: &mut SeededRandom) -> Result<(), String> {
-        // What a bucket said it has is there for good.
-        let disks = self.trees.clone().into_iter().filter(|tree| tree.capabilities().renames_files);
-        let disks: Vec<MemoryTree> = disks.collect();
+        let places = self.trees.iter().zip(self.odd.are_far);
+        let disks: Vec<MemoryTree> =
+            places.filter(|(_, is_far)| !is_far).map(|(tree, _)| tree.clone()).collect();
         disks.iter().for_each(|tree| tree.with(MemoryState::watch_power));
         let databases = self.folder.join("sync");
         let kept = Arc::new(Mutex::new(None));

@@ -17,7 +17,7 @@ mod odd;
 mod people;
 mod range;
 
-use crate::engine::{simulate, simulate_with_bucket};
+use crate::engine::{simulate, simulate_with_server};
 use crate::range::{Range, failures};
 
 /// So many seeds in a plain test run.
@@ -25,8 +25,6 @@ const SEEDS: u64 = 60;
 /// Seeds that failed once: run every time.
 const ONCE_FAILED: [u64; 10] =
     [8_516, 79_629, 84_314, 108_393, 188_044, 223_600, 233_498, 262_755, 352_780, 787_777];
-/// The same with a bucket: permissions that one place has and the other has not; a copy in a bin that nobody knew of.
-const ONCE_FAILED_WITH_BUCKET: [u64; 4] = [140, 2_559, 3_652, 4_109];
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
@@ -47,8 +45,8 @@ fn whatever_goes_wrong_nothing_is_lost_and_it_ends() {
 }
 
 #[test]
-fn whatever_goes_wrong_with_a_bucket_nothing_is_lost_and_it_ends() {
-    let failed = failures(&range(), simulate_with_bucket);
+fn whatever_goes_wrong_with_a_server_nothing_is_lost_and_it_ends() {
+    let failed = failures(&range(), simulate_with_server);
     assert!(failed.is_empty(), "{}", range::told(&failed));
 }
 
@@ -57,9 +55,5 @@ fn what_failed_once_does_not_fail_again() {
     for from in ONCE_FAILED {
         let failed = failures(&Range { from, count: 1, threads: None }, simulate);
         assert!(failed.is_empty(), "{}", range::told(&failed));
-    }
-    for from in ONCE_FAILED_WITH_BUCKET {
-        let failed = failures(&Range { from, count: 1, threads: None }, simulate_with_bucket);
-        assert!(failed.is_empty(), "with a bucket: {}", range::told(&failed));
     }
 }

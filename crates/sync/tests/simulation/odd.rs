@@ -18,6 +18,8 @@ const ODD: &[&str] = &["a", "b", "c", "A", "B", "x?"];
 pub struct Oddities {
     /// What the places can do.
     pub places: [Capabilities; 2],
+    /// Servers, which keep what they said they have, whatever happens here.
+    pub are_far: [bool; 2],
     pub names: &'static [&'static str],
     pub mode: Option<Mode>,
     /// A process that is killed takes the power with it.
@@ -32,6 +34,7 @@ impl Oddities {
         if random.once_in(2) {
             return Self {
                 places: [disk, disk],
+                are_far: [false; 2],
                 names: PLAIN,
                 mode: None,
                 loses_power: false,
@@ -46,20 +49,38 @@ impl Oddities {
         let places = [place(), place()];
         let names = if places == [disk, disk] { PLAIN } else { ODD };
         let mode = random.once_in(6).then_some(Mode::MoveIn);
-        Self { places, names, mode, loses_power: random.once_in(2), goes_on: random.once_in(3) }
+        Self {
+            places,
+            are_far: [false; 2],
+            names,
+            mode,
+            loses_power: random.once_in(2),
+            goes_on: random.once_in(3),
+        }
     }
 
-    /// The same with a bucket as one of the places.
-    pub fn with_bucket(mut self, random: &mut SeededRandom) -> Self {
-        self.places[usize::from(random.once_in(2))] = MemoryTree::bucket();
+    /// The same with a server as one of the places, sometimes as both.
+    pub fn with_server(mut self, random: &mut SeededRandom) -> Self {
+        let mut server = || match random.below(4) {
+            0 => MemoryTree::sftp(),
+            1 => MemoryTree::webdav(),
+            _ => MemoryTree::bucket(),
+        };
+        let servers = [server(), server()];
+        let first = usize::from(random.once_in(2));
+        self.are_far[first] = true;
+        self.are_far[1 - first] = random.once_in(4);
+        for side in (0..2).filter(|side| self.are_far[*side]) {
+            self.places[side] = servers[side];
+        }
         self
     }
 
     /// What is, for a person.
     pub fn told(&self) -> Option<String> {
         let place = |place: &Capabilities| {
-            let Capabilities { case_sensitive, names, renames_files, .. } = place;
-            format!("case {case_sensitive}, {names:?}, renames {renames_files}")
+            let Capabilities { case_sensitive, names, times, renames_files, .. } = place;
+            format!("case {case_sensitive}, {names:?}, keeps times {times}, renames {renames_files}")
         };
         let [left, right] = [0, 1].map(|side: usize| place(&self.places[side]));
         let Self { loses_power, goes_on, .. } = self;
@@ -70,7 +91,7 @@ impl Oddities {
     /// Whether nothing is.
     pub fn is_plain(&self) -> bool {
         self.are_names_plain()
-            && self.do_all_take_links()
+            && self.are_far == [false; 2]
             && self.mode.is_none()
             && !self.loses_power
             && !self.goes_on
