@@ -242,6 +242,8 @@ impl Inner {
             watched.remove(&id);
             self.give_up(id);
         }
+        // Also of those whose last run ended after that.
+        self.syncs.remember_only(|id| watched.contains_key(&id));
         for (id, definition) in wanted {
             if watched.contains_key(&id) {
                 continue;

@@ -18,7 +18,7 @@ use crate::merkle::MerkleTree;
 use crate::outcome::{Choice, Ending, Fact, Fault, Halt, Outcome, Proposal, PulledBrake};
 use crate::pairs::PairDefinition;
 use crate::path_text;
-use crate::request::{BRING_BACK_FROM_LEFT, BRING_BACK_FROM_RIGHT, SyncJob};
+use crate::request::{BRING_BACK_FROM_LEFT, BRING_BACK_FROM_RIGHT, Origin, SyncJob};
 use crate::run::Running;
 use crate::sync_words::{brake_means, brake_words};
 use crate::syncs::Syncs;
@@ -82,6 +82,9 @@ pub(crate) fn sync(
             }
             let mut outcome = outcome(&definition.pair, &report, tree.root_text());
             outcome.was_idle = was_idle;
+            if job.origin == Origin::Live {
+                syncs.close(syncer);
+            }
             Ok(Ending::Done(outcome))
         }
         Err(SyncError::Cancelled) => {

@@ -4,6 +4,8 @@
 //! 1. A plan that is held is applied as it is, or not at all: another run of the pair lets go of it first.
 //! 2. At most [`HELD_LIMIT`] plans are held, the newest; one that was let go of is planned again, and shown again if it
 //!    came out differently.
+//! 3. What live pairs agreed on stays in memory between their runs, up to [`REMEMBERED_LIMIT`] items of all of them, and
+//!    counts only while their databases say the same. The pairs themselves are closed meanwhile, for other processes too.
 //!
 //! Deliberately not here: what is asked and answered (`sync_work`), and when pairs run (`scheduler`, `live`).
 
@@ -17,7 +19,9 @@ use keepwell_catalog::{Catalog, JobFilter, JobState, PairRecord};
 use keepwell_model::{Control, JobId, PairId, Timestamp};
 use keepwell_sync::pair::PlaceSpec;
 use keepwell_sync::policy::Choice;
-use keepwell_sync::{BinWish, Hints, NodeId, PairDatabase, Prepared, Side, SyncError, Syncer, SyncerOptions};
+use keepwell_sync::{
+    BinWish, Hints, NodeId, PairDatabase, Prepared, Remembered, Side, SyncError, Syncer, SyncerOptions,
+};
 use parking_lot::Mutex;
 
 use crate::clock::Clock;
@@ -31,6 +35,8 @@ use crate::trees::Trees;
 
 /// Plans that are held at most: each has both trees in memory.
 pub const HELD_LIMIT: usize = 3;
+/// So many items stay in memory at most, about 150 bytes each; of more pairs the ones that ran last.
+pub const REMEMBERED_LIMIT: usize = 2_000_000;
 /// How often a pair that another process holds is tried, and how long at most.
 const BUSY_RETRY: Duration = Duration::from_millis(200);
 const BUSY_TRIES: u32 = 100;
@@ -61,6 +67,8 @@ pub struct Syncs {
     zone: TimeZone,
     state_folder: PathBuf,
     held: Mutex<Vec<Held>>,
+    /// The one that ran last comes last.
+    remembered: Mutex<Vec<Remembered>>,
 }
 
 impl Syncs {
@@ -68,7 +76,15 @@ impl Syncs {
     #[must_use]
     pub fn new(catalog: Arc<Catalog>, trees: Arc<Trees>, clock: Arc<dyn Clock>, zone: TimeZone) -> Self {
         let state_folder = catalog.state_folder().to_owned();
-        Self { catalog, trees, clock, zone, state_folder, held: Mutex::default() }
+        Self {
+            catalog,
+            trees,
+            clock,
+            zone,
+            state_folder,
+            held: Mutex::default(),
+            remembered: Mutex::default(),
+        }
     }
 
     /// Opens places.
@@ -125,7 +141,30 @@ impl Syncs {
             clock,
             utc_offset_seconds: self.zone.to_offset(now).seconds(),
         };
-        Ok(Syncer::open(options)?)
+        Ok(Syncer::open_again(options, self.recall(id))?)
+    }
+
+    /// Closes a live pair until its next run, with what it agreed on kept in memory.
+    pub(crate) fn close(&self, syncer: Syncer) {
+        let Some(closed) = syncer.close() else { return };
+        let mut all = self.remembered.lock();
+        all.retain(|other| other.pair() != closed.pair());
+        all.push(closed);
+        while all.iter().map(Remembered::items).sum::<usize>() > REMEMBERED_LIMIT {
+            all.remove(0);
+        }
+    }
+
+    /// Forgets what the other pairs agreed on.
+    pub(crate) fn remember_only(&self, is_live: impl Fn(PairId) -> bool) {
+        self.remembered.lock().retain(|remembered| is_live(remembered.pair()));
+    }
+
+    /// What is remembered of a pair, and is not any more from now on.
+    fn recall(&self, id: PairId) -> Option<Remembered> {
+        let mut all = self.remembered.lock();
+        let at = all.iter().position(|remembered| remembered.pair() == id)?;
+        Some(all.remove(at))
     }
 
     /// As [`open`](Self::open), but waits a while for a process that holds the pair.

@@ -144,7 +144,8 @@ impl PairDatabase {
         })
     }
 
-    /// Changes with every step of what is agreed on.
+    /// Changes with every step of what is agreed on, each time to a number by chance: who has seen one and finds it again,
+    /// even in a database that was put back from a copy, has what is agreed on as it was then.
     ///
     /// # Errors
     /// The database can not be read.
@@ -310,8 +311,10 @@ pub(crate) fn advance_base(
         }
     }
     set_number(connection, "next_id", next_id)?;
-    let generation = number(connection, "generation")?.unwrap_or(0);
-    set_number(connection, "generation", generation.wrapping_add(1))
+    connection
+        .prepare_cached("INSERT OR REPLACE INTO meta (key, value) VALUES ('generation', randomblob(8))")?
+        .execute([])
+        .map(drop)
 }
 
 /// The word of a side in the database. Never changes.

@@ -70,5 +70,5 @@ pub use pair::PairSpec;
 pub use plan::Plan;
 pub use plan_store::{PlanFilter, PlanPage, PlanRow};
 pub use policy::{Choice, ConflictPolicy, Mode, Policy};
-pub use run::Syncer;
+pub use run::{Remembered, Syncer};
 pub use run_types::{Done, Hints, Limits, Prepared, RunRecord, SyncReport, SyncerOptions};

@@ -42,6 +42,27 @@ pub struct Syncer {
     _lock: File,
 }
 
+/// What a pair agreed on, kept in memory until it is opened again: of a million items, reading it takes a second.
+pub struct Remembered {
+    pair: PairId,
+    base: BaseTree,
+    generation: u64,
+}
+
+impl Remembered {
+    /// Of which pair.
+    #[must_use]
+    pub fn pair(&self) -> PairId {
+        self.pair
+    }
+
+    /// How many items that are.
+    #[must_use]
+    pub fn items(&self) -> usize {
+        self.base.len()
+    }
+}
+
 impl Syncer {
     /// Opens a pair: takes its lock, reads what was agreed on. A damaged database is moved aside and told in
     /// [`Syncer::notices`]; both sides are then compared by content.
@@ -49,6 +70,14 @@ impl Syncer {
     /// # Errors
     /// [`SyncError::Busy`] where another run holds the pair; the database can not be used.
     pub fn open(options: SyncerOptions) -> Result<Self, SyncError> {
+        Self::open_again(options, None)
+    }
+
+    /// As [`Syncer::open`], without reading what is remembered, where the database has not changed since.
+    ///
+    /// # Errors
+    /// As [`Syncer::open`].
+    pub fn open_again(options: SyncerOptions, remembered: Option<Remembered>) -> Result<Self, SyncError> {
         let SyncerOptions { state_folder, pair, left, right, clock, utc_offset_seconds } = options;
         let [left, right] = [left, right].map(|tree| -> Arc<dyn Tree> {
             match pair.links {
@@ -59,7 +88,14 @@ impl Syncer {
         let lock = lock(&state_folder, pair.id)?;
         let now_ms = clock().to_milliseconds();
         let (database, _) = PairDatabase::open(&state_folder, pair.id, now_ms)?;
-        let base = match database.load_base()? {
+        let found = database.generation()?;
+        let remembered =
+            remembered.filter(|remembered| (remembered.pair, remembered.generation) == (pair.id, found));
+        let known = match remembered {
+            Some(remembered) => Some(remembered.base),
+            None => database.load_base()?,
+        };
+        let base = match known {
             Some(base) => base,
             None => {
                 database.start_anew(now_ms)?;
@@ -83,6 +119,13 @@ impl Syncer {
             notices,
             _lock: lock,
         })
+    }
+
+    /// Closes the pair, so that others can have it, and keeps what was agreed on in memory; nothing after a run that ended
+    /// early.
+    #[must_use]
+    pub fn close(self) -> Option<Remembered> {
+        Some(Remembered { pair: self.pair.id, base: self.base?, generation: self.base_generation })
     }
 
     /// The pair.

@@ -63,16 +63,19 @@ impl Home {
     }
 
     pub fn open(&self) -> Syncer {
+        Syncer::open(self.options()).unwrap()
+    }
+
+    pub fn options(&self) -> SyncerOptions {
         let time = Arc::clone(&self.time);
-        Syncer::open(SyncerOptions {
+        SyncerOptions {
             state_folder: self.path("state"),
             pair: self.pair.clone(),
             left: Arc::new(LocalTree::open(&self.path("left")).unwrap()),
             right: Arc::new(LocalTree::open(&self.path("right")).unwrap()),
             clock: Arc::new(move || Timestamp::new(time.fetch_add(1, Ordering::Relaxed), 0)),
             utc_offset_seconds: 0,
-        })
-        .unwrap()
+        }
     }
 
     pub fn run_with(&mut self, syncer: &mut Syncer) -> Result<(SyncReport, Vec<Done>), SyncError> {
