@@ -81,7 +81,7 @@ impl Inner {
         system::folder(&self.root, path, action).map_err(|error| self.surely(error))
     }
 
-    /// The folder that holds the item at a path, and the item's name in it.
+    /// The folder that holds the item at a path, and the item's name in it. It can not be listed.
     pub(super) fn place<'a>(
         &self,
         path: &'a RelativePath,
@@ -90,7 +90,8 @@ impl Inner {
         let (Some(parent), Some(name)) = (path.parent(), path.name()) else {
             return Err(self.unexpected(path, "it is the folder itself that is kept"));
         };
-        Ok((self.folder(&parent, action)?, name))
+        let folder = system::holder(&self.root, &parent, action).map_err(|error| self.surely(error))?;
+        Ok((folder, name))
     }
 
     /// Turns "not found" into trouble with the root where the root is gone.
@@ -429,7 +430,7 @@ impl Tree for LocalTree {
                 && inner.look(&to_folder, to_name)?.is_some_and(|found| {
                     (found.file_system, found.inode) == (before.file_system, before.inode)
                 })
-                && !has_name(&to_folder, to_name)?)
+                && !has_name(&inner.folder(&to.parent().unwrap_or_default(), "list")?, to_name)?)
         };
         let (source, place) = ((&from_folder, name), (&to_folder, to));
         let keeps_names_apart =

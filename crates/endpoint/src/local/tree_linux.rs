@@ -12,6 +12,11 @@ use std::sync::OnceLock;
 use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags, StatxFlags};
 use rustix::io::Errno;
 
+use super::unix_handles::OPEN_FOLDER;
+
+/// How a folder is opened that is not read: nothing is told to those who watch it, and nothing waits when it is closed.
+pub(super) const OPEN_HOLDER: OFlags = OPEN_FOLDER.union(OFlags::PATH);
+
 /// The system resolves at most 4,095 bytes at once; longer paths are walked in parts.
 const PART_BYTES: usize = 3_800;
 /// How often an answer of "somebody is renaming just now" is asked again before the walk goes name by name.

@@ -12,6 +12,9 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 
+/// How a folder is opened that is not read: as any other.
+pub(super) const OPEN_HOLDER: OFlags = super::unix_handles::OPEN_FOLDER;
+
 /// Opens what lies at a path below a folder, name by name.
 pub(super) fn open_beneath(folder: BorrowedFd<'_>, path: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {
     super::tree_unix::open_by_parts(folder, path, flags, 0, |_, _, _| Err(Errno::NOSYS))

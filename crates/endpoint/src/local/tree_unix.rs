@@ -50,11 +50,30 @@ pub(super) fn folder(
     path: &RelativePath,
     action: &'static str,
 ) -> Result<Folder, EndpointError> {
+    opened(root, path, action, OPEN_FOLDER)
+}
+
+/// As [`folder`], only for what is asked and done by a name in it: it can not be listed, nor its own attributes be asked
+/// for or set.
+pub(super) fn holder(
+    root: &Folder,
+    path: &RelativePath,
+    action: &'static str,
+) -> Result<Folder, EndpointError> {
+    opened(root, path, action, alone::OPEN_HOLDER)
+}
+
+fn opened(
+    root: &Folder,
+    path: &RelativePath,
+    action: &'static str,
+    flags: OFlags,
+) -> Result<Folder, EndpointError> {
     if path.is_root() {
         return Ok(root.clone());
     }
     let handle = root.handle(action)?;
-    let opened = alone::open_beneath(borrow(&handle), path.as_bytes(), OPEN_FOLDER)
+    let opened = alone::open_beneath(borrow(&handle), path.as_bytes(), flags)
         .map_err(|errno| root.failed(action, path.as_bytes(), errno.into()))?;
     let tree = Arc::clone(&root.node().tree);
     // Without a parent: it is never closed and opened again, only dropped.

@@ -43,6 +43,9 @@ pub(super) fn folder(
     Ok(folder)
 }
 
+/// A folder for what is asked and done by a name in it: here as any other.
+pub(super) use self::folder as holder;
+
 /// Opens a file at a path below the root for reading.
 pub(super) fn open_file(root: &Folder, path: &RelativePath) -> Result<LocalFile, EndpointError> {
     let parent = path.parent().unwrap_or_default();
