@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use keepwell_endpoint::tree::{OWN_FOLDER, STAGED_PREFIX};
 use keepwell_model::RelativePath;
@@ -21,6 +21,13 @@ use notify::{Config, Event, EventKind, RecommendedWatcher, RecursiveMode, Watche
 use parking_lot::Mutex;
 
 use crate::path_text;
+
+/// How long the next news gather once all was heard: of a burst each would wake the listener, which took a third of a core.
+const GATHER: Duration = Duration::from_millis(1);
+/// Who is asked again after so little had more waiting already, and does not rest: what is waiting is never too much.
+const AT_ONCE: Duration = Duration::from_micros(10);
+/// After the news of a folder there is no rest for so long: it is watched itself only when all that waits is heard.
+const AFTER_FOLDER: Duration = Duration::from_millis(10);
 
 /// Folders that are named one by one.
 pub(crate) const DIRTY_LIMIT: usize = 10_000;
@@ -37,6 +44,8 @@ pub(crate) struct Dirty {
     pub(crate) last: Option<Instant>,
     /// The last of it says that something is done: a file was closed after it was written, moved or removed.
     pub(crate) is_whole: bool,
+    /// A folder came, and nobody asked yet.
+    has_new_folder: bool,
     /// The folder named last, as the system says it: of thousands of events a second most are of one folder.
     named: Option<PathBuf>,
 }
@@ -83,6 +92,7 @@ impl Dirty {
                 && path != root
                 && std::fs::symlink_metadata(path).is_ok_and(|found| found.is_dir())
             {
+                self.has_new_folder = true;
                 self.add(below);
             }
             self.add(folder);
@@ -151,6 +161,35 @@ fn is_own(name: &[u8]) -> bool {
     name == OWN_FOLDER || name.starts_with(STAGED_PREFIX)
 }
 
+/// When the listener rests, so that it is woken for many news at once.
+#[derive(Default)]
+struct Rest {
+    /// When it was done with the news before.
+    heard: Option<Instant>,
+    /// When it last heard of a new folder.
+    folder: Option<Instant>,
+}
+
+impl Rest {
+    /// Rests after news that began to be heard then, where that is due.
+    fn after(&mut self, begun: Instant, has_new_folder: bool) {
+        if has_new_folder {
+            self.folder = Some(begun);
+        }
+        if self.is_due(begun) {
+            std::thread::sleep(GATHER);
+        }
+        self.heard = Some(Instant::now());
+    }
+
+    /// Elsewhere the system gathers the news itself.
+    fn is_due(&self, begun: Instant) -> bool {
+        cfg!(target_os = "linux")
+            && self.heard.is_some_and(|heard| begun.saturating_duration_since(heard) >= AT_ONCE)
+            && self.folder.is_none_or(|folder| begun.saturating_duration_since(folder) >= AFTER_FOLDER)
+    }
+}
+
 /// Watches one side for as long as it lives.
 pub(crate) struct SideWatch {
     _watcher: RecommendedWatcher,
@@ -172,9 +211,17 @@ impl SideWatch {
         let misses_folders = Arc::new(AtomicBool::new(false));
         let handler = {
             let (root, misses_folders) = (root.clone(), Arc::clone(&misses_folders));
+            let mut rest = Rest::default();
             move |event: notify::Result<Event>| {
+                let begun = Instant::now();
+                let mut has_new_folder = false;
                 let is_news = match event {
-                    Ok(event) => dirty.lock().note(&root, &event),
+                    Ok(event) => {
+                        let mut dirty = dirty.lock();
+                        let is_news = dirty.note(&root, &event);
+                        has_new_folder = std::mem::take(&mut dirty.has_new_folder);
+                        is_news
+                    }
                     Err(error) => {
                         tracing::info!(%error, "changes may have been missed: everything is looked at");
                         if matches!(error.kind, notify::ErrorKind::MaxFilesWatch) {
@@ -187,6 +234,7 @@ impl SideWatch {
                 if is_news {
                     tell();
                 }
+                rest.after(begun, has_new_folder);
             }
         };
         let mut watcher = RecommendedWatcher::new(handler, config)?;
@@ -229,6 +277,19 @@ mod tests {
         dirty.note(root, &event(written, &root.join("b/file")));
         assert_eq!(folders(&dirty), ["", "a", "a/new", "b"]);
         assert!(dirty.first.is_some() && !dirty.is_lost);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn the_listener_rests_only_when_all_is_heard_and_no_folder_waits_to_be_watched() {
+        let start = Instant::now();
+        let mut rest = Rest { heard: Some(start), folder: None };
+        assert!(!rest.is_due(start + AT_ONCE / 2), "more was waiting");
+        assert!(rest.is_due(start + AT_ONCE));
+        rest.after(start, true);
+        assert!(!rest.is_due(start + AFTER_FOLDER / 2));
+        rest.heard = Some(start);
+        assert!(rest.is_due(start + AFTER_FOLDER));
     }
 
     #[test]
