@@ -3,7 +3,8 @@
 //! Invariants, beside those of [`SideTree`]:
 //! 1. A folder that can not be listed is blind, and so is all below it; where the place itself can not be reached the
 //!    whole scan is an error. What a rule leaves out is blind too, also when it is not there.
-//! 2. With hints only the folders they name are listed, and all of every folder that is new or was replaced.
+//! 2. With hints only the folders they name are listed, one after the other from the root down, for what a folder says of
+//!    the folders in it comes first; and all of every folder that is new or was replaced, in which no hint counts any more.
 //! 3. Of what is as the base says, nothing is kept: memory goes with the differences.
 //! 4. A file that somebody is still writing is blind until it was closed, or has been still for a moment where the place
 //!    does not tell.
@@ -129,8 +130,7 @@ pub fn scan(
         trouble: Mutex::default(),
     };
     scan.begin()?;
-    // With hints one after the other, from the root down: what a folder says of the folders in it comes first.
-    let workers = if options.hints.is_some() { 1 } else { options.workers.clamp(1, 64) };
+    let workers = options.workers.clamp(1, 64);
     if workers == 1 {
         scan.work();
     } else {
@@ -171,8 +171,19 @@ pub(crate) struct Task {
 pub(crate) struct Tasks {
     waiting: Vec<Task>,
     at_work: usize,
+    /// What is looked at is a folder that a hint named: all else waits.
+    is_hint_at_work: bool,
     /// With hints: the folders that are listed already, or will be.
     entered: BTreeSet<NodeId>,
+}
+
+impl Tasks {
+    /// The next folder that may be looked at now.
+    fn next(&mut self) -> Option<Task> {
+        let is_hint = !self.waiting.last()?.whole;
+        let has_to_wait = self.is_hint_at_work || is_hint && self.at_work > 0;
+        if has_to_wait { None } else { self.waiting.pop() }
+    }
 }
 
 /// A file that changed a moment ago.
@@ -252,6 +263,10 @@ impl Scan<'_> {
             }
             let mut tasks = self.tasks.lock();
             tasks.at_work -= 1;
+            tasks.is_hint_at_work = false;
+            if self.options.hints.is_some() {
+                self.news.notify_all();
+            }
             if tasks.at_work == 0 && tasks.waiting.is_empty() || self.is_over.load(Ordering::Acquire) {
                 self.is_over.store(true, Ordering::Release);
                 self.news.notify_all();
@@ -265,7 +280,7 @@ impl Scan<'_> {
             if self.is_over.load(Ordering::Acquire) {
                 return None;
             }
-            if let Some(task) = tasks.waiting.pop() {
+            if let Some(task) = tasks.next() {
                 // A hint for a folder that is listed already, or gone, says nothing new.
                 if self.options.hints.is_some() && !tasks.entered.insert(task.folder)
                     || !task.whole && self.is_gone(task.folder)
@@ -273,9 +288,10 @@ impl Scan<'_> {
                     continue;
                 }
                 tasks.at_work += 1;
+                tasks.is_hint_at_work = !task.whole;
                 return Some(task);
             }
-            if tasks.at_work == 0 {
+            if tasks.at_work == 0 && tasks.waiting.is_empty() {
                 return None;
             }
             self.news.wait(&mut tasks);
