@@ -15,7 +15,7 @@ use crate::node::NodeId;
 /// From so many nodes on two threads read.
 const SHARED_FROM: u64 = 16_384;
 /// Of a hundred nodes so many are the first thread's: it also puts together what both read.
-const OWN_PERCENT: u64 = 54;
+const OWN_PERCENT: u64 = 46;
 /// What a node takes in the database, about.
 const NODE_BYTES: u64 = 160;
 

@@ -277,7 +277,6 @@ pub(crate) fn apply(
     syncer.database().forget_decided(&decided)?;
     syncer.database().clear_plan()?;
     syncer.thin_bin_if_due(control)?;
-    syncer.database().tidy()?;
     Ok(report)
 }
 
