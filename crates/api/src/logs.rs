@@ -7,9 +7,10 @@ use std::path::Path;
 
 use tracing_appender::non_blocking::WorkerGuard;
 use tracing_appender::rolling::{RollingFileAppender, Rotation};
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{EnvFilter, Layer};
 
 use crate::error::{ApiError, ErrorCode};
 
@@ -52,7 +53,8 @@ impl Logs {
             .map_err(|error| failed(&error))?;
         let (writer, guard) = tracing_appender::non_blocking(appender);
         // A target is matched by its beginning: all of our crates.
-        let filter = || EnvFilter::new("warn,keepwell=info");
+        let filter =
+            || Targets::new().with_default(LevelFilter::WARN).with_target("keepwell", LevelFilter::INFO);
         let files = tracing_subscriber::fmt::layer()
             .json()
             .with_current_span(true)
