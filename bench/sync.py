@@ -103,9 +103,17 @@ def single_goals(found):
     return rows
 
 
-def said(found):
+def said(results, found):
     """What the table of goals does not hold, in sentences."""
     lines = []
+    proven = report.median(results, sync_tools.ProvenCopy.name, "first", "seconds") if results else None
+    if proven:
+        firsts = [(name.split()[1], report.median(results, name, "first", "seconds")) for name in results
+                  if name.startswith("keepwell")]
+        ratios = ", ".join(f"{seconds / proven:.2f} ({mode})" for mode, seconds in firsts)
+        if ratios:
+            lines.append(f"A first copy takes {ratios} of `cp -a` with the same promise: followed by `sync` and "
+                         f"`diff --recursive` ({proven:.2f} s).")
     if "live" in found:
         latencies = sorted(found["live"]["latencies"])
         lines.append(f"Live, {len(latencies)} single files: median {statistics.median(latencies):.3f} s, 95 % within "
@@ -175,7 +183,7 @@ def main():
     rows = run_goals(results, order, [kind.name for kind in chosen if kind.peer]) + single_goals(found)
     if any(value is not None for _, value, *_ in rows):
         goal_lines, short = report.goal_table(rows)
-        lines += [*goal_lines, "", *said(found), ""]
+        lines += [*goal_lines, "", *said(results, found), ""]
         lines += ["Where it falls short:", "", *short] if short else ["Every goal is reached."]
     print("\n" + "\n".join(lines))
     if options.json:

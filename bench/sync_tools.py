@@ -3,7 +3,7 @@
 Each gets a home and a right side of its own; the left side is the same for all, and none of them writes to it here, but
 for the small folder that keepwell calls its own. All are to bring over modes, times and symbolic links. rsync and rclone
 know one direction only and remember nothing; Unison and keepwell remember the last agreed state. Only keepwell proves
-what it wrote by reading it back.
+what it wrote by reading it back; to hold that against something, `cp -a` is also measured with the same done after it.
 """
 
 import os
@@ -99,6 +99,19 @@ class Copy(Tool):
         return first_line(["cp", "--version"])
 
 
+class ProvenCopy(Copy):
+    """The same with what keepwell promises of a first run: all of it is on the disk, and compared."""
+
+    name = "cp -a, proven"
+
+    def sync(self):
+        steps = 'cp -a "$1/." "$2/" && sync --file-system "$2" && diff --recursive --brief --no-dereference "$1" "$2"'
+        return ["sh", "-c", steps, "sh", self.left, self.right]
+
+    def version(self):
+        return ""
+
+
 class Rsync(Tool):
     name = "rsync"
 
@@ -136,7 +149,7 @@ class Unison(Tool):
         return first_line(["unison", "-version"])
 
 
-ALL = [KeepwellMirror, KeepwellTwoWay, Copy, Rsync, Rclone, Unison]
+ALL = [KeepwellMirror, KeepwellTwoWay, Copy, ProvenCopy, Rsync, Rclone, Unison]
 
 
 def find(names):

@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 const WINDOW_MS: u64 = 5_000;
 /// Samples kept: the window at the sampler's pace, with some room.
 const SAMPLES_LIMIT: usize = 128;
+/// A pace seen for less than this says nothing of the time left: the first files would make hours of minutes.
+const SEEN_MS: u64 = 1_000;
 /// The longest name of a current item that is passed on, in characters.
 const CURRENT_LIMIT: usize = 1_000;
 
@@ -74,6 +76,10 @@ impl Meter {
         let elapsed_ms =
             steady_ms.saturating_sub(self.started_ms).saturating_sub(self.paused_total(steady_ms));
         if !paused {
+            if self.samples.back().is_some_and(|sample| (sample.1, sample.2) == (0, 0)) {
+                // Looking and planning are no pace of the work.
+                self.samples.clear();
+            }
             self.samples.push_back((elapsed_ms, counters.bytes_done, counters.items_done));
         }
         while self.samples.len() > 2
@@ -94,7 +100,7 @@ impl Meter {
             bytes_written: counters.bytes_written,
             bytes_per_second: bytes_rate,
             items_per_second: items_rate,
-            remaining_ms: if counters.total_known && !paused {
+            remaining_ms: if counters.total_known && self.span_ms() >= SEEN_MS && !paused {
                 remaining(counters, bytes_rate, items_rate)
             } else {
                 None
@@ -119,9 +125,15 @@ impl Meter {
         self.paused_ms + self.paused_since_ms.map_or(0, |since| steady_ms.saturating_sub(since))
     }
 
+    /// How long the pace was seen.
+    fn span_ms(&self) -> u64 {
+        let ends = self.samples.front().zip(self.samples.back());
+        ends.map_or(0, |(first, last)| last.0.saturating_sub(first.0))
+    }
+
     fn rates(&self) -> (u64, u64) {
         let (Some(first), Some(last)) = (self.samples.front(), self.samples.back()) else { return (0, 0) };
-        let span_ms = last.0.saturating_sub(first.0);
+        let span_ms = self.span_ms();
         if span_ms == 0 {
             return (0, 0);
         }
@@ -197,6 +209,21 @@ mod tests {
         let after = meter.sample(&counters(2000), false, 62_000);
         assert_eq!(after.elapsed_ms, 1000);
         assert!(after.bytes_per_second >= 600);
+    }
+
+    #[test]
+    fn the_time_before_the_first_item_is_no_pace_and_no_time_left_is_claimed_at_first() {
+        let mut meter = Meter::new(0);
+        for tenth in 0..30 {
+            meter.sample(&counters(0), false, tenth * 100);
+        }
+        let first = meter.sample(&counters(100), false, 3_000);
+        assert_eq!((first.bytes_per_second, first.remaining_ms), (1000, None));
+        let mut last = first;
+        for tenth in 1..=10 {
+            last = meter.sample(&counters(100 + tenth * 100), false, 3_000 + tenth * 100);
+        }
+        assert_eq!(last.remaining_ms, Some(8_900));
     }
 
     #[test]
