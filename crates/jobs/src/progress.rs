@@ -76,7 +76,7 @@ impl Meter {
         let elapsed_ms =
             steady_ms.saturating_sub(self.started_ms).saturating_sub(self.paused_total(steady_ms));
         if !paused {
-            if self.samples.back().is_some_and(|sample| (sample.1, sample.2) == (0, 0)) {
+            if (counters.bytes_done, counters.items_done) == (0, 0) {
                 // Looking and planning are no pace of the work.
                 self.samples.clear();
             }

@@ -88,9 +88,12 @@ impl Syncer {
         let lock = lock(&state_folder, pair.id)?;
         let now_ms = clock().to_milliseconds();
         let (database, _) = PairDatabase::open(&state_folder, pair.id, now_ms)?;
-        let found = database.generation()?;
-        let remembered =
-            remembered.filter(|remembered| (remembered.pair, remembered.generation) == (pair.id, found));
+        // One that is damaged says nothing.
+        let is_as_it_was = |remembered: &Remembered| {
+            remembered.pair == pair.id
+                && database.generation().is_ok_and(|found| found == remembered.generation)
+        };
+        let remembered = remembered.filter(is_as_it_was);
         let known = match remembered {
             Some(remembered) => Some(remembered.base),
             None => database.load_base()?,

@@ -145,7 +145,10 @@ fn a_file_that_goes_to_the_bin_of_a_bucket_is_in_one_place() {
                 let mut world = World::of(Places::RightIsBucket, folder.path());
                 world.trees[0].with(fill);
                 world.run(false).unwrap();
-                world.trees[0].with(work);
+                world.trees[0].with(|left| match deed {
+                    "removed" => left.remove(&path("old/two")),
+                    _ => assert!(left.write(&path("old/two"), b"six", Timestamp::new(1_000_050, 0), false)),
+                });
                 if deed == "changed" {
                     world.people.lock().works.insert(b"six".to_vec(), "old/two".into());
                 }
