@@ -136,18 +136,18 @@ pub(crate) fn relocate(
     let staged = tree.stage(to, expected.size_bytes, Some(from)).map_err(CopyError::Target)?;
     let metadata = ItemMetadata { modified: expected.modified, ..ItemMetadata::default() };
     let published = staged.publish(to, &Expected::Absent, &metadata, &hash).map_err(CopyError::Target)?;
-    match tree.remove(from, expected) {
-        // What is gone is where it was to go.
-        Ok(()) | Err(EndpointError::NotFound { .. }) => Ok(published.item),
-        Err(error) => {
-            // Somebody wrote a new version meanwhile, or nobody may remove it: it stays where it is, for sure, and nobody
-            // would know of the copy. Should that stay as well, nothing is lost.
-            if matches!(error, EndpointError::Changed { .. } | EndpointError::PermissionDenied { .. }) {
-                let _ = tree.remove(to, &published.item.fingerprint);
-            }
-            Err(CopyError::Target(error))
+    let Err(error) = tree.remove(from, expected) else { return Ok(published.item) };
+    // Somebody wrote a new version meanwhile, took it away, or nobody may remove it. Any other answer says nothing.
+    if is_changed_meanwhile(&error) || matches!(error, EndpointError::PermissionDenied { .. }) {
+        match tree.stat(from) {
+            // What is gone is where it was to go.
+            Ok(None) => return Ok(published.item),
+            // It stays where it is, and nobody would know of the copy. Should that stay as well, nothing is lost.
+            Ok(Some(_)) => drop(tree.remove(to, &published.item.fingerprint)),
+            Err(_) => {}
         }
     }
+    Err(CopyError::Target(error))
 }
 
 /// Moves a folder file by file. With `goes_on` a part of it may be at its new place already.
