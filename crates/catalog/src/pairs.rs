@@ -77,6 +77,21 @@ impl Catalog {
         })
     }
 
+    /// Gives a pair another definition where it still has the one that was read; whether that was so. What else changed
+    /// meanwhile, that it is due or held, stays.
+    ///
+    /// # Errors
+    /// The database can not be written.
+    pub fn replace_pair_definition(&self, read: &PairRecord, definition: &str) -> Result<bool, CatalogError> {
+        let changed = self.write(|transaction| {
+            transaction.execute(
+                "UPDATE sync_pairs SET definition = ?3 WHERE id = ?1 AND definition = ?2",
+                params![read.id.to_string(), read.definition, definition],
+            )
+        })?;
+        Ok(changed > 0)
+    }
+
     /// Holds a pair, or lets it go on.
     ///
     /// # Errors
@@ -162,7 +177,13 @@ mod tests {
         catalog.set_pair_paused(pair.id, true).unwrap();
         catalog.set_pair_times(pair.id, 5, Some(9)).unwrap();
         let changed = PairRecord { paused: true, schedule_from_ms: 5, retry_ms: Some(9), ..pair.clone() };
-        assert_eq!(catalog.pairs().unwrap(), [changed]);
+        assert_eq!(catalog.pair(pair.id).unwrap().as_ref(), Some(&changed));
+        // What a run notes leaves alone what came meanwhile: that the pair is due, held, or is another one now.
+        assert!(catalog.replace_pair_definition(&pair, "noted").unwrap());
+        let noted = PairRecord { definition: "noted".to_owned(), ..changed };
+        assert_eq!(catalog.pair(pair.id).unwrap().as_ref(), Some(&noted));
+        assert!(!catalog.replace_pair_definition(&pair, "of what was read before").unwrap());
+        assert_eq!(catalog.pairs().unwrap(), [noted]);
         catalog.remove_pair(pair.id).unwrap();
         assert!(catalog.remove_pair(pair.id).is_err());
         assert!(catalog.set_pair_paused(pair.id, false).is_err());

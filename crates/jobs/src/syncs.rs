@@ -279,7 +279,7 @@ impl Syncs {
 
     /// Notes on which volumes the places of a pair are: after a run, when they are known to be the right ones.
     pub(crate) fn remember_volumes(&self, syncer: &Syncer) -> Result<(), Fault> {
-        let (mut record, mut definition) = self.definition(syncer.pair().id)?;
+        let (record, mut definition) = self.definition(syncer.pair().id)?;
         let before = definition.clone();
         for (side, place) in
             [(Side::Left, &mut definition.pair.left), (Side::Right, &mut definition.pair.right)]
@@ -289,8 +289,9 @@ impl Syncs {
             place.volume = volume.filter(|volume| !volume.is_empty());
         }
         if definition != before {
-            record.definition = serde_json::to_string(&definition).unwrap_or(record.definition);
-            self.catalog.save_pair(&record)?;
+            let text = serde_json::to_string(&definition).unwrap_or_else(|_| record.definition.clone());
+            // One that somebody changed meanwhile is noted after its next run.
+            self.catalog.replace_pair_definition(&record, &text)?;
         }
         Ok(())
     }
