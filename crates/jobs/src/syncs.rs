@@ -35,7 +35,7 @@ use crate::trees::Trees;
 
 /// Plans that are held at most: each has both trees in memory.
 pub const HELD_LIMIT: usize = 3;
-/// So many items stay in memory at most, about 150 bytes each; of more pairs the ones that ran last.
+/// So many items stay in memory at most; of more pairs the ones that ran last.
 pub const REMEMBERED_LIMIT: usize = 2_000_000;
 /// How often a pair that another process holds is tried, and how long at most.
 const BUSY_RETRY: Duration = Duration::from_millis(200);

@@ -42,7 +42,7 @@ pub struct Syncer {
     _lock: File,
 }
 
-/// What a pair agreed on, kept in memory until it is opened again: of a million items, reading it takes a second.
+/// What a pair agreed on, kept in memory until it is opened again: with many items, reading it is most of a small run.
 pub struct Remembered {
     pair: PairId,
     base: BaseTree,
