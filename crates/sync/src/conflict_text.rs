@@ -1,33 +1,25 @@
 //! A conflict of two texts: what they differ in, and both changes merged into one where a person asks for it.
 //!
-//! Merging needs the text both sides had before. Of runs up to [`RUN_LIMIT_FILES`] files the pair's database keeps each
-//! small text that was carried over; older ones go first beyond [`TEXTS_LIMIT_BYTES`]. Invariants: nothing is merged by
+//! Merging needs the text both sides had before, which `database::texts` keeps. Invariants: nothing is merged by
 //! guessing (`text`); the merged text takes the place of the left version, which goes to the bin, only while that is
 //! still what was merged; the next run then finds that only the left changed, and carries it to the right.
-//! Deliberately not here: the comparison itself (`text`), deciding conflicts (`database_rows`).
+//! Deliberately not here: the comparison itself (`text`), deciding conflicts (`database::conflicts`).
 
 use keepwell_endpoint::EndpointError;
 use keepwell_endpoint::tree::{Expected, ItemMetadata, TreeItem};
 use keepwell_model::{ContentHash, Control, EntryKind, JobId, RelativePath};
-use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::bring_back::{Deeds, Trouble};
+use crate::bins::bring_back::{Deeds, Trouble};
 use crate::database::BaseChange;
-use crate::database_conflicts::StoredConflict;
+use crate::database::conflicts::StoredConflict;
+pub use crate::database::texts::RUN_LIMIT_FILES;
 use crate::error::SyncError;
-use crate::execute_view::stale;
 use crate::node::{Content, Side};
 use crate::run::Syncer;
 use crate::text::{
     ComparedLine, Merged, MergedLine, TEXT_LIMIT_BYTES, as_text, compare_texts, explain_merge, merge_texts,
 };
-
-/// Of runs with more files no texts are kept: an initial copy would fill the database with what nobody edits.
-pub const RUN_LIMIT_FILES: usize = 1_000;
-/// Larger texts are not kept.
-pub(crate) const KEPT_LIMIT_BYTES: u64 = 256 << 10;
-/// So much text is kept for a pair.
-pub(crate) const TEXTS_LIMIT_BYTES: u64 = 64 << 20;
+use crate::trees::stale;
 
 /// What a person sees of a conflict of two texts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -193,41 +185,5 @@ impl Syncer {
         }
         bytes.truncate(length);
         Ok(bytes)
-    }
-}
-
-/// Keeps texts; the oldest go beyond the limit.
-pub(crate) fn keep_texts(
-    transaction: &Connection,
-    texts: &[(ContentHash, Vec<u8>)],
-    now_ms: i64,
-) -> rusqlite::Result<()> {
-    if texts.is_empty() {
-        return Ok(());
-    }
-    let mut insert = transaction
-        .prepare_cached("INSERT OR REPLACE INTO texts (hash, kept_ms, content) VALUES (?1, ?2, ?3)")?;
-    for (hash, bytes) in texts {
-        insert.execute(params![&hash.0[..], now_ms, bytes])?;
-    }
-    transaction
-        .execute(
-            "DELETE FROM texts WHERE hash IN (SELECT hash FROM
-             (SELECT hash, sum(length(content)) OVER (ORDER BY kept_ms DESC, hash) AS so_far FROM texts)
-             WHERE so_far > ?1)",
-            [TEXTS_LIMIT_BYTES.cast_signed()],
-        )
-        .map(drop)
-}
-
-impl crate::database::PairDatabase {
-    /// A text that was kept.
-    fn text(&self, hash: &ContentHash) -> Result<Option<Vec<u8>>, SyncError> {
-        self.with(|connection| {
-            connection
-                .prepare_cached("SELECT content FROM texts WHERE hash = ?1")?
-                .query_row([&hash.0[..]], |row| row.get(0))
-                .optional()
-        })
     }
 }

@@ -6,7 +6,16 @@
 //! 3. Nodes change in transactions of whole groups, and only after both places say that what they wrote is on the disk.
 //!
 //! Why `synchronous=NORMAL`: a commit that a power cut takes back is learned again by the next scan, and waiting for
-//! the disk with every group would be felt. Deliberately not here: rows of plans (`plan_store`), the executor.
+//! the disk with every group would be felt. Deliberately not here: runs, the bins, conflicts and rows of plans (the
+//! modules below this one), the executor.
+
+mod base;
+pub mod conflicts;
+pub(crate) mod moves;
+pub mod plan_store;
+pub mod rows;
+mod schema;
+pub(crate) mod texts;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -17,15 +26,15 @@ use keepwell_model::PairId;
 use parking_lot::{Mutex, MutexGuard};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior, params};
 
-use crate::database_base::load_base;
-use crate::database_facts::encode;
-use crate::database_schema::{APPLICATION_ID, CURRENT, STEPS};
+use self::base::load_base;
+use self::schema::{APPLICATION_ID, CURRENT, STEPS};
 use crate::error::SyncError;
 use crate::node::{NodeId, Side};
+use crate::trees::facts::encode;
 use crate::trees::{BaseNode, BaseTree};
 
 /// How long a writer waits for another process's transaction. Ours take milliseconds.
-pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Past this many pages the write-ahead log is worked into the database: 16 MiB, more than a run over a thousand files
 /// writes with their texts. What is left of it is worked in when the database is closed, so such a run waits for the disk
 /// once in the end, and not with each part.
@@ -199,12 +208,12 @@ impl PairDatabase {
         self.write(|transaction| set_value(transaction, "rules", digest))
     }
 
-    pub(crate) fn lock(&self) -> MutexGuard<'_, Connection> {
+    fn lock(&self) -> MutexGuard<'_, Connection> {
         self.connection.lock()
     }
 
     /// Turns what SQLite says into our error.
-    pub(crate) fn fault(&self, source: rusqlite::Error) -> SyncError {
+    fn fault(&self, source: rusqlite::Error) -> SyncError {
         SyncError::Database { path: self.path.clone(), source }
     }
 
@@ -275,11 +284,7 @@ fn made_anew(path: &Path, now_ms: i64, notice: &str) -> Result<Connection, SyncE
 }
 
 /// See [`PairDatabase::advance_base`].
-pub(crate) fn advance_base(
-    connection: &Connection,
-    changes: &[BaseChange],
-    next_id: u64,
-) -> rusqlite::Result<()> {
+fn advance_base(connection: &Connection, changes: &[BaseChange], next_id: u64) -> rusqlite::Result<()> {
     if changes.is_empty() {
         return Ok(());
     }
@@ -309,7 +314,7 @@ pub(crate) fn advance_base(
 }
 
 /// The word of a side in the database. Never changes.
-pub(crate) fn side_word(side: Side) -> &'static str {
+fn side_word(side: Side) -> &'static str {
     match side {
         Side::Left => "left",
         Side::Right => "right",
@@ -317,17 +322,17 @@ pub(crate) fn side_word(side: Side) -> &'static str {
 }
 
 /// The side of a word.
-pub(crate) fn side_of(word: &str) -> Side {
+fn side_of(word: &str) -> Side {
     if word == "right" { Side::Right } else { Side::Left }
 }
 
 /// Our ids fit: they are counted up from one, and the fresh ones end below 2^63.
-pub(crate) fn sql(id: u64) -> i64 {
+fn sql(id: u64) -> i64 {
     i64::try_from(id).unwrap_or(i64::MAX)
 }
 
 /// Does it all or nothing.
-pub(crate) fn transact<T>(
+fn transact<T>(
     connection: &mut Connection,
     action: impl FnOnce(&rusqlite::Transaction<'_>) -> rusqlite::Result<T>,
 ) -> rusqlite::Result<T> {

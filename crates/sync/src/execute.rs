@@ -1,13 +1,21 @@
 //! Carrying out a plan: batch by batch, in parallel inside a batch, the base advancing only behind what is proven.
 //!
 //! Invariants:
-//! 1. The base, the journal and the index of the bins advance in groups (`execute_commit`), each in one transaction, and
+//! 1. The base, the journal and the index of the bins advance in groups (`execute::commit`), each in one transaction, and
 //!    only after both places said that what the group wrote is on the disk.
 //! 2. A row that can not be done holds back what builds on it, and nothing else.
 //! 3. Nothing is removed or replaced in a place that is not the one this run began with.
 //! 4. With one worker everything happens in the order of the plan, in this thread: a simulation sees the same run twice.
 //!
-//! Deliberately not here: one row (`execute_item`), what the base learns from it (`execute_view`).
+//! Deliberately not here: one row (`execute::item`), what the base learns from it (`execute::view`).
+
+pub mod bin;
+mod commit;
+mod expect;
+pub(crate) mod item;
+pub(crate) mod open;
+pub(crate) mod times;
+pub(crate) mod view;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -18,20 +26,20 @@ use keepwell_endpoint::tree::PlaceIdentity;
 use keepwell_model::{EntryKind, JobId, Phase, Problem};
 use parking_lot::{Mutex, RwLock};
 
-use crate::copy::CopyError;
+use self::bin::Planned;
+use self::commit::{Commits, Gathered};
+use self::item::{Deed, Tools};
+use self::open::Opened;
+use self::times::TimePolicy;
+use self::view::View;
+use crate::database::rows::{Group, JournalLine};
 use crate::database::{BaseChange, PairDatabase};
-use crate::database_rows::{Group, JournalLine};
 use crate::error::SyncError;
-use crate::execute_bin::Planned;
-use crate::execute_commit::{Commits, Gathered};
-use crate::execute_item::{Deed, Tools};
-use crate::execute_open::Opened;
-use crate::execute_times::TimePolicy;
-use crate::execute_view::View;
 use crate::node::{NodeId, Side};
+use crate::place::copy::CopyError;
+use crate::place::relocate::is_changed_meanwhile;
 use crate::plan::{Action, Operation, Plan, Why};
 use crate::policy::Links;
-use crate::relocate::is_changed_meanwhile;
 use crate::run_types::{ActionKind, Done, SyncReport};
 use crate::trees::BaseTree;
 
@@ -548,7 +556,7 @@ fn told(done: &mut (dyn FnMut(Done) + Send)) -> impl FnMut(Group) {
 }
 
 /// Lets the base in memory learn a step, as the database does.
-pub(crate) fn apply(base: &mut BaseTree, change: BaseChange) {
+fn apply(base: &mut BaseTree, change: BaseChange) {
     match change {
         BaseChange::Put(id, node) => base.insert(id, *node),
         BaseChange::Remove(id) => {

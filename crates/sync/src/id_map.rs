@@ -2,7 +2,7 @@
 //!
 //! Ids are counted up, so neighbours share a page: of a million nodes each costs little more than what is kept for it.
 //! Invariants: what is told in order is told by id; a page with nothing in it is given back. Deliberately not here: what
-//! is kept (`records`, the views of planner and executor).
+//! is kept (`trees::records`, the views of planner and executor).
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};

@@ -1,74 +1,52 @@
 //! Places kept in lockstep: three trees (left, right, the last agreed base), a pure planner, an executor that re-checks.
 //!
-//! Read [`trees`], [`plan`] and [`planner`] first. The numbered invariants are in `docs/sync.md`; properties and the
-//! simulation test them. Deliberately not here: queueing, schedules and halts as states (`jobs`), how places are
-//! reached (`endpoint`).
+//! Read [`trees`], [`plan`] and [`planner`] first. Every folder is a room that imports only what comes before it here:
+//! 1. The vocabulary: [`node`], [`names`], [`policy`], [`pair`], [`plan`], [`trees`] and the other files without a room.
+//! 2. [`database`]; [`planner`]; [`scan`]. They do not know each other.
+//! 3. `place`: what is done in a place; it writes down in the database what takes more than one step.
+//! 4. `execute`: carrying out a plan.
+//! 5. [`run`]: all of it one after the other.
+//! 6. `bins`, then [`conflict_text`]: what a person does between the runs.
+//!
+//! The numbered invariants are in `docs/sync.md`; properties and the simulation test them. Deliberately not here:
+//! queueing, schedules and halts as states (`jobs`), how places are reached (`endpoint`).
 
-pub mod base_tree;
-pub mod bin_care;
-mod brakes;
-pub mod bring_back;
+mod bins;
 pub mod conflict_text;
-mod copy;
 pub mod database;
-mod database_base;
-pub mod database_conflicts;
-mod database_facts;
-mod database_moves;
-pub mod database_rows;
-mod database_schema;
 pub mod error;
 mod execute;
-pub mod execute_bin;
-mod execute_commit;
-mod execute_expect;
-mod execute_item;
-mod execute_open;
-mod execute_times;
-mod execute_view;
 pub mod filter;
-mod follow;
 mod id_map;
-pub mod meet;
-pub mod moves;
 pub mod names;
 pub mod node;
 pub mod pair;
+mod place;
 pub mod plan;
-pub mod plan_store;
 pub mod planner;
-mod planner_decide;
-mod planner_names;
-mod planner_order;
-mod planner_pairs;
-mod planner_rows;
-mod planner_settle;
-mod planner_view;
 pub mod policy;
-mod records;
-mod relocate;
 pub mod run;
-mod run_hash;
-mod run_look;
-mod run_marker;
-mod run_prepare;
 pub mod run_types;
 pub mod scan;
-mod scan_compare;
-mod side_changes;
 pub mod text;
-pub mod thinning;
 pub mod trees;
+
+// The rooms' public modules, under the names other crates know.
+pub use bins::{bring_back, care as bin_care, thinning};
+pub use database::{conflicts as database_conflicts, plan_store, rows as database_rows};
+pub use execute::bin as execute_bin;
+pub use planner::{meet, moves};
+pub use trees::base as base_tree;
 
 pub use bring_back::BinWish;
 pub use database::PairDatabase;
-pub use database_conflicts::StoredConflict;
+pub use database::conflicts::StoredConflict;
+pub use database::plan_store::{PlanFilter, PlanPage, PlanRow};
 pub use error::SyncError;
 pub use filter::{Filter, FilterError};
 pub use node::{NodeId, Side};
 pub use pair::PairSpec;
 pub use plan::Plan;
-pub use plan_store::{PlanFilter, PlanPage, PlanRow};
 pub use policy::{Choice, ConflictPolicy, Mode, Policy};
 pub use run::{Remembered, Syncer};
 pub use run_types::{Done, Hints, Limits, Prepared, RunRecord, SyncReport, SyncerOptions};

@@ -3,7 +3,7 @@
 //!
 //! Invariants: a name that a place takes is never changed; a mapped name follows from the name alone, so that the same
 //! pair is found again when the base is lost; what the pair calls an item is kept in the base beside the mapped name.
-//! Deliberately not here: who has to give way where names collide (`planner_names`).
+//! Deliberately not here: who has to give way where names collide (`planner::names`).
 
 use std::borrow::Cow;
 

@@ -1,24 +1,37 @@
 //! From three trees and a policy to a plan. Pure: the same trees and policy always make the same plan.
 //!
-//! 1. Gather the nodes that differ from the base anywhere (`planner_view`); make one of what is new on both sides
-//!    under one name (`planner_pairs`).
-//! 2. Decide each node by itself (`planner_decide`): is it there, where, whose content counts; or hold it.
-//! 3. Make the decisions fit together (`planner_settle`, `planner_names`).
-//! 4. Find an order of steps on each side that is possible at every moment (`planner_order`), write the rows
-//!    (`planner_rows`), look at the whole (`brakes`).
+//! 1. Gather the nodes that differ from the base anywhere (`planner::view`); make one of what is new on both sides
+//!    under one name (`planner::pairs`).
+//! 2. Decide each node by itself (`planner::decide`): is it there, where, whose content counts; or hold it.
+//! 3. Make the decisions fit together (`planner::settle`, `planner::names`).
+//! 4. Find an order of steps on each side that is possible at every moment (`planner::order`), write the rows
+//!    (`planner::rows`), look at the whole (`planner::brakes`).
 //!
 //! The cost goes with what changed and the folders that is in, not with the size of the trees. Invariants: the numbered
-//! ones in `docs/sync.md`. Deliberately not here: which of a side's new items are moved ones (`moves`).
+//! ones in `docs/sync.md`. What a side moved (`planner::moves`), and what a run that was
+//! broken off had brought (`planner::meet`), is known before, and stands in the trees. Deliberately not here: looking
+//! and reading (`scan`, `run`), carrying out (`execute`).
 
-use crate::brakes;
+mod brakes;
+mod decide;
+pub mod meet;
+pub mod moves;
+mod names;
+mod order;
+mod pairs;
+mod rows;
+mod settle;
+mod view;
+
+pub(crate) use self::decide::differ;
+use self::decide::{Conflicts, decide};
+use self::names::Taken;
+use self::pairs::unite;
+use self::rows::write;
+use self::settle::settle;
+use self::view::{View, implied};
 use crate::node::Side;
 use crate::plan::Plan;
-use crate::planner_decide::{Conflicts, decide};
-use crate::planner_names::Taken;
-use crate::planner_pairs::unite;
-use crate::planner_rows::write;
-use crate::planner_settle::settle;
-use crate::planner_view::{View, implied};
 use crate::policy::{Mode, Policy};
 use crate::trees::{BaseTree, SideTree};
 

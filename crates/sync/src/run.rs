@@ -4,6 +4,10 @@
 //! choosing, releasing and bringing back plan again over the same trees, without looking again. Deliberately not here:
 //! queueing, schedules, receipts (`jobs`), how places are opened (`endpoint`).
 
+mod hash;
+mod look;
+mod prepare;
+
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::Path;
@@ -14,9 +18,9 @@ use keepwell_model::{Control, JobId, PairId};
 
 use crate::database::PairDatabase;
 use crate::error::SyncError;
-use crate::follow::Followed;
 use crate::node::{NodeId, Side};
 use crate::pair::PairSpec;
+use crate::place::follow::Followed;
 use crate::policy::{BrakeKind, Choice, Links};
 use crate::run_types::{Clock, Done, Hints, Limits, Prepared, SyncReport, SyncerOptions};
 use crate::trees::BaseTree;
@@ -156,7 +160,7 @@ impl Syncer {
     }
 
     /// Reads the base again where a run that ended early left none, or something else changed it.
-    pub(crate) fn ensure_base(&mut self) -> Result<(), SyncError> {
+    fn ensure_base(&mut self) -> Result<(), SyncError> {
         let generation = self.database.generation()?;
         if self.base.is_none() || self.base_generation != generation {
             let now_ms = self.now().to_milliseconds();
@@ -179,7 +183,7 @@ impl Syncer {
     }
 
     /// Takes the base out for a run; it is read anew unless it is given back.
-    pub(crate) fn take_base(&mut self) -> BaseTree {
+    fn take_base(&mut self) -> BaseTree {
         self.base.take().unwrap_or_default()
     }
 
@@ -187,14 +191,14 @@ impl Syncer {
     ///
     /// # Errors
     /// The database can not be read.
-    pub(crate) fn give_base(&mut self, base: BaseTree) -> Result<(), SyncError> {
+    fn give_base(&mut self, base: BaseTree) -> Result<(), SyncError> {
         self.base_generation = self.database.generation()?;
         self.base = Some(base);
         Ok(())
     }
 
     /// Whether unfinished files of a dead run may lie about; asked once.
-    pub(crate) fn take_died(&mut self) -> bool {
+    fn take_died(&mut self) -> bool {
         std::mem::take(&mut self.died)
     }
 
@@ -225,7 +229,7 @@ impl Syncer {
         preview: bool,
         control: &Control,
     ) -> Result<Prepared, SyncError> {
-        crate::run_prepare::prepare(self, hints, preview, control)
+        prepare::prepare(self, hints, preview, control)
     }
 
     /// Plans again with what a person said to single rows, by the node the row (or conflict) is about.
@@ -239,7 +243,7 @@ impl Syncer {
     ) -> Result<Prepared, SyncError> {
         let mut policy = prepared.policy.clone();
         policy.choices = choices;
-        crate::run_prepare::again(self, prepared, policy)
+        prepare::again(self, prepared, policy)
     }
 
     /// Plans again without brakes that a person has seen and wants to go on despite.
@@ -249,7 +253,7 @@ impl Syncer {
     pub fn release(&self, prepared: &Prepared, brakes: &[BrakeKind]) -> Result<Prepared, SyncError> {
         let mut policy = prepared.policy.clone();
         policy.released.extend(brakes.iter().filter(|brake| !prepared.policy.released.contains(brake)));
-        crate::run_prepare::again(self, prepared, policy)
+        prepare::again(self, prepared, policy)
     }
 
     /// Plans again so that the other side becomes like this one wherever they differ: the other answer to a brake.
@@ -259,7 +263,7 @@ impl Syncer {
     pub fn bring_back_from(&self, prepared: &Prepared, side: Side) -> Result<Prepared, SyncError> {
         let mut policy = prepared.policy.clone();
         policy.bring_back_from = Some(side);
-        crate::run_prepare::again(self, prepared, policy)
+        prepare::again(self, prepared, policy)
     }
 
     /// Does what was prepared. Every deed that is proven is handed to `done`, in the order the base learns of them.
@@ -281,11 +285,11 @@ impl Syncer {
         if prepared.generation != self.database.generation()? {
             return Err(SyncError::Outdated);
         }
-        crate::run_prepare::apply(self, prepared, run, control, limits, done)
+        prepare::apply(self, prepared, run, control, limits, done)
     }
 
     /// The day now where the person is, as `2026-11-22`.
-    pub(crate) fn today(&self) -> String {
+    fn today(&self) -> String {
         let seconds = (self.clock)().seconds.saturating_add(i64::from(self.utc_offset_seconds));
         day(seconds.div_euclid(86_400))
     }

@@ -9,7 +9,10 @@
 //! 4. A file that somebody is still writing is blind until it was closed, or has been still for a moment where the place
 //!    does not tell.
 //!
-//! Deliberately not here: moves (`moves`), reading contents (`run_hash`), whether it is the right place (`run_prepare`).
+//! Deliberately not here: moves (`planner::moves`), reading contents (`run::hash`), whether it is the right place
+//! (`run::prepare`).
+
+mod compare;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -160,15 +163,15 @@ fn items_now(base: &BaseTree, found: &SideTree) -> u64 {
 }
 
 /// A folder to be listed.
-pub(crate) struct Task {
-    pub(crate) folder: NodeId,
-    pub(crate) path: RelativePath,
+struct Task {
+    folder: NodeId,
+    path: RelativePath,
     /// All below it too, not only what a hint names.
-    pub(crate) whole: bool,
+    whole: bool,
 }
 
 #[derive(Default)]
-pub(crate) struct Tasks {
+struct Tasks {
     waiting: Vec<Task>,
     at_work: usize,
     /// What is looked at is a folder that a hint named: all else waits.
@@ -187,42 +190,42 @@ impl Tasks {
 }
 
 /// A file that changed a moment ago.
-pub(crate) struct Unsettled {
-    pub(crate) known: Option<NodeId>,
-    pub(crate) folder: NodeId,
-    pub(crate) path: RelativePath,
-    pub(crate) item: TreeItem,
+struct Unsettled {
+    known: Option<NodeId>,
+    folder: NodeId,
+    path: RelativePath,
+    item: TreeItem,
 }
 
-pub(crate) struct Scan<'a> {
-    pub(crate) tree: &'a dyn Tree,
-    pub(crate) base: &'a BaseTree,
-    pub(crate) side: Side,
-    pub(crate) options: &'a ScanOptions<'a>,
-    pub(crate) control: &'a Control,
+struct Scan<'a> {
+    tree: &'a dyn Tree,
+    base: &'a BaseTree,
+    side: Side,
+    options: &'a ScanOptions<'a>,
+    control: &'a Control,
     /// Everything, where the place lists it in one go.
-    pub(crate) listed: Option<Mutex<HashMap<RelativePath, Vec<TreeItem>>>>,
-    pub(crate) next: AtomicU64,
-    pub(crate) tasks: Mutex<Tasks>,
-    pub(crate) news: Condvar,
-    pub(crate) is_over: AtomicBool,
-    pub(crate) found: Mutex<SideTree>,
+    listed: Option<Mutex<HashMap<RelativePath, Vec<TreeItem>>>>,
+    next: AtomicU64,
+    tasks: Mutex<Tasks>,
+    news: Condvar,
+    is_over: AtomicBool,
+    found: Mutex<SideTree>,
     /// With hints: what of it is gone.
-    pub(crate) gone: Mutex<BTreeSet<NodeId>>,
-    pub(crate) unsettled: Mutex<Vec<Unsettled>>,
-    pub(crate) trouble: Mutex<Option<SyncError>>,
+    gone: Mutex<BTreeSet<NodeId>>,
+    unsettled: Mutex<Vec<Unsettled>>,
+    trouble: Mutex<Option<SyncError>>,
 }
 
 /// What one folder adds to what was found.
 #[derive(Default)]
-pub(crate) struct Findings {
-    pub(crate) changes: Vec<(NodeId, Seen)>,
-    pub(crate) blind: Vec<NodeId>,
-    pub(crate) is_occupied: bool,
-    pub(crate) items: u64,
-    pub(crate) folder_times: Vec<(NodeId, Timestamp)>,
-    pub(crate) folders: Vec<Task>,
-    pub(crate) unsettled: Vec<Unsettled>,
+struct Findings {
+    changes: Vec<(NodeId, Seen)>,
+    blind: Vec<NodeId>,
+    is_occupied: bool,
+    items: u64,
+    folder_times: Vec<(NodeId, Timestamp)>,
+    folders: Vec<Task>,
+    unsettled: Vec<Unsettled>,
 }
 
 impl Scan<'_> {
@@ -390,7 +393,7 @@ impl Scan<'_> {
 }
 
 /// Whether an error is about the whole place, so that nothing else can be asked of it either.
-pub(crate) fn concerns_place(error: &EndpointError) -> bool {
+fn concerns_place(error: &EndpointError) -> bool {
     matches!(
         error,
         EndpointError::Unreachable { .. }
@@ -423,5 +426,4 @@ fn nearest_known(
 }
 
 #[cfg(test)]
-#[path = "scan_tests.rs"]
 mod tests;

@@ -2,7 +2,7 @@
 //!
 //! Used only when a person asks, in a conflict. Invariants: pure; what can not be merged without guessing is not merged,
 //! so no marks ever land in somebody's file; what is not text (not UTF-8, holding NUL) or too large is told so.
-//! The comparison itself is the `diffy` crate's. Deliberately not here: where the base comes from (`base_text`).
+//! The comparison itself is the `diffy` crate's. Deliberately not here: where the base comes from (`database::texts`).
 
 use std::collections::HashSet;
 

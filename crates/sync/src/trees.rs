@@ -11,14 +11,19 @@
 //!
 //! Deliberately not here: reading places (`scan`), SQLite (`database`), decisions (`plan`).
 
+pub mod base;
+mod changes;
+pub(crate) mod facts;
+mod records;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use keepwell_endpoint::tree::{Capabilities, Fingerprint};
+use keepwell_endpoint::tree::{Capabilities, Fingerprint, Version};
 use keepwell_model::Timestamp;
 
-pub use crate::base_tree::BaseTree;
+pub use self::base::BaseTree;
+pub use self::changes::{Changes, Seen, SeenEntry, SeenNode};
 use crate::node::{NodeId, Side, State};
-pub use crate::side_changes::{Changes, Seen, SeenEntry, SeenNode};
 
 /// An item both sides agreed on when it was last synced.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -122,6 +127,17 @@ impl BaseNode {
             Side::Right => &self.right,
         }
     }
+}
+
+/// A fingerprint that no item has, in any part but the id: the next scan takes it for changed and reads it again. With
+/// the true size and time it would be taken for an item that was only renamed, and its content for the base's.
+pub(crate) fn stale(fingerprint: &Fingerprint) -> Fingerprint {
+    Fingerprint { size_bytes: u64::MAX, modified: None, version: Version([0xff; 16]), ..*fingerprint }
+}
+
+/// Whether a fingerprint is one of those.
+pub(crate) fn is_stale(fingerprint: &Fingerprint) -> bool {
+    fingerprint.size_bytes == u64::MAX
 }
 
 /// One side, as differences from the base.

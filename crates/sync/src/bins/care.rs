@@ -1,0 +1,185 @@
+//! Looking after the bins: what is too old or too much goes, and what a person throws away for good.
+//!
+//! Invariants: only what the index names is removed, and only where it still is what was put there; the index forgets an
+//! item after the file is surely gone, never before. Folders of the bin that hold nothing any more go with it.
+//! Deliberately not here: which versions stay (`bins::thinning`), bringing back (`bins::bring_back`).
+
+use std::collections::{BTreeSet, HashMap};
+
+use keepwell_endpoint::EndpointError;
+use keepwell_endpoint::tree::{OWN_FOLDER, Tree};
+use keepwell_model::{Control, EntryKind, Problem, RelativePath};
+
+use super::thinning::{BinVersion, thin};
+use crate::database::rows::BinItem;
+use crate::database::{PairDatabase, set_value, value};
+use crate::error::SyncError;
+use crate::node::Side;
+use crate::run::Syncer;
+
+/// How many items are read at once.
+const ITEMS_AT_ONCE: u32 = 10_000;
+/// Runs thin the bins when that was last done so long ago.
+const EVERY_MS: i64 = 3_600_000;
+
+/// What was removed for good.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Thinned {
+    /// Versions.
+    pub items: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+impl Syncer {
+    /// Thins the bins at the end of a run, where that was not done lately: a live pair runs every few seconds.
+    pub(crate) fn thin_bin_if_due(&mut self, control: &Control) -> Result<(), SyncError> {
+        let now_ms = self.now().to_milliseconds();
+        let last_ms = self.database().thinned_ms()?;
+        // A clock that was set back must not put it off.
+        if last_ms.is_none_or(|last_ms| !(last_ms..last_ms.saturating_add(EVERY_MS)).contains(&now_ms)) {
+            self.thin_bin(control)?;
+            self.database().set_thinned_ms(now_ms)?;
+        }
+        Ok(())
+    }
+
+    /// Removes from both bins what the pair's rules no longer keep.
+    ///
+    /// # Errors
+    /// The database refused; the person stopped it. Trouble with single items is a problem, and tried again next time.
+    pub fn thin_bin(&mut self, control: &Control) -> Result<Thinned, SyncError> {
+        let now_ms = self.now().to_milliseconds();
+        let mut result = Thinned::default();
+        for side in Side::BOTH {
+            let mut items = HashMap::new();
+            let mut versions = Vec::new();
+            let mut numbers: HashMap<RelativePath, u64> = HashMap::new();
+            let mut offset = 0;
+            loop {
+                let more = self.database().bin_items(offset, ITEMS_AT_ONCE)?;
+                offset += ITEMS_AT_ONCE;
+                if more.is_empty() {
+                    break;
+                }
+                for item in more.into_iter().filter(|item| item.side == side) {
+                    let next = numbers.len() as u64;
+                    let number = *numbers.entry(item.path.clone()).or_insert(next);
+                    versions.push(BinVersion {
+                        id: item.id,
+                        item: number,
+                        binned_ms: item.at_ms,
+                        size_bytes: item.size_bytes,
+                    });
+                    items.insert(item.id, item);
+                }
+            }
+            let gone: Vec<BinItem> = thin(&versions, &self.pair().bin, now_ms)
+                .into_iter()
+                .filter_map(|id| items.remove(&id))
+                .collect();
+            self.remove_for_good(side, &gone, control, &mut result)?;
+        }
+        Ok(result)
+    }
+
+    /// Removes items from the bin for good, because a person said so.
+    ///
+    /// # Errors
+    /// [`SyncError::Missing`] where one is not in the bin; as [`Syncer::thin_bin`].
+    pub fn remove_from_bin(&mut self, ids: &[i64], control: &Control) -> Result<Thinned, SyncError> {
+        let missing = |id: &i64| SyncError::Missing { what: "bin item", id: id.to_string() };
+        let items: Vec<BinItem> = ids
+            .iter()
+            .map(|id| self.database().bin_item(*id)?.ok_or_else(|| missing(id)))
+            .collect::<Result<_, _>>()?;
+        let mut result = Thinned::default();
+        for side in Side::BOTH {
+            let of_side: Vec<BinItem> = items.iter().filter(|item| item.side == side).cloned().collect();
+            self.remove_for_good(side, &of_side, control, &mut result)?;
+        }
+        Ok(result)
+    }
+
+    fn remove_for_good(
+        &self,
+        side: Side,
+        items: &[BinItem],
+        control: &Control,
+        result: &mut Thinned,
+    ) -> Result<(), SyncError> {
+        let tree = self.tree(side).as_ref();
+        let mut folders = BTreeSet::new();
+        let mut gone = Vec::new();
+        let mut is_stopped = false;
+        for item in items {
+            if control.checkpoint().is_err() {
+                is_stopped = true;
+                break;
+            }
+            match remove(tree, item) {
+                Ok(()) => {
+                    result.items += 1;
+                    result.bytes += item.size_bytes;
+                    folders.extend(item.bin_path.parent());
+                    gone.push(item.id);
+                }
+                Err(error) => control.problem(Problem::new(
+                    item.bin_path.to_string(),
+                    "This version could not be removed from the bin.",
+                    error.to_string(),
+                    error.next_step(),
+                )),
+            }
+        }
+        for folder in folders {
+            remove_empty(tree, folder);
+        }
+        if !gone.is_empty() {
+            tree.sync().map_err(SyncError::place(side))?;
+            self.database().settle_bin(&[], &gone)?;
+        }
+        if is_stopped { Err(SyncError::Cancelled) } else { Ok(()) }
+    }
+}
+
+impl PairDatabase {
+    /// When the bins were last thinned.
+    fn thinned_ms(&self) -> Result<Option<i64>, SyncError> {
+        self.with(|connection| {
+            let bytes = value(connection, "thinned_ms")?;
+            Ok(bytes.and_then(|bytes| bytes.try_into().ok()).map(i64::from_le_bytes))
+        })
+    }
+
+    fn set_thinned_ms(&self, now_ms: i64) -> Result<(), SyncError> {
+        self.write(|transaction| set_value(transaction, "thinned_ms", &now_ms.to_le_bytes()))
+    }
+}
+
+/// Removes one version; what is not there any more needs no removing.
+fn remove(tree: &dyn Tree, item: &BinItem) -> Result<(), EndpointError> {
+    if item.kind == EntryKind::Folder {
+        return Ok(());
+    }
+    match tree.stat(&item.bin_path)? {
+        Some(there) if there.fingerprint.size_bytes == item.size_bytes || item.kind != EntryKind::File => {
+            tree.remove(&item.bin_path, &there.fingerprint)
+        }
+        Some(_) => Err(EndpointError::Changed { path: item.bin_path.to_string() }),
+        None => Ok(()),
+    }
+}
+
+/// Removes a folder of the bin and those above it, as far as they hold nothing. A folder that stays does no harm.
+fn remove_empty(tree: &dyn Tree, folder: RelativePath) {
+    let mut at = Some(folder);
+    while let Some(folder) = at.filter(|folder| folder.components().count() > 2) {
+        debug_assert_eq!(folder.components().next(), Some(OWN_FOLDER));
+        let Ok(Some(item)) = tree.stat(&folder) else { return };
+        if tree.remove(&folder, &item.fingerprint).is_err() {
+            return;
+        }
+        at = folder.parent();
+    }
+}

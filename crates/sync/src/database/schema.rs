@@ -1,0 +1,130 @@
+//! The format of a pair's database, step by step. A step that was released never changes.
+
+/// The newest format known here (`PRAGMA user_version`).
+pub(super) const CURRENT: i64 = STEPS.len() as i64;
+
+/// Marks the file as ours (`PRAGMA application_id`): "KPSY".
+pub(super) const APPLICATION_ID: i64 = 0x4b50_5359;
+
+/// Step N leads from format N to format N + 1.
+pub(super) const STEPS: &[&str] = &[
+    // 1: the first format. `nodes` 0 is the root; a node can not be without its folder.
+    "
+    CREATE TABLE meta (
+        key TEXT PRIMARY KEY,
+        value BLOB NOT NULL
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE nodes (
+        id INTEGER PRIMARY KEY,
+        parent INTEGER REFERENCES nodes (id) ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
+        name BLOB NOT NULL,
+        left_name BLOB,
+        right_name BLOB,
+        facts BLOB NOT NULL
+    ) STRICT;
+    CREATE INDEX nodes_by_parent ON nodes (parent);
+    INSERT INTO nodes (id, parent, name, facts) VALUES (0, NULL, x'', x'');
+
+    CREATE TABLE blocks (
+        node INTEGER PRIMARY KEY REFERENCES nodes (id) ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
+        content BLOB NOT NULL,
+        hashes BLOB NOT NULL
+    ) STRICT;
+
+    CREATE TABLE runs (
+        id TEXT PRIMARY KEY,
+        started_ms INTEGER NOT NULL,
+        finished_ms INTEGER,
+        state TEXT NOT NULL,
+        report TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX runs_by_time ON runs (started_ms);
+
+    CREATE TABLE journal (
+        run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+        number INTEGER NOT NULL,
+        side TEXT NOT NULL,
+        action TEXT NOT NULL,
+        why TEXT NOT NULL,
+        node INTEGER NOT NULL,
+        kind INTEGER NOT NULL,
+        path BLOB NOT NULL,
+        other_path BLOB,
+        size_bytes INTEGER NOT NULL,
+        hash BLOB,
+        PRIMARY KEY (run, number)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE bin (
+        id INTEGER PRIMARY KEY,
+        run TEXT NOT NULL,
+        side TEXT NOT NULL,
+        node INTEGER NOT NULL,
+        path BLOB NOT NULL,
+        bin_path BLOB NOT NULL,
+        kind INTEGER NOT NULL,
+        size_bytes INTEGER NOT NULL,
+        modified_ms INTEGER,
+        hash BLOB,
+        why TEXT NOT NULL,
+        replaced INTEGER NOT NULL,
+        at_ms INTEGER NOT NULL,
+        settled INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX bin_by_time ON bin (at_ms);
+    CREATE INDEX bin_by_run ON bin (run);
+    CREATE INDEX bin_by_path ON bin (path);
+    CREATE INDEX bin_unsettled ON bin (id) WHERE settled = 0;
+
+    CREATE TABLE conflicts (
+        id INTEGER PRIMARY KEY,
+        node INTEGER NOT NULL,
+        path BLOB NOT NULL,
+        kind TEXT NOT NULL,
+        left_path BLOB,
+        left_state BLOB,
+        right_path BLOB,
+        right_state BLOB,
+        base_modified_s INTEGER,
+        base_modified_ns INTEGER,
+        choice TEXT
+    ) STRICT;
+    CREATE UNIQUE INDEX conflicts_by_path ON conflicts (path, kind);
+
+    CREATE TABLE plan_rows (
+        number INTEGER PRIMARY KEY,
+        side TEXT NOT NULL,
+        node INTEGER NOT NULL,
+        action TEXT NOT NULL,
+        kind INTEGER NOT NULL,
+        size_bytes INTEGER NOT NULL,
+        from_path BLOB,
+        path BLOB NOT NULL,
+        why TEXT NOT NULL,
+        choice TEXT
+    ) STRICT;
+    ",
+    // 2: small texts both sides had, for merging a conflict.
+    "
+    CREATE TABLE texts (
+        hash BLOB PRIMARY KEY,
+        kept_ms INTEGER NOT NULL,
+        content BLOB NOT NULL
+    ) STRICT;
+    CREATE INDEX texts_by_time ON texts (kept_ms);
+    ",
+    // 3: which version has the name where both of a conflict are kept.
+    "
+    ALTER TABLE conflicts ADD COLUMN keeps_name TEXT;
+    ",
+    // 4: what is on its way from one place of a side to another, in more than one step.
+    "
+    CREATE TABLE moving (
+        id INTEGER PRIMARY KEY,
+        side TEXT NOT NULL,
+        from_path BLOB NOT NULL,
+        to_path BLOB NOT NULL
+    ) STRICT;
+    ",
+];

@@ -1,0 +1,480 @@
+//! One row of a plan, carried out.
+//!
+//! Invariants: right before anything is put, moved or removed, the place checks that it is still what the scan saw; what
+//! is replaced or removed goes to the bin first and comes back where its replacement can not be published; what is
+//! answered as done is proven. Deliberately not here: batches and threads (`execute`), what the base learns
+//! (`execute::view`).
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use keepwell_endpoint::EndpointError;
+use keepwell_endpoint::tree::{Expected, Fingerprint, ItemMetadata, Published, Tree};
+use keepwell_model::{ContentHash, Control, EntryKind, ExtendedAttribute, RelativePath, Timestamp};
+
+use super::bin::{Planned, put_into_bin};
+use super::view::{Known, Outcome};
+use crate::database::PairDatabase;
+use crate::database::texts::KEPT_LIMIT_BYTES;
+use crate::node::{Content, Side, State};
+use crate::place::copy::{CopyError, CopyOrder, StagedCopy, stage_copy};
+use crate::place::made_folders::MadeFolders;
+use crate::place::relocate::{Mover, relocate};
+use crate::plan::{Action, Operation};
+use crate::policy::Links;
+use crate::run_types::Limits;
+use crate::text::as_text;
+
+/// How often a file that changes while it is copied is tried.
+const TRIES: u32 = 3;
+
+/// What its owner needs of a folder to put something into it.
+pub(super) const OPEN_TO_US: u32 = 0o700;
+
+/// What carrying out a row needs.
+pub(crate) struct Tools<'a> {
+    pub left: &'a dyn Tree,
+    pub right: &'a dyn Tree,
+    pub bins: [MadeFolders; 2],
+    pub database: &'a PairDatabase,
+    /// Extended attributes are synced.
+    pub attributes: bool,
+    /// What links are to the pair.
+    pub links: Links,
+    pub control: &'a Control,
+    pub limits: &'a Limits,
+    /// Bytes of texts that may still be kept for merging.
+    pub texts_left: AtomicU64,
+}
+
+/// What came of a row that was done.
+#[derive(Debug, Default)]
+pub(super) struct Deed {
+    pub outcome: Outcome,
+    /// Where it lies in the bin.
+    pub bin_path: Option<RelativePath>,
+    /// Where it was written, if that is not the path of the row: through a link.
+    pub written_at: Option<RelativePath>,
+    pub hash: Option<ContentHash>,
+    pub spared_bytes: u64,
+    /// The hashes of its blocks, where they are worth keeping.
+    pub blocks: Option<Vec<u8>>,
+    /// The text it holds, where that is kept for merging.
+    pub text: Option<Vec<u8>>,
+    /// What could not be kept, in words.
+    pub not_kept: Vec<String>,
+}
+
+impl Tools<'_> {
+    pub(crate) fn tree(&self, side: Side) -> &dyn Tree {
+        match side {
+            Side::Left => self.left,
+            Side::Right => self.right,
+        }
+    }
+
+    fn bins(&self, side: Side) -> &MadeFolders {
+        &self.bins[usize::from(side == Side::Right)]
+    }
+
+    /// Does a row: `known` is the item on the side that is changed, `there` on the other, and `planned` what goes to the
+    /// bin with it.
+    pub(super) fn carry_out(
+        &self,
+        operation: &Operation,
+        known: Option<Known>,
+        there: Option<Known>,
+        planned: Option<&Planned>,
+    ) -> Result<Deed, CopyError> {
+        match &operation.action {
+            Action::CreateFolder { .. } => self.create_folder(operation, there),
+            Action::Copy { .. } => match operation.kind {
+                EntryKind::Symlink => self.link(operation, there, None, planned),
+                _ => self.copy(operation, there, None, planned),
+            },
+            Action::Replace => {
+                let known = known.ok_or(CopyError::Changed)?;
+                match operation.kind {
+                    EntryKind::Symlink => self.link(operation, there, Some(known), planned),
+                    _ => self.copy(operation, there, Some(known), planned),
+                }
+            }
+            Action::Move { .. } => self.move_it(operation, known.ok_or(CopyError::Changed)?),
+            Action::Remove => self.remove(operation, known.ok_or(CopyError::Changed)?, planned),
+            Action::SetMetadata => self.set_metadata(operation, known.ok_or(CopyError::Changed)?, there),
+        }
+    }
+
+    /// What surrounds the content on the side that is changed: that of the other side, unless the row says otherwise.
+    fn wanted(&self, operation: &Operation, here: Option<&State>, there: &State) -> Wanted {
+        let of = |side: Side| if side == operation.side { here } else { Some(there) };
+        match operation.metadata() {
+            None => Wanted {
+                modified: there.modified,
+                mode: there.mode,
+                attributes_of: self.attributes.then_some(operation.side.other()),
+                attributes: there.attributes,
+            },
+            Some(change) => {
+                let from = change.attributes_of.unwrap_or(operation.side);
+                Wanted {
+                    modified: change.modified.or(here.and_then(|state| state.modified)),
+                    mode: change.mode.or(here.and_then(|state| state.mode)),
+                    attributes_of: self.attributes.then_some(from),
+                    attributes: of(from).and_then(|state| state.attributes),
+                }
+            }
+        }
+    }
+
+    /// The extended attributes, read where they come from.
+    fn attributes(
+        &self,
+        operation: &Operation,
+        of: Option<Side>,
+        from: &RelativePath,
+    ) -> Result<Option<Vec<ExtendedAttribute>>, CopyError> {
+        let Some(side) = of else { return Ok(None) };
+        let both = Side::BOTH.iter().all(|side| self.tree(*side).capabilities().extended_attributes);
+        if !both {
+            return Ok(None);
+        }
+        let (path, wrap): (_, fn(EndpointError) -> CopyError) = match side == operation.side {
+            true => (from, CopyError::Target),
+            false => (operation.source(), CopyError::Source),
+        };
+        self.tree(side).extended_attributes(path).map(Some).map_err(wrap)
+    }
+
+    fn create_folder(&self, operation: &Operation, there: Option<Known>) -> Result<Deed, CopyError> {
+        let there = there.ok_or(CopyError::Changed)?;
+        let wanted = self.wanted(operation, None, &there.state);
+        let attributes = self.attributes(
+            operation,
+            wanted.attributes_of.filter(|side| *side != operation.side),
+            operation.source(),
+        )?;
+        // What comes into it changes its time, and may not come into a folder nobody writes to: both are set at the end.
+        let is_finished_later = Side::BOTH.iter().all(|side| self.tree(*side).capabilities().times);
+        let mode = wanted.mode.map(|mode| if is_finished_later { mode | OPEN_TO_US } else { mode });
+        let metadata = ItemMetadata { modified: None, mode, extended_attributes: attributes };
+        let tree = self.tree(operation.side);
+        let published = match tree.create_folder(&operation.path, &metadata) {
+            Ok(published) => published,
+            // A crash before the base learned of it, or somebody was quicker: it is there, and that was wanted.
+            Err(EndpointError::AlreadyExists { .. }) => Published {
+                item: tree
+                    .stat(&operation.path)
+                    .map_err(CopyError::Target)?
+                    .filter(|item| item.fingerprint.kind == EntryKind::Folder)
+                    .ok_or(CopyError::Changed)?,
+                not_kept: Vec::new(),
+            },
+            Err(error) => return Err(CopyError::Target(error)),
+        };
+        let agreed = wanted.state(&there.state);
+        // Nothing until then: so a run that is killed leaves it to the next one to set it.
+        let fingerprint = Fingerprint { modified: None, ..published.item.fingerprint };
+        Ok(Deed {
+            outcome: Outcome {
+                target: Some(Known { state: agreed, fingerprint }),
+                source: Some(there),
+                agreed: Some(agreed),
+            },
+            not_kept: published.not_kept,
+            ..Deed::default()
+        })
+    }
+
+    fn copy(
+        &self,
+        operation: &Operation,
+        there: Option<Known>,
+        replaces: Option<Known>,
+        planned: Option<&Planned>,
+    ) -> Result<Deed, CopyError> {
+        match self.copy_once(operation, there, replaces, planned, true) {
+            // What the place began with was not what it was taken for: all of it is sent.
+            Err(CopyError::Target(EndpointError::Unexpected { .. })) if replaces.is_some() => {
+                self.copy_once(operation, there, replaces, planned, false)
+            }
+            result => result,
+        }
+    }
+
+    fn copy_once(
+        &self,
+        operation: &Operation,
+        there: Option<Known>,
+        replaces: Option<Known>,
+        planned: Option<&Planned>,
+        compares: bool,
+    ) -> Result<Deed, CopyError> {
+        let there = there.ok_or(CopyError::Changed)?;
+        let to = self.tree(operation.side);
+        let target = &to.place_of(&operation.path).map_err(CopyError::Target)?;
+        // What is replaced lies where its new version will.
+        let here = if replaces.is_some() { target } else { &operation.path };
+        let wanted = self.wanted(operation, replaces.as_ref().map(|known| &known.state), &there.state);
+        let is_from_source = wanted.attributes_of == Some(operation.side.other());
+        let both = Side::BOTH.iter().all(|side| self.tree(*side).capabilities().extended_attributes);
+        let order = CopyOrder {
+            from: self.tree(operation.side.other()),
+            source: operation.source(),
+            seen: &there.fingerprint,
+            to,
+            target,
+            replaces: replaces
+                .filter(|known| compares && known.state.kind == EntryKind::File)
+                .is_some()
+                .then_some(here),
+            old_blocks: replaces.and_then(|known| self.old_blocks(operation, &known)),
+            attributes: is_from_source && both,
+            keeps_content: &|bytes| self.keeps_text(bytes),
+        };
+        let copy = self.staged(&order)?;
+        if matches!(there.state.content, Content::Known(hash) if hash != copy.hash) {
+            return Err(CopyError::Changed);
+        }
+        let StagedCopy { staged, hash, item, attributes, spared_bytes, blocks, not_shown, content } = copy;
+        let attributes = match attributes {
+            Some(attributes) => Some(attributes),
+            None if is_from_source => None,
+            None => self.attributes(operation, wanted.attributes_of, here)?,
+        };
+        let metadata =
+            ItemMetadata { modified: wanted.modified, mode: wanted.mode, extended_attributes: attributes };
+        let publish = |expected: &Expected| {
+            staged.publish(target, expected, &metadata, &hash).map_err(CopyError::Target)
+        };
+        let (published, bin_path) = self.in_place_of(operation, here, replaces, planned, publish)?;
+        let state = State {
+            kind: EntryKind::File,
+            size_bytes: item.fingerprint.size_bytes,
+            content: Content::Known(hash),
+            ..there.state
+        };
+        let agreed = wanted.state(&state);
+        Ok(Deed {
+            outcome: Outcome {
+                target: Some(Known { state: agreed, fingerprint: published.item.fingerprint }),
+                source: Some(Known { state, fingerprint: item.fingerprint }),
+                agreed: Some(agreed),
+            },
+            bin_path,
+            written_at: (*target != operation.path).then(|| target.clone()),
+            hash: Some(hash),
+            spared_bytes,
+            blocks,
+            text: content,
+            not_kept: published.not_kept.into_iter().chain(not_shown).collect(),
+        })
+    }
+
+    /// Whether a content is a small text, while there is room for more.
+    fn keeps_text(&self, bytes: &[u8]) -> bool {
+        let length = bytes.len() as u64;
+        length <= KEPT_LIMIT_BYTES
+            && self.texts_left.load(Ordering::Relaxed) >= length
+            && as_text(bytes).is_some()
+            && self
+                .texts_left
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(length))
+                .is_ok()
+    }
+
+    /// What the blocks of a file far away were when they were sent, where it still holds that.
+    fn old_blocks(&self, operation: &Operation, known: &Known) -> Option<Vec<u8>> {
+        let to = self.tree(operation.side);
+        if operation.node.is_fresh() || !to.capabilities().stages_from_existing || to.local_root().is_some() {
+            return None;
+        }
+        // Without them all of it is sent.
+        self.database.blocks(operation.node, &content_hash(&known.state)?).ok().flatten()
+    }
+
+    /// A file that changes under our hands is tried again: it may be still by then. Only its own change between opening
+    /// and the last byte counts; one that is not what the scan saw is left for the next run at once.
+    fn staged(&self, order: &CopyOrder<'_>) -> Result<StagedCopy, CopyError> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match stage_copy(order, self.control, self.limits) {
+                Err(CopyError::Changed) if tries < TRIES => {
+                    let now = order.from.stat(order.source).map_err(CopyError::Source)?;
+                    if !now.is_some_and(|item| item.fingerprint.is_unchanged_since(order.seen)) {
+                        return Err(CopyError::Changed);
+                    }
+                }
+                result => return result,
+            }
+        }
+    }
+
+    /// Puts what is there into the bin, and publishes; it comes back where that fails.
+    fn in_place_of(
+        &self,
+        operation: &Operation,
+        here: &RelativePath,
+        replaces: Option<Known>,
+        planned: Option<&Planned>,
+        publish: impl FnOnce(&Expected) -> Result<Published, CopyError>,
+    ) -> Result<(Published, Option<RelativePath>), CopyError> {
+        let Some((known, planned)) = replaces.zip(planned) else {
+            return publish(&Expected::Absent).map(|published| (published, None));
+        };
+        let tree = self.tree(operation.side);
+        let bins = self.bins(operation.side);
+        let (in_bin, item) =
+            put_into_bin(tree, bins, here, &known.fingerprint, planned, self.database, self.control)?;
+        match publish(&Expected::Absent) {
+            Ok(published) => Ok((published, Some(in_bin))),
+            Err(error) => {
+                // Where even this fails the index of the bin is unsettled, and the next run looks at it.
+                if let Err(trouble) = relocate(tree, &in_bin, here, &item.fingerprint, self.control) {
+                    tracing::warn!(path = %here, ?trouble, "what was to be replaced stays in the bin for now");
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn link(
+        &self,
+        operation: &Operation,
+        there: Option<Known>,
+        replaces: Option<Known>,
+        planned: Option<&Planned>,
+    ) -> Result<Deed, CopyError> {
+        let there = there.ok_or(CopyError::Changed)?;
+        let from = self.tree(operation.side.other());
+        let item = from
+            .stat(operation.source())
+            .map_err(CopyError::Source)?
+            .filter(|item| item.fingerprint.is_unchanged_since(&there.fingerprint))
+            .ok_or(CopyError::Changed)?;
+        let target = from.read_link(operation.source()).map_err(CopyError::Source)?;
+        let hash = ContentHash(*blake3::hash(&target).as_bytes());
+        if matches!(there.state.content, Content::Known(known) if known != hash) {
+            return Err(CopyError::Changed);
+        }
+        let wanted = self.wanted(operation, replaces.as_ref().map(|known| &known.state), &there.state);
+        let metadata = ItemMetadata { modified: wanted.modified, mode: None, extended_attributes: None };
+        let to = self.tree(operation.side);
+        let publish = |expected: &Expected| {
+            to.create_symlink(&operation.path, &target, expected, &metadata).map_err(CopyError::Target)
+        };
+        let here = operation.from().unwrap_or(&operation.path);
+        let (published, bin_path) = self.in_place_of(operation, here, replaces, planned, publish)?;
+        let state = State { kind: EntryKind::Symlink, content: Content::Known(hash), ..there.state };
+        let agreed = wanted.state(&state);
+        Ok(Deed {
+            outcome: Outcome {
+                target: Some(Known { state: agreed, fingerprint: published.item.fingerprint }),
+                source: Some(Known { state, fingerprint: item.fingerprint }),
+                agreed: Some(agreed),
+            },
+            bin_path,
+            hash: Some(hash),
+            not_kept: published.not_kept,
+            ..Deed::default()
+        })
+    }
+
+    fn move_it(&self, operation: &Operation, known: Known) -> Result<Deed, CopyError> {
+        let tree = self.tree(operation.side);
+        let from = operation.from().unwrap_or(&operation.path);
+        let mover = Mover { tree, side: operation.side, database: self.database };
+        let item = mover.move_item(from, &operation.path, &known.fingerprint, self.control)?;
+        Ok(Deed {
+            outcome: Outcome {
+                target: Some(Known { state: known.state, fingerprint: item.fingerprint }),
+                ..Outcome::default()
+            },
+            hash: content_hash(&known.state),
+            ..Deed::default()
+        })
+    }
+
+    fn remove(
+        &self,
+        operation: &Operation,
+        known: Known,
+        planned: Option<&Planned>,
+    ) -> Result<Deed, CopyError> {
+        let tree = self.tree(operation.side);
+        let path = operation.from().unwrap_or(&operation.path);
+        let hash = content_hash(&known.state);
+        let bin_path = match planned {
+            Some(planned) if operation.kind != EntryKind::Folder => {
+                let bins = self.bins(operation.side);
+                let expected = &known.fingerprint;
+                let put = put_into_bin(tree, bins, path, expected, planned, self.database, self.control)?;
+                Some(put.0)
+            }
+            _ => {
+                tree.remove(path, &known.fingerprint).map_err(CopyError::Target)?;
+                None
+            }
+        };
+        Ok(Deed { bin_path, hash, ..Deed::default() })
+    }
+
+    fn set_metadata(
+        &self,
+        operation: &Operation,
+        known: Known,
+        there: Option<Known>,
+    ) -> Result<Deed, CopyError> {
+        let there_state = there.map_or(known.state, |there| there.state);
+        let wanted = self.wanted(operation, Some(&known.state), &there_state);
+        let path = operation.from().unwrap_or(&operation.path);
+        let is_other = wanted.attributes_of == Some(operation.side.other());
+        let attributes =
+            if is_other { self.attributes(operation, wanted.attributes_of, path)? } else { None };
+        let change = operation.metadata();
+        let metadata = ItemMetadata {
+            modified: change.map_or(wanted.modified, |change| change.modified),
+            mode: change.map_or(wanted.mode, |change| change.mode),
+            extended_attributes: attributes,
+        };
+        let tree = self.tree(operation.side);
+        let published = tree.set_metadata(path, &known.fingerprint, &metadata).map_err(CopyError::Target)?;
+        let agreed = wanted.state(&known.state);
+        Ok(Deed {
+            outcome: Outcome {
+                target: Some(Known { state: agreed, fingerprint: published.item.fingerprint }),
+                source: None,
+                agreed: Some(agreed),
+            },
+            hash: content_hash(&known.state),
+            not_kept: published.not_kept,
+            ..Deed::default()
+        })
+    }
+}
+
+fn content_hash(state: &State) -> Option<ContentHash> {
+    match state.content {
+        Content::Known(hash) => Some(hash),
+        _ => None,
+    }
+}
+
+/// What surrounds the content from now on.
+struct Wanted {
+    modified: Option<Timestamp>,
+    mode: Option<u32>,
+    attributes_of: Option<Side>,
+    attributes: Option<[u8; 16]>,
+}
+
+impl Wanted {
+    fn state(&self, content: &State) -> State {
+        State {
+            modified: self.modified.or(content.modified),
+            mode: self.mode.or(content.mode),
+            attributes: self.attributes.or(content.attributes),
+            ..*content
+        }
+    }
+}

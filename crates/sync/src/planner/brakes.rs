@@ -1,0 +1,218 @@
+//! The safety brakes: reasons to halt and ask before anything is done.
+//!
+//! They look at the plan, so removals are counted net of moves, and at what is known of each side as a whole. Invariants:
+//! a brake names the side that looks wrong, not the one that would be changed; what a person released for this run does
+//! not come again in it; bringing back from a side is never held up by what the other side lost. Deliberately not here:
+//! halting and asking (`run`, `jobs`).
+
+use keepwell_model::{EntryKind, RelativePath};
+
+use super::decide::differ;
+use super::view::{Slot, View};
+use crate::node::{Content, NodeId, Side};
+use crate::plan::{Action, BRAKE_EXAMPLES, Brake, Plan, Why};
+use crate::policy::{BrakeKind, Mode};
+
+/// An old copy is told by at least so many files that went back in time.
+const WENT_BACK_FILES: u64 = 10;
+/// …which are at least so many hundredths of the files a side changed.
+const WENT_BACK_PERCENT: u64 = 75;
+/// All times changed: at least so many hundredths of the files.
+const TIMES_PERCENT: u64 = 90;
+
+/// What holds a plan up.
+pub(super) fn brakes(view: &View<'_>, plan: &Plan) -> Vec<Brake> {
+    let mut found = Vec::new();
+    let back_from = view.policy.bring_back_from;
+    for side in Side::BOTH {
+        let circumstances = &view.side(side).circumstances;
+        let items = view.base.len() as u64;
+        let mut whole = |kind| found.push(Brake { kind, side, items, out_of: items, examples: Vec::new() });
+        if circumstances.is_root_gone {
+            whole(BrakeKind::RootGone);
+        } else if circumstances.is_another_place {
+            whole(BrakeKind::AnotherPlace);
+        } else if is_emptied(view, side) && back_from != Some(side.other()) {
+            whole(BrakeKind::RootEmptied);
+        }
+        found.extend(no_space(view, plan, side));
+        if back_from.is_some() {
+            continue;
+        }
+        let counts = Counts::of(view, side);
+        found.extend(many_removed(view, plan, side));
+        found.extend(many_rewritten(view, side, &counts));
+        found.extend(times_changed(view, side, &counts));
+        found.extend(old_copy(side, &counts));
+        found.extend(rules_changed(view, plan, side));
+    }
+    found.retain(|brake| !view.policy.released.contains(&brake.kind));
+    found
+}
+
+/// A root that held items holds none.
+fn is_emptied(view: &View<'_>, side: Side) -> bool {
+    let tree = view.side(side);
+    // Of a bucket or an own folder left in the root nothing counts: only what the pair knew.
+    !view.base.is_empty()
+        && tree.blind.is_empty()
+        && tree.changes.all_here().next().is_none()
+        && view.base.children(NodeId::ROOT).iter().all(|id| match view.row(*id) {
+            Some(row) => !view.is_present(row, side),
+            None => false,
+        })
+}
+
+/// What a side changed, counted once for several brakes.
+#[derive(Default)]
+struct Counts {
+    rewritten: u64,
+    went_back: u64,
+    only_times: u64,
+    rewritten_examples: Vec<RelativePath>,
+    back_examples: Vec<RelativePath>,
+    times_examples: Vec<RelativePath>,
+}
+
+impl Counts {
+    fn of(view: &View<'_>, side: Side) -> Self {
+        let mut counts = Self::default();
+        let grain_ns = view.capabilities(side).time_grain_ns;
+        for (row, node) in view.nodes.iter().enumerate() {
+            let (Slot::Seen(seen), Some(entry)) = (view.slot(row, side), view.base_of(row)) else { continue };
+            if node.kind != EntryKind::File {
+                continue;
+            }
+            let example = |examples: &mut Vec<RelativePath>| {
+                if examples.len() < BRAKE_EXAMPLES {
+                    examples.extend(view.path_now(row, side));
+                }
+            };
+            let state = seen.state;
+            let times = state.modified.zip(entry.fingerprint_on(side).modified);
+            let times = times.filter(|(now, before)| differ(*now, *before, grain_ns));
+            if view.is_changed(row, side) {
+                counts.rewritten += 1;
+                example(&mut counts.rewritten_examples);
+                if times.is_some_and(|(now, before)| now < before) {
+                    counts.went_back += 1;
+                    example(&mut counts.back_examples);
+                }
+            } else if times.is_some() && matches!(state.content, Content::Known(_)) {
+                counts.only_times += 1;
+                example(&mut counts.times_examples);
+            }
+        }
+        counts
+    }
+}
+
+fn is_more(items: u64, limit: u64, percent: u64, out_of: u64) -> bool {
+    items > limit && items.saturating_mul(100) > percent.saturating_mul(out_of)
+}
+
+/// Items that are removed on the other side because they are gone here.
+fn many_removed(view: &View<'_>, plan: &Plan, side: Side) -> Option<Brake> {
+    let changed = side.other();
+    let removals = || {
+        plan.operations.iter().filter(|operation| {
+            operation.side == changed
+                && operation.action == Action::Remove
+                && !matches!(operation.why, Why::MovedIn | Why::ConflictDecided)
+        })
+    };
+    let items = removals().count() as u64;
+    let seen = view.side(changed).circumstances.items;
+    let out_of = if seen == 0 { view.base.len() as u64 } else { seen };
+    let limits = &view.policy.brakes;
+    is_more(items, limits.removed_items, u64::from(limits.removed_percent), out_of).then(|| Brake {
+        kind: BrakeKind::ManyRemoved,
+        side,
+        items,
+        out_of,
+        examples: removals().take(BRAKE_EXAMPLES).map(|operation| operation.path.clone()).collect(),
+    })
+}
+
+fn many_rewritten(view: &View<'_>, side: Side, counts: &Counts) -> Option<Brake> {
+    // What one-way modes do not take over from the right harms nobody.
+    if view.policy.mode != Mode::TwoWay && side == Side::Right {
+        return None;
+    }
+    let limits = &view.policy.brakes;
+    let out_of = view.base.files();
+    let percent = u64::from(limits.rewritten_percent);
+    is_more(counts.rewritten, limits.rewritten_files, percent, out_of).then(|| Brake {
+        kind: BrakeKind::ManyRewritten,
+        side,
+        items: counts.rewritten,
+        out_of,
+        examples: counts.rewritten_examples.clone(),
+    })
+}
+
+fn times_changed(view: &View<'_>, side: Side, counts: &Counts) -> Option<Brake> {
+    let limits = &view.policy.brakes;
+    let out_of = view.base.files();
+    is_more(counts.only_times, limits.rewritten_files, TIMES_PERCENT, out_of).then(|| Brake {
+        kind: BrakeKind::AllTimesChanged,
+        side,
+        items: counts.only_times,
+        out_of,
+        examples: counts.times_examples.clone(),
+    })
+}
+
+fn old_copy(side: Side, counts: &Counts) -> Option<Brake> {
+    let is_old =
+        counts.went_back >= WENT_BACK_FILES && counts.went_back * 100 >= WENT_BACK_PERCENT * counts.rewritten;
+    is_old.then(|| Brake {
+        kind: BrakeKind::OldCopy,
+        side,
+        items: counts.went_back,
+        out_of: counts.rewritten,
+        examples: counts.back_examples.clone(),
+    })
+}
+
+/// The rules changed on this side, and items would go on the other.
+fn rules_changed(view: &View<'_>, plan: &Plan, side: Side) -> Option<Brake> {
+    if !view.side(side).circumstances.are_rules_changed {
+        return None;
+    }
+    let removals = || {
+        plan.operations.iter().filter(|operation| {
+            operation.side == side.other()
+                && operation.action == Action::Remove
+                && operation.why != Why::MovedIn
+        })
+    };
+    let items = removals().count() as u64;
+    (items > 0).then(|| Brake {
+        kind: BrakeKind::RulesChanged,
+        side,
+        items,
+        out_of: view.base.len() as u64,
+        examples: removals().take(BRAKE_EXAMPLES).map(|operation| operation.path.clone()).collect(),
+    })
+}
+
+/// What is written does not fit. What is replaced goes to the bin, so it frees nothing.
+fn no_space(view: &View<'_>, plan: &Plan, side: Side) -> Option<Brake> {
+    let free_bytes = view.side(side).circumstances.free_bytes?;
+    let written =
+        || plan.operations.iter().filter(|operation| operation.side == side && operation.size_bytes > 0);
+    let bytes: u64 = written().fold(0, |sum, operation| sum.saturating_add(operation.size_bytes));
+    let needed = bytes.saturating_add(view.policy.brakes.reserve_bytes);
+    (bytes > 0 && needed > free_bytes).then(|| {
+        let mut largest: Vec<_> = written().collect();
+        largest.sort_by(|one, two| (two.size_bytes, &one.path).cmp(&(one.size_bytes, &two.path)));
+        Brake {
+            kind: BrakeKind::NoSpace,
+            side,
+            items: bytes,
+            out_of: free_bytes,
+            examples: largest.iter().take(BRAKE_EXAMPLES).map(|operation| operation.path.clone()).collect(),
+        }
+    })
+}

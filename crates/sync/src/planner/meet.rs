@@ -1,0 +1,157 @@
+//! What a run that was broken off had brought is met again at its place.
+//!
+//! Invariant: nothing the base knows becomes something else but what it certainly is. Deliberately not here: what was moved
+//! (`planner::moves`).
+
+use std::collections::{BTreeMap, HashMap};
+
+use keepwell_model::EntryKind;
+
+use super::moves::{Demand, forget_unchanged, rename_parents};
+use super::pairs::unite;
+use super::view::{Slot, View};
+use crate::names;
+use crate::node::{Content, NodeId, Side, State};
+use crate::policy::Policy;
+use crate::trees::{BaseTree, Seen, SideTree};
+
+/// Folders in folders that [`meet`] looks into.
+const MEETING_LEVELS: usize = 64;
+
+/// Makes one of what a side removed and has anew at the very place where the other side has it: a run that was broken
+/// off had brought it back. It may also lie under the name of something both had and the other side removed: then it has
+/// to hold what the other side and the base say. To be called when both sides are resolved.
+///
+/// # Errors
+/// Those of `read`, which is to fill in what the files of the demands hold.
+pub fn meet<E>(
+    base: &BaseTree,
+    left: &mut SideTree,
+    right: &mut SideTree,
+    mut read: impl FnMut(&[Demand], &mut SideTree, &mut SideTree) -> Result<(), E>,
+) -> Result<(), E> {
+    if left.changes.all_gone().chain(right.changes.all_gone()).next().is_none() {
+        return Ok(());
+    }
+    // One level of folders is found a time.
+    for _ in 0..MEETING_LEVELS {
+        let mut found = may_have_returned(base, left, right);
+        let unread = found.iter().flat_map(|returned| returned.demands(left, right)).collect::<Vec<_>>();
+        if !unread.is_empty() {
+            read(&unread, left, right)?;
+            // What was read is in the trees now.
+            found = may_have_returned(base, left, right);
+        }
+        found.retain(Returned::is_it);
+        let mut is_found = false;
+        for (side, tree) in [(Side::Left, &mut *left), (Side::Right, &mut *right)] {
+            let aliases: HashMap<NodeId, NodeId> = found
+                .iter()
+                .filter(|returned| returned.side == side)
+                .map(|returned| (returned.seen_as, returned.known))
+                .collect();
+            for (seen_as, known) in &aliases {
+                if let Some(seen) = tree.changes.remove(*seen_as) {
+                    tree.changes.insert(*known, seen);
+                    is_found = true;
+                }
+            }
+            for id in aliases.keys().filter(|id| base.contains(**id)) {
+                tree.changes.insert(*id, Seen::Gone);
+            }
+            rename_parents(tree, &aliases);
+        }
+        if !is_found {
+            break;
+        }
+        forget_unchanged(base, left, Side::Left);
+        forget_unchanged(base, right, Side::Right);
+    }
+    Ok(())
+}
+
+/// An item of a side at the place where the other side has an item that this side lacks.
+struct Returned {
+    side: Side,
+    /// As what it is seen: something new, or something of the base that the other side removed.
+    seen_as: NodeId,
+    known: NodeId,
+    /// Where it is seen as something of the base.
+    likeness: Option<Likeness>,
+}
+
+/// What has to be told apart.
+struct Likeness {
+    here: State,
+    there: State,
+    /// What the base says of what it may be, and of what it is seen as.
+    base: State,
+    own: State,
+}
+
+impl Returned {
+    /// What has to be read to know.
+    fn demands(&self, left: &SideTree, right: &SideTree) -> Vec<Demand> {
+        let Some(Likeness { here, there, base, .. }) = &self.likeness else { return Vec::new() };
+        let is_as_long = |other: &State| other.kind == here.kind && other.size_bytes == here.size_bytes;
+        if !is_as_long(there) || !is_as_long(base) {
+            return Vec::new();
+        }
+        let asked = [(self.side, self.seen_as, here), (self.side.other(), self.known, there)];
+        let unread = asked.into_iter().filter(|(side, node, state)| {
+            let tree = if *side == Side::Left { left } else { right };
+            state.content == Content::Unread && !tree.blind.contains(node)
+        });
+        unread.map(|(side, node, _)| Demand { side, node }).collect()
+    }
+
+    /// Whether it is that item. Of two that could each be the other one is.
+    fn is_it(&self) -> bool {
+        self.likeness.as_ref().is_none_or(|Likeness { here, there, base, own }| {
+            here.is_same_content(there) && here.is_same_content(base) && !here.is_same_content(own)
+        })
+    }
+}
+
+fn may_have_returned(base: &BaseTree, left: &SideTree, right: &SideTree) -> Vec<Returned> {
+    let policy = Policy::default();
+    let mut view = View::new(base, left, right, &policy, [&BTreeMap::new(), &BTreeMap::new()], false);
+    unite(&mut view);
+    returned(&view)
+}
+
+fn returned(view: &View<'_>) -> Vec<Returned> {
+    let mut found = Vec::new();
+    for side in Side::BOTH {
+        let mut lacking = HashMap::new();
+        for row in 0..view.nodes.len() {
+            if view.base_of(row).is_some()
+                && !view.is_present(row, side)
+                && let Some(item) = view.item(row, side.other())
+            {
+                let name = names::mapped(&item.name, view.capabilities(side)).into_owned();
+                lacking.insert((item.parent, name, view.nodes[row].kind), (row, item.state));
+            }
+        }
+        if lacking.is_empty() {
+            continue;
+        }
+        for row in 0..view.nodes.len() {
+            let node = &view.nodes[row];
+            let own = view.base_of(row).map(|entry| entry.state);
+            let is_seen = matches!(view.slot(row, side), Slot::Seen(_));
+            if (own.is_none() || is_seen && node.kind != EntryKind::Folder)
+                && !view.is_present(row, side.other())
+                && let Some(item) = view.item(row, side)
+                && let Some((known, there)) =
+                    lacking.remove(&(item.parent, item.name.into_owned(), node.kind))
+                && let Some(entry) = view.base_of(known)
+            {
+                let (here, base) = (item.state, entry.state);
+                let likeness = own.map(|own| Likeness { here, there, base, own });
+                found.push(Returned { side, seen_as: node.id, known: view.nodes[known].id, likeness });
+            }
+        }
+    }
+    found
+}

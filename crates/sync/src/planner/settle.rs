@@ -1,0 +1,348 @@
+//! What nodes mean for each other: folders that are needed stay, nothing ends inside itself, names do not collide, and
+//! what hangs on something undecided waits with it.
+//!
+//! Every step only ever holds a node, keeps a folder or renames one to a name that is free, so it ends. Invariants on
+//! leaving: on each side the nodes make a tree again; every folder something is in is there; nothing is to be done on a
+//! side inside what is unknown there. Deliberately not here: single nodes (`planner::decide`), the order of steps
+//! (`planner::order`).
+
+use std::collections::{HashMap, HashSet};
+
+use keepwell_model::{EntryKind, Problem};
+
+use super::decide::{Conflicts, report};
+use super::names::{Taken, part};
+use super::view::{Name, View, number};
+use crate::node::{NodeId, Side};
+use crate::plan::{ConflictKind, Why};
+use crate::policy::{Choice, ConflictPolicy};
+
+/// So many rounds are always allowed.
+const ROUNDS_MIN: usize = 64;
+
+/// Makes the decisions fit together.
+pub(super) fn settle(view: &mut View<'_>, taken: &mut Taken, conflicts: &Conflicts) {
+    let mut told: HashSet<NodeId> = HashSet::new();
+    // Every round holds or renames somebody who was not before; twice as many is more than enough.
+    for _ in 0..view.nodes.len().saturating_mul(2).saturating_add(ROUNDS_MIN) {
+        let mut is_changed = keep_folders(view);
+        is_changed |= spread_holds(view, &mut told);
+        if is_changed {
+            continue;
+        }
+        is_changed |= break_circles(view, conflicts);
+        is_changed |= wait_for_held_folders(view);
+        if is_changed {
+            continue;
+        }
+        if !part(view, taken, conflicts) {
+            break;
+        }
+    }
+}
+
+/// A folder that is to go stays when something that stays is in it.
+fn keep_folders(view: &mut View<'_>) -> bool {
+    let mut is_changed = false;
+    for row in 0..view.nodes.len() {
+        let node = &view.nodes[row];
+        if node.is_held {
+            continue;
+        }
+        if node.exists {
+            let mut parent = node.parent;
+            while let Some(folder) = view.row(parent) {
+                let node = &view.nodes[folder];
+                if node.is_held || node.exists {
+                    break;
+                }
+                if !keep(view, folder) {
+                    view.hold(row);
+                    is_changed = true;
+                    break;
+                }
+                is_changed = true;
+                parent = view.nodes[folder].parent;
+            }
+        } else if node.kind == EntryKind::Folder
+            && view.base.children(node.id).iter().any(|child| view.row(*child).is_none())
+        {
+            is_changed |= keep(view, row);
+        }
+    }
+    is_changed
+}
+
+/// Keeps a folder that was to go: where the side that has it has it.
+fn keep(view: &mut View<'_>, row: usize) -> bool {
+    let Some(side) = Side::BOTH.into_iter().find(|side| view.is_present(row, *side)) else { return false };
+    let Some(item) = view.item(row, side) else { return false };
+    let is_moved = view.is_moved(row, side);
+    let entry = view.base_of(row);
+    let is_renamed = entry.is_none_or(|entry| is_moved && item.name != entry.name_on(side));
+    let parent = match entry {
+        Some(entry) if !is_moved => entry.parent,
+        _ => item.parent,
+    };
+    let node = &mut view.nodes[row];
+    node.exists = true;
+    node.parent = parent;
+    node.name = if is_renamed { Name::Of(side) } else { Name::Base };
+    node.from = Some(side);
+    node.metadata_of = Some(side);
+    node.why = Why::EditBeatsRemoval;
+    true
+}
+
+/// What is held holds the folders it is in; what can not be made or moved is held; what hangs on it too.
+fn spread_holds(view: &mut View<'_>, told: &mut HashSet<NodeId>) -> bool {
+    let mut is_changed = false;
+    let mut known = [HashMap::new(), HashMap::new()];
+    for row in 0..view.nodes.len() {
+        if !view.nodes[row].is_held && must_wait(view, row, told, &mut known) {
+            is_changed |= view.hold(row);
+        }
+        if !view.nodes[row].is_held {
+            continue;
+        }
+        // The base knows it in that folder: it can only be forgotten with it.
+        if let Some(folder) = view.base_of(row).and_then(|entry| view.row(entry.parent))
+            && !view.nodes[folder].exists
+        {
+            is_changed |= view.hold(folder);
+        }
+        for side in Side::BOTH {
+            let mut above = view.item(row, side).map(|item| item.parent);
+            while let Some(folder) = above.and_then(|parent| view.row(parent)) {
+                let node = &view.nodes[folder];
+                if node.is_held || node.exists {
+                    break;
+                }
+                is_changed |= view.hold(folder);
+                above = view.item(folder, side).map(|item| item.parent);
+            }
+        }
+    }
+    is_changed
+}
+
+/// Whether something keeps a node from being done now.
+fn must_wait(
+    view: &mut View<'_>,
+    row: usize,
+    told: &mut HashSet<NodeId>,
+    known: &mut [HashMap<NodeId, bool>; 2],
+) -> bool {
+    let (id, kind) = (view.nodes[row].id, view.nodes[row].kind);
+    for side in Side::BOTH {
+        if !view.nodes[row].exists {
+            let is_occupied = kind == EntryKind::Folder
+                && view.is_present(row, side)
+                && view.occupied[number(side)].contains(&id);
+            if is_occupied {
+                if told.insert(id) {
+                    let path = view.path_now(row, side).unwrap_or_default();
+                    view.problems.push(Problem::new(
+                        path.to_string(),
+                        "This folder was removed on the other side, but is kept here.",
+                        "It holds items that are not synced: left out by a rule, or no files.",
+                        "Remove it by hand if you do not need what is in it.",
+                    ));
+                }
+                return true;
+            }
+            continue;
+        }
+        if !view.arrives(row, side) {
+            continue;
+        }
+        let parent = view.target(row, side).map_or(NodeId::ROOT, |(parent, _)| parent);
+        let is_folder_missing = view
+            .row(parent)
+            .is_some_and(|folder| view.nodes[folder].is_held && !view.is_present(folder, side));
+        if is_folder_missing || view.is_blind(parent, side, &mut known[number(side)]) {
+            return true;
+        }
+        if let Some(problem) = refusal(view, row, side) {
+            if told.insert(id) {
+                view.problems.push(problem);
+            }
+            return true;
+        }
+    }
+    false
+}
+
+/// Why a side can not have a node.
+fn refusal(view: &View<'_>, row: usize, side: Side) -> Option<Problem> {
+    let place = view.capabilities(side);
+    let where_it_is = || {
+        let path = view.path_now(row, side.other()).or_else(|| view.path_now(row, side));
+        path.unwrap_or_default().to_string()
+    };
+    if view.nodes[row].kind == EntryKind::Symlink && !place.symlinks && !view.is_present(row, side) {
+        return Some(Problem::new(
+            where_it_is(),
+            "This link is not synced.",
+            "The other place keeps no symbolic links.",
+            "Let the pair follow links or leave them out.",
+        ));
+    }
+    let limit = place.path_limit_bytes as usize;
+    let mut length = 0;
+    let mut at = view.target(row, side).map(|(parent, name)| (parent, name.len()));
+    let mut steps = 0;
+    while let Some((parent, bytes)) = at {
+        length += bytes + 1;
+        steps += 1;
+        if parent == NodeId::ROOT || length > limit + 1 || steps > view.nodes.len() + view.base.len() {
+            break;
+        }
+        at = match view.row(parent) {
+            Some(row) => view.target(row, side).map(|(parent, name)| (parent, name.len())),
+            None => view.base.get(parent).map(|entry| (entry.parent, entry.name_on(side).len())),
+        };
+    }
+    (length > limit + 1).then(|| {
+        Problem::new(
+            where_it_is(),
+            "This item is not synced.",
+            format!("Its path would be longer than the {limit} bytes the other place takes."),
+            "Shorten the names of the folders it is in, or move it up.",
+        )
+    })
+}
+
+/// Nothing ends inside itself: where both sides' moves would make a circle, none of them is done, or those of one side.
+fn break_circles(view: &mut View<'_>, conflicts: &Conflicts) -> bool {
+    let mut is_changed = false;
+    for side in Side::BOTH {
+        let mut is_done: HashMap<NodeId, bool> = HashMap::new();
+        for row in 0..view.nodes.len() {
+            if view.nodes[row].kind != EntryKind::Folder || !view.arrives(row, side) {
+                continue;
+            }
+            if let Some(circle) = circle_from(view, side, view.nodes[row].id, &mut is_done) {
+                is_changed |= break_one(view, side, &circle, conflicts);
+            }
+        }
+    }
+    is_changed
+}
+
+/// What goes into a folder that is held waits with it, where the base knows that folder inside of it: the base would
+/// have both inside each other.
+fn wait_for_held_folders(view: &mut View<'_>) -> bool {
+    let place_in_base = |view: &View<'_>, id: NodeId| {
+        let entry = view.base.get(id).map(|entry| entry.parent);
+        match view.row(id) {
+            Some(row) if !view.nodes[row].is_held && view.nodes[row].exists => Some(view.nodes[row].parent),
+            _ => entry,
+        }
+    };
+    if !view.nodes.iter().any(|node| node.is_held && node.kind == EntryKind::Folder) {
+        return false;
+    }
+    let mut is_changed = false;
+    let mut is_done: HashMap<NodeId, bool> = HashMap::new();
+    for row in 0..view.nodes.len() {
+        let node = &view.nodes[row];
+        let is_moved = view.base_of(row).is_some_and(|entry| entry.parent != node.parent);
+        if node.kind != EntryKind::Folder || node.is_held || !node.exists || !is_moved {
+            continue;
+        }
+        let circle = follow(node.id, &mut is_done, |id| place_in_base(view, id));
+        for id in circle.into_iter().flatten() {
+            if let Some(row) = view.row(id) {
+                is_changed |= view.hold(row);
+            }
+        }
+    }
+    is_changed
+}
+
+/// Follows the folders up; the circle, where it is one.
+fn circle_from(
+    view: &View<'_>,
+    side: Side,
+    start: NodeId,
+    is_done: &mut HashMap<NodeId, bool>,
+) -> Option<Vec<NodeId>> {
+    follow(start, is_done, |at| match view.row(at) {
+        Some(row) => view.target(row, side).map(|(parent, _)| parent),
+        None => view.base.get(at).map(|entry| entry.parent),
+    })
+}
+
+/// Goes up until the root, or where somebody went before; the circle, where it is one.
+fn follow(
+    start: NodeId,
+    is_done: &mut HashMap<NodeId, bool>,
+    above: impl Fn(NodeId) -> Option<NodeId>,
+) -> Option<Vec<NodeId>> {
+    let mut way = Vec::new();
+    let mut at = start;
+    let mut circle = None;
+    while at != NodeId::ROOT {
+        match is_done.get(&at) {
+            Some(true) => break,
+            Some(false) => {
+                let begin = way.iter().position(|id| *id == at).unwrap_or(0);
+                circle = Some(way[begin..].to_vec());
+                break;
+            }
+            None => {}
+        }
+        is_done.insert(at, false);
+        way.push(at);
+        match above(at) {
+            Some(parent) => at = parent,
+            None => break,
+        }
+    }
+    for id in way {
+        is_done.insert(id, true);
+    }
+    circle
+}
+
+fn break_one(view: &mut View<'_>, side: Side, circle: &[NodeId], conflicts: &Conflicts) -> bool {
+    let mut rows: Vec<usize> = circle.iter().filter_map(|id| view.row(*id)).collect();
+    rows.retain(|row| !view.nodes[*row].is_held && view.arrives(*row, side));
+    rows.sort_unstable();
+    let Some(first) = rows.first().copied() else { return false };
+    let said = rows.iter().find_map(|row| view.policy.choices.get(&view.nodes[*row].id).copied());
+    let path = view.path_for_people(first);
+    let forced = match (said, conflicts.at(&path, EntryKind::Folder)) {
+        (Some(Choice::LeftToRight), _) => Some(Side::Left),
+        (Some(Choice::RightToLeft), _) => Some(Side::Right),
+        (None, ConflictPolicy::Left) => Some(Side::Left),
+        (None, ConflictPolicy::Right) => Some(Side::Right),
+        _ => None,
+    };
+    // All folders of the circle that either side moved take the places of one side.
+    let all: Vec<usize> = circle.iter().filter_map(|id| view.row(*id)).collect();
+    if let Some(forced) = forced
+        && all.iter().all(|row| view.is_present(*row, forced) && !view.nodes[*row].is_held)
+        && all.iter().any(|row| !view.nodes[*row].is_forced)
+    {
+        for row in all {
+            let Some(item) = view.item(row, forced) else { continue };
+            let is_moved = view.is_moved(row, forced);
+            let (parent, name) = match view.base_of(row) {
+                Some(entry) if !is_moved => (entry.parent, Name::Base),
+                _ => (item.parent, Name::Of(forced)),
+            };
+            let node = &mut view.nodes[row];
+            (node.parent, node.name, node.names_on) = (parent, name, None);
+            node.why_moved = Why::ConflictDecided;
+            node.is_forced = true;
+        }
+        return true;
+    }
+    report(view, first, ConflictKind::MovedIntoEachOther, None);
+    for row in rows {
+        view.hold(row);
+    }
+    true
+}

@@ -1,0 +1,82 @@
+//! Looking at both sides of a pair at once: with which rules, where, and how patiently.
+//!
+//! Invariant: both sides are asked with the same rules, those of the pair and those that lie in either root. Deliberately
+//! not here: the look itself (`scan`).
+
+use std::time::Duration;
+
+use keepwell_endpoint::tree::Tree;
+use keepwell_model::Control;
+
+use super::Syncer;
+use super::prepare::workers;
+use crate::error::SyncError;
+use crate::filter::{Filter, FilterError};
+use crate::node::Side;
+use crate::policy::Links;
+use crate::run_types::Hints;
+use crate::scan::{ScanOptions, scan, shared_rules};
+use crate::trees::SideTree;
+
+/// How long a file must have been still when changes are carried over as they happen.
+const STILL: Duration = Duration::from_millis(150);
+
+/// Both sides as they were seen, and with which rules.
+pub(super) struct Look {
+    pub left: SideTree,
+    pub right: SideTree,
+    /// [`Filter::digest`].
+    pub rules: [u8; 16],
+}
+
+/// Looks at both sides; with hints only where they say.
+pub(super) fn look_at_both(
+    syncer: &Syncer,
+    hints: Option<&Hints>,
+    control: &Control,
+) -> Result<Look, SyncError> {
+    let tree = |side: Side| -> &dyn Tree { &**syncer.tree(side) };
+    let mut shared = Vec::new();
+    for side in Side::BOTH {
+        shared.extend(shared_rules(tree(side)).map_err(SyncError::place(side))?);
+    }
+    let pair = syncer.pair();
+    // A change shows wherever a link to it is, and a hint names only its own folder.
+    let hints = hints.filter(|_| pair.links != Links::Follow);
+    let filter = Filter::new(&pair.rules, &shared, syncer.now())?;
+    let attributes =
+        pair.attributes && Side::BOTH.iter().all(|side| tree(*side).capabilities().extended_attributes);
+    let workers = workers(tree(Side::Left), tree(Side::Right));
+    let of = |side: Side| {
+        let hints = hints.and_then(|hints| hints.on(side));
+        let options = ScanOptions {
+            filter: &filter,
+            hints,
+            links: pair.links,
+            modes: pair.modes,
+            attributes,
+            shared_rules: !shared.is_empty(),
+            // Only where the clock that set the times is the one that is read here.
+            settle: hints.and_then(|_| tree(side).local_root()).map(|_| STILL),
+            workers,
+        };
+        scan(tree(side), syncer.base(), side, &options, control)
+    };
+    if workers == 1 {
+        return Ok(Look { left: of(Side::Left)?, right: of(Side::Right)?, rules: filter.digest() });
+    }
+    std::thread::scope(|scope| {
+        let left = scope.spawn(|| of(Side::Left));
+        let right = of(Side::Right);
+        match left.join() {
+            Ok(left) => Ok(Look { left: left?, right: right?, rules: filter.digest() }),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    })
+}
+
+impl From<FilterError> for SyncError {
+    fn from(error: FilterError) -> Self {
+        Self::Rule { rule: error.rule, why: error.why }
+    }
+}

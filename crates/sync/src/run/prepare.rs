@@ -1,0 +1,313 @@
+//! The steps of a run one after the other: look, read, plan; and apply.
+//!
+//! Invariants: a side whose identity changed between the beginning and the end of the look is not planned with; places
+//! that something was agreed on with are the pair's until a person says otherwise; what a person chose for a conflict is
+//! in every plan until it is applied or the conflict is another one. Deliberately not here: each of the steps.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use keepwell_endpoint::tree::{PlaceIdentity, Tree};
+use keepwell_model::{Control, EntryKind, JobId, Phase};
+use parking_lot::{Mutex, RwLock};
+
+use super::Syncer;
+use super::hash::{path_now, read_all, to_read};
+use super::look::{Look, look_at_both};
+use crate::database::texts::{RUN_LIMIT_FILES, TEXTS_LIMIT_BYTES};
+use crate::error::SyncError;
+use crate::execute::Execution;
+use crate::execute::bin::settle;
+use crate::execute::item::Tools;
+use crate::execute::open::{Opened, left_open};
+use crate::execute::times::TimePolicy;
+use crate::execute::view::View;
+use crate::node::{NodeId, Side};
+use crate::place::made_folders::MadeFolders;
+use crate::place::marker;
+use crate::place::relocate::put_together;
+use crate::planner;
+use crate::planner::meet::meet;
+use crate::planner::moves::{self, Demand};
+use crate::policy::Policy;
+use crate::run_types::{Done, Hints, Limits, Prepared, RunState, SyncReport};
+use crate::trees::SideTree;
+
+/// See [`Syncer::prepare`].
+pub(super) fn prepare(
+    syncer: &mut Syncer,
+    hints: Option<&Hints>,
+    preview: bool,
+    control: &Control,
+) -> Result<Prepared, SyncError> {
+    control.restart_counters(Phase::Scanning);
+    // First: the base may forget something by it.
+    settle(syncer.database(), |side| &**syncer.tree(side), control)?;
+    put_together(syncer.database(), |side| &**syncer.tree(side), |_| false, control)?;
+    syncer.ensure_base()?;
+    let before = identities(syncer)?;
+    let Look { mut left, mut right, rules } = look_at_both(syncer, hints, control)?;
+    if identities(syncer)? != before {
+        let side = if syncer.tree(Side::Left).identity().ok().as_ref() == Some(&before[0]) {
+            Side::Right
+        } else {
+            Side::Left
+        };
+        return Err(SyncError::AnotherPlace { side });
+    }
+    let rules_changed = syncer.database().rules_digest()?.is_some_and(|known| known != rules);
+    for (side, tree) in [(Side::Left, &mut left), (Side::Right, &mut right)] {
+        let known = syncer.database().identity(side)?;
+        let now = marker::identity(&**syncer.tree(side)).map_err(SyncError::place(side))?;
+        let facts = &mut tree.circumstances;
+        // Also where all that was agreed on is gone since: what was put into its bin is still on that place.
+        facts.is_another_place |= known.is_some_and(|known| known != now);
+        facts.are_rules_changed |= !syncer.base().is_empty() && rules_changed;
+        if facts.free_bytes.is_none() {
+            facts.free_bytes = syncer.tree(side).free_bytes().map_err(SyncError::place(side))?;
+        }
+    }
+    if syncer.take_died() {
+        clear_unfinished(syncer, &left, Side::Left, control)?;
+        clear_unfinished(syncer, &right, Side::Right, control)?;
+    }
+    read_what_counts(syncer, &mut left, &mut right, control)?;
+    let mut left = moves::resolve(syncer.base(), left, Side::Left);
+    let mut right = moves::resolve(syncer.base(), right, Side::Right);
+    meet(syncer.base(), &mut left, &mut right, |demands, left, right| {
+        read_demanded(syncer, demands, left, right, control)
+    })?;
+    // Now that more items are known to be one, more may have to be compared.
+    read_what_counts(syncer, &mut left, &mut right, control)?;
+    control.checkpoint()?;
+    let policy = syncer.pair().policy(&syncer.today());
+    let mut prepared = Prepared {
+        plan: Arc::new(planner::plan(syncer.base(), &left, &right, &policy)),
+        left: Arc::new(left),
+        right: Arc::new(right),
+        policy,
+        generation: syncer.database().generation()?,
+        identities: before,
+        rules,
+    };
+    syncer.database().set_conflicts(&prepared.plan.conflicts)?;
+    let choices = stored_choices(syncer, &prepared)?;
+    if choices.is_empty() {
+        store(syncer, &prepared, preview)?;
+        return Ok(prepared);
+    }
+    prepared.policy.choices = choices;
+    let policy = prepared.policy.clone();
+    prepared = planned_again(syncer, &prepared, policy);
+    store(syncer, &prepared, preview)?;
+    Ok(prepared)
+}
+
+/// See [`Syncer::choose`] and the others that plan again.
+pub(super) fn again(syncer: &Syncer, prepared: &Prepared, policy: Policy) -> Result<Prepared, SyncError> {
+    let prepared = planned_again(syncer, prepared, policy);
+    store(syncer, &prepared, true)?;
+    Ok(prepared)
+}
+
+fn planned_again(syncer: &Syncer, prepared: &Prepared, policy: Policy) -> Prepared {
+    let plan = planner::plan(syncer.base(), &prepared.left, &prepared.right, &policy);
+    Prepared { plan: Arc::new(plan), policy, ..prepared.clone() }
+}
+
+fn store(syncer: &Syncer, prepared: &Prepared, preview: bool) -> Result<(), SyncError> {
+    if preview { syncer.database().store_plan(&prepared.plan, &prepared.policy) } else { Ok(()) }
+}
+
+/// What a person said to conflicts of this plan in an earlier run's list.
+fn stored_choices(
+    syncer: &Syncer,
+    prepared: &Prepared,
+) -> Result<BTreeMap<NodeId, crate::policy::Choice>, SyncError> {
+    if prepared.plan.conflicts.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let stored = syncer.database().conflicts()?;
+    Ok(stored.iter().filter_map(|stored| Some((stored.conflict.node, stored.choice?))).collect())
+}
+
+/// Removes what a run that was killed left unfinished, in every folder that is there. What can not be removed now stays
+/// invisible, and goes another time.
+fn clear_unfinished(
+    syncer: &Syncer,
+    seen: &SideTree,
+    side: Side,
+    control: &Control,
+) -> Result<(), SyncError> {
+    let base = syncer.base();
+    let known = base.iter().filter(|(_, entry)| entry.state.kind == EntryKind::Folder).map(|(id, _)| id);
+    let fresh = seen.changes.all_here();
+    let fresh = fresh.filter(|(id, seen)| id.is_fresh() && seen.state.kind == EntryKind::Folder);
+    let fresh = fresh.map(|(id, _)| id);
+    for folder in [NodeId::ROOT].into_iter().chain(known).chain(fresh) {
+        control.checkpoint()?;
+        let Some(path) = path_now(base, seen, side, folder) else { continue };
+        if let Err(error) = syncer.tree(side).clear_unfinished(&path) {
+            tracing::debug!(%path, %error, "unfinished files stay for now");
+        }
+    }
+    Ok(())
+}
+
+fn identities(syncer: &Syncer) -> Result<[PlaceIdentity; 2], SyncError> {
+    let of = |side: Side| syncer.tree(side).identity().map_err(SyncError::place(side));
+    Ok([of(Side::Left)?, of(Side::Right)?])
+}
+
+/// How many threads do both places good: two folders here share the processor, a place far away is mostly waited for.
+pub(super) fn workers(left: &dyn Tree, right: &dyn Tree) -> usize {
+    let [one, two] = [left, right].map(|tree| tree.capabilities().parallel);
+    let are_here = left.local_root().is_some() && right.local_root().is_some();
+    let parallel = if are_here { one.min(two) } else { one.max(two) };
+    usize::try_from(parallel).unwrap_or(1).clamp(1, 64)
+}
+
+fn read_what_counts(
+    syncer: &Syncer,
+    left: &mut SideTree,
+    right: &mut SideTree,
+    control: &Control,
+) -> Result<(), SyncError> {
+    let demands = moves::demands(syncer.base(), left, right);
+    read_demanded(syncer, &demands, left, right, control)
+}
+
+fn read_demanded(
+    syncer: &Syncer,
+    demands: &[Demand],
+    left: &mut SideTree,
+    right: &mut SideTree,
+    control: &Control,
+) -> Result<(), SyncError> {
+    let on = |side: Side| -> Vec<NodeId> {
+        demands.iter().filter(|demand| demand.side == side).map(|demand| demand.node).collect()
+    };
+    let mut files = to_read(syncer.base(), left, Side::Left, &on(Side::Left));
+    files.extend(to_read(syncer.base(), right, Side::Right, &on(Side::Right)));
+    if files.is_empty() {
+        return Ok(());
+    }
+    let trees = [&**syncer.tree(Side::Left), &**syncer.tree(Side::Right)];
+    read_all(&files, trees, [left, right], workers(trees[0], trees[1]), control)
+}
+
+/// See [`Syncer::apply`].
+pub(super) fn apply(
+    syncer: &mut Syncer,
+    prepared: &Prepared,
+    run: JobId,
+    control: &Control,
+    limits: &Limits,
+    done: &mut (dyn FnMut(Done) + Send),
+) -> Result<SyncReport, SyncError> {
+    let plan = &prepared.plan;
+    plan.problems.iter().for_each(|problem| control.problem(problem.clone()));
+    // What only a folder's time tells is no run of its own.
+    let is_silent = plan.operations.is_empty() && plan.agreements.is_empty();
+    remember_places(syncer, prepared, run, is_silent)?;
+    syncer.database().lost_was_told()?;
+    if is_silent && prepared.left.folder_times.is_empty() && prepared.right.folder_times.is_empty() {
+        let conflicts = plan.conflicts.len() as u64;
+        return Ok(SyncReport { conflicts, ..SyncReport::default() });
+    }
+    let next_id = syncer.database().next_id()?;
+    let last = syncer.database().runs(0, 1)?;
+    let after_death = last.iter().any(|run| matches!(run.state, RunState::Failed | RunState::Running));
+    if !is_silent {
+        syncer.database().begin_run(run, syncer.now().to_milliseconds())?;
+    }
+    let first_line = syncer.database().next_journal_line(run)?;
+    let coming = usize::try_from(plan.left.created + plan.right.created).unwrap_or(0) + plan.agreements.len();
+    let mut base = syncer.take_base();
+    base.reserve(coming);
+    let base = RwLock::new(base);
+    let (mut report, result) = {
+        let (left, right) = (&**syncer.tree(Side::Left), &**syncer.tree(Side::Right));
+        let keeps_times = [left, right].iter().all(|tree| tree.capabilities().times);
+        let execution = Execution {
+            plan,
+            database: syncer.database(),
+            base: &base,
+            run,
+            now_ms: syncer.now().to_milliseconds(),
+            tools: Tools {
+                left,
+                right,
+                bins: [MadeFolders::default(), MadeFolders::default()],
+                database: syncer.database(),
+                attributes: syncer.pair().attributes,
+                links: syncer.pair().links,
+                control,
+                limits,
+                texts_left: AtomicU64::new(match plan.operations.len() <= RUN_LIMIT_FILES {
+                    true => TEXTS_LIMIT_BYTES,
+                    false => 0,
+                }),
+            },
+            identities: prepared.identities.clone(),
+            workers: workers(left, right),
+            times: TimePolicy::of(&prepared.policy, after_death),
+            first_line,
+            opened: Mutex::new(if keeps_times { left_open(plan, &base.read()) } else { Opened::new() }),
+        };
+        execution.run(View::new(plan, &prepared.left, &prepared.right, &base, next_id), done)
+    };
+    report.conflicts = plan.conflicts.len() as u64;
+    if result.is_ok() {
+        syncer.give_base(base.into_inner())?;
+    }
+    if is_silent {
+        return result.map(|()| report);
+    }
+    let settled = settle(syncer.database(), |side| &**syncer.tree(side), control);
+    let state = match &result {
+        Ok(()) => RunState::Done,
+        Err(SyncError::Cancelled) => RunState::Stopped,
+        Err(_) => RunState::Failed,
+    };
+    syncer.database().end_run(run, state, &report, syncer.now().to_milliseconds())?;
+    result?;
+    settled?;
+    let decided: Vec<NodeId> = prepared.policy.choices.keys().copied().collect();
+    syncer.database().forget_decided(&decided)?;
+    syncer.database().clear_plan()?;
+    syncer.thin_bin_if_due(control)?;
+    Ok(report)
+}
+
+/// From now on these are the places, and these the rules, of what is agreed on. While that is nothing, any place will do.
+fn remember_places(
+    syncer: &Syncer,
+    prepared: &Prepared,
+    run: JobId,
+    is_silent: bool,
+) -> Result<(), SyncError> {
+    let is_nothing_agreed = is_silent && syncer.base().is_empty();
+    for side in Side::BOTH {
+        if is_nothing_agreed && syncer.database().identity(side)?.is_none() {
+            continue;
+        }
+        let tree = &**syncer.tree(side);
+        let now = marker::mark(tree, syncer.pair().id, side, run)
+            .and_then(|()| marker::identity(tree))
+            .map_err(SyncError::place(side))?;
+        // Asked last: what was read just now is of the place that was looked at, or is not written down.
+        let asked = tree.identity().map_err(SyncError::place(side))?;
+        if asked != prepared.identities[usize::from(side == Side::Right)] {
+            return Err(SyncError::AnotherPlace { side });
+        }
+        if syncer.database().identity(side)?.as_ref() != Some(&now) {
+            syncer.database().set_identity(side, &now)?;
+        }
+    }
+    if syncer.database().rules_digest()? != Some(prepared.rules) {
+        syncer.database().set_rules_digest(&prepared.rules)?;
+    }
+    Ok(())
+}
