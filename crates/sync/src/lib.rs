@@ -11,11 +11,11 @@
 //! The numbered invariants are in `docs/sync.md`; properties and the simulation test them. Deliberately not here:
 //! queueing, schedules and halts as states (`jobs`), how places are reached (`endpoint`).
 
-mod bins;
+pub mod bins;
 pub mod conflict_text;
 pub mod database;
 pub mod error;
-mod execute;
+pub mod execute;
 pub mod filter;
 mod id_map;
 pub mod names;
@@ -31,14 +31,7 @@ pub mod scan;
 pub mod text;
 pub mod trees;
 
-// The rooms' public modules, under the names other crates know.
-pub use bins::{bring_back, care as bin_care, thinning};
-pub use database::{conflicts as database_conflicts, plan_store, rows as database_rows};
-pub use execute::bin as execute_bin;
-pub use planner::{meet, moves};
-pub use trees::base as base_tree;
-
-pub use bring_back::BinWish;
+pub use bins::bring_back::BinWish;
 pub use database::PairDatabase;
 pub use database::conflicts::StoredConflict;
 pub use database::plan_store::{PlanFilter, PlanPage, PlanRow};

@@ -1,7 +1,7 @@
 //! The bins of a pair, and the runs that filled them: looking, bringing back, undoing.
 
 use keepwell_jobs::Fault;
-use keepwell_sync::database_rows::BinItem;
+use keepwell_sync::database::rows::BinItem;
 use keepwell_sync::run_types::{RunRecord, RunState};
 use keepwell_sync::{BinWish, PairDatabase, SyncError};
 
@@ -108,7 +108,7 @@ pub(crate) fn sync_runs(api: &Api, request: SyncRunsGet) -> Result<SyncRunPage, 
     let rows = page(request.offset, request.limit)?;
     let (record, _) = named(api, &request.pair_id)?;
     let mut all =
-        database(api, record.id)?.runs(0, keepwell_sync::database_rows::RUNS_KEPT).map_err(Fault::from)?;
+        database(api, record.id)?.runs(0, keepwell_sync::database::rows::RUNS_KEPT).map_err(Fault::from)?;
     all.retain(|record| {
         record.state == RunState::Undone
             || words::changes(&record.report.left) + words::changes(&record.report.right) > 0

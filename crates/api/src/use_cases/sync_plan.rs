@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use keepwell_jobs::request::{BRING_BACK_FROM_LEFT, BRING_BACK_FROM_RIGHT};
 use keepwell_jobs::{Attachment, CONTINUE, Fault};
 use keepwell_model::JobId;
-use keepwell_sync::plan_store::{PlanFilter, PlanOrder, PlanPage, PlanRow};
+use keepwell_sync::database::plan_store::{PlanFilter, PlanOrder, PlanPage, PlanRow};
 use keepwell_sync::policy::Choice;
 use keepwell_sync::run_types::ActionKind;
 use keepwell_sync::{NodeId, Prepared};

@@ -7,9 +7,9 @@ use std::sync::{Arc, OnceLock};
 
 use keepwell_endpoint::tree::{Capabilities, OWN_FOLDER, Tree};
 use keepwell_model::{Control, EntryKind, JobId, PairId, RelativePath, Timestamp};
-use keepwell_sync::bring_back::BroughtBack;
-use keepwell_sync::database_rows::BinItem;
-use keepwell_sync::execute_bin::BIN_FOLDER;
+use keepwell_sync::bins::bring_back::BroughtBack;
+use keepwell_sync::database::rows::BinItem;
+use keepwell_sync::execute::bin::BIN_FOLDER;
 use keepwell_sync::policy::{BrakeKind, BrakeLimits};
 use keepwell_sync::{
     ConflictPolicy, Limits, Mode, PairDatabase, PairSpec, Side, SyncError, SyncReport, Syncer, SyncerOptions,
