@@ -7,6 +7,8 @@
 //!    is an error.
 //! 3. An item is replaced by letting old and new change places, and looking at what came out, where the system can: an
 //!    edit that slipped in between comes back.
+//!    Only where an unfinished file without a name is made may be a handle of a moment ago: it gets its name where the
+//!    path leads then.
 //! 4. The name between the two steps of a rename that changes only the case is no unfinished file: after a crash the
 //!    item is there under it.
 //!
@@ -14,7 +16,7 @@
 //! system (`tree_unix`, `tree_windows`).
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use keepwell_model::{EntryKind, ExtendedAttribute, RelativePath, Timestamp};
 
@@ -36,6 +38,9 @@ use super::tree_windows as system;
 /// How the name begins that an item has in the middle of a rename that only changes the case.
 const RENAMING_PREFIX: &str = ".keepwell-renaming-";
 
+/// So many folders are remembered that files are staged in: each worker is in one.
+const STAGING_FOLDERS_LIMIT: usize = 8;
+
 /// A folder of this machine. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct LocalTree {
@@ -49,6 +54,10 @@ pub(super) struct Inner {
     identity: PlaceIdentity,
     mount: u64,
     pub(super) capabilities: Capabilities,
+    /// Whether files can be made here that get their name last.
+    takes_unnamed: bool,
+    /// The folders that files were staged in last, at most [`STAGING_FOLDERS_LIMIT`].
+    staging: Mutex<Vec<(RelativePath, Folder)>>,
 }
 
 impl LocalTree {
@@ -64,8 +73,10 @@ impl LocalTree {
         let stat = root.stat_self()?;
         let identity = PlaceIdentity { volume: system::volume(&root)?, root: stat.inode };
         let mount = system::mount_number(&root);
-        let capabilities = tree_probe::capabilities(&root, &identity, &stat);
-        Ok(Self { inner: Arc::new(Inner { root, path, identity, mount, capabilities }) })
+        let tree_probe::Answer { capabilities, takes_unnamed } = tree_probe::ask(&root, &identity, &stat);
+        let staging = Mutex::default();
+        let inner = Inner { root, path, identity, mount, capabilities, takes_unnamed, staging };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// The folder it stands for.
@@ -92,6 +103,34 @@ impl Inner {
         };
         let folder = system::holder(&self.root, &parent, action).map_err(|error| self.surely(error))?;
         Ok((folder, name))
+    }
+
+    /// A folder to make files in that get their name last: the one at this path, or that was there a moment ago. Nothing
+    /// where files can not be made so.
+    pub(super) fn staging_folder(&self, path: RelativePath) -> Option<Folder> {
+        if !self.takes_unnamed {
+            return None;
+        }
+        let mut staging = self.staging();
+        if let Some((_, folder)) = staging.iter().find(|(known, _)| *known == path) {
+            return Some(folder.clone());
+        }
+        let folder = system::holder(&self.root, &path, "write").ok()?;
+        if staging.len() >= STAGING_FOLDERS_LIMIT {
+            staging.remove(0);
+        }
+        staging.push((path, folder.clone()));
+        Some(folder)
+    }
+
+    /// Who waits for the disk has made a group of files, or all: no folder is held for longer than that.
+    fn forget_staging_folders(&self) {
+        self.staging().clear();
+    }
+
+    fn staging(&self) -> MutexGuard<'_, Vec<(RelativePath, Folder)>> {
+        // Nothing leaves the list half changed.
+        self.staging.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Turns "not found" into trouble with the root where the root is gone.
@@ -497,6 +536,7 @@ impl Tree for LocalTree {
     }
 
     fn sync(&self) -> Result<(), EndpointError> {
+        self.inner.forget_staging_folders();
         self.inner.root.sync_file_system()
     }
 

@@ -8,8 +8,9 @@ use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags, StatxFlags};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, StatxFlags};
 use rustix::io::Errno;
 
 use super::unix_handles::OPEN_FOLDER;
@@ -59,6 +60,36 @@ fn resolves_beneath(folder: BorrowedFd<'_>) -> bool {
     *ANSWER.get_or_init(|| {
         !matches!(resolve(folder, b".", OFlags::PATH | OFlags::CLOEXEC), Err(Errno::NOSYS | Errno::PERM))
     })
+}
+
+/// A new file on the folder's file system that has no name.
+pub(super) fn open_unnamed(folder: BorrowedFd<'_>, mode: Mode) -> Result<OwnedFd, Errno> {
+    rustix::fs::openat(folder, c".", OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC, mode)
+}
+
+/// Gives such a file a name that is free.
+pub(super) fn link_unnamed(file: &File, folder: BorrowedFd<'_>, name: &[u8]) -> Result<(), Errno> {
+    /// Before Linux 6.10 only an administrator may link what is open without a way to it.
+    static BY_HANDLE: AtomicBool = AtomicBool::new(true);
+    if BY_HANDLE.load(Ordering::Relaxed) {
+        match rustix::fs::linkat(file, c"", folder, name, AtFlags::EMPTY_PATH) {
+            Err(Errno::NOENT | Errno::PERM) => {}
+            result => return result.inspect(|()| tell_written(folder, name)),
+        }
+    }
+    let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+    rustix::fs::linkat(CWD, path, folder, name, AtFlags::SYMLINK_FOLLOW)?;
+    BY_HANDLE.store(false, Ordering::Relaxed);
+    tell_written(folder, name);
+    Ok(())
+}
+
+/// Who watches a folder for whole files waits until one is closed after writing, or moved there. Of a file that got its
+/// name last he would hear neither: so it is opened once more, and closed.
+fn tell_written(folder: BorrowedFd<'_>, name: &[u8]) {
+    let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    // Nobody may write it: then nobody is told. It is there all the same.
+    let _ = rustix::fs::openat(folder, name, flags, Mode::empty());
 }
 
 /// Lets the second file share the blocks of the first; false where the file system can not.

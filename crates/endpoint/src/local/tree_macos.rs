@@ -9,7 +9,7 @@ use std::fs::File;
 use std::mem::size_of;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
-use rustix::fs::OFlags;
+use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
 /// How a folder is opened that is not read: as any other.
@@ -28,6 +28,16 @@ pub(super) fn share_blocks(_from: &File, _to: &File) -> bool {
 /// Whether anybody has the file open for writing: the system does not tell.
 pub(super) fn is_being_written(_file: &File) -> Option<bool> {
     None
+}
+
+/// Files without a name are Linux's own.
+pub(super) fn open_unnamed(_folder: BorrowedFd<'_>, _mode: Mode) -> Result<OwnedFd, Errno> {
+    Err(Errno::NOTSUP)
+}
+
+/// Files without a name are Linux's own.
+pub(super) fn link_unnamed(_file: &File, _folder: BorrowedFd<'_>, _name: &[u8]) -> Result<(), Errno> {
+    Err(Errno::NOTSUP)
 }
 
 /// macOS copies nothing inside the system for us.

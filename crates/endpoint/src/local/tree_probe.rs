@@ -13,6 +13,7 @@ use keepwell_model::{ExtendedAttribute, Timestamp};
 use super::Folder;
 use super::item::Stat;
 use super::tree_staged::{clear_probes, random_name};
+use crate::error::EndpointError;
 use crate::tree::{Capabilities, ItemMetadata, NameRules, PlaceIdentity, STAGED_PREFIX, UnicodeNames};
 
 #[cfg(unix)]
@@ -30,17 +31,27 @@ const COARSEST_GRAIN_NS: u64 = 2_000_000_000;
 const COMPOSED: &str = "k\u{e9}";
 const DECOMPOSED: &str = "ke\u{301}";
 
-/// What the root of a tree can do.
-pub(super) fn capabilities(root: &Folder, identity: &PlaceIdentity, stat: &Stat) -> Capabilities {
-    type Answer = ((String, u64, u64), Capabilities);
-    static REMEMBERED: Mutex<Vec<Answer>> = Mutex::new(Vec::new());
+/// What was found out about the root of a tree.
+#[derive(Clone, Copy)]
+pub(super) struct Answer {
+    pub(super) capabilities: Capabilities,
+    /// Whether files can be made that get their name last.
+    pub(super) takes_unnamed: bool,
+}
+
+/// Asks what the root of a tree can do.
+pub(super) fn ask(root: &Folder, identity: &PlaceIdentity, stat: &Stat) -> Answer {
+    type Remembered = ((String, u64, u64), Answer);
+    static REMEMBERED: Mutex<Vec<Remembered>> = Mutex::new(Vec::new());
     // The root too: one volume may have folders with case and without.
     let key = (identity.volume.clone(), stat.file_system, stat.inode);
     let remembered = || REMEMBERED.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some((_, known)) = remembered().iter().find(|(known, _)| *known == key) {
         return *known;
     }
-    let Some(tried) = try_all(root) else { return guess(root) };
+    let Some(tried) = try_all(root) else {
+        return Answer { capabilities: guess(root), takes_unnamed: false };
+    };
     let mut remembered = remembered();
     if remembered.len() >= REMEMBERED_LIMIT {
         remembered.clear();
@@ -77,11 +88,12 @@ fn unknown(root: &Folder) -> Capabilities {
 }
 
 /// Nothing where the root can not be written to.
-fn try_all(root: &Folder) -> Option<Capabilities> {
+fn try_all(root: &Folder) -> Option<Answer> {
     let name = random_name(STAGED_PREFIX);
     let probes = root.create_folder(&name, 0o700).ok()?;
     let held = system::hold(&probes);
-    let tried = try_in(root, &probes);
+    let tried = try_in(root, &probes)
+        .map(|capabilities| Answer { capabilities, takes_unnamed: try_unnamed(&probes) });
     drop((held, probes));
     // What can not be removed now is found and removed by `clear_unfinished`.
     let _ = clear_probes(root, &name);
@@ -189,6 +201,19 @@ fn try_sharing(probes: &Folder) -> bool {
         && system::raw_file(&from).is_some_and(|from| system::share_blocks(from, &to))
 }
 
+fn try_unnamed(probes: &Folder) -> bool {
+    let (name, taken) = (b"named", b"taken");
+    let made = system::create_unnamed(probes, name);
+    made.is_some_and(|file| {
+        system::give_name(&file, probes, name).is_ok()
+            && probes.create_file(taken, 0o600).is_ok()
+            && matches!(
+                system::give_name(&file, probes, taken),
+                Err(EndpointError::AlreadyExists { .. })
+            )
+    })
+}
+
 /// What can be said of a root that can not be written to: from a few of the items in it.
 fn guess(root: &Folder) -> Capabilities {
     let mut can = unknown(root);
@@ -227,7 +252,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("Some File"), "x").unwrap();
         let root = Folder::open(folder.path()).unwrap();
-        let (guessed, tried) = (guess(&root), try_all(&root).unwrap());
+        let (guessed, tried) = (guess(&root), try_all(&root).unwrap().capabilities);
         assert_eq!(guessed.case_sensitive, tried.case_sensitive);
         assert_eq!(guessed.modes, tried.modes);
         assert!(guessed.time_grain_ns <= 100 || guessed.time_grain_ns == COARSEST_GRAIN_NS);

@@ -3,8 +3,9 @@
 //! Invariants:
 //! 1. What is published was read back from the file and is what was meant: by its hash, or byte by byte where all of it
 //!    was still at hand.
-//! 2. Dropped without being published, a staged file leaves nothing behind; after a crash it is recognised by its name
-//!    and by the lock that died with its process, and only then removed.
+//! 2. Dropped without being published, a staged file leaves nothing behind. Where the place takes files without a name
+//!    that is so after a crash too; elsewhere one is recognised by its name and by the lock that died with its process,
+//!    and only then removed.
 //! 3. Nothing waits for the disk here: who publishes many files makes them durable in one step (`Tree::sync`) before it
 //!    writes down that they are there.
 //!
@@ -63,16 +64,16 @@ pub(super) fn random_name(prefix: &[u8]) -> Vec<u8> {
 /// See [`Staged`].
 pub(super) struct LocalStaged {
     tree: Arc<Inner>,
+    /// Where it is until then, on the file system of its target.
     folder: Folder,
-    name: Vec<u8>,
+    /// The name that has to be removed, while there is one: a file without leaves nothing behind.
+    name: Option<Vec<u8>>,
     /// Nothing once it was closed for publishing.
     file: Option<LocalFile>,
     /// How long the file is by what was written: so much is read back, and the system asked whether that is all.
     length_bytes: u64,
     /// Whether what is in the file was read back and compared since it was last changed.
     is_proven: bool,
-    /// Whether the name still has to be removed.
-    is_there: bool,
 }
 
 impl LocalStaged {
@@ -82,16 +83,56 @@ impl LocalStaged {
         size_bytes: u64,
         from: Option<&RelativePath>,
     ) -> Result<Self, EndpointError> {
-        let (folder, _) = tree.place(path, "write")?;
-        let name = random_name(STAGED_PREFIX);
-        let file = system::create_staged(&folder, &name)?;
+        let (folder, name, file) = match Self::unnamed(tree, path) {
+            Some((folder, file)) => (folder, None, file),
+            None => {
+                let (folder, _) = tree.place(path, "write")?;
+                let name = random_name(STAGED_PREFIX);
+                let file = system::create_staged(&folder, &name)?;
+                (folder, Some(name), file)
+            }
+        };
         let (tree, file) = (Arc::clone(tree), Some(file));
-        let mut staged = Self { tree, folder, name, file, length_bytes: 0, is_proven: false, is_there: true };
+        let mut staged = Self { tree, folder, name, file, length_bytes: 0, is_proven: false };
         if let Some(from) = from {
             staged.begin_as(&system::open_file(&staged.tree.root, from)?, size_bytes)?;
             staged.length_bytes = size_bytes;
         }
         Ok(staged)
+    }
+
+    /// A file that has no name before it is published, where the place can do that. It matters little in which folder it
+    /// is made, so that is asked for once for all that are staged there.
+    fn unnamed(tree: &Arc<Inner>, path: &RelativePath) -> Option<(Folder, LocalFile)> {
+        let (parent, name) = (path.parent()?, path.name()?);
+        let folder = tree.staging_folder(parent)?;
+        let file = system::create_unnamed(&folder, name)?;
+        Some((folder, file))
+    }
+
+    /// Gives the file its name in place of what is expected there.
+    fn put(&mut self, folder: &Folder, path: &RelativePath, expected: &Expected) -> Result<(), EndpointError> {
+        let name = match (&self.name, expected) {
+            (Some(name), _) => name.clone(),
+            (None, Expected::Absent) => {
+                let name = path.name().unwrap_or_default();
+                return match system::give_name(self.file()?, folder, name) {
+                    Err(EndpointError::AlreadyExists { .. }) => Err(self.tree.changed(path)),
+                    result => result,
+                };
+            }
+            // Only what has a name can change places with another.
+            (None, Expected::Item(_)) => {
+                let name = random_name(STAGED_PREFIX);
+                system::mark_held(self.file()?);
+                system::give_name(self.file()?, &self.folder, &name)?;
+                self.name.insert(name).clone()
+            }
+        };
+        self.file = self.file.take().and_then(system::keep_for_rename);
+        self.tree.put((&self.folder, &name), (folder, path), expected)?;
+        self.name = None;
+        Ok(())
     }
 
     fn file(&self) -> Result<&LocalFile, EndpointError> {
@@ -163,11 +204,10 @@ impl LocalStaged {
     }
 
     fn remove(&mut self) {
-        if self.is_there {
-            self.is_there = false;
+        if let Some(name) = self.name.take() {
             self.file = None;
             // What can not be removed now is found and removed by `clear_unfinished`.
-            let _ = self.folder.remove_file(&self.name);
+            let _ = self.folder.remove_file(&name);
         }
     }
 }
@@ -253,9 +293,7 @@ impl Staged for LocalStaged {
         };
         // Anew, from the root: the file comes to where the path leads now.
         let (folder, name) = self.tree.place(path, "write")?;
-        self.file = self.file.take().and_then(system::keep_for_rename);
-        self.tree.put((&self.folder, &self.name), (&folder, path), expected)?;
-        self.is_there = false;
+        self.put(&folder, path, expected)?;
         let stat = match &self.file {
             Some(file) => file.stat()?,
             None => folder.stat(name)?,

@@ -13,6 +13,13 @@ pub(super) fn tree() -> (tempfile::TempDir, LocalTree) {
     (folder, tree)
 }
 
+/// Where every file has a name from the first, as on file systems that know no others.
+fn tree_with_names() -> (tempfile::TempDir, LocalTree) {
+    let (folder, mut tree) = tree();
+    Arc::get_mut(&mut tree.inner).unwrap().takes_unnamed = false;
+    (folder, tree)
+}
+
 pub(super) fn path(text: &str) -> RelativePath {
     RelativePath::parse(text.as_bytes()).unwrap()
 }
@@ -95,7 +102,7 @@ fn content_written_at_once_is_proven_until_it_is_changed() {
 
 #[test]
 fn an_unfinished_file_is_no_item_and_leaves_nothing_when_dropped() {
-    let (folder, tree) = tree();
+    let (folder, tree) = tree_with_names();
     let mut staged = tree.stage(&path("file"), 3, None).unwrap();
     staged.write_at(b"abc", 0).unwrap();
     assert_eq!(names(folder.path()).len(), 1);
@@ -103,6 +110,33 @@ fn an_unfinished_file_is_no_item_and_leaves_nothing_when_dropped() {
     assert_eq!(tree.clear_unfinished(&RelativePath::root()).unwrap(), 0, "a run still holds it");
     drop(staged);
     assert!(names(folder.path()).is_empty());
+}
+
+#[test]
+fn a_file_gets_its_name_last_or_has_one_from_the_first_and_comes_to_the_same() {
+    for (folder, tree) in [tree(), tree_with_names()] {
+        publish(&tree, "file", b"one", &Expected::Absent).unwrap();
+        assert!(is_changed(publish(&tree, "file", b"other", &Expected::Absent)), "it is taken");
+        let one = seen(&tree, "file");
+        publish(&tree, "file", b"two!", &Expected::Item(one)).unwrap();
+        assert!(is_changed(publish(&tree, "file", b"three", &Expected::Item(one))), "it is another by now");
+        assert_eq!(fs::read(folder.path().join("file")).unwrap(), b"two!");
+        assert_eq!(names(folder.path()), ["file"]);
+    }
+}
+
+#[test]
+fn a_file_comes_to_where_its_path_leads_when_it_is_published() {
+    for (folder, tree) in [tree(), tree_with_names()] {
+        fs::create_dir(folder.path().join("a")).unwrap();
+        publish(&tree, "a/first", b"1", &Expected::Absent).unwrap();
+        fs::rename(folder.path().join("a"), folder.path().join("b")).unwrap();
+        assert!(publish(&tree, "a/second", b"2", &Expected::Absent).is_err(), "there is no such folder");
+        fs::create_dir(folder.path().join("a")).unwrap();
+        publish(&tree, "a/second", b"2", &Expected::Absent).unwrap();
+        assert_eq!(names(&folder.path().join("a")), ["second"]);
+        assert_eq!(names(&folder.path().join("b")), ["first"]);
+    }
 }
 
 #[test]

@@ -167,15 +167,37 @@ pub(super) fn items<Item>(
     Ok(items)
 }
 
+/// Makes a new file that only we may read and that has no name yet: so none is left when the process dies. Nothing where
+/// the file system can not. The name it shall have is for messages.
+pub(super) fn create_unnamed(folder: &Folder, wanted_name: &[u8]) -> Option<LocalFile> {
+    let handle = folder.handle("write").ok()?;
+    let file = alone::open_unnamed(borrow(&handle), to_mode(STAGED_MODE)).ok()?;
+    Some(LocalFile::new(folder.clone(), wanted_name, file, None))
+}
+
+/// Gives a file without a name the one it keeps, which has to be free. Whoever watches the folder hears that a file that
+/// was written is closed, as of any other program's.
+pub(super) fn give_name(file: &LocalFile, to: &Folder, to_name: &[u8]) -> Result<(), EndpointError> {
+    let handle = to.at("rename", to_name)?;
+    alone::link_unnamed(file.file(), borrow(&handle), to_name)
+        .map_err(|errno| to.failed("rename", to_name, errno.into()))
+}
+
 /// Makes a new file that only we may read, and marks it as held.
 pub(super) fn create_staged(folder: &Folder, name: &[u8]) -> Result<LocalFile, EndpointError> {
     let handle = folder.at("write", name)?;
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let file = rustix::fs::openat(&handle, name, flags, to_mode(STAGED_MODE))
         .map_err(|errno| folder.failed("write", name, errno.into()))?;
+    let file = LocalFile::new(folder.clone(), name, file, None);
+    mark_held(&file);
+    Ok(file)
+}
+
+/// Marks an unfinished file as held, as long as it is open.
+pub(super) fn mark_held(file: &LocalFile) {
     // Where a file system has no locks, the age of an unfinished file tells (see `is_abandoned`).
-    let _ = rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive);
-    Ok(LocalFile::new(folder.clone(), name, file, None))
+    let _ = rustix::fs::flock(file.file(), FlockOperation::NonBlockingLockExclusive);
 }
 
 /// Whether no run holds this unfinished file or folder any more. Nothing where the file system can not tell.

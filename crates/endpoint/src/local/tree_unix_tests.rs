@@ -202,3 +202,25 @@ fn the_file_system_of_the_tests_is_known_for_what_it_is() {
         );
     }
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_has_no_name_before_it_is_whole_and_who_watches_the_folder_hears_of_it_then() {
+    use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
+    let (folder, tree) = tree();
+    let watch = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK).unwrap();
+    let whole = WatchFlags::CLOSE_WRITE | WatchFlags::MOVED_TO;
+    inotify::add_watch(&watch, folder.path(), whole).unwrap();
+    let mut staged = tree.stage(&path("file"), 3, None).unwrap();
+    staged.write_whole(b"abc").unwrap();
+    assert!(names(folder.path()).is_empty(), "the file systems tests run on can do that");
+    staged.publish(&path("file"), &Expected::Absent, &ItemMetadata::default(), &hash(b"abc")).unwrap();
+    let mut buffer = [std::mem::MaybeUninit::uninit(); 4096];
+    let mut heard = inotify::Reader::new(&watch, &mut buffer);
+    let mut is_told = false;
+    while let Ok(event) = heard.next() {
+        is_told |= event.events().contains(ReadFlags::CLOSE_WRITE)
+            && event.file_name().is_some_and(|name| name.to_bytes() == b"file");
+    }
+    assert!(is_told);
+}

@@ -79,6 +79,17 @@ pub(super) fn items<Item>(
     Ok(items)
 }
 
+/// Every file has a name here.
+pub(super) fn create_unnamed(_folder: &Folder, _wanted_name: &[u8]) -> Option<LocalFile> {
+    None
+}
+
+/// Every file has a name here.
+pub(super) fn give_name(file: &LocalFile, _to: &Folder, _to_name: &[u8]) -> Result<(), EndpointError> {
+    let (path, why) = (file.path(), "files without a name are Linux's own".to_owned());
+    Err(EndpointError::Unexpected { path, why })
+}
+
 /// Makes a new file that nobody else may write or remove while it is open.
 pub(super) fn create_staged(folder: &Folder, name: &[u8]) -> Result<LocalFile, EndpointError> {
     let file = OpenOptions::new()
@@ -90,6 +101,9 @@ pub(super) fn create_staged(folder: &Folder, name: &[u8]) -> Result<LocalFile, E
         .map_err(|error| folder.failed("write", name, error))?;
     Ok(LocalFile { folder: folder.clone(), name: name.into(), file, position_bytes: 0 })
 }
+
+/// Being open marks it.
+pub(super) fn mark_held(_file: &LocalFile) {}
 
 /// Whether no run holds this unfinished file any more. Nothing where the system can not tell, as for folders.
 pub(super) fn is_abandoned(folder: &Folder, name: &[u8]) -> Option<bool> {
