@@ -222,7 +222,7 @@ fn merge_places(view: &mut View<'_>, row: usize, choice: Option<Choice>, conflic
         [false, false] | [true, false] => place_of(view, row, Side::Left),
         [false, true] => place_of(view, row, Side::Right),
         [true, true] => {
-            let parents = Side::BOTH.map(|side| view.item(row, side).map(|item| item.parent));
+            let parents = Side::BOTH.map(|side| view.place(row, side).map(|(parent, _)| parent));
             let common = if parents[0] == parents[1] { common_name(view, row) } else { None };
             if let (Some((name, names_on)), Some(parent)) = (common, parents[0]) {
                 let node = &mut view.nodes[row];
@@ -255,7 +255,7 @@ fn keep_base_name(view: &mut View<'_>, row: usize) {
     let Some(entry) = view.base_of(row) else { return };
     let is_kept = Side::BOTH
         .iter()
-        .all(|side| view.item(row, *side).is_some_and(|item| item.name == entry.name_on(*side)));
+        .all(|side| view.place(row, *side).is_some_and(|(_, name)| name == entry.name_on(*side)));
     if is_kept {
         view.nodes[row].name = Name::Base;
         view.nodes[row].names_on = None;
@@ -328,7 +328,7 @@ fn conflict(
 /// The winner's keeps the name; the other's becomes a conflict copy beside it, on both sides.
 fn keep_both(view: &mut View<'_>, row: usize, winner: Side, taken: &mut Taken) {
     let loser = winner.other();
-    let name = view.pair_name(row).into_owned();
+    let name = view.pair_name(row).to_vec();
     let parent = view.nodes[row].parent;
     let copy = view.set_aside(row, loser);
     let kept_name = name;
@@ -506,7 +506,7 @@ fn move_in_beside(
         }
         return;
     }
-    let name = view.pair_name(row).into_owned();
+    let name = view.pair_name(row).to_vec();
     let parent = view.nodes[row].parent;
     let copy = view.set_aside(row, Side::Left);
     let name = taken.conflict_name(view, parent, &name, Side::Left);

@@ -129,7 +129,7 @@ fn returned(view: &View<'_>) -> Vec<Returned> {
                 && !view.is_present(row, side)
                 && let Some(item) = view.item(row, side.other())
             {
-                let name = names::mapped(&item.name, view.capabilities(side)).into_owned();
+                let name = names::mapped(item.name, view.capabilities(side)).into_owned();
                 lacking.insert((item.parent, name, view.nodes[row].kind), (row, item.state));
             }
         }
@@ -144,7 +144,7 @@ fn returned(view: &View<'_>) -> Vec<Returned> {
                 && !view.is_present(row, side.other())
                 && let Some(item) = view.item(row, side)
                 && let Some((known, there)) =
-                    lacking.remove(&(item.parent, item.name.into_owned(), node.kind))
+                    lacking.remove(&(item.parent, item.name.to_vec(), node.kind))
                 && let Some(entry) = view.base_of(known)
             {
                 let (here, base) = (item.state, entry.state);

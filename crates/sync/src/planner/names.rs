@@ -34,9 +34,8 @@ impl Taken {
             let mut by_folder: HashMap<NodeId, HashSet<Vec<u8>>> = HashMap::new();
             for row in 0..view.nodes.len() {
                 for side in Side::BOTH {
-                    if let Some(item) = view.item(row, side) {
-                        let key = names::loose_key(&item.name).into_owned();
-                        by_folder.entry(item.parent).or_default().insert(key);
+                    if let Some((parent, name)) = view.place(row, side) {
+                        by_folder.entry(parent).or_default().insert(names::loose_key(name).into_owned());
                     }
                 }
             }
@@ -219,7 +218,7 @@ fn precedence(view: &View<'_>, one: usize, two: usize) -> Ordering {
             latest.max(),
         )
     };
-    let by_name = || view.pair_name(one).cmp(&view.pair_name(two));
+    let by_name = || view.pair_name(one).cmp(view.pair_name(two));
     rank(two).cmp(&rank(one)).then_with(by_name).then_with(|| view.nodes[one].id.cmp(&view.nodes[two].id))
 }
 
@@ -248,7 +247,7 @@ fn give_way(
         }
     };
     if !is_same_there && (!is_same_name(view, winner, row) || is_known_apart(view, winner, row, other)) {
-        let name = view.pair_name(row).into_owned();
+        let name = view.pair_name(row).to_vec();
         let apart = taken.name_apart(view, parent, &name, side);
         view.nodes[row].names_on.get_or_insert_default()[number(side)] = Some(apart.into());
         return true;
@@ -290,7 +289,7 @@ fn give_way(
     let is_one_way = is_one_way(view);
     let name = match is_one_way {
         true => view.name_on(loser, Side::Right).into_owned(),
-        false => view.pair_name(loser).into_owned(),
+        false => view.pair_name(loser).to_vec(),
     };
     let parent = view.nodes[loser].parent;
     let name = taken.conflict_name(view, parent, &name, named_by(view, loser));

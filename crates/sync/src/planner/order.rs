@@ -52,7 +52,7 @@ impl<'v, 'a> Course<'v, 'a> {
     fn place(&self, row: usize) -> Option<(NodeId, Cow<'_, [u8]>)> {
         match self.now.get(&row) {
             Some(place) => place.as_ref().map(|(parent, name)| (*parent, Cow::Borrowed(name.as_slice()))),
-            None => self.view.item(row, self.side).map(|item| (item.parent, item.name)),
+            None => self.view.place(row, self.side).map(|(parent, name)| (parent, Cow::Borrowed(name))),
         }
     }
 
@@ -170,8 +170,10 @@ impl Order<'_, '_> {
         for row in 0..view.nodes.len() {
             let is_folder = view.nodes[row].kind == EntryKind::Folder;
             let is_present = view.is_present(row, side);
-            if let Some(item) = view.item(row, side).filter(|item| item.name.starts_with(STEP_PREFIX)) {
-                self.on_the_way.insert(self.course.key(item.parent, &item.name));
+            if let Some((parent, name)) = view.place(row, side)
+                && name.starts_with(STEP_PREFIX)
+            {
+                self.on_the_way.insert(self.course.key(parent, name));
             }
             let kind = match view.target(row, side) {
                 Some(_) if is_present && view.arrives(row, side) => Kind::Move,

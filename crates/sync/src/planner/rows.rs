@@ -125,7 +125,7 @@ fn kept(details: Details) -> Option<Box<Details>> {
 /// The pair's name, where this side has another.
 fn pair_name(view: &View<'_>, row: usize, path: &RelativePath) -> Option<Box<[u8]>> {
     let name = view.pair_name(row);
-    (Some(name.as_ref()) != path.name()).then(|| name.into_owned().into())
+    (Some(name) != path.name()).then(|| name.into())
 }
 
 /// Files and links that go, before anything else: their names are free then.
@@ -402,8 +402,8 @@ fn agreements(view: &View<'_>, is_touched: &[[bool; 2]], plan: &mut Plan) {
         }
         let is_apart = node.stays
             && view
-                .item(row, Side::Left)
-                .is_some_and(|item| item.parent != node.parent || item.name != view.name_on(row, Side::Left));
+                .place(row, Side::Left)
+                .is_some_and(|place| place != (node.parent, view.name_on(row, Side::Left).as_ref()));
         if is_apart || hangs_on_undecided(view, row) {
             continue;
         }
@@ -500,7 +500,7 @@ fn hangs_on_undecided(view: &View<'_>, row: usize) -> bool {
 fn is_elsewhere(view: &View<'_>, row: usize) -> bool {
     let Some(entry) = view.base_of(row) else { return false };
     Side::BOTH.iter().any(|side| {
-        let item = view.item(row, *side);
-        item.is_some_and(|item| item.parent != entry.parent || item.name != entry.name_on(*side))
+        let place = view.place(row, *side);
+        place.is_some_and(|place| place != (entry.parent, entry.name_on(*side)))
     })
 }

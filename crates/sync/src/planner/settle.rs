@@ -97,7 +97,7 @@ fn keep(view: &mut View<'_>, row: usize) -> bool {
 /// What is held holds the folders it is in; what can not be made or moved is held; what hangs on it too.
 fn spread_holds(view: &mut View<'_>, told: &mut HashSet<NodeId>) -> bool {
     let mut is_changed = false;
-    let mut known = [HashMap::new(), HashMap::new()];
+    let mut known = [Known::default(), Known::default()];
     for row in 0..view.nodes.len() {
         if !view.nodes[row].is_held && must_wait(view, row, told, &mut known) {
             is_changed |= view.hold(row);
@@ -112,18 +112,27 @@ fn spread_holds(view: &mut View<'_>, told: &mut HashSet<NodeId>) -> bool {
             is_changed |= view.hold(folder);
         }
         for side in Side::BOTH {
-            let mut above = view.item(row, side).map(|item| item.parent);
+            let mut above = view.place(row, side).map(|(parent, _)| parent);
             while let Some(folder) = above.and_then(|parent| view.row(parent)) {
                 let node = &view.nodes[folder];
                 if node.is_held || node.exists {
                     break;
                 }
                 is_changed |= view.hold(folder);
-                above = view.item(folder, side).map(|item| item.parent);
+                above = view.place(folder, side).map(|(parent, _)| parent);
             }
         }
     }
     is_changed
+}
+
+/// What was found out about the folders of a side in one round.
+#[derive(Default)]
+struct Known {
+    /// Whether nothing may be decided in them.
+    blind: HashMap<NodeId, bool>,
+    /// How long their paths are going to be, with the separator behind them.
+    lengths: HashMap<NodeId, usize>,
 }
 
 /// Whether something keeps a node from being done now.
@@ -131,7 +140,7 @@ fn must_wait(
     view: &mut View<'_>,
     row: usize,
     told: &mut HashSet<NodeId>,
-    known: &mut [HashMap<NodeId, bool>; 2],
+    known: &mut [Known; 2],
 ) -> bool {
     let (id, kind) = (view.nodes[row].id, view.nodes[row].kind);
     for side in Side::BOTH {
@@ -153,17 +162,17 @@ fn must_wait(
             }
             continue;
         }
-        if !view.arrives(row, side) {
-            continue;
-        }
-        let parent = view.target(row, side).map_or(NodeId::ROOT, |(parent, _)| parent);
+        let target = view.target(row, side).filter(|target| view.is_elsewhere(row, side, target));
+        let Some((parent, length)) = target.map(|(parent, name)| (parent, name.len())) else { continue };
+        let known = &mut known[number(side)];
         let is_folder_missing = view
             .row(parent)
             .is_some_and(|folder| view.nodes[folder].is_held && !view.is_present(folder, side));
-        if is_folder_missing || view.is_blind(parent, side, &mut known[number(side)]) {
+        if is_folder_missing || view.is_blind(parent, side, &mut known.blind) {
             return true;
         }
-        if let Some(problem) = refusal(view, row, side) {
+        let length = folder_length(view, parent, side, &mut known.lengths) + length;
+        if let Some(problem) = refusal(view, row, side, length) {
             if told.insert(id) {
                 view.problems.push(problem);
             }
@@ -173,8 +182,48 @@ fn must_wait(
     false
 }
 
-/// Why a side can not have a node.
-fn refusal(view: &View<'_>, row: usize, side: Side) -> Option<Problem> {
+/// How long the path of a folder is going to be on a side, with the separator behind it; of one inside a circle, which is
+/// broken later, nothing.
+fn folder_length(
+    view: &View<'_>,
+    folder: NodeId,
+    side: Side,
+    known: &mut HashMap<NodeId, usize>,
+) -> usize {
+    let mut way = Vec::new();
+    let mut at = folder;
+    let mut length = loop {
+        if at == NodeId::ROOT {
+            break 0;
+        }
+        if let Some(length) = known.get(&at) {
+            break *length;
+        }
+        let place = match view.row(at) {
+            Some(row) => view.target(row, side).map(|(parent, name)| (parent, name.len())),
+            None => view.base.get(at).map(|entry| (entry.parent, entry.name_on(side).len())),
+        };
+        match place {
+            Some((parent, bytes)) if way.len() <= view.nodes.len() + view.base.len() => {
+                way.push((at, bytes + 1));
+                at = parent;
+            }
+            Some(_) => {
+                way.iter_mut().for_each(|(_, bytes)| *bytes = 0);
+                break 0;
+            }
+            None => break 0,
+        }
+    };
+    for (id, bytes) in way.into_iter().rev() {
+        length += bytes;
+        known.insert(id, length);
+    }
+    length
+}
+
+/// Why a side can not have a node whose path would be so long there.
+fn refusal(view: &View<'_>, row: usize, side: Side, length: usize) -> Option<Problem> {
     let place = view.capabilities(side);
     let where_it_is = || {
         let path = view.path_now(row, side.other()).or_else(|| view.path_now(row, side));
@@ -189,21 +238,7 @@ fn refusal(view: &View<'_>, row: usize, side: Side) -> Option<Problem> {
         ));
     }
     let limit = place.path_limit_bytes as usize;
-    let mut length = 0;
-    let mut at = view.target(row, side).map(|(parent, name)| (parent, name.len()));
-    let mut steps = 0;
-    while let Some((parent, bytes)) = at {
-        length += bytes + 1;
-        steps += 1;
-        if parent == NodeId::ROOT || length > limit + 1 || steps > view.nodes.len() + view.base.len() {
-            break;
-        }
-        at = match view.row(parent) {
-            Some(row) => view.target(row, side).map(|(parent, name)| (parent, name.len())),
-            None => view.base.get(parent).map(|entry| (entry.parent, entry.name_on(side).len())),
-        };
-    }
-    (length > limit + 1).then(|| {
+    (length > limit).then(|| {
         Problem::new(
             where_it_is(),
             "This item is not synced.",

@@ -56,7 +56,7 @@ pub(super) enum Name {
 /// An item as it lies on a side.
 pub(super) struct Item<'v> {
     pub(super) parent: NodeId,
-    pub(super) name: Cow<'v, [u8]>,
+    pub(super) name: &'v [u8],
     pub(super) state: State,
 }
 
@@ -339,16 +339,24 @@ impl<'a> View<'a> {
             Slot::Absent => None,
             Slot::Seen(seen) => Some(Item {
                 parent: self.one_id(side, seen.parent),
-                name: Cow::Borrowed(seen.name),
+                name: seen.name,
                 state: seen.state,
             }),
             Slot::AsBase => {
                 let entry = self.base_of(row)?;
-                Some(Item {
-                    parent: entry.parent,
-                    name: Cow::Borrowed(entry.name_on(side)),
-                    state: entry.state,
-                })
+                Some(Item { parent: entry.parent, name: entry.name_on(side), state: entry.state })
+            }
+        }
+    }
+
+    /// Where a side has the item: a part of what [`View::item`] tells, for less, and asked for much more often.
+    pub(super) fn place(&self, row: usize, side: Side) -> Option<(NodeId, &'a [u8])> {
+        match self.nodes[row].kept[number(side)] {
+            Kept::Absent => None,
+            Kept::AsBase => self.base_of(row).map(|entry| (entry.parent, entry.name_on(side))),
+            Kept::Seen(id) => {
+                let (parent, name) = self.side(side).changes.place(id)?;
+                Some((self.one_id(side, parent), name))
             }
         }
     }
@@ -357,11 +365,7 @@ impl<'a> View<'a> {
     pub(super) fn parent_on(&self, side: Side, id: NodeId) -> Option<NodeId> {
         match self.row(id) {
             None => self.base.get(id).map(|entry| entry.parent),
-            Some(row) => match self.slot(row, side) {
-                Slot::Absent => None,
-                Slot::AsBase => self.base.get(id).map(|entry| entry.parent),
-                Slot::Seen(seen) => Some(self.one_id(side, seen.parent)),
-            },
+            Some(row) => self.place(row, side).map(|(parent, _)| parent),
         }
     }
 
@@ -427,15 +431,11 @@ impl<'a> View<'a> {
     }
 
     /// The name the pair is going to give a node.
-    pub(super) fn pair_name(&self, row: usize) -> Cow<'_, [u8]> {
-        let node = &self.nodes[row];
-        match &node.name {
-            Name::Own(name) => Cow::Borrowed(name),
-            Name::Of(side) => match self.item(row, *side) {
-                Some(item) => item.name,
-                None => Cow::Borrowed(b""),
-            },
-            Name::Base => Cow::Borrowed(self.base_of(row).map_or(&b""[..], |entry| entry.name)),
+    pub(super) fn pair_name(&self, row: usize) -> &[u8] {
+        match &self.nodes[row].name {
+            Name::Own(name) => name,
+            Name::Of(side) => self.place(row, *side).map_or(b"", |(_, name)| name),
+            Name::Base => self.base_of(row).map_or(b"", |entry| entry.name),
         }
     }
 
@@ -447,11 +447,8 @@ impl<'a> View<'a> {
         }
         match &node.name {
             Name::Base => Cow::Borrowed(self.base_of(row).map_or(&b""[..], |entry| entry.name_on(side))),
-            Name::Of(of) if *of == side => self.pair_name(row),
-            _ => match self.pair_name(row) {
-                Cow::Borrowed(name) => names::mapped(name, self.capabilities(side)),
-                Cow::Owned(name) => Cow::Owned(names::mapped(&name, self.capabilities(side)).into_owned()),
-            },
+            Name::Of(of) if *of == side => Cow::Borrowed(self.pair_name(row)),
+            _ => names::mapped(self.pair_name(row), self.capabilities(side)),
         }
     }
 
@@ -460,18 +457,19 @@ impl<'a> View<'a> {
         let node = &self.nodes[row];
         let stays = (node.stays || node.leaves) && side == Side::Left && self.copy_of(row).is_none();
         if node.is_held || (stays && self.is_present(row, side)) {
-            return self.item(row, side).map(|item| (item.parent, item.name));
+            return self.place(row, side).map(|(parent, name)| (parent, Cow::Borrowed(name)));
         }
         node.exists.then(|| (node.parent, self.name_on(row, side)))
     }
 
     /// Whether a node has to be made, moved or renamed on a side.
     pub(super) fn arrives(&self, row: usize, side: Side) -> bool {
-        match (self.target(row, side), self.item(row, side)) {
-            (Some((parent, name)), Some(item)) => parent != item.parent || name != item.name,
-            (Some(_), None) => true,
-            (None, _) => false,
-        }
+        self.target(row, side).is_some_and(|target| self.is_elsewhere(row, side, &target))
+    }
+
+    /// Whether a side does not have a node where it is going to be.
+    pub(super) fn is_elsewhere(&self, row: usize, side: Side, target: &(NodeId, Cow<'_, [u8]>)) -> bool {
+        self.place(row, side) != Some((target.0, target.1.as_ref()))
     }
 
     /// Whether a node can give way on a side: it is not there yet, or is going to be moved, or can be.
@@ -488,27 +486,26 @@ impl<'a> View<'a> {
 
     /// Where a node is on a side now.
     pub(super) fn path_now(&self, row: usize, side: Side) -> Option<RelativePath> {
-        let item = self.item(row, side)?;
-        let mut names = vec![item.name];
-        let mut at = item.parent;
+        let (mut at, name) = self.place(row, side)?;
+        let mut names = vec![name];
         while at != NodeId::ROOT {
             if names.len() > self.nodes.len() + self.base.len() {
                 return None;
             }
             match self.row(at) {
                 Some(row) => {
-                    let item = self.item(row, side)?;
-                    names.push(item.name);
-                    at = item.parent;
+                    let (parent, name) = self.place(row, side)?;
+                    names.push(name);
+                    at = parent;
                 }
                 None => {
                     let entry = self.base.get(at)?;
-                    names.push(Cow::Borrowed(entry.name_on(side)));
+                    names.push(entry.name_on(side));
                     at = entry.parent;
                 }
             }
         }
-        join(names.iter().rev())
+        join(names.into_iter().rev())
     }
 
     /// What to call a node when speaking of it: where the pair knew it, else where it is.
@@ -523,7 +520,7 @@ impl<'a> View<'a> {
 }
 
 /// A path of names from the root down.
-pub(super) fn join<'n>(names: impl Iterator<Item = &'n Cow<'n, [u8]>>) -> Option<RelativePath> {
+pub(super) fn join<'n>(names: impl Iterator<Item = &'n [u8]>) -> Option<RelativePath> {
     let mut path = RelativePath::root();
     for name in names {
         path = path.join(name).ok()?;

@@ -47,12 +47,9 @@ pub enum Seen<T = SeenNode> {
 impl<'a> SeenEntry<'a> {
     /// Nothing where the bytes are no item.
     fn of(record: &'a [u8]) -> Option<Self> {
-        let (parent, rest) = record.split_first_chunk()?;
-        let mut from = Reader(rest);
-        let length = usize::try_from(from.size()?).ok()?;
-        let name = from.bytes(length)?;
-        let (state, fingerprint) = unpack_seen(from.0)?;
-        Some(Self { parent: NodeId(u64::from_le_bytes(*parent)), name, state, fingerprint })
+        let (parent, name, facts) = place(record)?;
+        let (state, fingerprint) = unpack_seen(facts)?;
+        Some(Self { parent, name, state, fingerprint })
     }
 
     /// A copy of its own.
@@ -81,6 +78,13 @@ impl Changes {
             Some(Seen::Here(seen)) => Some(seen),
             _ => None,
         }
+    }
+
+    /// In which folder an item is now and under which name, where that may differ: a part of what [`Changes::here`] tells,
+    /// for less.
+    #[must_use]
+    pub(crate) fn place(&self, id: NodeId) -> Option<(NodeId, &[u8])> {
+        place(self.0.get(id)?).map(|(parent, name, _)| (parent, name))
     }
 
     /// Whether it is known to be gone.
@@ -179,6 +183,15 @@ impl Extend<(NodeId, Seen)> for Changes {
     }
 }
 
+/// The folder, the name, and the bytes that tell the rest. Nothing where the bytes are no item.
+fn place(record: &[u8]) -> Option<(NodeId, &[u8], &[u8])> {
+    let (parent, rest) = record.split_first_chunk()?;
+    let mut from = Reader(rest);
+    let length = usize::try_from(from.size()?).ok()?;
+    let name = from.bytes(length)?;
+    Some((NodeId(u64::from_le_bytes(*parent)), name, from.0))
+}
+
 fn seen(record: &[u8]) -> Option<Seen<SeenEntry<'_>>> {
     if record.is_empty() { Some(Seen::Gone) } else { SeenEntry::of(record).map(Seen::Here) }
 }
@@ -224,6 +237,8 @@ mod tests {
             (NodeId(20), Seen::Gone),
         ]);
         assert_eq!(changes.here(NodeId(900)).unwrap().to_node(), node(&long));
+        assert_eq!(changes.place(NodeId(900)), Some((node(&long).parent, long.as_bytes())));
+        assert_eq!(changes.place(NodeId(20)), None);
         assert!(changes.is_gone(NodeId(20)) && !changes.is_gone(NodeId(3)) && !changes.is_gone(NodeId(4)));
         assert!(changes.ids().eq([NodeId(3), NodeId(20), NodeId(900)]));
         assert!(changes.all_gone().eq([NodeId(20)]));
