@@ -157,19 +157,6 @@ impl Catalog {
         Ok(changed > 0)
     }
 
-    /// Notes up to when the schedule of a pair is dealt with, and when to try again if at all.
-    ///
-    /// # Errors
-    /// The database can not be written.
-    pub fn set_pair_times(
-        &self,
-        id: PairId,
-        schedule_from_ms: i64,
-        retry_ms: Option<i64>,
-    ) -> Result<(), CatalogError> {
-        self.set_times_standing::<PairRecord>(&id, schedule_from_ms, retry_ms)
-    }
-
     /// Notes when to try a pair again, if at all.
     ///
     /// # Errors
