@@ -1,8 +1,8 @@
 //! Several places kept the same through one hub: pairs with the same left place, in one group.
 //!
-//! A run that changed the hub makes the other pairs of its group due at once; they bring the change to their
+//! A run that may have changed the hub makes the other pairs of its group due at once; they bring the change to their
 //! places. Invariants:
-//! 1. Only a changed hub makes others due: so the runs settle.
+//! 1. Only a run that changed the hub, or was broken off when it could have, makes others due: so the runs settle.
 //! 2. A pair that was told stays due until a run of it is done that began after that and looked at the whole hub, whatever
 //!    is queued, held, fails or is killed meanwhile. What it was told is counted in its row, apart from its schedule and its
 //!    retries; a run takes off no more than what was there before it looked (`sync_work`).

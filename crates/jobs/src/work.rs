@@ -129,6 +129,13 @@ impl Work for MachineWork {
                 self.catalog.set_hub_retry(id, retry_ms)?;
             }
             let request = serde_json::from_str::<JobRequest>(&job.request).ok();
+            if let (Some(JobRequest::Sync(sync)), Some(_)) = (&request, job.started_ms)
+                && sync.undo.is_none()
+                && let Ok((_, definition)) = self.syncs.definition(sync.pair_id)
+            {
+                // Like one that was broken off: it may have changed the hub before.
+                self.syncs.tell_hub(sync.pair_id, &definition);
+            }
             self.retry_replica(request.as_ref(), Some(retry_ms))?;
             Ok::<_, keepwell_catalog::CatalogError>(())
         };

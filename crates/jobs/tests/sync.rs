@@ -11,7 +11,7 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 use keepwell_catalog::{Catalog, Credentials, JobFilter, JobState, KeyringChoice, Presence};
 use keepwell_jobs::pairs::{PairGroup, checked_setting};
-use keepwell_jobs::request::BRING_BACK_FROM_LEFT;
+use keepwell_jobs::request::{BRING_BACK_FROM_LEFT, JobRequest, SyncJob};
 use keepwell_jobs::schedule::RETRY_MS;
 use keepwell_jobs::scheduler;
 use keepwell_jobs::{
@@ -552,6 +552,36 @@ fn a_run_that_only_looks_into_changed_folders_leaves_what_it_was_told_of_the_hub
     assert!(ran.contains(&'b'), "{ran:?}");
     hub.assert_everywhere("folder/news", "from a");
     hub.assert_everywhere("own", "from b");
+}
+
+#[test]
+fn a_killed_run_leaves_its_pair_due_and_the_others_too_for_it_may_have_changed_the_hub() {
+    let hub = HubRoom::new();
+    hub.room.write("a/news", "from a");
+    hub.run("a");
+    let HubRoom { room, house } = hub;
+    // A run of b that its process took with it, with a change that is in the hub already.
+    let mut killed = house.catalog.jobs(&JobFilter::default(), 0, 1).unwrap().0.remove(0);
+    let record = house.catalog.pair(HubRoom::id("b")).unwrap().unwrap();
+    let request = JobRequest::Sync(SyncJob::of(&record, false, Origin::Person));
+    killed.id = JobId([1; 16]);
+    killed.pair_id = Some(record.id);
+    killed.request = serde_json::to_string(&request).unwrap();
+    killed.owner = "nobody".to_owned();
+    killed.state = JobState::Running;
+    killed.finished_ms = None;
+    house.catalog.save_job(&killed).unwrap();
+    room.write("hub/half", "from b");
+    room.write("b/half", "from b");
+    drop(house);
+    let house = room.house();
+    let hub = HubRoom { room, house };
+    assert_eq!(hub.house.catalog.job(killed.id).unwrap().unwrap().state, JobState::Interrupted);
+    assert_eq!(hub.settle(), ['a', 'c'], "b rests for a moment: it may be what ended the process");
+    assert_eq!(hub.settle_after(60_000), ['b']);
+    hub.assert_everywhere("news", "from a");
+    hub.assert_everywhere("half", "from b");
+    assert_eq!(hub.settle_after(RETRY_MS), Vec::<char>::new());
 }
 
 #[test]
