@@ -31,7 +31,7 @@ pub use error::{CatalogError, CredentialError};
 pub use ids::{IdError, random_bytes};
 pub use jobs::{JobFilter, JobRecord, JobState, Wish};
 pub use leases::{LeaseHolder, LeaseOutcome};
-pub use pairs::PairRecord;
+pub use pairs::{HubNews, PairRecord};
 pub use places::PlaceRecord;
 pub use plans::PlanRecord;
 pub use presence::Presence;

@@ -122,4 +122,12 @@ pub const STEPS: &[&str] = &[
         UNIQUE (place_id, address)
     ) STRICT;
     ",
+    // 4: what a pair knows of its changed hub, apart from its retries. In formats before, that its hub changed was told by
+    // a retry: each is taken for that, and a pair without a hub makes nothing of it.
+    "
+    ALTER TABLE sync_pairs ADD COLUMN hub_changes INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE sync_pairs ADD COLUMN hub_carried INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE sync_pairs ADD COLUMN hub_retry_ms INTEGER;
+    UPDATE sync_pairs SET hub_changes = 1, hub_retry_ms = retry_ms WHERE retry_ms IS NOT NULL;
+    ",
 ];

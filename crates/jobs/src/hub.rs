@@ -1,13 +1,22 @@
 //! Several places kept the same through one hub: pairs with the same left place, in one group.
 //!
-//! A run that changed the hub makes the other pairs of its group due at once; they bring the change to their places.
-//! Invariants: only a changed hub makes others due, so the runs settle; a pair that is held or busy stays due until it
-//! runs. Deliberately not here: when schedules are looked at (`scheduler`), which pairs there are (`catalog`).
+//! A run that may have changed the hub makes the other pairs of its group due at once; they bring the change to their
+//! places. Invariants:
+//! 1. Only a run that changed the hub, or was broken off when it could have, makes others due: so the runs settle.
+//! 2. A pair that was told stays due until a run of it is done that began after that and looked at the whole hub, whatever
+//!    is queued, held, fails or is killed meanwhile. What it was told is counted in its row, apart from its schedule and its
+//!    retries; a run takes off no more than what was there before it looked (`sync_work`).
+//! 3. A run that did not do it is tried again after [`RETRY_MS`], however often the pair is told meanwhile: two pairs that
+//!    both break off and tell each other would never rest.
+//!
+//! Deliberately not here: when schedules are looked at (`scheduler`), what a live pair makes of it (`live`), which pairs
+//! there are and what they know of their hub (`catalog`).
 
 use keepwell_catalog::{Catalog, CatalogError, JobFilter, JobState, PairRecord};
 use keepwell_model::PairId;
 
 use crate::pairs::{PairDefinition, PairGroup};
+use crate::schedule::RETRY_MS;
 
 /// The pairs of a group, in the order they were made.
 ///
@@ -27,21 +36,17 @@ pub fn pairs_of(catalog: &Catalog, group: PairId) -> Result<Vec<(PairRecord, Pai
 ///
 /// # Errors
 /// The catalog refused.
-pub(crate) fn tell_others(
-    catalog: &Catalog,
-    group: &PairGroup,
-    teller: PairId,
-    now_ms: i64,
-) -> Result<(), CatalogError> {
+pub(crate) fn tell_others(catalog: &Catalog, group: &PairGroup, teller: PairId) -> Result<(), CatalogError> {
     for (record, _) in pairs_of(catalog, group.id)? {
         if record.id != teller {
-            catalog.set_pair_times(record.id, record.schedule_from_ms, Some(now_ms))?;
+            catalog.tell_hub_changed(record.id)?;
         }
     }
     Ok(())
 }
 
-/// Whether a pair has to run because the hub changed, and can: no job of it is under way or waits for a person.
+/// Whether a pair has to run because its hub changed, and can: no job of it is under way or waits for a person. A live pair
+/// looks after that itself.
 ///
 /// # Errors
 /// The catalog refused.
@@ -51,7 +56,10 @@ pub(crate) fn is_due(
     definition: &PairDefinition,
     now_ms: i64,
 ) -> Result<bool, CatalogError> {
-    if definition.group.is_none() || record.retry_ms.is_none_or(|due| due > now_ms) {
+    // A moment that is further away than it can be is of a clock that was set back since.
+    let rests =
+        record.hub.retry_ms.is_some_and(|retry| (1..=RETRY_MS).contains(&retry.saturating_sub(now_ms)));
+    if definition.group.is_none() || definition.pair.live || !record.hub.is_waiting() || rests {
         return Ok(false);
     }
     let states = JobState::ALL.into_iter().filter(|state| !state.is_finished()).collect();

@@ -7,10 +7,12 @@
 //! 3. Everything is looked at when watching begins, after anything may have been lost, and from time to time (at
 //!    moments that differ, so that many machines do not ask one server at once). Where a side can not be watched, that is
 //!    often, and is said.
+//! 4. A pair whose hub was changed by another one looks at everything at once where its hub is not watched. Where it is,
+//!    that change is among what the system tells, and the next look at everything takes off what the pair was told.
 //!
 //! Deliberately not here: what events mean (`live_watch`), what a run does (`sync_work`).
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -88,6 +90,14 @@ struct Watched {
     lost: Option<Instant>,
     /// Not before this: a job of the pair waits for a person, or the last run failed.
     not_before: Instant,
+}
+
+impl Watched {
+    /// Whether the system tells of every change on the left, where a hub is.
+    fn watches_hub(&self) -> bool {
+        let watch = self.sides.get(&Side::Left).and_then(|(_, watch)| watch.as_ref());
+        watch.is_some_and(|watch| !watch.misses_folders())
+    }
 }
 
 struct Inner {
@@ -223,12 +233,15 @@ impl Inner {
 
     /// Begins to watch pairs that are live now, and ends with those that are not any more.
     fn look_at_pairs(self: &Arc<Self>, watched: &mut HashMap<PairId, Watched>) -> Result<(), Fault> {
-        let mut wanted = HashMap::new();
+        let (mut wanted, mut told) = (HashMap::new(), HashSet::new());
         if !is_paused(&self.catalog)? {
             for record in self.catalog.pairs()?.into_iter().filter(|record| !record.paused) {
                 if let Ok(definition) = PairDefinition::of(&record)
                     && definition.pair.live
                 {
+                    if record.hub.is_waiting() {
+                        told.insert(record.id);
+                    }
                     wanted.insert(record.id, definition);
                 }
             }
@@ -255,6 +268,12 @@ impl Inner {
                     watched.insert(id, pair);
                 }
                 LeaseOutcome::Held(_) => {}
+            }
+        }
+        // While a run is under way nobody knows yet whether it takes that off.
+        for (_, pair) in watched.iter_mut().filter(|(id, pair)| told.contains(id) && pair.job.is_none()) {
+            if !pair.watches_hub() {
+                pair.next_full = pair.next_full.min(pair.rests.0 + pair.rests.1);
             }
         }
         Ok(())

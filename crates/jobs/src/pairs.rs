@@ -3,7 +3,7 @@
 //! Invariants: the pair's `name`, `left`, `right` and `paused` in the row are those of the definition; a definition of
 //! a newer Keepwell is told, never overwritten. Deliberately not here: what the fields of a pair mean (`sync`).
 
-use keepwell_catalog::PairRecord;
+use keepwell_catalog::{HubNews, PairRecord};
 use keepwell_model::PairId;
 use keepwell_sync::PairSpec;
 use serde::{Deserialize, Serialize};
@@ -81,6 +81,7 @@ impl PairDefinition {
             created_ms,
             schedule_from_ms: created_ms,
             retry_ms: None,
+            hub: HubNews::default(),
         })
     }
 }

@@ -69,7 +69,7 @@ pub trait Work: Send + Sync {
     /// Told from time to time, and when a job that waited for a person is given up: lets go of what nobody waits for.
     fn tidy(&self) {}
 
-    /// Told of a job whose process ended without a word, after its row is written.
+    /// Told of a job whose process ended without a word, before its row is written: told again, if this process ends too.
     fn interrupted(&self, job: &JobRecord) {
         let _ = job;
     }

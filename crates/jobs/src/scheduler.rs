@@ -19,7 +19,7 @@ use crate::outcome::Fault;
 use crate::pairs::PairDefinition;
 use crate::replicas::ReplicaDefinition;
 use crate::request::PlanDefinition;
-use crate::schedule::{Decision, Times, decide};
+use crate::schedule::{Decision, RETRY_MS, Times, decide};
 
 /// How often the plans are looked at.
 const TICK: Duration = Duration::from_secs(5);
@@ -217,24 +217,28 @@ pub fn look_at_pairs(
             tracing::warn!(pair = %pair.name, "this pair can not be read; it may be from a newer Keepwell");
             continue;
         };
-        let times = Times { from_ms: pair.schedule_from_ms, retry_ms: pair.retry_ms };
         if hub::is_due(catalog, &pair, &definition, now_ms)? {
-            catalog.set_pair_times(pair.id, pair.schedule_from_ms, None)?;
+            // First noted, then started, as with plans. What it was told stays, also where no run comes of this.
+            catalog.set_hub_retry(pair.id, now_ms.saturating_add(RETRY_MS))?;
             tracing::info!(pair = %pair.name, "the hub of this pair changed");
             if let Err(fault) = start(pair.id) {
                 tracing::warn!(pair = %pair.name, %fault, "the pair could not be started");
             }
             continue;
         }
+        let times = Times { from_ms: pair.schedule_from_ms, retry_ms: pair.retry_ms };
         match decide(definition.schedule, times, now_ms, zone) {
             Decision::Wait(_) => {}
             Decision::Shift(times) => {
                 tracing::warn!(pair = %pair.name, "the clock was set back: the schedule goes on from now");
-                catalog.set_pair_times(pair.id, times.from_ms, times.retry_ms)?;
+                catalog.replace_pair_times(&pair, times.from_ms, times.retry_ms)?;
             }
             Decision::Run(times) => {
-                // First noted, then started, as with plans.
-                catalog.set_pair_times(pair.id, times.from_ms, times.retry_ms)?;
+                // First noted, then started, as with plans. Where a run that ended meanwhile noted other times, they are
+                // what counts, and are looked at next time.
+                if !catalog.replace_pair_times(&pair, times.from_ms, times.retry_ms)? {
+                    continue;
+                }
                 tracing::info!(pair = %pair.name, "this pair is due");
                 if let Err(fault) = start(pair.id) {
                     tracing::warn!(pair = %pair.name, %fault, "the pair could not be started");

@@ -21,7 +21,7 @@ use crate::path_text;
 use crate::request::{BRING_BACK_FROM_LEFT, BRING_BACK_FROM_RIGHT, Origin, SyncJob};
 use crate::run::Running;
 use crate::sync_words::{brake_means, brake_words};
-use crate::syncs::Syncs;
+use crate::syncs::{Seen, Syncs};
 use crate::throttle::Ceiling;
 
 /// The fact of items that changed under a run's hands.
@@ -35,17 +35,22 @@ pub(crate) fn sync(
     clock: &Arc<dyn Clock>,
     overall: &Arc<Ceiling>,
 ) -> Result<Ending, Fault> {
-    let (_, definition) = syncs.definition(job.pair_id)?;
+    let (record, definition) = syncs.definition(job.pair_id)?;
     let held = syncs.take(running.job_id, job.pair_id);
     if !job.carries_over() {
         return put_back(running, job, syncs, &definition);
     }
     let was_held = held.is_some();
     let planned = match held {
-        Some(held) => Ok((held.syncer, held.prepared)),
-        None => plan(running, job, syncs),
+        Some(held) => Ok((held.syncer, held.prepared, held.seen)),
+        None => {
+            // Read before anything is looked at: whoever tells of the hub has changed it by then. Where only the folders
+            // that changed are looked into, nobody knows whether the hub's change is among them.
+            let seen = Seen(running.attachment.hints.is_none().then_some(record.hub.changes));
+            plan(running, job, syncs).map(|(syncer, prepared)| (syncer, prepared, seen))
+        }
     };
-    let (mut syncer, prepared) = match planned {
+    let (mut syncer, prepared, seen) = match planned {
         Ok(planned) => planned,
         Err(Planning::Stopped) => return Ok(Ending::Cancelled(Outcome::default())),
         Err(Planning::Failed(fault)) => return Err(fault),
@@ -55,13 +60,13 @@ pub(crate) fn sync(
         let halt = halt(&definition.pair, &prepared.plan().brakes);
         // Planned once more as it is, which writes its rows down: a person has to see what it is about.
         let prepared = syncer.release(&prepared, &[])?;
-        syncs.hold(running.job_id, syncer, prepared);
+        syncs.hold(running.job_id, syncer, prepared, seen);
         return Ok(Ending::Halted(halt));
     }
     let said_yes = was_held || job.answer.confirmed.as_deref() == Some(&digest(prepared.plan()));
     if job.preview && !(said_yes && job.answer.confirmed.is_some()) {
         let proposal = proposal(prepared.plan());
-        syncs.hold(running.job_id, syncer, prepared);
+        syncs.hold(running.job_id, syncer, prepared, seen);
         return Ok(Ending::Proposed(proposal));
     }
 
@@ -77,6 +82,7 @@ pub(crate) fn sync(
     }
     match applied {
         Ok(report) => {
+            syncs.carried(job.pair_id, &definition, seen);
             if let Err(fault) = syncs.remember_volumes(&syncer) {
                 tracing::warn!(%fault, "the volumes of the pair could not be noted");
             }

@@ -49,6 +49,8 @@ pub struct Held {
     pub syncer: Syncer,
     /// The plan.
     pub prepared: Prepared,
+    /// What carrying it out takes off what the pair was told of its hub.
+    pub(crate) seen: Seen,
     /// When the two sides were looked at.
     pub made_ms: i64,
 }
@@ -58,6 +60,10 @@ impl std::fmt::Debug for Held {
         formatter.debug_struct("Held").field("job_id", &self.job_id).finish_non_exhaustive()
     }
 }
+
+/// How much of what a pair was told of its hub was there before a run looked at the whole hub; nothing where it did not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Seen(pub(crate) Option<i64>);
 
 /// The pairs of this machine.
 pub struct Syncs {
@@ -262,8 +268,16 @@ impl Syncs {
     /// Makes the other pairs of a pair's hub due, after a run that changed the hub.
     pub(crate) fn tell_hub(&self, teller: PairId, definition: &PairDefinition) {
         let Some(group) = &definition.group else { return };
-        if let Err(error) = hub::tell_others(&self.catalog, group, teller, self.clock.now_ms()) {
+        if let Err(error) = hub::tell_others(&self.catalog, group, teller) {
             tracing::warn!(%error, group = %group.name, "the other pairs of the hub could not be told");
+        }
+    }
+
+    /// Takes off what a pair was told of its hub what a run that is done saw.
+    pub(crate) fn carried(&self, id: PairId, definition: &PairDefinition, seen: Seen) {
+        let (Some(_), Seen(Some(changes))) = (&definition.group, seen) else { return };
+        if let Err(error) = self.catalog.note_hub_carried(id, changes) {
+            tracing::warn!(%error, "that a pair is in step with its hub could not be noted; it runs once more");
         }
     }
 
@@ -297,11 +311,11 @@ impl Syncs {
     }
 
     /// Holds a plan for a person.
-    pub(crate) fn hold(&self, job_id: JobId, syncer: Syncer, prepared: Prepared) {
+    pub(crate) fn hold(&self, job_id: JobId, syncer: Syncer, prepared: Prepared, seen: Seen) {
         let made_ms = self.clock.now_ms();
         let mut all = self.held.lock();
         all.retain(|held| held.syncer.pair().id != syncer.pair().id);
-        all.push(Held { job_id, syncer, prepared, made_ms });
+        all.push(Held { job_id, syncer, prepared, seen, made_ms });
         if all.len() > HELD_LIMIT {
             all.remove(0);
         }

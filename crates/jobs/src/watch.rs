@@ -197,8 +197,9 @@ pub(crate) fn mark_interrupted(shared: &Shared) -> Result<(), CatalogError> {
         if !shared.presence.is_alive(&record.owner) {
             tracing::warn!(job = %record.id, "the process that ran this job ended without a word");
             interrupted(&mut record, shared.clock.now_ms());
-            shared.catalog.save_job(&record)?;
+            // Before its row says so: who is killed in between leaves it to the next process, and nothing is forgotten.
             shared.work.interrupted(&record);
+            shared.catalog.save_job(&record)?;
             shared.bump(record.id);
         }
     }

@@ -119,16 +119,24 @@ impl Work for MachineWork {
 
     /// A run of a plan or pair that has a schedule goes on by itself.
     fn interrupted(&self, job: &JobRecord) {
-        let retry_ms = Some(self.clock.now_ms().saturating_add(AFTER_CRASH_MS));
+        let retry_ms = self.clock.now_ms().saturating_add(AFTER_CRASH_MS);
         let note = || {
             if let Some(plan) = job.plan_id.map(|id| self.catalog.plan(id)).transpose()?.flatten() {
-                self.catalog.set_plan_times(plan.id, plan.schedule_from_ms, retry_ms)?;
+                self.catalog.set_plan_times(plan.id, plan.schedule_from_ms, Some(retry_ms))?;
             }
-            if let Some(pair) = job.pair_id.map(|id| self.catalog.pair(id)).transpose()?.flatten() {
-                self.catalog.set_pair_times(pair.id, pair.schedule_from_ms, retry_ms)?;
+            if let Some(id) = job.pair_id {
+                self.catalog.set_pair_retry(id, Some(retry_ms))?;
+                self.catalog.set_hub_retry(id, retry_ms)?;
             }
             let request = serde_json::from_str::<JobRequest>(&job.request).ok();
-            self.retry_replica(request.as_ref(), retry_ms)?;
+            if let (Some(JobRequest::Sync(sync)), Some(_)) = (&request, job.started_ms)
+                && sync.undo.is_none()
+                && let Ok((_, definition)) = self.syncs.definition(sync.pair_id)
+            {
+                // Like one that was broken off: it may have changed the hub before.
+                self.syncs.tell_hub(sync.pair_id, &definition);
+            }
+            self.retry_replica(request.as_ref(), Some(retry_ms))?;
             Ok::<_, keepwell_catalog::CatalogError>(())
         };
         if let Err(error) = note() {
@@ -175,14 +183,17 @@ impl MachineWork {
             .as_deref()
             .and_then(|text| serde_json::from_str::<Fault>(text).ok())
             .is_some_and(|fault| fault.may_pass());
-        let retry_ms = may_pass.then(|| self.clock.now_ms().saturating_add(RETRY_MS));
+        let later_ms = self.clock.now_ms().saturating_add(RETRY_MS);
+        let retry_ms = may_pass.then_some(later_ms);
         if let Some(plan) = job.plan_id.map(|id| self.catalog.plan(id)).transpose()?.flatten() {
             self.catalog.set_plan_times(plan.id, plan.schedule_from_ms, retry_ms)?;
         }
-        if let Some(pair) = job.pair_id.map(|id| self.catalog.pair(id)).transpose()?.flatten() {
-            // What made it due while it ran is not done with this run.
-            let told = pair.retry_ms.filter(|told| job.started_ms.is_some_and(|started| *told >= started));
-            self.catalog.set_pair_times(pair.id, pair.schedule_from_ms, retry_ms.or(told))?;
+        if let Some(id) = job.pair_id {
+            self.catalog.set_pair_retry(id, retry_ms)?;
+            if !done {
+                // Whatever it ended with: what the pair was told of its hub still waits.
+                self.catalog.set_hub_retry(id, later_ms)?;
+            }
         }
         self.retry_replica(Some(request), retry_ms)
     }

@@ -4,6 +4,7 @@
 
 use jiff::tz::TimeZone;
 use keepwell_catalog::{Catalog, PairRecord, PlaceRecord, PlanRecord, ReplicaRecord};
+use keepwell_jobs::pairs::PairGroup;
 use keepwell_jobs::request::PlanDefinition;
 use keepwell_jobs::scheduler::{
     PAUSED_SETTING, look, look_at_pairs, look_at_replicas, next_pair_run_ms, next_replica_run_ms, next_run_ms,
@@ -168,8 +169,91 @@ fn pairs_run_when_they_are_due_unless_they_are_held() {
     assert_eq!(started_pairs(&catalog, START + 9 * HOUR), [1, 2]);
 
     // What may pass by itself is tried again before its next slot.
-    catalog.set_pair_times(PairId([1; 16]), START + 9 * HOUR, Some(START + 9 * HOUR + 60_000)).unwrap();
+    catalog.set_pair_retry(PairId([1; 16]), Some(START + 9 * HOUR + 60_000)).unwrap();
     assert_eq!(started_pairs(&catalog, START + 9 * HOUR + 60_000), [1]);
+}
+
+/// A pair of a hub.
+fn pair_of_a_hub(catalog: &Catalog, number: u8, schedule: Schedule, live: bool) -> PairId {
+    let mut definition = PairDefinition::of(&pair(number, schedule, false)).unwrap();
+    definition.group = Some(PairGroup { id: PairId([9; 16]), name: "Work".to_owned() });
+    definition.pair.live = live;
+    catalog.save_pair(&definition.record(START).unwrap()).unwrap();
+    definition.pair.id
+}
+
+#[test]
+fn a_pair_stays_due_for_its_hub_also_where_no_run_comes_of_it_and_is_not_tried_in_a_flood() {
+    let home = tempfile::tempdir().unwrap();
+    let catalog = Catalog::open(home.path(), START).unwrap().catalog;
+    let id = pair_of_a_hub(&catalog, 1, Schedule::Manual, false);
+    assert!(started_pairs(&catalog, START).is_empty());
+    catalog.tell_hub_changed(id).unwrap();
+    let mut tries = Vec::new();
+    for second in 0..3 * 3_600 {
+        look_at_pairs(&catalog, START + second * 1_000, &TimeZone::UTC, &mut |_| {
+            tries.push(second);
+            // It could not be started; or, without a word, a person's run was queued in that moment.
+            if second == 0 { Err(Fault::new(FaultKind::Failed, "no", "never mind")) } else { Ok(()) }
+        })
+        .unwrap();
+    }
+    assert_eq!(tries, [0, 3_600, 7_200]);
+
+    // A run that began before the last that it was told does not take that off: it is due at once.
+    catalog.tell_hub_changed(id).unwrap();
+    catalog.note_hub_carried(id, 1).unwrap();
+    assert_eq!(started_pairs(&catalog, START + 3 * HOUR - 1), [1]);
+    catalog.note_hub_carried(id, 2).unwrap();
+    assert!(started_pairs(&catalog, START + 9 * HOUR).is_empty());
+}
+
+#[test]
+fn what_comes_while_schedules_are_looked_at_is_not_undone_by_what_was_read_before() {
+    let home = tempfile::tempdir().unwrap();
+    let catalog = Catalog::open(home.path(), START).unwrap().catalog;
+    let hourly = Schedule::EveryHours { hours: 1 };
+    for number in [1, 2] {
+        pair_of_a_hub(&catalog, number, hourly, false);
+    }
+    let (second, retry_ms) = (PairId([2; 16]), START + HOUR + 60_000);
+    let mut started = Vec::new();
+    look_at_pairs(&catalog, START + HOUR, &TimeZone::UTC, &mut |pair| {
+        started.push(pair.0[0]);
+        // In that moment a run of the other fails, and its hub changes.
+        catalog.set_pair_retry(second, Some(retry_ms)).unwrap();
+        catalog.tell_hub_changed(second).unwrap();
+        Ok(())
+    })
+    .unwrap();
+    let record = catalog.pair(second).unwrap().unwrap();
+    assert_eq!((record.retry_ms, record.hub.is_waiting()), (Some(retry_ms), true));
+    assert_eq!(started, [1], "the other is looked at again, as it is now");
+    assert_eq!(started_pairs(&catalog, START + HOUR + 1), [2]);
+    assert!(catalog.pair(second).unwrap().unwrap().hub.is_waiting(), "no run of it is done yet");
+}
+
+#[test]
+fn a_clock_set_back_does_not_keep_a_pair_from_its_hub() {
+    let home = tempfile::tempdir().unwrap();
+    let catalog = Catalog::open(home.path(), START).unwrap().catalog;
+    let id = pair_of_a_hub(&catalog, 1, Schedule::Manual, false);
+    catalog.tell_hub_changed(id).unwrap();
+    assert_eq!(started_pairs(&catalog, START), [1]);
+    assert_eq!(started_pairs(&catalog, START - 1_000 * HOUR), [1]);
+    assert!(started_pairs(&catalog, START - 1_000 * HOUR + 1).is_empty());
+}
+
+#[test]
+fn what_a_live_pair_is_told_of_its_hub_is_for_who_watches_it() {
+    let home = tempfile::tempdir().unwrap();
+    let catalog = Catalog::open(home.path(), START).unwrap().catalog;
+    let id = pair_of_a_hub(&catalog, 1, Schedule::Manual, true);
+    catalog.tell_hub_changed(id).unwrap();
+    assert!(started_pairs(&catalog, START).is_empty());
+    // It is not live any more, and nobody carried it over.
+    pair_of_a_hub(&catalog, 1, Schedule::Manual, false);
+    assert_eq!(started_pairs(&catalog, START), [1]);
 }
 
 #[test]

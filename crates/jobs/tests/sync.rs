@@ -3,6 +3,7 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,15 +11,16 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 use keepwell_catalog::{Catalog, Credentials, JobFilter, JobState, KeyringChoice, Presence};
 use keepwell_jobs::pairs::{PairGroup, checked_setting};
-use keepwell_jobs::request::BRING_BACK_FROM_LEFT;
+use keepwell_jobs::request::{BRING_BACK_FROM_LEFT, JobRequest, SyncJob};
+use keepwell_jobs::schedule::RETRY_MS;
 use keepwell_jobs::scheduler;
 use keepwell_jobs::{
     Attachment, Bandwidth, CONTINUE, Clock, DeviceKey, Engine, EngineError, EngineOptions, Halt, JobView,
     Live, LiveState, MachineWork, Origin, Outcome, PairDefinition, Proposal, Receipt, Repositories, Schedule,
     Syncs, SystemClock, Trees,
 };
-use keepwell_model::{JobId, PairId};
-use keepwell_sync::BinWish;
+use keepwell_model::{JobId, PairId, RelativePath};
+use keepwell_sync::{BinWish, Hints};
 
 const PAIR: PairId = PairId([7; 16]);
 
@@ -119,6 +121,17 @@ impl House {
 
     fn decide(&self, id: JobId, choice: &str) {
         self.engine.decide(id, choice, Attachment::default()).unwrap();
+    }
+
+    fn live(&self) -> Live {
+        Live::start(
+            Arc::clone(&self.catalog),
+            Arc::clone(&self.presence),
+            Arc::new(SystemClock::default()),
+            Arc::clone(&self.engine),
+            Arc::clone(&self.syncs),
+        )
+        .unwrap()
     }
 
     fn jobs(&self) -> u64 {
@@ -332,14 +345,7 @@ fn what_changes_in_a_live_pair_is_on_the_other_side_soon() {
     let house = room.house();
     room.write("left/before", "0");
     room.pair(&house, true);
-    let live = Live::start(
-        Arc::clone(&house.catalog),
-        Arc::clone(&house.presence),
-        Arc::new(SystemClock::default()),
-        Arc::clone(&house.engine),
-        Arc::clone(&house.syncs),
-    )
-    .unwrap();
+    let live = house.live();
     wait_for(|| room.read("right/before").as_deref() == Some("0"));
     assert_eq!(live.state(PAIR), Some(LiveState::Watching));
     room.write("left/new/deep/file", "1");
@@ -399,6 +405,12 @@ impl HubRoom {
         PairId([name.as_bytes()[0]; 16])
     }
 
+    fn make_live(&self, id: PairId) {
+        let (_, mut definition) = self.house.syncs.definition(id).unwrap();
+        definition.pair.live = true;
+        self.house.catalog.save_pair(&definition.record(1).unwrap()).unwrap();
+    }
+
     fn run(&self, name: &str) {
         let id = self.house.syncs.start(&self.house.engine, Self::id(name), false, Origin::Person, None);
         self.house.ended(id.unwrap().unwrap(), JobState::Succeeded);
@@ -406,6 +418,11 @@ impl HubRoom {
 
     /// Looks at the schedules until nothing is due any more; answers what ran.
     fn settle(&self) -> Vec<char> {
+        self.settle_after(0)
+    }
+
+    /// As [`settle`](Self::settle), some milliseconds from now.
+    fn settle_after(&self, wait_ms: i64) -> Vec<char> {
         let mut ran = Vec::new();
         for _ in 0..10 {
             let mut started = Vec::new();
@@ -414,7 +431,7 @@ impl HubRoom {
                 started.push((char::from(pair.0[0]), job.unwrap()));
                 Ok(())
             };
-            let now_ms = SystemClock::default().now_ms();
+            let now_ms = SystemClock::default().now_ms() + wait_ms;
             scheduler::look_at_pairs(&self.house.catalog, now_ms, &TimeZone::UTC, &mut start).unwrap();
             if started.is_empty() {
                 return ran;
@@ -466,6 +483,148 @@ fn a_held_pair_of_a_hub_learns_what_it_missed_when_it_goes_on() {
     hub.house.catalog.set_pair_paused(HubRoom::id("b"), false).unwrap();
     assert_eq!(hub.settle(), ['b']);
     hub.assert_everywhere("news", "from a");
+}
+
+#[test]
+fn what_a_pair_is_told_after_its_run_looked_at_the_hub_makes_another_run() {
+    let hub = HubRoom::new();
+    hub.room.write("b/own", "from b");
+    let (house, b) = (&hub.house, HubRoom::id("b"));
+    let id = house.syncs.start(&house.engine, b, true, Origin::Person, None).unwrap().unwrap();
+    house.ended(id, JobState::WaitingForConfirmation);
+    hub.room.write("a/news", "from a");
+    hub.run("a");
+    assert_eq!(hub.settle(), ['c'], "b waits for a person");
+    // What was shown is what is done, and that is from before the hub changed.
+    house.decide(id, CONTINUE);
+    house.ended(id, JobState::Succeeded);
+    assert_eq!(hub.room.read("b/news"), None);
+    let ran = hub.settle();
+    assert!(ran.contains(&'b'), "{ran:?}");
+    hub.assert_everywhere("news", "from a");
+    hub.assert_everywhere("own", "from b");
+    assert_eq!(hub.settle(), Vec::<char>::new());
+}
+
+#[test]
+fn a_pair_whose_run_failed_or_was_given_up_still_learns_what_changed_but_not_in_a_flood() {
+    let hub = HubRoom::new();
+    let (house, b) = (&hub.house, HubRoom::id("b"));
+    hub.run("b");
+    fs::rename(hub.room.path("b"), hub.room.path("unplugged")).unwrap();
+    hub.room.write("a/news", "from a");
+    hub.run("a");
+    let id = house.syncs.start(&house.engine, b, false, Origin::Person, None).unwrap().unwrap();
+    assert_ne!(house.engine.wait(id).unwrap().record.state, JobState::Succeeded);
+    assert_eq!(hub.settle(), ['c']);
+    // Told once more while it rests: two pairs that break off and tell each other would never do so else.
+    hub.room.write("a/more", "from a");
+    hub.run("a");
+    assert_eq!(hub.settle(), ['c']);
+    // A person looks at it, and gives it up.
+    fs::rename(hub.room.path("unplugged"), hub.room.path("b")).unwrap();
+    let id = house.syncs.start(&house.engine, b, true, Origin::Person, None).unwrap().unwrap();
+    house.ended(id, JobState::WaitingForConfirmation);
+    house.engine.cancel(id).unwrap();
+    assert_eq!(hub.settle(), Vec::<char>::new());
+    assert_eq!(hub.settle_after(RETRY_MS), ['b']);
+    hub.assert_everywhere("news", "from a");
+    hub.assert_everywhere("more", "from a");
+    assert_eq!(hub.settle_after(RETRY_MS), Vec::<char>::new());
+}
+
+#[test]
+fn a_run_that_only_looks_into_changed_folders_leaves_what_it_was_told_of_the_hub() {
+    let hub = HubRoom::new();
+    let (house, b) = (&hub.house, HubRoom::id("b"));
+    hub.run("b");
+    hub.room.write("a/folder/news", "from a");
+    hub.run("a");
+    // As of a live pair with its hub on a server, where nobody tells of changes.
+    hub.room.write("b/own", "from b");
+    let nowhere = Some(BTreeSet::new());
+    let top = Some(BTreeSet::from([RelativePath::root()]));
+    let hints = Some(Hints { left: nowhere, right: top });
+    let id = house.syncs.start(&house.engine, b, false, Origin::Live, hints).unwrap().unwrap();
+    house.ended(id, JobState::Succeeded);
+    assert_eq!((hub.room.read("hub/own").as_deref(), hub.room.read("b/folder/news")), (Some("from b"), None));
+    let ran = hub.settle();
+    assert!(ran.contains(&'b'), "{ran:?}");
+    hub.assert_everywhere("folder/news", "from a");
+    hub.assert_everywhere("own", "from b");
+}
+
+#[test]
+fn a_killed_run_leaves_its_pair_due_and_the_others_too_for_it_may_have_changed_the_hub() {
+    let hub = HubRoom::new();
+    hub.room.write("a/news", "from a");
+    hub.run("a");
+    let HubRoom { room, house } = hub;
+    // A run of b that its process took with it, with a change that is in the hub already.
+    let mut killed = house.catalog.jobs(&JobFilter::default(), 0, 1).unwrap().0.remove(0);
+    let record = house.catalog.pair(HubRoom::id("b")).unwrap().unwrap();
+    let request = JobRequest::Sync(SyncJob::of(&record, false, Origin::Person));
+    killed.id = JobId([1; 16]);
+    killed.pair_id = Some(record.id);
+    killed.request = serde_json::to_string(&request).unwrap();
+    killed.owner = "nobody".to_owned();
+    killed.state = JobState::Running;
+    killed.finished_ms = None;
+    house.catalog.save_job(&killed).unwrap();
+    room.write("hub/half", "from b");
+    room.write("b/half", "from b");
+    drop(house);
+    let house = room.house();
+    let hub = HubRoom { room, house };
+    assert_eq!(hub.house.catalog.job(killed.id).unwrap().unwrap().state, JobState::Interrupted);
+    assert_eq!(hub.settle(), ['a', 'c'], "b rests for a moment: it may be what ended the process");
+    assert_eq!(hub.settle_after(60_000), ['b']);
+    hub.assert_everywhere("news", "from a");
+    hub.assert_everywhere("half", "from b");
+    assert_eq!(hub.settle_after(RETRY_MS), Vec::<char>::new());
+}
+
+#[test]
+fn a_live_pair_of_a_hub_takes_off_what_it_was_told_when_it_looks_at_everything() {
+    let hub = HubRoom::new();
+    let (house, b) = (&hub.house, HubRoom::id("b"));
+    hub.make_live(b);
+    hub.room.write("a/news", "from a");
+    hub.run("a");
+    let is_waiting = || house.catalog.pair(b).unwrap().unwrap().hub.is_waiting();
+    assert!(is_waiting());
+    let _live = house.live();
+    wait_for(|| !is_waiting());
+    assert_eq!(hub.room.read("b/news").as_deref(), Some("from a"));
+    // The hub is watched: what changes there comes as it happens.
+    hub.room.write("a/later", "from a");
+    hub.run("a");
+    wait_for(|| hub.room.read("b/later").as_deref() == Some("from a"));
+}
+
+#[test]
+fn a_live_pair_whose_hub_can_not_be_watched_looks_there_once_it_is_told() {
+    let hub = HubRoom::new();
+    let (house, b) = (&hub.house, HubRoom::id("b"));
+    // Its volumes are noted: the watching does not begin anew because of that.
+    hub.run("b");
+    hub.make_live(b);
+    // Its drive is not there yet when watching begins; nothing starts while a person looks at a plan.
+    let id = house.syncs.start(&house.engine, b, true, Origin::Person, None).unwrap().unwrap();
+    house.ended(id, JobState::WaitingForConfirmation);
+    fs::rename(hub.room.path("hub"), hub.room.path("unplugged")).unwrap();
+    let live = house.live();
+    wait_for(|| matches!(live.state(b), Some(LiveState::Scanning(_))));
+    fs::rename(hub.room.path("unplugged"), hub.room.path("hub")).unwrap();
+    hub.room.write("b/own", "from b");
+    house.engine.cancel(id).unwrap();
+    wait_for(|| hub.room.read("hub/own").as_deref() == Some("from b"));
+    assert!(matches!(live.state(b), Some(LiveState::Scanning(_))));
+    // Half a minute is less than until it looks everywhere by itself.
+    hub.room.write("a/news", "from a");
+    hub.run("a");
+    wait_for(|| hub.room.read("b/news").as_deref() == Some("from a"));
+    wait_for(|| !house.catalog.pair(b).unwrap().unwrap().hub.is_waiting());
 }
 
 #[test]
