@@ -284,7 +284,11 @@ impl Staged for LocalStaged {
             return Err(self.tree.unexpected(path, NOT_AS_SENT));
         }
         let file = self.file()?;
-        let metadata = self.tree.keepable(metadata);
+        let mut metadata = self.tree.keepable(metadata);
+        if self.tree.capabilities.modes {
+            // From a place without permissions it gets those of any new file.
+            metadata.mode = metadata.mode.or_else(system::mode_of_new_files);
+        }
         let troubles = system::apply_to_staged(file, &metadata);
         system::make_content_durable(file)?;
         let modified = match metadata.modified.filter(|_| troubles.is_empty()) {

@@ -14,7 +14,7 @@ pub(super) fn tree() -> (tempfile::TempDir, LocalTree) {
 }
 
 /// Where every file has a name from the first, as on file systems that know no others.
-fn tree_with_names() -> (tempfile::TempDir, LocalTree) {
+pub(super) fn tree_with_names() -> (tempfile::TempDir, LocalTree) {
     let (folder, mut tree) = tree();
     Arc::get_mut(&mut tree.inner).unwrap().takes_unnamed = false;
     (folder, tree)

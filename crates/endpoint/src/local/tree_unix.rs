@@ -41,8 +41,15 @@ pub(super) const PATH_LIMIT_BYTES: u32 = 65_535;
 /// The names a system takes, where nothing could be tried.
 pub(super) const NAMES_UNLESS_SEEN: NameRules = NameRules::Bytes;
 
+/// The permission bits of a new file of which nobody says more, where that is known.
+pub(super) fn mode_of_new_files() -> Option<u32> {
+    system::process_umask().map(|umask| UNNAMED_MODE & !umask)
+}
+
 /// Until who may read an unfinished file is known, only its owner may.
 const STAGED_MODE: u32 = 0o600;
+/// One without a name nobody else can open; the process masks what its user does not give to others.
+const UNNAMED_MODE: u32 = 0o666;
 
 /// The folder at a path below the root.
 pub(super) fn folder(
@@ -167,12 +174,14 @@ pub(super) fn items<Item>(
     Ok(items)
 }
 
-/// Makes a new file that only we may read and that has no name yet: so none is left when the process dies. Nothing where
-/// the file system can not. The name it shall have is for messages.
+/// Makes a new file that has no name yet: so none is left when the process dies, and nobody else can open it before it has
+/// its permissions. It begins with those that most files have. Nothing where the file system can not make it. The name it
+/// shall have is for messages.
 pub(super) fn create_unnamed(folder: &Folder, wanted_name: &[u8]) -> Option<LocalFile> {
     let handle = folder.handle("write").ok()?;
-    let file = alone::open_unnamed(borrow(&handle), to_mode(STAGED_MODE)).ok()?;
-    Some(LocalFile::new(folder.clone(), wanted_name, file, None))
+    let file = alone::open_unnamed(borrow(&handle), to_mode(UNNAMED_MODE)).ok()?;
+    let birth = folder.birth_of(&file, UNNAMED_MODE).ok();
+    Some(LocalFile::new(folder.clone(), wanted_name, file, birth))
 }
 
 /// Gives a file without a name the one it keeps, which has to be free. Whoever watches the folder hears that a file that
@@ -335,7 +344,11 @@ pub(super) fn attributes_of(file: &LocalFile) -> Result<Vec<ExtendedAttribute>, 
 
 /// Sets what surrounds a file that was just staged. Hands back what could not be set.
 pub(super) fn apply_to_staged(file: &LocalFile, metadata: &ItemMetadata) -> Vec<MetadataTrouble> {
-    apply(Target::Open(file.file().as_fd()), EntryKind::File, Some(STAGED_MODE), metadata)
+    let target = Target::Open(file.file().as_fd());
+    match file.birth() {
+        Some(birth) => apply(target, EntryKind::File, birth.mode, Some(birth.has_attributes), metadata),
+        None => apply(target, EntryKind::File, Some(STAGED_MODE), None, metadata),
+    }
 }
 
 /// Sets what surrounds an item. Hands back what could not be set.
@@ -347,8 +360,8 @@ pub(super) fn apply_to_name(
 ) -> Result<Vec<MetadataTrouble>, EndpointError> {
     let (handle, mode) = (folder.handle("set the attributes of")?, Some(stat.mode));
     Ok(match name {
-        b"" => apply(Target::Open(borrow(&handle)), stat.kind, mode, metadata),
-        name => apply(Target::Named(borrow(&handle), name), stat.kind, mode, metadata),
+        b"" => apply(Target::Open(borrow(&handle)), stat.kind, mode, None, metadata),
+        name => apply(Target::Named(borrow(&handle), name), stat.kind, mode, None, metadata),
     })
 }
 
@@ -382,11 +395,13 @@ fn set_ids_not_ours(target: Target<'_>) -> u32 {
 /// Why a bit was not kept.
 pub(super) const NOT_AS_ANOTHER: &str = "it would run as another person than its owner there: set-user-id and set-group-id go only between own files";
 
-/// Attributes before the mode, which could forbid them; times last.
+/// Attributes before the mode, which could forbid them; times last. Whether it has any attributes now is asked where it is
+/// not known.
 fn apply(
     target: Target<'_>,
     kind: EntryKind,
     mut current_mode: Option<u32>,
+    has_attributes: Option<bool>,
     metadata: &ItemMetadata,
 ) -> Vec<MetadataTrouble> {
     let mut troubles = Vec::new();
@@ -399,7 +414,9 @@ fn apply(
         }
     };
     if let Some(wanted) = &metadata.extended_attributes {
-        let has_some = !matches!(system::list_attributes(target, &mut [0; 16]), Ok(0) | Err(Errno::NOTSUP));
+        let has_some = has_attributes.unwrap_or_else(|| {
+            !matches!(system::list_attributes(target, &mut [0; 16]), Ok(0) | Err(Errno::NOTSUP))
+        });
         if has_some || !wanted.is_empty() {
             let is_read_only = current_mode.is_some_and(|mode| mode & 0o200 == 0);
             if is_read_only && kind != EntryKind::Symlink {

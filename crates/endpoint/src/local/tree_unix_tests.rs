@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
-use super::tests::{hash, is_changed, names, path, publish, seen, tree};
+use super::tests::{hash, is_changed, names, path, publish, seen, tree, tree_with_names};
 use super::*;
 
 #[test]
@@ -123,6 +123,18 @@ fn permissions_and_attributes_are_set_exactly() {
     let folder_mode = ItemMetadata { mode: Some(0o2750), ..ItemMetadata::default() };
     tree.create_folder(&path("folder"), &folder_mode).unwrap();
     assert_eq!(fs::metadata(folder.path().join("folder")).unwrap().permissions().mode() & 0o7777, 0o2750);
+}
+
+// Elsewhere the system does not tell what a process masks without changing it.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_of_which_nobody_says_who_may_read_it_is_like_any_new_one() {
+    for (folder, tree) in [tree(), tree_with_names()] {
+        fs::write(folder.path().join("mine"), "x").unwrap();
+        publish(&tree, "file", b"x", &Expected::Absent).unwrap();
+        let mode = |name: &str| fs::metadata(folder.path().join(name)).unwrap().permissions().mode();
+        assert_eq!(mode("file"), mode("mine"));
+    }
 }
 
 #[test]

@@ -79,6 +79,11 @@ pub(super) fn items<Item>(
     Ok(items)
 }
 
+/// There are no permission bits.
+pub(super) fn mode_of_new_files() -> Option<u32> {
+    None
+}
+
 /// Every file has a name here.
 pub(super) fn create_unnamed(_folder: &Folder, _wanted_name: &[u8]) -> Option<LocalFile> {
     None

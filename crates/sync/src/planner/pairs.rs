@@ -138,14 +138,14 @@ pub(super) fn common_name(view: &View<'_>, row: usize) -> Option<(Name, NamesOn)
     if left.name == right.name {
         return Some((Name::Of(Side::Left), None));
     }
-    if names::mapped(&right.name, view.capabilities(Side::Left)) == left.name {
+    if names::mapped(right.name, view.capabilities(Side::Left)) == left.name {
         return Some((Name::Of(Side::Right), Some(Box::new([Some(left.name.into()), None]))));
     }
-    let is_same = names::mapped(&left.name, view.capabilities(Side::Right)) == right.name
+    let is_same = names::mapped(left.name, view.capabilities(Side::Right)) == right.name
         || Side::BOTH.iter().any(|side| {
             let place = view.capabilities(*side);
-            names::key(&left.name, place) == names::key(&right.name, place)
+            names::key(left.name, place) == names::key(right.name, place)
         })
-        || right.name == names::apart(&left.name, view.capabilities(Side::Right));
+        || right.name == names::apart(left.name, view.capabilities(Side::Right));
     is_same.then(|| (Name::Of(Side::Left), Some(Box::new([None, Some(right.name.into())]))))
 }
