@@ -207,10 +207,7 @@ fn try_unnamed(probes: &Folder) -> bool {
     made.is_some_and(|file| {
         system::give_name(&file, probes, name).is_ok()
             && probes.create_file(taken, 0o600).is_ok()
-            && matches!(
-                system::give_name(&file, probes, taken),
-                Err(EndpointError::AlreadyExists { .. })
-            )
+            && matches!(system::give_name(&file, probes, taken), Err(EndpointError::AlreadyExists { .. }))
     })
 }
 

@@ -111,7 +111,12 @@ impl LocalStaged {
     }
 
     /// Gives the file its name in place of what is expected there.
-    fn put(&mut self, folder: &Folder, path: &RelativePath, expected: &Expected) -> Result<(), EndpointError> {
+    fn put(
+        &mut self,
+        folder: &Folder,
+        path: &RelativePath,
+        expected: &Expected,
+    ) -> Result<(), EndpointError> {
         let name = match (&self.name, expected) {
             (Some(name), _) => name.clone(),
             (None, Expected::Absent) => {

@@ -200,8 +200,7 @@ impl Folder {
             .tree
             .retry_without_handles(|| rustix::fs::openat(&handle, name, flags, to_mode(mode)))
             .map_err(|errno| self.failed("create", name, errno.into()))?;
-        let birth =
-            self.birth_of(&file, mode).map_err(|errno| self.failed("look at", name, errno.into()))?;
+        let birth = self.birth_of(&file, mode).map_err(|errno| self.failed("look at", name, errno.into()))?;
         Ok(LocalFile::new(self.clone(), name, file, Some(birth)))
     }
 

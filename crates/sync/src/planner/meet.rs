@@ -143,8 +143,7 @@ fn returned(view: &View<'_>) -> Vec<Returned> {
             if (own.is_none() || is_seen && node.kind != EntryKind::Folder)
                 && !view.is_present(row, side.other())
                 && let Some(item) = view.item(row, side)
-                && let Some((known, there)) =
-                    lacking.remove(&(item.parent, item.name.to_vec(), node.kind))
+                && let Some((known, there)) = lacking.remove(&(item.parent, item.name.to_vec(), node.kind))
                 && let Some(entry) = view.base_of(known)
             {
                 let (here, base) = (item.state, entry.state);

@@ -136,12 +136,7 @@ struct Known {
 }
 
 /// Whether something keeps a node from being done now.
-fn must_wait(
-    view: &mut View<'_>,
-    row: usize,
-    told: &mut HashSet<NodeId>,
-    known: &mut [Known; 2],
-) -> bool {
+fn must_wait(view: &mut View<'_>, row: usize, told: &mut HashSet<NodeId>, known: &mut [Known; 2]) -> bool {
     let (id, kind) = (view.nodes[row].id, view.nodes[row].kind);
     for side in Side::BOTH {
         if !view.nodes[row].exists {
@@ -184,12 +179,7 @@ fn must_wait(
 
 /// How long the path of a folder is going to be on a side, with the separator behind it; of one inside a circle, which is
 /// broken later, nothing.
-fn folder_length(
-    view: &View<'_>,
-    folder: NodeId,
-    side: Side,
-    known: &mut HashMap<NodeId, usize>,
-) -> usize {
+fn folder_length(view: &View<'_>, folder: NodeId, side: Side, known: &mut HashMap<NodeId, usize>) -> usize {
     let mut way = Vec::new();
     let mut at = folder;
     let mut length = loop {

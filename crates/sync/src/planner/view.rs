@@ -337,11 +337,9 @@ impl<'a> View<'a> {
     pub(super) fn item(&self, row: usize, side: Side) -> Option<Item<'a>> {
         match self.slot(row, side) {
             Slot::Absent => None,
-            Slot::Seen(seen) => Some(Item {
-                parent: self.one_id(side, seen.parent),
-                name: seen.name,
-                state: seen.state,
-            }),
+            Slot::Seen(seen) => {
+                Some(Item { parent: self.one_id(side, seen.parent), name: seen.name, state: seen.state })
+            }
             Slot::AsBase => {
                 let entry = self.base_of(row)?;
                 Some(Item { parent: entry.parent, name: entry.name_on(side), state: entry.state })

@@ -9,10 +9,10 @@ use std::convert::Infallible;
 
 use keepwell_endpoint::tree::{Capabilities, Fingerprint, NameRules, UnicodeNames, Version};
 use keepwell_model::{ContentHash, EntryKind, Timestamp};
-use keepwell_sync::planner::meet::meet;
-use keepwell_sync::planner::moves::Demand;
 use keepwell_sync::node::{Content, NodeId, Side, State};
 use keepwell_sync::plan::{Action, Agreement, Operation, Plan, Why};
+use keepwell_sync::planner::meet::meet;
+use keepwell_sync::planner::moves::Demand;
 use keepwell_sync::planner::plan;
 use keepwell_sync::policy::Policy;
 use keepwell_sync::trees::{BaseNode, BaseTree, Changes, Circumstances, Seen, SeenNode, SideTree};
