@@ -63,8 +63,9 @@ pub(crate) fn sync(
         syncs.hold(running.job_id, syncer, prepared, seen);
         return Ok(Ending::Halted(halt));
     }
-    let said_yes = was_held || job.answer.confirmed.as_deref() == Some(&digest(prepared.plan()));
-    if job.preview && !(said_yes && job.answer.confirmed.is_some()) {
+    let confirmed = job.answer.confirmed.as_deref();
+    let said_yes = || confirmed.is_some_and(|confirmed| was_held || confirmed == digest(prepared.plan()));
+    if job.preview && !said_yes() {
         let proposal = proposal(prepared.plan());
         syncs.hold(running.job_id, syncer, prepared, seen);
         return Ok(Ending::Proposed(proposal));
