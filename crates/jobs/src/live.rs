@@ -50,8 +50,10 @@ const FULL_EVERY: Duration = Duration::from_secs(15 * 60);
 const FULL_UNWATCHED: Duration = Duration::from_secs(60);
 /// How long after something changed under a run's hands everything is looked at again.
 const AFTER_CHANGE: Duration = Duration::from_secs(2);
-/// How long after a look because news were lost the next one begins at the earliest.
-const AFTER_LOSS: Duration = Duration::from_secs(30);
+/// After a look because news were lost the next one begins at the earliest after so many times as long as it took, within
+/// these bounds.
+const AFTER_LOSS_TIMES: u32 = 4;
+const AFTER_LOSS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 /// How long after a failure everything is looked at again.
 const AFTER_FAILURE: Duration = Duration::from_secs(30);
 
@@ -86,8 +88,10 @@ struct Watched {
     /// When it ended, and how long a burst waits then.
     rests: (Instant, Duration),
     next_full: Instant,
-    /// When everything was last looked at because news were lost.
-    lost: Option<Instant>,
+    /// That run looks at everything because news were lost.
+    is_for_lost: bool,
+    /// Not before this is the next of that kind.
+    no_loss_before: Instant,
     /// Not before this: a job of the pair waits for a person, or the last run failed.
     not_before: Instant,
 }
@@ -313,7 +317,8 @@ impl Inner {
             started: now,
             rests: (now, PATIENCE),
             next_full: now,
-            lost: None,
+            is_for_lost: false,
+            no_loss_before: now,
             not_before: now,
         }
     }
@@ -338,8 +343,11 @@ impl Inner {
         if let Some(job) = pair.job {
             let Some(ended) = self.ended(job) else { return BUSY };
             pair.job = None;
-            let patience = (now - pair.started) / PATIENCE_PART;
-            pair.rests = (now, patience.clamp(PATIENCE, PATIENCE_LIMIT));
+            let took = now - pair.started;
+            pair.rests = (now, (took / PATIENCE_PART).clamp(PATIENCE, PATIENCE_LIMIT));
+            if std::mem::take(&mut pair.is_for_lost) {
+                pair.no_loss_before = now + (took * AFTER_LOSS_TIMES).clamp(AFTER_LOSS.0, AFTER_LOSS.1);
+            }
             match ended {
                 Ended::Well => {}
                 Ended::LeftSomething => pair.next_full = pair.next_full.min(now + AFTER_CHANGE),
@@ -354,13 +362,11 @@ impl Inner {
         }
         let is_lost = pair.sides.values().any(|(dirty, _)| is_lost(dirty, pair.rests, now));
         // Looking at everything may itself be more news than the system keeps: never one such look after the other.
-        let left = pair.lost.map_or(Duration::ZERO, |at| (at + AFTER_LOSS).saturating_duration_since(now));
+        let left = pair.no_loss_before.saturating_duration_since(now);
         if is_lost && !left.is_zero() && now < pair.next_full {
             return left;
         }
-        if is_lost {
-            pair.lost = Some(now);
-        }
+        pair.is_for_lost = is_lost;
         let is_full = now >= pair.next_full || is_lost;
         if !is_full {
             match pair.sides.values().filter_map(|(dirty, _)| due_in(dirty, pair.rests, now)).min() {
