@@ -180,8 +180,8 @@ pub(super) fn items<Item>(
 pub(super) fn create_unnamed(folder: &Folder, wanted_name: &[u8]) -> Option<LocalFile> {
     let handle = folder.handle("write").ok()?;
     let file = alone::open_unnamed(borrow(&handle), to_mode(UNNAMED_MODE)).ok()?;
-    let birth = folder.birth_of(&file, UNNAMED_MODE).ok();
-    Some(LocalFile::new(folder.clone(), wanted_name, file, birth))
+    let birth = folder.birth_of(&file, UNNAMED_MODE).ok()?;
+    Some(LocalFile::new(folder.clone(), wanted_name, file, Some(birth)))
 }
 
 /// Gives a file without a name the one it keeps, which has to be free. Whoever watches the folder hears that a file that
