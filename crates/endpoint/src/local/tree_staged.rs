@@ -130,7 +130,8 @@ impl LocalStaged {
             (None, Expected::Item(_)) => {
                 let name = random_name(STAGED_PREFIX);
                 system::mark_held(self.file()?);
-                system::give_name(self.file()?, &self.folder, &name)?;
+                system::give_name(self.file()?, folder, &name)?;
+                self.folder = folder.clone();
                 self.name.insert(name).clone()
             }
         };
