@@ -358,6 +358,22 @@ pub trait Tree: Send + Sync {
     /// They can not be read.
     fn extended_attributes(&self, path: &RelativePath) -> Result<Vec<ExtendedAttribute>, EndpointError>;
 
+    /// [`Tree::extended_attributes`] of items of one folder, in the order of their names: for a place where the way to the
+    /// folder costs more than the answer.
+    fn extended_attributes_in(
+        &self,
+        folder: &RelativePath,
+        names: &[&[u8]],
+    ) -> Vec<Result<Vec<ExtendedAttribute>, EndpointError>> {
+        let of = |name: &&[u8]| match folder.join(name) {
+            Ok(path) => self.extended_attributes(&path),
+            Err(error) => {
+                Err(EndpointError::Unexpected { path: folder.to_string(), why: error.why.to_owned() })
+            }
+        };
+        names.iter().map(of).collect()
+    }
+
     /// Where new content of an item is put: the path itself, but where a place follows links the path of what a link
     /// points to.
     ///

@@ -35,6 +35,8 @@ use super::tree_unix as system;
 #[cfg(windows)]
 use super::tree_windows as system;
 
+const ASK_ATTRIBUTES: &str = "read the attributes of";
+
 /// How the name begins that an item has in the middle of a rename that only changes the case.
 const RENAMING_PREFIX: &str = ".keepwell-renaming-";
 
@@ -390,8 +392,28 @@ impl Tree for LocalTree {
         if path.is_root() {
             return system::attributes(&self.inner.root, b"");
         }
-        let (folder, name) = self.inner.place(path, "read the attributes of")?;
+        let (folder, name) = self.inner.place(path, ASK_ATTRIBUTES)?;
         system::attributes(&folder, name)
+    }
+
+    fn extended_attributes_in(
+        &self,
+        folder: &RelativePath,
+        names: &[&[u8]],
+    ) -> Vec<Result<Vec<ExtendedAttribute>, EndpointError>> {
+        if !self.inner.capabilities.extended_attributes {
+            return names.iter().map(|_| Ok(Vec::new())).collect();
+        }
+        let of_one = |name: &&[u8]| {
+            // Each says for itself why the folder can not be reached, or how it is now.
+            self.extended_attributes(
+                &folder.join(name).map_err(|error| self.inner.unexpected(folder, error.why))?,
+            )
+        };
+        match system::holder(&self.inner.root, folder, ASK_ATTRIBUTES) {
+            Ok(open) => names.iter().map(|name| system::attributes(&open, name)).collect(),
+            Err(_) => names.iter().map(of_one).collect(),
+        }
     }
 
     fn stage(

@@ -11,7 +11,7 @@ use std::time::Duration;
 use keepwell_endpoint::EndpointError;
 use keepwell_endpoint::tree::{Fingerprint, OWN_FOLDER, TreeItem, UnicodeNames};
 use keepwell_model::path::check_name;
-use keepwell_model::{ContentHash, EntryKind, Problem, RelativePath, Timestamp};
+use keepwell_model::{ContentHash, EntryKind, ExtendedAttribute, Problem, RelativePath, Timestamp};
 use unicode_normalization::UnicodeNormalization;
 
 use super::{Findings, RULES_NAME, Scan, Task, Unsettled, attributes_hash, concerns_place};
@@ -33,6 +33,9 @@ const RECENTLY: Duration = Duration::from_secs(5);
 const CLOCK_STEP: Duration = Duration::from_millis(20);
 /// How soon it is asked again whether they are done, the first time.
 const FIRST_LOOK: Duration = Duration::from_millis(2);
+
+/// The extended attributes of an item, or why they can not be read.
+type Attributes = Result<Vec<ExtendedAttribute>, EndpointError>;
 
 /// A child of a folder as the base has it.
 struct Known<'b> {
@@ -87,7 +90,9 @@ impl Scan<'_> {
     pub(super) fn compare(&self, task: &Task, items: Vec<TreeItem>) -> Result<Findings, SyncError> {
         let mut known = self.known(task.folder);
         let mut findings = Findings::default();
+        let mut attributes = self.attributes_of_all(task, &known, &items).into_iter();
         for item in items {
+            let attributes = attributes.next().flatten();
             if self.is_own(task, &item.name) || check_name(&item.name).is_err() {
                 continue;
             }
@@ -111,7 +116,7 @@ impl Scan<'_> {
                 continue;
             }
             findings.items += 1;
-            self.compare_item(task, item, entry, &mut findings)?;
+            self.compare_item(task, item, entry, attributes, &mut findings)?;
         }
         for child in known.items.iter().filter(|child| !child.is_met) {
             let Some(entry) = child.packed.entry() else { continue };
@@ -126,6 +131,24 @@ impl Scan<'_> {
             }
         }
         Ok(findings)
+    }
+
+    /// The attributes of all files in a folder in which everything is new, asked for together; nothing in any other, where
+    /// most of them are not asked for at all.
+    fn attributes_of_all(
+        &self,
+        task: &Task,
+        known: &KnownItems<'_>,
+        items: &[TreeItem],
+    ) -> Vec<Option<Attributes>> {
+        if !self.options.attributes || !known.items.is_empty() {
+            return Vec::new();
+        }
+        let is_asked =
+            |item: &TreeItem| item.fingerprint.kind == EntryKind::File && check_name(&item.name).is_ok();
+        let names: Vec<&[u8]> = items.iter().filter(|item| is_asked(item)).map(|item| &*item.name).collect();
+        let mut found = self.tree.extended_attributes_in(&task.path, &names).into_iter();
+        items.iter().map(|item| is_asked(item).then(|| found.next()).flatten()).collect()
     }
 
     /// What the base has in a folder. While one waits for a decision another may have got its name here, so one name may
@@ -179,6 +202,7 @@ impl Scan<'_> {
         task: &Task,
         item: TreeItem,
         entry: Option<(NodeId, BaseEntry<'_>)>,
+        of_file: Option<Attributes>,
         findings: &mut Findings,
     ) -> Result<(), SyncError> {
         let kind = item.fingerprint.kind;
@@ -197,14 +221,14 @@ impl Scan<'_> {
             return Ok(());
         }
         let path = path_of(task, &item);
-        let attributes = match kind {
+        let of_folder = match kind {
             // The fingerprint of a folder says nothing of what surrounds it.
             EntryKind::Folder => self.folder_attributes(&path, &item, known.map(|(_, entry)| entry))?,
             _ => None,
         };
         if let Some((_, entry)) = known
             && is_unchanged
-            && attributes == entry.state.attributes
+            && of_folder == entry.state.attributes
         {
             self.enter(task, known, path, &item, findings);
             return Ok(());
@@ -217,7 +241,12 @@ impl Scan<'_> {
             return Ok(());
         }
         let id = known.map_or_else(|| self.fresh(), |(id, _)| id);
-        let state = match self.state(&path, &item, attributes, known.as_ref().map(|(_, entry)| entry)) {
+        let attributes = match kind {
+            EntryKind::File => self.file_attributes(&path, of_file),
+            _ => Ok(of_folder),
+        };
+        let entry = known.as_ref().map(|(_, entry)| entry);
+        let state = match attributes.and_then(|attributes| self.state(&path, &item, attributes, entry)) {
             Ok(state) => state,
             Err(source) if concerns_place(&source) => {
                 return Err(SyncError::Place { side: self.side, source });
@@ -316,7 +345,8 @@ impl Scan<'_> {
     fn settled(&self, file: &Unsettled, item: TreeItem) {
         let id = file.known.unwrap_or_else(|| self.fresh());
         let known = file.known.and_then(|id| self.base.get(id));
-        match self.state(&file.path, &item, None, known.as_ref()) {
+        let attributes = self.file_attributes(&file.path, None);
+        match attributes.and_then(|attributes| self.state(&file.path, &item, attributes, known.as_ref())) {
             Ok(state) => {
                 let seen =
                     SeenNode { parent: file.folder, name: item.name, state, fingerprint: item.fingerprint };
@@ -404,12 +434,6 @@ impl Scan<'_> {
             EntryKind::File => Content::Unread,
             _ => Content::None,
         };
-        let attributes = match print.kind {
-            EntryKind::File if self.options.attributes => {
-                Some(attributes_hash(&self.tree.extended_attributes(path)?))
-            }
-            _ => attributes,
-        };
         Ok(State {
             kind: print.kind,
             size_bytes: if print.kind == EntryKind::File { print.size_bytes } else { 0 },
@@ -418,6 +442,19 @@ impl Scan<'_> {
             mode: self.mode(item, known).filter(|_| self.options.modes),
             attributes,
         })
+    }
+
+    /// The attributes of a file, asked for now where they were not before.
+    fn file_attributes(
+        &self,
+        path: &RelativePath,
+        asked: Option<Attributes>,
+    ) -> Result<Option<[u8; 16]>, EndpointError> {
+        if !self.options.attributes {
+            return Ok(None);
+        }
+        let found = asked.unwrap_or_else(|| self.tree.extended_attributes(path))?;
+        Ok(Some(attributes_hash(&found)))
     }
 
     /// The attributes of a folder: those of the base where its version says that nothing about it changed since.
