@@ -395,7 +395,8 @@ pub trait Tree: Send + Sync {
         from: Option<&RelativePath>,
     ) -> Result<Box<dyn Staged>, EndpointError>;
 
-    /// Makes one folder. Its parent must be there.
+    /// Makes one folder. Its parent must be there. Where no attributes are given it is at no moment more open than it is to
+    /// be, as far as the place can: so whoever is killed meanwhile leaves none that is.
     ///
     /// # Errors
     /// [`EndpointError::AlreadyExists`]; other trouble.

@@ -17,7 +17,7 @@ pub(crate) mod open;
 pub(crate) mod times;
 pub(crate) mod view;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 
@@ -82,6 +82,8 @@ struct Progress<'a, 'd> {
     held_back: HashSet<NodeId>,
     /// Rows for which the place gave no permission: their folders may have to be opened. Nothing where they were.
     refused: Option<Vec<(usize, EndpointError)>>,
+    /// Folders this run made that nobody may write in, until something is about to come into them.
+    made_closed: BTreeSet<(Side, NodeId)>,
     /// Sides that have no room left.
     full: [bool; 2],
     /// Why the run ends early.
@@ -118,6 +120,7 @@ impl Execution<'_> {
             next_line: self.first_line,
             held_back: HashSet::new(),
             refused: None,
+            made_closed: BTreeSet::new(),
             full: [false; 2],
             ended: None,
             view,
@@ -193,6 +196,7 @@ impl Execution<'_> {
                 ready.push(number);
             }
         }
+        self.open_made(&ready, progress)?;
         let bins = self.expect_in_bin(&ready, &progress.view.read())?;
         progress.refused = Some(Vec::new());
         self.rows(&ready, &bins, progress)?;
@@ -200,10 +204,9 @@ impl Execution<'_> {
         if refused.is_empty() || progress.ended.is_some() {
             return Ok(());
         }
-        // What was done so far is on the disk before the base says anything of these folders.
-        progress.flush()?;
         let again: Vec<usize> = refused.iter().map(|(number, _)| *number).collect();
-        if self.open_folders(&again, &progress.view.read())? {
+        let folders = self.folders_of(&again, &progress.view.read());
+        if self.open_folders(folders, progress)? {
             return self.rows(&again, &bins, progress);
         }
         for (number, error) in refused {
@@ -355,6 +358,11 @@ impl Execution<'_> {
             self.keep_in_mind(Some(operation), &mut change);
             if let (BaseChange::Put(id, _), Some(hash), Some(blocks)) = (&change, deed.hash, &deed.blocks) {
                 progress.gathered.group.blocks.push((*id, hash, blocks.clone()));
+            }
+            if let BaseChange::Put(id, node) = &change
+                && self.is_made_closed(operation, node)
+            {
+                progress.made_closed.insert((operation.side, *id));
             }
             apply(&mut self.base.write(), change.clone());
             progress.gathered.group.changes.push(change);

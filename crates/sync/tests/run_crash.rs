@@ -10,8 +10,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
-use keepwell_endpoint::tree::Tree;
-use keepwell_model::{Control, JobId, PairId, Timestamp};
+use keepwell_endpoint::local::LocalTree;
+use keepwell_endpoint::tree::{ItemMetadata, Tree};
+use keepwell_model::{Control, ExtendedAttribute, JobId, PairId, RelativePath, Timestamp};
 use keepwell_sync::{ConflictPolicy, Limits, PairSpec, SyncReport, Syncer, SyncerOptions};
 
 use crate::place::Mortal;
@@ -28,6 +29,7 @@ struct Home {
     folder: tempfile::TempDir,
     time: Arc<AtomicI64>,
     runs: u8,
+    attributes: bool,
 }
 
 impl Home {
@@ -40,16 +42,23 @@ impl Home {
         fs::write(self.path(path), content).unwrap();
     }
 
-    /// Two sides that agreed once, and then changed in every way there is.
-    fn new() -> Self {
-        let mut home = Self {
+    /// Two sides with nothing in them.
+    fn empty() -> Self {
+        let home = Self {
             folder: tempfile::tempdir().unwrap(),
             time: Arc::new(AtomicI64::new(1_790_000_000)),
             runs: 0,
+            attributes: false,
         };
         for side in ["left", "right"] {
             fs::create_dir(home.path(side)).unwrap();
         }
+        home
+    }
+
+    /// Two sides that agreed once, and then changed in every way there is.
+    fn new() -> Self {
+        let mut home = Self::empty();
         for name in ["edited", "removed", "moved", "both", "meta"] {
             home.write(&format!("left/old/{name}"), &format!("{name}, as it was"));
         }
@@ -84,7 +93,7 @@ impl Home {
         let time = Arc::clone(&self.time);
         let mut syncer = Syncer::open(SyncerOptions {
             state_folder: self.path("state"),
-            pair: pair(),
+            pair: PairSpec { attributes: self.attributes, ..pair() },
             left,
             right,
             clock: Arc::new(move || Timestamp::new(time.fetch_add(1, Ordering::Relaxed), 0)),
@@ -165,6 +174,57 @@ fn a_run_that_dies_before_any_step_is_made_whole_by_the_next() {
 #[test]
 fn a_run_that_dies_after_any_step_is_made_whole_by_the_next() {
     dies_at_every_step(true);
+}
+
+/// Folders nobody may write in are new on the left, with a file and a mark in each; the right is to have them alike.
+#[cfg(unix)]
+#[test]
+fn new_folders_that_nobody_writes_to_are_closed_on_both_sides_wherever_the_run_dies() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+
+    const CLOSED: [(&str, u32); 3] = [("modules/one", 0o500), ("modules", 0o555), ("empty", 0o555)];
+    let set_mode = |path: PathBuf, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    for (life, after) in (1..).flat_map(|life| [(life, false), (life, true)]) {
+        let mut home = Home::empty();
+        home.attributes = true;
+        home.write("left/modules/one/file", "1");
+        home.write("left/modules/file", "2");
+        fs::create_dir(home.path("left/empty")).unwrap();
+        let left = LocalTree::open(&home.path("left")).unwrap();
+        for (name, mode) in CLOSED {
+            let mark = ExtendedAttribute { name: b"user.keepwell.test".to_vec(), value: name.into() };
+            let marked = ItemMetadata { extended_attributes: Some(vec![mark]), ..ItemMetadata::default() };
+            let path = RelativePath::parse(name.as_bytes()).unwrap();
+            let seen = left.stat(&path).unwrap().unwrap().fingerprint;
+            left.set_metadata(&path, &seen, &marked).unwrap();
+            set_mode(home.path(&format!("left/{name}")), mode);
+        }
+        let is_whole = home.run(life, after).is_ok();
+        let told = format!("dead at step {life}, after it: {after}");
+        let mut runs = 0;
+        while home.run(u64::MAX, false).unwrap() != SyncReport::default() {
+            runs += 1;
+            assert!(runs < 5, "it does not end, {told}");
+        }
+        let right = LocalTree::open(&home.path("right")).unwrap();
+        for (name, mode) in CLOSED {
+            let path = RelativePath::parse(name.as_bytes()).unwrap();
+            for side in ["left", "right"] {
+                let found = fs::metadata(home.path(&format!("{side}/{name}"))).unwrap();
+                assert_eq!(found.mode() & 0o7777, mode, "{side}/{name}, {told}");
+            }
+            let marks = [&left, &right].map(|tree| tree.extended_attributes(&path).unwrap());
+            assert!(!is_whole || marks[0] == marks[1], "{name}, {told}");
+        }
+        assert_eq!(home.contents("left", false), home.contents("right", false), "{told}");
+        for (name, _) in CLOSED.iter().rev() {
+            ["left", "right"].iter().for_each(|side| set_mode(home.path(&format!("{side}/{name}")), 0o755));
+        }
+        if is_whole && after {
+            assert!(life > 10, "there were so few steps: {life}");
+            break;
+        }
+    }
 }
 
 #[test]

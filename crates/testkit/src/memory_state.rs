@@ -150,7 +150,8 @@ impl MemoryState {
         }
         let id = self.tick();
         let content = Arc::new(content.to_vec());
-        self.items.insert(path.clone(), MemoryItem { kind, content, modified, mode: 0o644, id, change: id });
+        let mode = if kind == EntryKind::Folder { 0o755 } else { 0o644 };
+        self.items.insert(path.clone(), MemoryItem { kind, content, modified, mode, id, change: id });
         true
     }
 

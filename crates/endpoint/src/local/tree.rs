@@ -432,13 +432,11 @@ impl Tree for LocalTree {
     ) -> Result<Published, EndpointError> {
         let (folder, name) = self.inner.place(path, "create")?;
         let metadata = self.inner.keepable(metadata);
-        // Closed to others until its own permissions are set.
-        let mode = if metadata.mode.is_some() { 0o700 } else { 0o777 };
-        let made = folder.create_folder(name, mode)?;
-        let stat = made.stat_self()?;
-        let troubles = system::apply_to_name(&made, b"", &stat, &metadata)?;
-        let item = self.inner.item(name, &made.stat_self()?);
-        Ok(Published { item, not_kept: in_words(troubles) })
+        // Closed to others until its own permissions are set, and never more open to its owner than by those.
+        let mode = metadata.mode.map_or(0o777, |mode| mode & 0o700);
+        folder.make_folder(name, mode)?;
+        let troubles = system::apply_to_name(&folder, name, &folder.stat(name)?, &metadata)?;
+        self.inner.published(&folder, name, troubles)
     }
 
     fn create_symlink(

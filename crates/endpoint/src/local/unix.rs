@@ -182,10 +182,15 @@ impl Folder {
     /// # Errors
     /// Something of this name is there already, or it can not be made.
     pub fn create_folder(&self, name: &[u8], mode: u32) -> Result<Self, EndpointError> {
+        self.make_folder(name, mode)?;
+        self.open_child(name)
+    }
+
+    /// Makes a folder without opening it, which its permissions may forbid.
+    pub(super) fn make_folder(&self, name: &[u8], mode: u32) -> Result<(), EndpointError> {
         let handle = self.at("create", name)?;
         rustix::fs::mkdirat(&handle, name, to_mode(mode))
-            .map_err(|errno| self.failed("create", name, errno.into()))?;
-        self.open_child(name)
+            .map_err(|errno| self.failed("create", name, errno.into()))
     }
 
     /// Makes a new, empty file with these permission bits (less what the process masks) and opens it for writing.

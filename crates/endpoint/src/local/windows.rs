@@ -222,10 +222,14 @@ impl Folder {
     ///
     /// # Errors
     /// Something of this name is there already, or it can not be made.
-    pub fn create_folder(&self, name: &[u8], _mode: u32) -> Result<Self, EndpointError> {
-        let path = self.at(name)?;
-        fs::create_dir(&path).map_err(|error| self.failed("create", name, error))?;
-        Ok(self.child(name, path))
+    pub fn create_folder(&self, name: &[u8], mode: u32) -> Result<Self, EndpointError> {
+        self.make_folder(name, mode)?;
+        Ok(self.child(name, self.at(name)?))
+    }
+
+    /// Makes a folder.
+    pub(super) fn make_folder(&self, name: &[u8], _mode: u32) -> Result<(), EndpointError> {
+        fs::create_dir(self.at(name)?).map_err(|error| self.failed("create", name, error))
     }
 
     /// Makes a new, empty file and opens it for writing.

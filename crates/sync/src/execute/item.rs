@@ -27,9 +27,6 @@ use crate::text::as_text;
 /// How often a file that changes while it is copied is tried.
 const TRIES: u32 = 3;
 
-/// What its owner needs of a folder to put something into it.
-pub(super) const OPEN_TO_US: u32 = 0o700;
-
 /// What carrying out a row needs.
 pub(crate) struct Tools<'a> {
     pub left: &'a dyn Tree,
@@ -153,10 +150,9 @@ impl Tools<'_> {
             wanted.attributes_of.filter(|side| *side != operation.side),
             operation.source(),
         )?;
-        // What comes into it changes its time, and may not come into a folder nobody writes to: both are set at the end.
-        let is_finished_later = Side::BOTH.iter().all(|side| self.tree(*side).capabilities().times);
-        let mode = wanted.mode.map(|mode| if is_finished_later { mode | OPEN_TO_US } else { mode });
-        let metadata = ItemMetadata { modified: None, mode, extended_attributes: attributes };
+        // It is never more open than it is to be while the base does not know it: one that nobody may write in is opened
+        // when something comes into it (`execute::open`). What comes changes its time, which is set at the end.
+        let metadata = ItemMetadata { modified: None, mode: wanted.mode, extended_attributes: attributes };
         let tree = self.tree(operation.side);
         let published = match tree.create_folder(&operation.path, &metadata) {
             Ok(published) => published,

@@ -1,79 +1,135 @@
-//! Folders of our own that nobody may write in, opened for as long as a run changes something in them.
+//! Folders of our own that nobody may write in, opened for as long as a run changes something in them; also those that the
+//! run itself makes.
 //!
-//! Only where the place refused something, and only if we may: to the owner of the folder alone, nobody else sees more of
-//! it. Invariants:
+//! Only to the owner of the folder alone, nobody else sees more of it: one that both sides had, where the place refused
+//! something, and only if we may; one that a run made, before something comes into it. Invariants:
 //! 1. Before a folder is opened the base says of that side that the folder is not finished, as of one that a run made,
 //!    and no loss of power takes that back. So wherever the run is broken off, the next one takes its permissions for
 //!    what they were, and sets them.
-//! 2. One whose permissions are not those both sides agreed on is left as it is: somebody changed them just now.
+//! 2. One that the base does not know has never more permissions than it is to have. So when a run is broken off that made
+//!    it, the next one finds nothing that could be taken for what a person did.
+//! 3. One whose permissions are not those both sides agreed on is left as it is: somebody changed them just now.
+//! 4. The disk is waited for once a batch, however many folders that opens, and not at all where none is closed.
 //!
 //! Closed again with the times of folders (`execute::times`). Deliberately not here: the root, undo, bringing back.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use keepwell_endpoint::tree::ItemMetadata;
-use keepwell_model::{EntryKind, Timestamp};
+use keepwell_endpoint::tree::{Fingerprint, ItemMetadata, TreeItem};
+use keepwell_model::{EntryKind, RelativePath, Timestamp};
 
-use super::item::OPEN_TO_US;
 use super::view::View;
-use super::{Execution, apply};
+use super::{Execution, Progress, apply};
 use crate::database::BaseChange;
 use crate::error::SyncError;
 use crate::node::{NodeId, Side};
 use crate::plan::{Action, Agreement, Operation, Plan};
-use crate::trees::{BaseNode, BaseTree};
+use crate::trees::{BaseNode, BaseTree, is_stale};
 
 /// Folders that are open for the moment, by the ids of the base, with the times they showed.
 pub(crate) type Opened = BTreeMap<(Side, NodeId), Option<Timestamp>>;
 
-/// What lets the owner put something into a folder.
-const WRITE: u32 = 0o200;
+/// What its owner needs of a folder to put something into it.
+const OPEN_TO_US: u32 = 0o700;
 /// Setting permissions may take these away for good.
 const SET_IDS: u32 = 0o6000;
 
+/// Whether permissions keep even the owner of a folder from putting something into it.
+pub(super) fn is_closed(mode: u32) -> bool {
+    mode & OPEN_TO_US != OPEN_TO_US
+}
+
+/// A folder that is about to be opened.
+struct Closed {
+    side: Side,
+    id: NodeId,
+    path: RelativePath,
+    seen: Fingerprint,
+    mode: u32,
+}
+
 impl Execution<'_> {
-    /// Opens the folders in which these rows were refused; whether there was one.
-    pub(super) fn open_folders(&self, refused: &[usize], view: &View<'_>) -> Result<bool, SyncError> {
+    /// Whether this row made a folder that has to be opened before something can come into it.
+    pub(super) fn is_made_closed(&self, operation: &Operation, node: &BaseNode) -> bool {
+        matches!(operation.action, Action::CreateFolder { .. })
+            && node.state.mode.is_some_and(is_closed)
+            && self.tools.tree(operation.side).capabilities().modes
+    }
+
+    /// Opens the folders that this run made closed and in which these rows do something.
+    pub(super) fn open_made(&self, rows: &[usize], progress: &mut Progress<'_, '_>) -> Result<(), SyncError> {
+        if progress.made_closed.is_empty() {
+            return Ok(());
+        }
+        let mut folders = self.folders_of(rows, &progress.view.read());
+        folders.retain(|folder| progress.made_closed.remove(folder));
+        if folders.is_empty() {
+            return Ok(());
+        }
+        self.open_folders(folders, progress).map(drop)
+    }
+
+    /// The folders in which these rows do something.
+    pub(super) fn folders_of(&self, rows: &[usize], view: &View<'_>) -> BTreeSet<(Side, NodeId)> {
+        let rows = rows.iter().map(|number| &self.plan.operations[*number]);
+        rows.flat_map(|row| folders_of(row, view)).collect()
+    }
+
+    /// Opens folders; whether one of them is open.
+    pub(super) fn open_folders(
+        &self,
+        folders: BTreeSet<(Side, NodeId)>,
+        progress: &mut Progress<'_, '_>,
+    ) -> Result<bool, SyncError> {
+        // What was done so far is on the disk before the base says anything of these folders.
+        progress.flush()?;
         let times = Side::BOTH.iter().all(|side| self.tools.tree(*side).capabilities().times);
         if !times {
             // Nothing would close them.
             return Ok(false);
         }
-        let rows = refused.iter().map(|number| &self.plan.operations[*number]);
-        let folders: BTreeSet<_> = rows.flat_map(|row| folders_of(row, view)).collect();
         let mut is_one_open = false;
-        for (side, folder) in folders {
-            is_one_open |= self.open_folder(side, folder, view.next_id())?;
+        let mut closed = Vec::new();
+        let mut noted: BTreeMap<NodeId, BaseNode> = BTreeMap::new();
+        for (side, id) in folders {
+            let Some((node, path, item)) = self.folder_now(side, id) else { continue };
+            let Some(mode) = item.mode.filter(|mode| is_closed(*mode)) else {
+                // Another row has set its permissions since, or it was no matter of them.
+                is_one_open = true;
+                continue;
+            };
+            if !is_left_to_us(&node, side, mode) {
+                continue;
+            }
+            not_finished(noted.entry(id).or_insert(node), side);
+            closed.push(Closed { side, id, path, seen: item.fingerprint, mode });
+        }
+        if closed.is_empty() {
+            return Ok(is_one_open);
+        }
+        let changes: Vec<_> =
+            noted.into_iter().map(|(id, node)| BaseChange::Put(id, Box::new(node))).collect();
+        self.database.advance_base_for_certain(&changes, progress.view.read().next_id())?;
+        let mut base = self.base.write();
+        changes.into_iter().for_each(|change| apply(&mut base, change));
+        drop(base);
+        for Closed { side, id, path, seen, mode } in closed {
+            self.opened.lock().entry((side, id)).or_insert(seen.modified);
+            let open = ItemMetadata { mode: Some(mode | OPEN_TO_US), ..ItemMetadata::default() };
+            is_one_open |= self.tools.tree(side).set_metadata(&path, &seen, &open).is_ok();
         }
         Ok(is_one_open)
     }
 
-    fn open_folder(&self, side: Side, id: NodeId, next_id: u64) -> Result<bool, SyncError> {
-        let known = {
+    /// A folder of the base, as it is there now.
+    fn folder_now(&self, side: Side, id: NodeId) -> Option<(BaseNode, RelativePath, TreeItem)> {
+        let (node, path) = {
             let base = self.base.read();
-            let entry = base.get(id).filter(|entry| entry.state.kind == EntryKind::Folder);
-            entry.and_then(|entry| Some((entry.to_node(), base.path_on(side, id)?)))
+            let entry = base.get(id).filter(|entry| entry.state.kind == EntryKind::Folder)?;
+            (entry.to_node(), base.path_on(side, id)?)
         };
-        let Some((mut node, path)) = known else { return Ok(false) };
-        let tree = self.tools.tree(side);
-        let found = tree.stat(&path).ok().flatten();
-        let Some(item) = found.filter(|item| item.fingerprint.kind == EntryKind::Folder) else {
-            return Ok(false);
-        };
-        let Some(mode) = item.mode.filter(|mode| mode & WRITE == 0) else {
-            // Another row has set its permissions since, or it was no matter of them.
-            return Ok(true);
-        };
-        if node.state.mode != Some(mode) || mode & SET_IDS != 0 {
-            return Ok(false);
-        }
-        not_finished(&mut node, side);
-        let change = BaseChange::Put(id, Box::new(node));
-        self.database.advance_base_for_certain(std::slice::from_ref(&change), next_id)?;
-        apply(&mut self.base.write(), change);
-        self.opened.lock().entry((side, id)).or_insert(item.fingerprint.modified);
-        let open = ItemMetadata { mode: Some(mode | OPEN_TO_US), ..ItemMetadata::default() };
-        Ok(tree.set_metadata(&path, &item.fingerprint, &open).is_ok())
+        let item = self.tools.tree(side).stat(&path).ok().flatten()?;
+        (item.fingerprint.kind == EntryKind::Folder).then_some((node, path, item))
     }
 
     pub(super) fn is_open(&self, side: Side, folder: NodeId) -> bool {
@@ -119,6 +175,13 @@ pub(crate) fn left_open(plan: &Plan, base: &BaseTree) -> Opened {
     opened
 }
 
+/// Whether a folder with these permissions may be opened: one that is not finished gets its own in any case.
+fn is_left_to_us(node: &BaseNode, side: Side, mode: u32) -> bool {
+    let print = node.fingerprint_on(side);
+    let is_unfinished = print.modified.is_none() && !is_stale(print);
+    is_unfinished || (node.state.mode == Some(mode) && mode & SET_IDS == 0)
+}
+
 /// As of a folder that a run made, until its permissions are set.
 fn not_finished(node: &mut BaseNode, side: Side) {
     match side {
@@ -127,13 +190,13 @@ fn not_finished(node: &mut BaseNode, side: Side) {
     }
 }
 
-/// The folders a row writes in, by the ids of the base: where something comes, where it leaves, and a folder that moves,
-/// because it says where it lies.
+/// The folders a row writes in, by the ids of the base: where something comes, where it leaves; a folder that moves,
+/// because it says where it lies; and one that is finished, because its attributes are written like what is in it.
 fn folders_of(operation: &Operation, view: &View<'_>) -> Vec<(Side, NodeId)> {
     let side = operation.side;
     let here = operation.node_on(side);
     let moves = matches!(operation.action, Action::Move { .. }) && operation.kind == EntryKind::Folder;
-    let itself = moves.then_some(here);
+    let itself = (moves || operation.finishes_new_folder()).then_some(here);
     let folders = [operation.into_folder(), view.parent(side, here), itself].into_iter().flatten();
     folders.filter_map(|id| view.base_id(id)).filter(|id| *id != NodeId::ROOT).map(|id| (side, id)).collect()
 }

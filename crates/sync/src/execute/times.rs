@@ -16,7 +16,7 @@ use keepwell_endpoint::tree::{Fingerprint, ItemMetadata, OWN_FOLDER, Tree, Versi
 use keepwell_model::{EntryKind, Problem, RelativePath, Timestamp};
 use parking_lot::Mutex;
 
-use super::item::OPEN_TO_US;
+use super::open::is_closed;
 use super::view::View;
 use super::{Execution, apply};
 use crate::database::BaseChange;
@@ -223,7 +223,7 @@ impl Execution<'_> {
     /// Whether the permissions a folder is to have keep even its owner out of it.
     fn is_closing(&self, id: NodeId) -> bool {
         let mode = self.base.read().get(id).and_then(|entry| entry.state.mode);
-        mode.is_some_and(|mode| mode & OPEN_TO_US != OPEN_TO_US)
+        mode.is_some_and(is_closed)
     }
 
     fn deepest_first(&self, folders: BTreeMap<NodeId, FolderTimes>) -> Vec<(NodeId, FolderTimes)> {
