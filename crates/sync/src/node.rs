@@ -61,6 +61,10 @@ pub enum Content {
     Unread,
 }
 
+/// [`State::attributes`] of an item that has none: the first bytes of the BLAKE3 of nothing.
+pub const NO_ATTRIBUTES: [u8; 16] =
+    [0xaf, 0x13, 0x49, 0xb9, 0xf5, 0xf9, 0xa1, 0xa6, 0xa0, 0x40, 0x4d, 0xea, 0x36, 0xdc, 0xc9, 0x49];
+
 /// What an item is, apart from its name and place: what both sides have to agree on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct State {

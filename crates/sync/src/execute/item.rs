@@ -152,6 +152,7 @@ impl Tools<'_> {
         )?;
         // It is never more open than it is to be while the base does not know it: one that nobody may write in is opened
         // when something comes into it (`execute::open`). What comes changes its time, which is set at the end.
+        let has_attributes = attributes.is_some();
         let metadata = ItemMetadata { modified: None, mode: wanted.mode, extended_attributes: attributes };
         let tree = self.tree(operation.side);
         let published = match tree.create_folder(&operation.path, &metadata) {
@@ -167,8 +168,9 @@ impl Tools<'_> {
             },
             Err(error) => return Err(CopyError::Target(error)),
         };
-        let agreed = wanted.state(&there.state);
-        // Nothing until then: so a run that is killed leaves it to the next one to set it.
+        let mut agreed = wanted.state(&there.state);
+        // Nothing until then, of its attributes too: so a run that is killed leaves it to the next one to set them.
+        agreed.attributes = agreed.attributes.filter(|_| has_attributes);
         let fingerprint = Fingerprint { modified: None, ..published.item.fingerprint };
         Ok(Deed {
             outcome: Outcome {

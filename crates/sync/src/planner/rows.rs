@@ -11,7 +11,7 @@ use super::decide::{differ, grain};
 use super::moves::is_as_base;
 use super::order::{Course, Kind, Step, order};
 use super::view::{Node, Slot, View, number};
-use crate::node::{NodeId, Side, State};
+use crate::node::{NO_ATTRIBUTES, NodeId, Side, State};
 use crate::plan::{Action, Agreement, Details, MetadataChange, Operation, Plan, Totals, Why};
 use crate::trees::{BaseEntry, SeenEntry, is_stale};
 
@@ -354,6 +354,8 @@ fn merged(
     }
 }
 
+/// Whose attributes both are to have. Where neither side alone changed them some count more than none: a run that was
+/// killed may have made a folder and not have come to its attributes.
 fn attributes_winner(view: &View<'_>, row: usize) -> Side {
     if let Some(of) = view.nodes[row].metadata_of {
         return of;
@@ -361,10 +363,11 @@ fn attributes_winner(view: &View<'_>, row: usize) -> Side {
     let values = Side::BOTH.map(|side| view.item(row, side).and_then(|item| item.state.attributes));
     let before = view.base_of(row).and_then(|entry| entry.state.attributes);
     let has_changed = values.map(|value| before.is_some() && value != before);
+    let rank = |value: Option<[u8; 16]>| (value.is_some_and(|value| value != NO_ATTRIBUTES), value);
     match has_changed {
         [true, false] => Side::Left,
         [false, true] => Side::Right,
-        _ if values[0] >= values[1] => Side::Left,
+        _ if rank(values[0]) >= rank(values[1]) => Side::Left,
         _ => Side::Right,
     }
 }

@@ -403,3 +403,8 @@ fn links_are_read_and_special_files_are_told() {
     let hash = keepwell_model::ContentHash(*blake3::hash(b"some where").as_bytes());
     assert_eq!(link.state.content, Content::Known(hash));
 }
+
+#[test]
+fn no_attributes_have_the_hash_that_says_so() {
+    assert_eq!(attributes_hash(&[]), crate::node::NO_ATTRIBUTES);
+}
