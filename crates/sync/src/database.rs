@@ -24,6 +24,7 @@ use std::time::Duration;
 use keepwell_endpoint::tree::PlaceIdentity;
 use keepwell_model::PairId;
 use parking_lot::{Mutex, MutexGuard};
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior, params};
 
 use self::base::load_base;
@@ -91,6 +92,21 @@ impl PairDatabase {
         Ok((Self { connection: Mutex::new(connection), path }, notices))
     }
 
+    /// The database of a pair on a connection that is handed in, so that a simulation keeps one in memory. Nothing is
+    /// moved aside.
+    ///
+    /// # Errors
+    /// What it leads to is damaged, of a newer Keepwell, or can not be used.
+    pub fn on(connection: Connection, state_folder: &Path, pair: PairId) -> Result<Self, SyncError> {
+        let path = Self::path_of(state_folder, pair);
+        let connection = sound(connection, &path)?.ok_or_else(|| SyncError::Io {
+            action: "use",
+            path: path.clone(),
+            source: std::io::Error::other("it is damaged"),
+        })?;
+        Ok(Self { connection: Mutex::new(connection), path })
+    }
+
     /// The file.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -150,8 +166,7 @@ impl PairDatabase {
     pub fn next_id(&self) -> Result<u64, SyncError> {
         self.with(|connection| {
             let kept = number(connection, "next_id")?.unwrap_or(1);
-            let highest: i64 = connection.query_row("SELECT max(id) FROM nodes", [], |row| row.get(0))?;
-            Ok(kept.max(u64::try_from(highest).unwrap_or(0) + 1))
+            Ok(kept.max(highest_id(connection)? + 1))
         })
     }
 
@@ -358,6 +373,13 @@ pub(crate) fn set_value(connection: &Connection, key: &str, value: &[u8]) -> rus
         .map(drop)
 }
 
+/// The highest id of what is agreed on; 0 where that is nothing.
+fn highest_id(connection: &Connection) -> rusqlite::Result<u64> {
+    let highest: i64 =
+        connection.prepare_cached("SELECT max(id) FROM nodes")?.query_row([], |row| row.get(0))?;
+    Ok(u64::try_from(highest).unwrap_or(0))
+}
+
 fn number(connection: &Connection, key: &str) -> rusqlite::Result<Option<u64>> {
     Ok(value(connection, key)?.and_then(|bytes| bytes.try_into().ok()).map(u64::from_le_bytes))
 }
@@ -368,8 +390,14 @@ fn set_number(connection: &Connection, key: &str, number: u64) -> rusqlite::Resu
 
 /// Opens a database and looks whether it is sound; nothing where it is damaged.
 fn open_sound(path: &Path) -> Result<Option<Connection>, SyncError> {
+    let connection =
+        Connection::open(path).map_err(|source| SyncError::Database { path: path.to_owned(), source })?;
+    sound(connection, path)
+}
+
+/// As [`open_sound`], of what a connection leads to.
+fn sound(mut connection: Connection, path: &Path) -> Result<Option<Connection>, SyncError> {
     let fault = |source| SyncError::Database { path: path.to_owned(), source };
-    let mut connection = Connection::open(path).map_err(fault)?;
     connection.busy_timeout(BUSY_TIMEOUT).map_err(fault)?;
     match prepare(&mut connection) {
         Ok(None) => Ok(Some(connection)),
@@ -405,6 +433,8 @@ fn prepare(connection: &mut Connection) -> rusqlite::Result<Option<i64>> {
         return Ok(Some(found));
     }
     connection.set_prepared_statement_cache_capacity(64);
+    // A statement that is kept is not planned again for other values: no statistics are kept that could tell more then.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     write_ahead(connection)?;
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     connection.pragma_update(None, "foreign_keys", true)?;

@@ -32,7 +32,7 @@ pub struct Syncer {
     right: Arc<dyn Tree>,
     clock: Clock,
     utc_offset_seconds: i32,
-    database: PairDatabase,
+    database: Arc<PairDatabase>,
     /// Nothing while a run has it, and after one that ended early: it is read again then.
     base: Option<BaseTree>,
     /// Which state of the database that is.
@@ -82,16 +82,35 @@ impl Syncer {
     /// # Errors
     /// As [`Syncer::open`].
     pub fn open_again(options: SyncerOptions, remembered: Option<Remembered>) -> Result<Self, SyncError> {
-        let SyncerOptions { state_folder, pair, left, right, clock, utc_offset_seconds } = options;
+        let lock = lock(&options.state_folder, options.pair.id)?;
+        let now_ms = (options.clock)().to_milliseconds();
+        let (database, _) = PairDatabase::open(&options.state_folder, options.pair.id, now_ms)?;
+        Self::of(options, lock, Arc::new(database), remembered)
+    }
+
+    /// As [`Syncer::open`], with a database of the pair that is open already.
+    ///
+    /// # Errors
+    /// As [`Syncer::open`].
+    pub fn open_with(options: SyncerOptions, database: Arc<PairDatabase>) -> Result<Self, SyncError> {
+        let lock = lock(&options.state_folder, options.pair.id)?;
+        Self::of(options, lock, database, None)
+    }
+
+    fn of(
+        options: SyncerOptions,
+        lock: File,
+        database: Arc<PairDatabase>,
+        remembered: Option<Remembered>,
+    ) -> Result<Self, SyncError> {
+        let SyncerOptions { state_folder: _, pair, left, right, clock, utc_offset_seconds } = options;
         let [left, right] = [left, right].map(|tree| -> Arc<dyn Tree> {
             match pair.links {
                 Links::Follow if tree.capabilities().symlinks => Arc::new(Followed::new(tree)),
                 _ => tree,
             }
         });
-        let lock = lock(&state_folder, pair.id)?;
         let now_ms = clock().to_milliseconds();
-        let (database, _) = PairDatabase::open(&state_folder, pair.id, now_ms)?;
         // One that is damaged says nothing.
         let is_as_it_was = |remembered: &Remembered| {
             remembered.pair == pair.id

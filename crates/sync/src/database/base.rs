@@ -21,9 +21,8 @@ const NODE_BYTES: u64 = 160;
 
 /// Nothing where a row does not make sense.
 pub(super) fn load_base(connection: &Connection, path: &Path) -> rusqlite::Result<Option<BaseTree>> {
-    let highest: i64 = connection.query_row("SELECT max(id) FROM nodes", [], |row| row.get(0))?;
-    let highest = u64::try_from(highest).unwrap_or(0);
-    let pages: i64 = connection.query_row("PRAGMA page_count", [], |row| row.get(0))?;
+    let highest = super::highest_id(connection)?;
+    let pages: i64 = connection.prepare_cached("PRAGMA page_count")?.query_row([], |row| row.get(0))?;
     // Only what is reserved; ids may be far apart, and pages may hold other things.
     let nodes = highest.min(u64::try_from(pages).unwrap_or(0).saturating_mul(4096) / NODE_BYTES);
     let mut base = BaseTree::with_capacity(usize::try_from(nodes).unwrap_or(0));

@@ -37,7 +37,7 @@ impl PairDatabase {
             return Ok(());
         }
         self.write(|transaction| {
-            transaction.execute("DELETE FROM conflicts", [])?;
+            transaction.prepare_cached("DELETE FROM conflicts")?.execute([])?;
             let mut insert = transaction.prepare_cached(
                 "INSERT OR REPLACE INTO conflicts (id, node, path, kind, left_path, left_state, right_path, right_state,
                  base_modified_s, base_modified_ns, choice, keeps_name)

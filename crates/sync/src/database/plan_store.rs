@@ -120,7 +120,7 @@ impl PairDatabase {
     /// # Errors
     /// The database refused.
     pub fn clear_plan(&self) -> Result<(), SyncError> {
-        self.write(|transaction| transaction.execute("DELETE FROM plan_rows", []).map(drop))
+        self.write(|transaction| transaction.prepare_cached("DELETE FROM plan_rows")?.execute([]).map(drop))
     }
 
     /// A page of the plan.
@@ -166,13 +166,13 @@ fn keep_left_out(connection: &rusqlite::Connection, policy: &Policy) -> rusqlite
     } else {
         Vec::new()
     };
-    let mut rename = connection.prepare(
+    let mut rename = connection.prepare_cached(
         "UPDATE plan_rows SET number = -1 - number, choice = ?2 WHERE number = ?1 AND number >= 0",
     )?;
     for number in kept {
         rename.execute(params![number, word(&Choice::Skip)])?;
     }
-    let mut left_out = connection.prepare("SELECT number, node FROM plan_rows WHERE number < 0")?;
+    let mut left_out = connection.prepare_cached("SELECT number, node FROM plan_rows WHERE number < 0")?;
     let taken_back: Vec<i64> = left_out
         .query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))?
         .filter(|row| row.as_ref().map_or(true, |(_, node)| !is_left_out(*node)))
@@ -181,7 +181,7 @@ fn keep_left_out(connection: &rusqlite::Connection, policy: &Policy) -> rusqlite
     for number in taken_back {
         connection.execute("DELETE FROM plan_rows WHERE number = ?1", [number])?;
     }
-    connection.execute("DELETE FROM plan_rows WHERE number >= 0", []).map(drop)
+    connection.prepare_cached("DELETE FROM plan_rows WHERE number >= 0")?.execute([]).map(drop)
 }
 
 /// The filter as SQL; every value is a parameter.

@@ -133,17 +133,18 @@ impl PairDatabase {
     pub fn begin_run(&self, run: JobId, now_ms: i64) -> Result<(), SyncError> {
         let report = serde_json::to_string(&SyncReport::default()).unwrap_or_default();
         self.write(|transaction| {
-            transaction.execute(
-                "INSERT INTO runs (id, started_ms, state, report) VALUES (?1, ?2, 'running', ?3)
-                 ON CONFLICT (id) DO UPDATE SET state = 'running'",
-                params![run.to_string(), now_ms, report],
-            )?;
             transaction
-                .execute(
+                .prepare_cached(
+                    "INSERT INTO runs (id, started_ms, state, report) VALUES (?1, ?2, 'running', ?3)
+                     ON CONFLICT (id) DO UPDATE SET state = 'running'",
+                )?
+                .execute(params![run.to_string(), now_ms, report])?;
+            transaction
+                .prepare_cached(
                     "DELETE FROM runs WHERE id IN
                      (SELECT id FROM runs ORDER BY started_ms DESC, rowid DESC LIMIT -1 OFFSET ?1)",
-                    [RUNS_KEPT],
-                )
+                )?
+                .execute([RUNS_KEPT])
                 .map(drop)
         })
     }
@@ -157,7 +158,8 @@ impl PairDatabase {
         let sql = "UPDATE runs SET state = 'failed', finished_ms = ?1 WHERE state = 'running'";
         let is_there = self.with(|connection| {
             connection
-                .query_row("SELECT EXISTS (SELECT 1 FROM runs WHERE state = 'running')", [], |row| row.get(0))
+                .prepare_cached("SELECT EXISTS (SELECT 1 FROM runs WHERE state = 'running')")?
+                .query_row([], |row| row.get(0))
         })?;
         if is_there {
             self.write(|transaction| transaction.execute(sql, [now_ms]).map(drop))?;
@@ -179,10 +181,8 @@ impl PairDatabase {
         let report = serde_json::to_string(report).unwrap_or_default();
         self.write(|transaction| {
             transaction
-                .execute(
-                    "UPDATE runs SET state = ?2, report = ?3, finished_ms = ?4 WHERE id = ?1",
-                    params![run.to_string(), word(&state), report, now_ms],
-                )
+                .prepare_cached("UPDATE runs SET state = ?2, report = ?3, finished_ms = ?4 WHERE id = ?1")?
+                .execute(params![run.to_string(), word(&state), report, now_ms])
                 .map(drop)
         })
     }
@@ -274,11 +274,9 @@ impl PairDatabase {
     /// The database can not be read.
     pub(crate) fn next_journal_line(&self, run: JobId) -> Result<u64, SyncError> {
         self.with(|connection| {
-            connection.query_row(
-                "SELECT coalesce(max(number) + 1, 0) FROM journal WHERE run = ?1",
-                [run.to_string()],
-                |row| unsigned(row, 0),
-            )
+            connection
+                .prepare_cached("SELECT coalesce(max(number) + 1, 0) FROM journal WHERE run = ?1")?
+                .query_row([run.to_string()], |row| unsigned(row, 0))
         })
     }
 

@@ -31,12 +31,12 @@ pub(super) fn keep_texts(
         insert.execute(params![&hash.0[..], now_ms, bytes])?;
     }
     transaction
-        .execute(
+        .prepare_cached(
             "DELETE FROM texts WHERE hash IN (SELECT hash FROM
              (SELECT hash, sum(length(content)) OVER (ORDER BY kept_ms DESC, hash) AS so_far FROM texts)
              WHERE so_far > ?1)",
-            [TEXTS_LIMIT_BYTES.cast_signed()],
-        )
+        )?
+        .execute([TEXTS_LIMIT_BYTES.cast_signed()])
         .map(drop)
 }
 

@@ -9,7 +9,7 @@ use keepwell_sync::SyncError;
 use keepwell_testkit::memory_tree::{MemoryState, StepFault};
 
 use crate::engine::{Picture, Places, World};
-use crate::range::state_folder;
+use crate::room::Room;
 
 const FILES: [(&str, &str); 4] =
     [("old/one", "1"), ("old/two", "22"), ("old/deep/three", "333"), ("old/deep/er/four", "4444")];
@@ -40,8 +40,8 @@ fn all_in(top: &str) -> Picture {
 }
 
 /// The left renames a folder that both have.
-fn renamed_on_the_left(folder: &std::path::Path) -> World<'_> {
-    let mut world = World::of(Places::RightIsBucket, folder);
+fn renamed_on_the_left(room: &Room) -> World<'_> {
+    let mut world = World::of(Places::RightIsBucket, room);
     world.trees[0].with(fill);
     world.run(false).unwrap();
     assert_eq!(world.picture(1), all_in("old"));
@@ -52,8 +52,8 @@ fn renamed_on_the_left(folder: &std::path::Path) -> World<'_> {
 }
 
 /// And the run that carried this over, by its number: what is done next begins at step 0.
-fn moved_in_the_bucket(folder: &std::path::Path) -> (World<'_>, u16) {
-    let mut world = renamed_on_the_left(folder);
+fn moved_in_the_bucket(room: &Room) -> (World<'_>, u16) {
+    let mut world = renamed_on_the_left(room);
     let report = world.run(false).unwrap().unwrap();
     assert_eq!((report.right.moved, report.right.created), (1, 0), "it was copied rather than moved");
     assert_eq!(world.picture(1), all_in("new"));
@@ -68,10 +68,10 @@ fn undone(world: &mut World<'_>, run: u16, control: &Control) {
 
 #[test]
 fn a_folder_whose_move_was_broken_off_is_whole_after_the_next_run() {
-    let folder = state_folder();
+    let room = Room::new();
     for fault in [StepFault::Kill, StepFault::Fail, StepFault::LoseAnswer] {
         for step in 0.. {
-            let mut world = renamed_on_the_left(folder.path());
+            let mut world = renamed_on_the_left(&room);
             world.steps.restart();
             world.steps.fault_at(step, fault);
             world.run(true).unwrap();
@@ -87,10 +87,10 @@ fn a_folder_whose_move_was_broken_off_is_whole_after_the_next_run() {
 
 #[test]
 fn a_file_whose_move_was_broken_off_is_at_one_place_after_the_next_run() {
-    let folder = state_folder();
+    let room = Room::new();
     for fault in [StepFault::Kill, StepFault::Fail, StepFault::LoseAnswer] {
         for step in 0.. {
-            let mut world = World::of(Places::RightIsBucket, folder.path());
+            let mut world = World::of(Places::RightIsBucket, &room);
             world.trees[0].with(fill);
             world.run(false).unwrap();
             world.trees[0].with(|left| assert!(left.rename(&path("old/one"), &path("one"))));
@@ -113,9 +113,9 @@ fn a_file_whose_move_was_broken_off_is_at_one_place_after_the_next_run() {
 /// New permissions of a file and a folder, which the bucket on the other side can not keep, are agreed on once.
 #[test]
 fn permissions_a_bucket_does_not_keep_are_agreed_on_once() {
-    let folder = state_folder();
+    let room = Room::new();
     for (places, disk) in [(Places::LeftIsBucket, 1), (Places::RightIsBucket, 0)] {
-        let mut world = World::of(places, folder.path());
+        let mut world = World::of(places, &room);
         world.trees[disk].with(fill);
         world.run(false).unwrap();
         world.trees[disk].with(|state| {
@@ -132,11 +132,11 @@ fn permissions_a_bucket_does_not_keep_are_agreed_on_once() {
 /// copy, and the bin holds nothing that its index does not name (`World::end` looks at both).
 #[test]
 fn a_file_that_goes_to_the_bin_of_a_bucket_is_in_one_place() {
-    let folder = state_folder();
+    let room = Room::new();
     for deed in ["removed", "changed"] {
         for is_killed in [true, false] {
             for step in 0.. {
-                let mut world = World::of(Places::RightIsBucket, folder.path());
+                let mut world = World::of(Places::RightIsBucket, &room);
                 world.trees[0].with(fill);
                 world.run(false).unwrap();
                 world.trees[0].with(|left| match deed {
@@ -186,8 +186,8 @@ fn a_file_that_goes_to_the_bin_of_a_bucket_is_in_one_place() {
 
 #[test]
 fn a_folder_that_a_run_moved_in_a_bucket_is_moved_back_and_the_next_run_carries_that_over() {
-    let folder = state_folder();
-    let (mut world, run) = moved_in_the_bucket(folder.path());
+    let room = Room::new();
+    let (mut world, run) = moved_in_the_bucket(&room);
     let control = Control::new();
     let back = world.undo(run, &control).unwrap().unwrap();
     assert_eq!((back.items, back.left_alone), (1, 0), "{:?}", control.problems());
@@ -198,11 +198,11 @@ fn a_folder_that_a_run_moved_in_a_bucket_is_moved_back_and_the_next_run_carries_
 
 #[test]
 fn an_undo_that_was_broken_off_in_the_middle_of_a_folder_goes_on_when_it_is_asked_for_again() {
-    let folder = state_folder();
+    let room = Room::new();
     let mut were_halves = 0;
     for fault in [StepFault::Kill, StepFault::Fail, StepFault::LoseAnswer] {
         for step in 0.. {
-            let (mut world, run) = moved_in_the_bucket(folder.path());
+            let (mut world, run) = moved_in_the_bucket(&room);
             world.steps.fault_at(step, fault);
             let _ = world.undo(run, &Control::new());
             let is_whole = world.steps.count() <= step;
@@ -223,9 +223,9 @@ fn an_undo_that_was_broken_off_in_the_middle_of_a_folder_goes_on_when_it_is_aske
 
 #[test]
 fn an_undo_that_was_broken_off_and_is_left_so_loses_nothing() {
-    let folder = state_folder();
+    let room = Room::new();
     for step in 0.. {
-        let (mut world, run) = moved_in_the_bucket(folder.path());
+        let (mut world, run) = moved_in_the_bucket(&room);
         world.steps.fault_at(step, StepFault::Kill);
         let is_whole = world.undo(run, &Control::new()).unwrap().is_some();
         world.end().unwrap_or_else(|why| panic!("killed at step {step}: {}", world.told(&why)));
@@ -240,10 +240,10 @@ fn an_undo_that_was_broken_off_and_is_left_so_loses_nothing() {
 
 #[test]
 fn a_person_stops_an_undo_in_the_middle_of_a_folder_and_asks_for_it_again() {
-    let folder = state_folder();
+    let room = Room::new();
     let mut was_half = false;
     for step in 0.. {
-        let (mut world, run) = moved_in_the_bucket(folder.path());
+        let (mut world, run) = moved_in_the_bucket(&room);
         let control = Arc::new(Control::new());
         let stops = Arc::clone(&control);
         world.steps.before(step, move |_| stops.cancel());
@@ -267,8 +267,8 @@ fn a_person_stops_an_undo_in_the_middle_of_a_folder_and_asks_for_it_again() {
 
 #[test]
 fn a_folder_somebody_made_at_the_old_place_is_none_to_move_back_into() {
-    let folder = state_folder();
-    let (mut world, run) = moved_in_the_bucket(folder.path());
+    let room = Room::new();
+    let (mut world, run) = moved_in_the_bucket(&room);
     world.trees[1].with(|right| {
         assert!(right.make(&path("old"), EntryKind::Folder, b"", Timestamp::default()));
         assert!(right.make(&path("old/mine"), EntryKind::File, b"mine", Timestamp::new(1_000_101, 0)));
@@ -286,10 +286,10 @@ fn a_folder_somebody_made_at_the_old_place_is_none_to_move_back_into() {
 
 #[test]
 fn what_somebody_did_while_an_undo_was_broken_off_is_left_alone_and_told() {
-    let folder = state_folder();
+    let room = Room::new();
     let mut was_tried = false;
     for step in 0.. {
-        let (mut world, run) = moved_in_the_bucket(folder.path());
+        let (mut world, run) = moved_in_the_bucket(&room);
         world.steps.fault_at(step, StepFault::Kill);
         let is_whole = world.undo(run, &Control::new()).unwrap().is_some();
         world.steps.restart();
@@ -333,11 +333,11 @@ fn what_somebody_did_while_an_undo_was_broken_off_is_left_alone_and_told() {
 
 #[test]
 fn what_puts_half_a_folder_together_again_can_be_broken_off_too() {
-    let folder = state_folder();
+    let room = Room::new();
     // Steps apart that have no factor in common: all kinds of them are met.
     for first in (0..).step_by(7) {
         let is_whole = (0..).step_by(11).find_map(|second| {
-            let mut world = renamed_on_the_left(folder.path());
+            let mut world = renamed_on_the_left(&room);
             world.steps.restart();
             world.steps.fault_at(first, StepFault::Kill);
             let is_first_whole = world.run(true).unwrap().is_some();

@@ -4,7 +4,7 @@ use keepwell_model::{EntryKind, RelativePath, Timestamp};
 use keepwell_testkit::memory_tree::{MemoryState, MemoryTree, StepFault};
 
 use crate::engine::{Places, World};
-use crate::range::state_folder;
+use crate::room::Room;
 
 fn path(text: &str) -> RelativePath {
     RelativePath::parse(text.as_bytes()).unwrap()
@@ -26,8 +26,8 @@ fn modes(world: &World<'_>) -> [Vec<(String, u32)>; 2] {
 }
 
 /// Both have closed folders; the left is changed by somebody who may; the right lets nobody in.
-fn changed_in_closed_folders(folder: &std::path::Path) -> World<'_> {
-    let mut world = World::of(Places::Disks, folder);
+fn changed_in_closed_folders(room: &Room) -> World<'_> {
+    let mut world = World::of(Places::Disks, room);
     world.trees[0].with(|left: &mut MemoryState| {
         for folder in ["f", "f/moves", "g", "open"] {
             assert!(left.make(&path(folder), EntryKind::Folder, b"", time(1)));
@@ -60,8 +60,8 @@ fn changed_in_closed_folders(folder: &std::path::Path) -> World<'_> {
 
 #[test]
 fn a_change_in_a_closed_folder_is_carried_over_and_the_folder_is_closed_again() {
-    let folder = state_folder();
-    let mut world = changed_in_closed_folders(folder.path());
+    let room = Room::new();
+    let mut world = changed_in_closed_folders(&room);
     let report = world.run(false).unwrap().unwrap();
     assert_eq!(report.failed, 0, "{}", world.told(""));
     let [left, right] = modes(&world);
@@ -73,10 +73,10 @@ fn a_change_in_a_closed_folder_is_carried_over_and_the_folder_is_closed_again() 
 
 #[test]
 fn a_folder_that_was_open_when_the_process_was_killed_is_closed_by_the_next_run() {
-    let folder = state_folder();
+    let room = Room::new();
     for fault in [StepFault::Kill, StepFault::Die, StepFault::LoseAnswer] {
         for step in 0.. {
-            let mut world = changed_in_closed_folders(folder.path());
+            let mut world = changed_in_closed_folders(&room);
             let before = modes(&world)[0].clone();
             world.steps.restart();
             world.steps.fault_at(step, fault);

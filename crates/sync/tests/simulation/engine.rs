@@ -2,25 +2,24 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use keepwell_endpoint::tree::{Capabilities, OWN_FOLDER, Tree};
-use keepwell_model::{Control, EntryKind, JobId, PairId, RelativePath, Timestamp};
+use keepwell_model::{Control, EntryKind, JobId, RelativePath, Timestamp};
 use keepwell_sync::bins::bring_back::BroughtBack;
 use keepwell_sync::database::rows::BinItem;
 use keepwell_sync::execute::bin::BIN_FOLDER;
 use keepwell_sync::policy::{BrakeKind, BrakeLimits};
 use keepwell_sync::{
-    ConflictPolicy, Limits, Mode, PairDatabase, PairSpec, Side, SyncError, SyncReport, Syncer, SyncerOptions,
+    ConflictPolicy, Limits, Mode, PairSpec, Side, SyncError, SyncReport, Syncer, SyncerOptions,
 };
 use keepwell_testkit::SeededRandom;
 use keepwell_testkit::memory_tree::{Killed, MemoryItem, MemoryState, MemoryTree, StepFault, Steps};
 use parking_lot::Mutex;
 
-use crate::odd::{Files, Oddities};
+use crate::odd::Oddities;
 use crate::people::People;
-use crate::range::state_folder;
+use crate::room::{Files, Kept, PAIR, Room};
 
 /// Runs in peace until nothing is to do; more would be a circle.
 const PEACEFUL_RUNS: usize = 8;
@@ -31,7 +30,8 @@ pub struct World<'a> {
     pub people: Arc<Mutex<People>>,
     pair: PairSpec,
     odd: Oddities,
-    folder: &'a Path,
+    room: &'a Room,
+    kept: Kept,
     runs: u16,
     /// The number the next run goes on under.
     goes_on_as: Option<u16>,
@@ -56,20 +56,20 @@ pub enum Places {
 pub type Picture = BTreeMap<String, (EntryKind, Vec<u8>)>;
 
 /// Runs a seed; what came of it, or what does not hold.
-pub fn simulate(seed: u64, folder: &Path) -> Result<Vec<Picture>, String> {
+pub fn simulate(seed: u64, room: &Room, kept: Kept) -> Result<Vec<Picture>, String> {
     let odd = Oddities::draw(&mut draw(seed, 2));
-    simulate_with(seed, odd, folder)
+    simulate_with(seed, odd, room, kept)
 }
 
 /// The same with a server as one of the places.
-pub fn simulate_with_server(seed: u64, folder: &Path) -> Result<Vec<Picture>, String> {
+pub fn simulate_with_server(seed: u64, room: &Room, kept: Kept) -> Result<Vec<Picture>, String> {
     let odd = Oddities::draw(&mut draw(seed, 2)).with_server(&mut draw(seed, 3));
-    simulate_with(seed, odd, folder)
+    simulate_with(seed, odd, room, kept)
 }
 
-fn simulate_with(seed: u64, odd: Oddities, folder: &Path) -> Result<Vec<Picture>, String> {
+fn simulate_with(seed: u64, odd: Oddities, room: &Room, kept: Kept) -> Result<Vec<Picture>, String> {
     let mut random = draw(seed, 0);
-    let mut world = World::new(odd, seed, &mut random, folder);
+    let mut world = World::new(odd, seed, &mut random, room, kept);
     world.people.lock().work(&world.trees[0], random.below(14));
     world.people.lock().work(&world.trees[1], random.below(3));
     let rounds = 1 + random.below(4);
@@ -113,8 +113,11 @@ fn holds_links(picture: &Picture) -> bool {
 
 impl<'a> World<'a> {
     /// Two places in step both ways, and people who do nothing by themselves.
-    pub fn of(places: Places, folder: &'a Path) -> Self {
-        let world = |seed| World::new(Oddities::draw(&mut draw(seed, 2)), seed, &mut draw(seed, 0), folder);
+    pub fn of(places: Places, room: &'a Room) -> Self {
+        let world = |seed| {
+            let odd = Oddities::draw(&mut draw(seed, 2));
+            World::new(odd, seed, &mut draw(seed, 0), room, Kept::InMemory)
+        };
         let seeds = (0..).map(world);
         let mut worlds = seeds.filter(|world| {
             world.pair.mode == Mode::TwoWay
@@ -150,7 +153,7 @@ impl<'a> World<'a> {
         [0, 1].map(|side: usize| self.trees[side].capabilities().stable_ids)
     }
 
-    fn new(odd: Oddities, seed: u64, random: &mut SeededRandom, folder: &'a Path) -> Self {
+    fn new(odd: Oddities, seed: u64, random: &mut SeededRandom, room: &'a Room, kept: Kept) -> Self {
         let steps = Arc::new(Steps::default());
         let mut place = |name, capabilities: Capabilities| {
             let has_lasting_ids = !random.once_in(5) && capabilities.stable_ids;
@@ -160,7 +163,7 @@ impl<'a> World<'a> {
         let trees = [place("left", odd.places[0]), place("right", odd.places[1])];
         let text = format!(
             r#"{{"id":"{}","name":"a pair","left":{{"address":"l"}},"right":{{"address":"r"}}}}"#,
-            PairId([7; 16])
+            PAIR
         );
         let pair: PairSpec = serde_json::from_str(&text).unwrap();
         let conflicts = match random.below(6) {
@@ -183,19 +186,13 @@ impl<'a> World<'a> {
             ..BrakeLimits::default()
         };
         let pair = PairSpec { conflicts, mode, brakes, ..pair };
-        // The databases of the seed before are of another pair of places. A new one is always the same: it is made once.
-        static NEW: OnceLock<Files> = OnceLock::new();
-        NEW.get_or_init(|| {
-            let made = state_folder();
-            drop(PairDatabase::open(made.path(), pair.id, 0).unwrap());
-            Files::of(&made.path().join("sync"))
-        })
-        .put_into(&folder.join("sync"));
+        // What the seed before left is of another pair of places.
+        room.begin(kept);
         let people = People::new(draw(seed, 1), odd.names);
         let ids = [0, 1].map(|side: usize| trees[side].capabilities().stable_ids);
         let mut log = vec![format!("{mode:?} {conflicts:?}; lasting ids {ids:?}")];
         log.extend(odd.told());
-        Self { trees, steps, people, pair, odd, folder, runs: 0, goes_on_as: None, log }
+        Self { trees, steps, people, pair, odd, room, kept, runs: 0, goes_on_as: None, log }
     }
 
     /// How many steps a run may take, to choose one of them: roughly as many as there are items.
@@ -235,18 +232,30 @@ impl<'a> World<'a> {
 
     /// Whether the pair knows its places.
     fn is_agreed(&self) -> bool {
-        let (database, _) = PairDatabase::open(self.folder, self.pair.id, 0).unwrap();
+        let database = self.room.open(self.kept);
         Side::BOTH.iter().all(|side| database.identity(*side).unwrap().is_some())
     }
 
     /// A run that is killed because the power goes: of what was done since the places last said that all is on the disk,
     /// only a part is there, and files may be empty; of the database, what was written before some step.
     fn run_and_lose_power(&mut self, steps: u64, random: &mut SeededRandom) -> Result<(), String> {
+        if self.kept == Kept::InFile {
+            return self.run_and_lose_power_of_file(steps, random);
+        }
+        self.room.memory_into_file();
+        self.kept = Kept::InFile;
+        let result = self.run_and_lose_power_of_file(steps, random);
+        self.kept = Kept::InMemory;
+        self.room.file_into_memory();
+        result
+    }
+
+    fn run_and_lose_power_of_file(&mut self, steps: u64, random: &mut SeededRandom) -> Result<(), String> {
         let places = self.trees.iter().zip(self.odd.are_far);
         let disks: Vec<MemoryTree> =
             places.filter(|(_, is_far)| !is_far).map(|(tree, _)| tree.clone()).collect();
         disks.iter().for_each(|tree| tree.with(MemoryState::watch_power));
-        let databases = self.folder.join("sync");
+        let databases = self.room.databases();
         let kept = Arc::new(Mutex::new(None));
         let (into, from) = (Arc::clone(&kept), databases.clone());
         self.steps.before(random.below(steps.max(1)), move |_| *into.lock() = Some(Files::of(&from)));
@@ -267,8 +276,7 @@ impl<'a> World<'a> {
 
     /// What the index of the bins names, settled or not.
     fn bin_rows(&self) -> Result<BTreeSet<(i64, String)>, String> {
-        let (database, _) =
-            PairDatabase::open(self.folder, self.pair.id, 0).map_err(|error| error.to_string())?;
+        let database = self.room.open(self.kept);
         let unsettled = database.unsettled_bin().map_err(|error| error.to_string())?;
         let settled = database.bin_items(0, 100_000).map_err(|error| error.to_string())?;
         Ok(unsettled.iter().chain(&settled).map(|item| (item.id, item.bin_path.to_string())).collect())
@@ -314,14 +322,18 @@ impl<'a> World<'a> {
 
     fn open(&self, number: u16) -> Result<Syncer, SyncError> {
         let seconds = 1_790_000_000 + i64::from(number) * 60;
-        Syncer::open(SyncerOptions {
-            state_folder: self.folder.to_owned(),
+        let options = SyncerOptions {
+            state_folder: self.room.folder().to_owned(),
             pair: self.pair.clone(),
             left: Arc::new(self.trees[0].clone()),
             right: Arc::new(self.trees[1].clone()),
             clock: Arc::new(move || Timestamp::new(seconds, 0)),
             utc_offset_seconds: 0,
-        })
+        };
+        match self.kept {
+            Kept::InMemory => Syncer::open_with(options, self.room.open(self.kept)),
+            Kept::InFile => Syncer::open(options),
+        }
     }
 
     fn process(&self, number: u16, as_number: u16) -> Result<SyncReport, SyncError> {
@@ -439,8 +451,7 @@ impl<'a> World<'a> {
 
     /// The index of the bins names every file that lies there, with what it holds, and nothing else.
     fn bins_are_known(&self) -> Result<(), String> {
-        let (database, _) =
-            PairDatabase::open(self.folder, self.pair.id, 0).map_err(|error| error.to_string())?;
+        let database = self.room.open(self.kept);
         if let Some(item) = database.unsettled_bin().map_err(|error| error.to_string())?.first() {
             return Err(format!("left unsettled: {item:?}"));
         }

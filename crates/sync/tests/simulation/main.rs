@@ -16,6 +16,7 @@ mod named;
 mod odd;
 mod people;
 mod range;
+mod room;
 
 use crate::engine::{simulate, simulate_with_server};
 use crate::range::{Range, failures};

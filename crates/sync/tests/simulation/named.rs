@@ -6,7 +6,7 @@ use keepwell_model::{EntryKind, RelativePath, Timestamp};
 use keepwell_testkit::memory_tree::{MemoryState, MemoryTree, StepFault};
 
 use crate::engine::{Places, World};
-use crate::range::state_folder;
+use crate::room::Room;
 
 fn path(text: &str) -> RelativePath {
     RelativePath::parse(text.as_bytes()).unwrap()
@@ -23,9 +23,9 @@ fn at_every_step(
     then: impl Fn(&World<'_>),
     after: impl Fn(&mut World<'_>),
 ) {
-    let folder = state_folder();
+    let room = Room::new();
     for step in 0.. {
-        let mut world = World::of(places, folder.path());
+        let mut world = World::of(places, &room);
         world.trees[0].with(&first);
         world.run(false).unwrap();
         then(&world);

@@ -1,9 +1,6 @@
 //! What is odd about half of the seeds: places that ignore case or take few names, moving in, power that is lost, runs
 //! that go on under their number.
 
-use std::ffi::OsString;
-use std::path::Path;
-
 use keepwell_endpoint::tree::{Capabilities, NameRules};
 use keepwell_sync::Mode;
 use keepwell_testkit::SeededRandom;
@@ -105,26 +102,5 @@ impl Oddities {
     /// Whether both places tell the same names apart.
     pub fn are_names_plain(&self) -> bool {
         self.names == PLAIN
-    }
-}
-
-/// The files of a database, as a disk has them that lost its power.
-pub struct Files(Vec<(OsString, Vec<u8>)>);
-
-impl Files {
-    pub fn of(folder: &Path) -> Self {
-        let found = std::fs::read_dir(folder).into_iter().flatten();
-        let files = found.map(|file| file.unwrap());
-        // The index of the log lies in memory only.
-        let kept = files.filter(|file| !file.file_name().to_string_lossy().ends_with("-shm"));
-        Self(kept.map(|file| (file.file_name(), std::fs::read(file.path()).unwrap())).collect())
-    }
-
-    pub fn put_into(&self, folder: &Path) {
-        let _ = std::fs::remove_dir_all(folder);
-        std::fs::create_dir_all(folder).unwrap();
-        for (name, content) in &self.0 {
-            std::fs::write(folder.join(name), content).unwrap();
-        }
     }
 }

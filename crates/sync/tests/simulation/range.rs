@@ -5,12 +5,15 @@
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// One seed in so many is run twice and has to end the same.
+use crate::room::{Kept, Room};
+
+/// One seed in so many is run twice and has to end the same;
 const TWICE_ONCE_IN: u64 = 16;
+/// one in so many the second time with its database in a file that each run opens anew.
+const IN_FILE_ONCE_IN: u64 = 64;
 /// So many that failed are told whole; of the others only the numbers.
 const TOLD_WHOLE: usize = 20;
 
@@ -22,16 +25,10 @@ pub struct Range {
     pub threads: Option<u64>,
 }
 
-/// Where the databases lie: in memory where the system has such a place.
-pub fn state_folder() -> tempfile::TempDir {
-    let memory = Path::new("/dev/shm");
-    if memory.is_dir() { tempfile::tempdir_in(memory).unwrap() } else { tempfile::tempdir().unwrap() }
-}
-
 /// Runs every seed of a range; what does not hold, by seed.
 pub fn failures<T: PartialEq>(
     range: &Range,
-    simulate: impl Fn(u64, &Path) -> Result<T, String> + Sync,
+    simulate: impl Fn(u64, &Room, Kept) -> Result<T, String> + Sync,
 ) -> BTreeMap<u64, String> {
     let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u64);
     let next = AtomicU64::new(range.from);
@@ -39,13 +36,13 @@ pub fn failures<T: PartialEq>(
     std::thread::scope(|scope| {
         for _ in 0..range.threads.unwrap_or(cores).clamp(1, range.count.max(1)) {
             scope.spawn(|| {
-                let folder = state_folder();
+                let room = Room::new();
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
                     if seed >= range.from + range.count {
                         return;
                     }
-                    let once = || simulate(seed, folder.path());
+                    let once = |kept| simulate(seed, &room, kept);
                     if let Err(why) = one(seed, once) {
                         eprintln!("seed {seed} failed");
                         failed.lock().unwrap().insert(seed, why);
@@ -57,11 +54,14 @@ pub fn failures<T: PartialEq>(
     failed.into_inner().unwrap()
 }
 
-fn one<T: PartialEq>(seed: u64, simulate: impl Fn() -> Result<T, String>) -> Result<(), String> {
-    let tried = || catch_unwind(AssertUnwindSafe(&simulate)).unwrap_or_else(|panic| Err(panicked(&*panic)));
-    let outcome = tried()?;
+fn one<T: PartialEq>(seed: u64, simulate: impl Fn(Kept) -> Result<T, String>) -> Result<(), String> {
+    let tried = |kept| {
+        catch_unwind(AssertUnwindSafe(|| simulate(kept))).unwrap_or_else(|panic| Err(panicked(&*panic)))
+    };
+    let outcome = tried(Kept::InMemory)?;
     if seed.is_multiple_of(TWICE_ONCE_IN) {
-        let again = tried().map_err(|why| format!("the second time: {why}"))?;
+        let kept = if seed.is_multiple_of(IN_FILE_ONCE_IN) { Kept::InFile } else { Kept::InMemory };
+        let again = tried(kept).map_err(|why| format!("the second time: {why}"))?;
         if again != outcome {
             return Err("not the same twice".into());
         }
