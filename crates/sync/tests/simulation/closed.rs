@@ -99,8 +99,8 @@ const NEW: [(&str, u32); 6] =
     [("empty", 0o555), ("l", 0o555), ("l/deep", 0o500), ("l/open", 0o755), ("r", 0o555), ("r/blind", 0o644)];
 
 /// Closed folders with something in them are new on either side; both sides had something before, or not.
-fn new_closed_folders(folder: &std::path::Path, is_first_run: bool) -> World<'_> {
-    let mut world = World::of(Places::Disks, folder);
+fn new_closed_folders(room: &Room, is_first_run: bool) -> World<'_> {
+    let mut world = World::of(Places::Disks, room);
     if !is_first_run {
         world.trees[0].with(|left| assert!(left.make(&path("old"), EntryKind::File, b"old", time(0))));
         world.run(false).unwrap();
@@ -132,8 +132,8 @@ fn modes_of_new(changed: Option<(&str, u32)>) -> [Vec<(String, u32)>; 2] {
 
 #[test]
 fn new_closed_folders_come_over_with_what_is_in_them() {
-    let folder = state_folder();
-    let mut world = new_closed_folders(folder.path(), true);
+    let room = Room::new();
+    let mut world = new_closed_folders(&room, true);
     let group = ("a group's".to_owned(), 0o2555);
     world.trees[0].with(|left| {
         assert!(left.make(&path(&group.0), EntryKind::Folder, b"", time(1)));
@@ -150,10 +150,10 @@ fn new_closed_folders_come_over_with_what_is_in_them() {
 
 /// Breaks off the run that makes the folders at every step, lets a person do something, and runs on.
 fn broken_off_at_every_step(is_first_run: bool, faults: &[StepFault], person: Option<(&str, u32)>) {
-    let folder = state_folder();
+    let room = Room::new();
     for &fault in faults {
         for step in 0.. {
-            let mut world = new_closed_folders(folder.path(), is_first_run);
+            let mut world = new_closed_folders(&room, is_first_run);
             world.steps.restart();
             world.steps.fault_at(step, fault);
             world.run(true).unwrap();
