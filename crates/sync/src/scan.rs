@@ -308,8 +308,14 @@ impl Scan<'_> {
         }
     }
 
+    /// Whether a folder is not where the base has it, by itself or with one above it.
     fn is_gone(&self, folder: NodeId) -> bool {
-        self.gone.lock().contains(&folder)
+        let gone = self.gone.lock();
+        if gone.is_empty() {
+            return false;
+        }
+        let above = |folder: &NodeId| self.base.get(*folder).map(|entry| entry.parent);
+        std::iter::successors(Some(folder), above).any(|folder| gone.contains(&folder))
     }
 
     /// A folder that a hint named is not there: the one above says what became of it, if it was not asked yet.
@@ -404,7 +410,7 @@ fn concerns_place(error: &EndpointError) -> bool {
 }
 
 /// The folder of the base that a path on a side names, or else the nearest one above it. Nothing where it is left out.
-fn nearest_known(
+pub(crate) fn nearest_known(
     base: &BaseTree,
     side: Side,
     filter: &Filter,

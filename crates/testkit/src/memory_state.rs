@@ -1,12 +1,13 @@
 //! What is in a place in memory, what people do in it, and what is left of it when the power goes.
 //!
 //! Invariants: what a person can not do on a disk (a name that is taken, or that the place does not take) changes nothing;
-//! what was on the disk when the place last said so survives the loss of power whole. Deliberately not here: the place as
-//! an engine sees it (`memory_tree`).
+//! what was on the disk when the place last said so survives the loss of power whole; who watches a place is told of each
+//! change as a system tells it. Deliberately not here: the place as an engine sees it (`memory_tree`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use keepwell_endpoint::tree::{OWN_FOLDER, STAGED_PREFIX};
 use keepwell_model::{EntryKind, RelativePath, Timestamp};
 
 use crate::random::SeededRandom;
@@ -46,6 +47,16 @@ pub struct MemoryState {
     pub(crate) is_vanished: bool,
     /// What is surely on the disk; and since then, what was there after each step.
     pub(crate) disk: Option<Disk>,
+    pub(crate) watch: Option<Watch>,
+}
+
+/// What is told of changes.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Watch {
+    /// What was there when it was last looked.
+    seen: Items,
+    /// The folders that were named and nobody asked for yet.
+    named: Vec<RelativePath>,
 }
 
 /// What a disk holds that may lose its power.
@@ -87,7 +98,59 @@ impl MemoryState {
         self.disk = Some(Disk { synced: self.items.clone(), since: Vec::new() });
     }
 
+    /// From now on changes are told.
+    pub fn watch(&mut self) {
+        self.watch = Some(Watch { seen: self.items.clone(), named: Vec::new() });
+    }
+
+    /// The folders in which something changed since this was last asked, as the system named them one after the other.
+    /// What is new and a folder is named itself, before the one it is in.
+    pub fn take_named(&mut self) -> Vec<RelativePath> {
+        self.watch.as_mut().map(|watch| std::mem::take(&mut watch.named)).unwrap_or_default()
+    }
+
+    /// What a system tells of a change: of what was removed with a folder each, of what moved with one nothing.
+    pub(crate) fn tell(&mut self) {
+        let Some(watch) = &mut self.watch else { return };
+        if watch.seen == self.items {
+            return;
+        }
+        let (now, before) = (&self.items, std::mem::replace(&mut watch.seen, self.items.clone()));
+        let mut name = |path: &RelativePath, item: &MemoryItem, is_new: bool| {
+            let is_own = |name: &[u8]| name == OWN_FOLDER || name.starts_with(STAGED_PREFIX);
+            if path.components().any(is_own) {
+                return;
+            }
+            if is_new && item.kind == EntryKind::Folder {
+                watch.named.push(path.clone());
+            }
+            watch.named.extend(path.parent());
+        };
+        let ids = |items: &Items| items.values().map(|item| item.id).collect::<BTreeSet<_>>();
+        let kept: BTreeSet<u64> = ids(&before).intersection(&ids(now)).copied().collect();
+        let is_at =
+            |items: &Items, path: &RelativePath, id| items.get(path).is_some_and(|item| item.id == id);
+        // Whether what was (or is) at a path went with its folder.
+        let goes_along = |here: &Items, there: &Items, path: &RelativePath, item: &MemoryItem| {
+            let folder = path.parent().and_then(|path| Some((here.get(&path)?.id, path)));
+            let is_moved = |(id, path): (u64, RelativePath)| kept.contains(&id) && !is_at(there, &path, id);
+            kept.contains(&item.id) && folder.is_some_and(is_moved)
+        };
+        for (path, item) in before.iter().rev().filter(|(path, item)| !is_at(now, path, item.id)) {
+            if !goes_along(&before, now, path, item) {
+                name(path, item, false);
+            }
+        }
+        for (path, item) in now.iter().filter(|(path, item)| before.get(*path) != Some(*item)) {
+            if !goes_along(now, &before, path, item) {
+                name(path, item, !is_at(&before, path, item.id));
+            }
+        }
+    }
+
+    /// A step was done.
     pub(crate) fn note(&mut self) {
+        self.tell();
         if let Some(disk) = &mut self.disk
             && disk.since.last().unwrap_or(&disk.synced) != &self.items
         {

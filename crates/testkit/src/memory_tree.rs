@@ -100,7 +100,10 @@ impl MemoryTree {
 
     /// Looks at it or works in it as a person does: no step, no fault.
     pub fn with<R>(&self, work: impl FnOnce(&mut MemoryState) -> R) -> R {
-        work(&mut self.state.lock())
+        let mut state = self.state.lock();
+        let answer = work(&mut state);
+        state.tell();
+        answer
     }
 
     /// It can be reached again, and it is the place it was.

@@ -111,3 +111,21 @@ fn what_was_synced_survives_the_loss_of_power() {
     }
     assert!(gone > 0 && empty > 0 && whole > 0, "{gone} {empty} {whole}");
 }
+
+#[test]
+fn the_folder_of_each_change_is_named_and_what_moves_with_a_folder_is_not() {
+    let tree = tree();
+    let named = || tree.with(MemoryState::take_named).iter().map(ToString::to_string).collect::<Vec<_>>();
+    tree.with(MemoryState::watch);
+    assert!(named().is_empty());
+    tree.with(|state| state.write(&path("a/b"), b"two", Timestamp::default(), false));
+    assert_eq!(named(), ["a"]);
+    tree.create_folder(&path("d"), &ItemMetadata::default()).unwrap();
+    assert_eq!(named(), ["d", ""]);
+    tree.with(|state| assert!(state.rename(&path("a"), &path("d/c"))));
+    assert_eq!(named(), ["", "d/c", "d"]);
+    tree.with(|state| state.remove(&path("d")));
+    assert_eq!(named(), ["d/c", "d", ""]);
+    tree.create_folder(&path(".keepwell"), &ItemMetadata::default()).unwrap();
+    assert!(named().is_empty());
+}

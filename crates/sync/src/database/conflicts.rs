@@ -45,13 +45,22 @@ impl PairDatabase {
             )?;
             let known: std::collections::HashMap<_, _> =
                 before.iter().map(|stored| ((&stored.conflict.path, word(&stored.conflict.kind)), stored)).collect();
+            // One that is new gets a number none of those before has, wherever among them it comes.
+            let mut highest = before.iter().map(|stored| stored.id).max().unwrap_or(0);
             for conflict in conflicts {
                 let kind = word(&conflict.kind);
                 let stored = known.get(&(&conflict.path, kind.clone()));
                 let choice = stored.filter(|stored| is_same_question(&stored.conflict, conflict));
                 let choice = choice.and_then(|stored| stored.choice);
+                let id = stored.map_or_else(
+                    || {
+                        highest += 1;
+                        highest
+                    },
+                    |stored| stored.id,
+                );
                 insert.execute(params![
-                    stored.map(|stored| stored.id),
+                    id,
                     sql(conflict.node.0),
                     conflict.path.as_bytes(),
                     kind,

@@ -1,7 +1,7 @@
 //! Looking at both sides of a pair at once: with which rules, where, and how patiently.
 //!
-//! Invariant: both sides are asked with the same rules, those of the pair and those that lie in either root. Deliberately
-//! not here: the look itself (`scan`).
+//! Invariants: both sides are asked with the same rules, those of the pair and those that lie in either root; where hints
+//! say where to look, what waits for a person is looked at too. Deliberately not here: the look itself (`scan`).
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::filter::{Filter, FilterError};
 use crate::node::Side;
 use crate::policy::Links;
 use crate::run_types::Hints;
-use crate::scan::{ScanOptions, scan, shared_rules};
+use crate::scan::{ScanOptions, nearest_known, scan, shared_rules};
 use crate::trees::SideTree;
 
 /// How long a file must have been still when changes are carried over as they happen.
@@ -44,11 +44,15 @@ pub(super) fn look_at_both(
     // A change shows wherever a link to it is, and a hint names only its own folder.
     let hints = hints.filter(|_| pair.links != Links::Follow);
     let filter = Filter::new(&pair.rules, &shared, syncer.now())?;
+    let hints = match hints {
+        Some(hints) => with_what_waits(syncer, hints, &filter)?,
+        None => None,
+    };
     let attributes =
         pair.attributes && Side::BOTH.iter().all(|side| tree(*side).capabilities().extended_attributes);
     let workers = workers(tree(Side::Left), tree(Side::Right));
     let of = |side: Side| {
-        let hints = hints.and_then(|hints| hints.on(side));
+        let hints = hints.as_ref().and_then(|hints| hints.on(side));
         let options = ScanOptions {
             filter: &filter,
             hints,
@@ -73,6 +77,32 @@ pub(super) fn look_at_both(
             Err(panic) => std::panic::resume_unwind(panic),
         }
     })
+}
+
+/// The folders in which the versions of conflicts lie are looked into too: what is not seen is not in the plan, and does
+/// not wait for a person any more, or is taken for removed. Nothing, which is everywhere, where such a folder is not at
+/// its path any more: the run that saw the conflict moved it.
+fn with_what_waits(syncer: &Syncer, hints: &Hints, filter: &Filter) -> Result<Option<Hints>, SyncError> {
+    let base = syncer.base();
+    let mut hints = hints.clone();
+    for waiting in syncer.database().conflicts()? {
+        let conflict = waiting.conflict;
+        for (side, seen, folders) in [
+            (Side::Left, conflict.left.path, &mut hints.left),
+            (Side::Right, conflict.right.path, &mut hints.right),
+        ] {
+            let Some(folders) = folders else { continue };
+            let agreed = base.path_on(side, conflict.node);
+            for folder in [seen, agreed].into_iter().flatten().filter_map(|path| path.parent()) {
+                match nearest_known(base, side, filter, &folder) {
+                    Some((_, known)) if known != folder => return Ok(None),
+                    Some(_) => drop(folders.insert(folder)),
+                    None => {}
+                }
+            }
+        }
+    }
+    Ok(Some(hints))
 }
 
 impl From<FilterError> for SyncError {

@@ -324,7 +324,7 @@ fn the_own_folder_shows_nothing_but_the_shared_rules() {
 
 #[test]
 fn hints_limit_what_is_listed_and_new_folders_are_taken_whole() {
-    let scene = Scene::of(&["a/one", "a/deep/two", "b/three", "c/d/four", "r/s/five"]);
+    let scene = Scene::of(&["a/one", "a/deep/two", "b/three", "c/d/e/four", "r/s/five"]);
     write(&scene.path("a/deep/two"), "edited");
     write(&scene.path("b/three"), "edited");
     write(&scene.path("a/new/x/y/file"), "x");
@@ -340,8 +340,9 @@ fn hints_limit_what_is_listed_and_new_folders_are_taken_whole() {
     );
     // A folder that went with all in it, however many hints say so.
     fs::remove_dir_all(scene.path("c")).unwrap();
-    assert_eq!(scene.scan_hinted(&["", "c", "c/d"]), ["gone c"]);
+    assert_eq!(scene.scan_hinted(&["", "c", "c/d", "c/d/e"]), ["gone c"]);
     assert_eq!(scene.scan_hinted(&["c/d"]), ["gone c"]);
+    assert_eq!(scene.scan_hinted(&["c/d/e"]), ["gone c"]);
     // Another folder took its place.
     fs::rename(scene.path("r/s"), scene.path("r/old")).unwrap();
     write(&scene.path("r/s/six"), "x");

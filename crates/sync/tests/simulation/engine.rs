@@ -11,12 +11,13 @@ use keepwell_sync::database::rows::BinItem;
 use keepwell_sync::execute::bin::BIN_FOLDER;
 use keepwell_sync::policy::{BrakeKind, BrakeLimits};
 use keepwell_sync::{
-    ConflictPolicy, Limits, Mode, PairSpec, Side, SyncError, SyncReport, Syncer, SyncerOptions,
+    ConflictPolicy, Hints, Limits, Mode, PairSpec, Side, SyncError, SyncReport, Syncer, SyncerOptions,
 };
 use keepwell_testkit::SeededRandom;
 use keepwell_testkit::memory_tree::{Killed, MemoryItem, MemoryState, MemoryTree, StepFault, Steps};
 use parking_lot::Mutex;
 
+use crate::hints::Watchers;
 use crate::odd::Oddities;
 use crate::people::People;
 use crate::room::{Files, Kept, PAIR, Room};
@@ -35,6 +36,8 @@ pub struct World<'a> {
     runs: u16,
     /// The number the next run goes on under.
     goes_on_as: Option<u16>,
+    /// Who watches the places, where runs look only where something changed.
+    watchers: Option<Watchers>,
     log: Vec<String>,
 }
 
@@ -58,18 +61,35 @@ pub type Picture = BTreeMap<String, (EntryKind, Vec<u8>)>;
 /// Runs a seed; what came of it, or what does not hold.
 pub fn simulate(seed: u64, room: &Room, kept: Kept) -> Result<Vec<Picture>, String> {
     let odd = Oddities::draw(&mut draw(seed, 2));
-    simulate_with(seed, odd, room, kept)
+    simulate_with(seed, odd, None, room, kept)
 }
 
 /// The same with a server as one of the places.
 pub fn simulate_with_server(seed: u64, room: &Room, kept: Kept) -> Result<Vec<Picture>, String> {
     let odd = Oddities::draw(&mut draw(seed, 2)).with_server(&mut draw(seed, 3));
-    simulate_with(seed, odd, room, kept)
+    simulate_with(seed, odd, None, room, kept)
 }
 
-fn simulate_with(seed: u64, odd: Oddities, room: &Room, kept: Kept) -> Result<Vec<Picture>, String> {
+/// The same with runs that look only where something changed; sometimes with a server too.
+pub fn simulate_with_hints(seed: u64, room: &Room, kept: Kept) -> Result<Vec<Picture>, String> {
+    let mut odd = Oddities::draw(&mut draw(seed, 2));
+    let mut random = draw(seed, 4);
+    if random.once_in(4) {
+        odd = odd.with_server(&mut draw(seed, 3));
+    }
+    simulate_with(seed, odd, Some(random), room, kept)
+}
+
+fn simulate_with(
+    seed: u64,
+    odd: Oddities,
+    hints: Option<SeededRandom>,
+    room: &Room,
+    kept: Kept,
+) -> Result<Vec<Picture>, String> {
     let mut random = draw(seed, 0);
     let mut world = World::new(odd, seed, &mut random, room, kept);
+    world.watchers = hints.map(|random| Watchers::new(random, world.odd.are_far, &world.trees));
     world.people.lock().work(&world.trees[0], random.below(14));
     world.people.lock().work(&world.trees[1], random.below(3));
     let rounds = 1 + random.below(4);
@@ -92,6 +112,12 @@ fn simulate_with(seed: u64, odd: Oddities, room: &Room, kept: Kept) -> Result<Ve
         }
     }
     world.end().map_err(|why| world.told(&why))?;
+    if world.watchers.is_some() {
+        for tree in &world.trees {
+            world.people.lock().work(tree, random.below(7));
+        }
+        world.hints_tell_all().map_err(|why| world.told(&why))?;
+    }
     Ok(vec![world.picture(0), world.picture(1)])
 }
 
@@ -105,6 +131,19 @@ fn draw(seed: u64, what: u64) -> SeededRandom {
     // The source counts its state up by one constant: seeds that are not mixed first would be parts of one sequence.
     let mixed = SeededRandom::new(seed).number().rotate_left(17) ^ SeededRandom::new(!what).number();
     SeededRandom::new(mixed)
+}
+
+fn does_something(report: &SyncReport) -> bool {
+    [report.left, report.right].iter().any(|totals| *totals != Default::default()) || report.agreed > 0
+}
+
+/// Where a run looks, for a person.
+fn told_hints(hints: &Hints) -> String {
+    let on = |side| {
+        let folders = hints.on(side).into_iter().flatten();
+        folders.map(|folder| format!("{folder}/")).collect::<Vec<_>>().join(" ")
+    };
+    format!("left {}, right {}", on(Side::Left), on(Side::Right))
 }
 
 fn holds_links(picture: &Picture) -> bool {
@@ -192,7 +231,7 @@ impl<'a> World<'a> {
         let ids = [0, 1].map(|side: usize| trees[side].capabilities().stable_ids);
         let mut log = vec![format!("{mode:?} {conflicts:?}; lasting ids {ids:?}")];
         log.extend(odd.told());
-        Self { trees, steps, people, pair, odd, room, kept, runs: 0, goes_on_as: None, log }
+        Self { trees, steps, people, pair, odd, room, kept, runs: 0, goes_on_as: None, watchers: None, log }
     }
 
     /// How many steps a run may take, to choose one of them: roughly as many as there are items.
@@ -284,10 +323,22 @@ impl<'a> World<'a> {
 
     /// One run of the engine, as a process of its own would do it. With `troubled`, errors are what is expected.
     pub fn run(&mut self, troubled: bool) -> Result<Option<SyncReport>, String> {
+        let watchers = self.watchers.as_mut().filter(|_| troubled);
+        let hints = watchers.and_then(|watchers| watchers.hints(&self.trees, self.odd.names));
+        self.run_with(hints.as_ref(), troubled)
+    }
+
+    fn run_with(&mut self, hints: Option<&Hints>, troubled: bool) -> Result<Option<SyncReport>, String> {
         self.runs += 1;
         let number = self.runs;
         let as_number = self.goes_on_as.take().unwrap_or(number);
-        let answer = catch_unwind(AssertUnwindSafe(|| self.process(number, as_number)));
+        if let Some(hints) = hints {
+            self.log.push(format!("run {number} looks at {}", told_hints(hints)));
+        }
+        let answer = catch_unwind(AssertUnwindSafe(|| self.process(number, as_number, hints)));
+        if let Some(watchers) = &mut self.watchers {
+            watchers.ended(answer.as_ref().ok().and_then(|answer| answer.as_ref().ok()));
+        }
         if self.odd.goes_on && !matches!(answer, Ok(Ok(_))) {
             self.goes_on_as = Some(as_number);
         }
@@ -336,10 +387,10 @@ impl<'a> World<'a> {
         }
     }
 
-    fn process(&self, number: u16, as_number: u16) -> Result<SyncReport, SyncError> {
+    fn process(&self, number: u16, as_number: u16, hints: Option<&Hints>) -> Result<SyncReport, SyncError> {
         let mut syncer = self.open(number)?;
         let control = Control::new();
-        let prepared = syncer.prepare(None, false, &control)?;
+        let prepared = syncer.prepare(hints, false, &control)?;
         // Everything was removed, or went back in time, because people did so: they say so.
         let released =
             [BrakeKind::RootEmptied, BrakeKind::OldCopy, BrakeKind::AllTimesChanged, BrakeKind::ManyRemoved];
@@ -352,6 +403,10 @@ impl<'a> World<'a> {
                 plan.brakes,
                 plan.agreements
             );
+            for conflict in &plan.conflicts {
+                let versions = [&conflict.left.path, &conflict.right.path];
+                eprintln!("  waits: {} {:?} {versions:?} {:?}", conflict.path, conflict.kind, conflict.node);
+            }
             for row in &plan.operations {
                 eprintln!(
                     "  {} {:?} {:?} {:?} {:?} -> {:?}",
@@ -367,7 +422,7 @@ impl<'a> World<'a> {
                 let items = self.trees[side].with(|state| {
                     let shown = |(path, item): (&RelativePath, &MemoryItem)| {
                         let content = String::from_utf8_lossy(&item.content);
-                        format!("{path}={} #{}", content.trim_end_matches('.'), item.id)
+                        format!("{path}={} #{} {:o}", content.trim_end_matches('.'), item.id, item.mode)
                     };
                     state.items.iter().map(shown).collect::<Vec<_>>()
                 });
@@ -408,23 +463,56 @@ impl<'a> World<'a> {
     /// 1, 3, 7, 8: in peace it ends, in one state on both sides, and does nothing more.
     pub fn end(&mut self) -> Result<(), String> {
         self.steps.restart();
-        let mut last = SyncReport::default();
+        let last = self.come_to_rest(false)?;
+        self.has_ended_well(&last)
+    }
+
+    /// After runs that looked only where something changed there is nothing left that was not told.
+    fn hints_tell_all(&mut self) -> Result<(), String> {
+        let told = self.come_to_rest(true)?;
+        self.nothing_is_lost(false)?;
+        // What changed under a run is looked for everywhere; and what one-way modes leave as it is, the next of such runs
+        // does not see.
+        let tells_all = told.changed_meanwhile == 0
+            && self.pair.mode == Mode::TwoWay
+            && self.watchers.as_ref().is_some_and(Watchers::watch_both);
+        let all = match tells_all {
+            true => self.run_with(None, false)?.ok_or("killed in peace")?,
+            false => self.come_to_rest(false)?,
+        };
+        if tells_all && (does_something(&all) || all.conflicts != told.conflicts) {
+            return Err(format!("hints did not tell all: {told:?}, but {all:?}"));
+        }
+        self.has_ended_well(&all)
+    }
+
+    /// Runs in peace until one does nothing; that one, with all that changed under one of them. With `hinted`, they look
+    /// only where something changed.
+    fn come_to_rest(&mut self, hinted: bool) -> Result<SyncReport, String> {
+        let (mut last, mut changed_meanwhile) = (SyncReport::default(), 0);
         for _ in 0..PEACEFUL_RUNS {
-            last = self.run(false)?.ok_or("killed in peace")?;
+            let told = self.watchers.as_mut().map(|watchers| watchers.hints_in_peace(&self.trees));
+            let hints = told.filter(|_| hinted);
+            last = self.run_with(hints.as_ref(), false)?.ok_or("killed in peace")?;
             if last.failed > 0 {
                 return Err(format!("rows failed in peace: {last:?}"));
             }
-            let moved = [last.left, last.right].iter().any(|totals| *totals != Default::default());
-            if !moved && last.agreed == 0 {
-                break;
+            changed_meanwhile += last.changed_meanwhile;
+            if !does_something(&last) {
+                return Ok(SyncReport { changed_meanwhile, ..last });
             }
         }
-        if [last.left, last.right].iter().any(|totals| *totals != Default::default()) || last.agreed > 0 {
-            return Err(format!("it does not end: {last:?}"));
-        }
+        Err(format!("it does not end: {last:?}"))
+    }
+
+    fn has_ended_well(&mut self, last: &SyncReport) -> Result<(), String> {
         let decides = matches!(self.pair.conflicts, ConflictPolicy::KeepBoth | ConflictPolicy::Ask);
         self.nothing_is_lost(decides && self.pair.mode == Mode::TwoWay)?;
         let is_one_way = matches!(self.pair.mode, Mode::Update | Mode::MoveIn);
+        let waiting = self.room.open(self.kept).conflicts().map_err(|error| error.to_string())?.len();
+        if waiting as u64 != last.conflicts {
+            return Err(format!("{} conflicts, and {waiting} of them are known", last.conflicts));
+        }
         if last.conflicts == 0 && !is_one_way && !self.is_alike() {
             return Err("both sides differ, and nothing waits for a decision".into());
         }

@@ -12,13 +12,14 @@
 mod bucket;
 mod closed;
 mod engine;
+mod hints;
 mod named;
 mod odd;
 mod people;
 mod range;
 mod room;
 
-use crate::engine::{simulate, simulate_with_server};
+use crate::engine::{simulate, simulate_with_hints, simulate_with_server};
 use crate::range::{Range, failures};
 
 /// So many seeds in a plain test run.
@@ -48,6 +49,12 @@ fn whatever_goes_wrong_nothing_is_lost_and_it_ends() {
 #[test]
 fn whatever_goes_wrong_with_a_server_nothing_is_lost_and_it_ends() {
     let failed = failures(&range(), simulate_with_server);
+    assert!(failed.is_empty(), "{}", range::told(&failed));
+}
+
+#[test]
+fn whatever_goes_wrong_where_runs_look_only_into_folders_that_changed_nothing_is_lost_and_it_ends() {
+    let failed = failures(&range(), simulate_with_hints);
     assert!(failed.is_empty(), "{}", range::told(&failed));
 }
 

@@ -1,0 +1,80 @@
+//! What waits for a person goes on waiting, whatever runs come between.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "common/home.rs"]
+mod home;
+
+use std::collections::BTreeSet;
+
+use home::Home;
+use keepwell_model::{Control, JobId, RelativePath};
+use keepwell_sync::{Hints, Limits, SyncReport, Syncer};
+
+fn folders(names: &[&str]) -> Option<BTreeSet<RelativePath>> {
+    Some(names.iter().map(|name| RelativePath::parse(name.as_bytes()).unwrap()).collect())
+}
+
+/// A run that looks only into these folders.
+fn run_hinted(syncer: &mut Syncer, run: u8, left: &[&str], right: &[&str]) -> SyncReport {
+    let hints = Hints { left: folders(left), right: folders(right) };
+    let control = Control::new();
+    let prepared = syncer.prepare(Some(&hints), false, &control).unwrap();
+    syncer.apply(&prepared, JobId([run; 16]), &control, &Limits::default(), &mut |_| {}).unwrap()
+}
+
+fn waiting(syncer: &Syncer) -> Vec<String> {
+    let stored = syncer.database().conflicts().unwrap();
+    stored.iter().map(|stored| stored.conflict.path.to_string()).collect()
+}
+
+/// One that comes later and has its name before the other's does not take its place in the list.
+#[test]
+fn a_conflict_that_is_new_is_in_the_list_beside_one_that_waited() {
+    let mut home = Home::new();
+    home.write("left/b", "left");
+    home.write("right/b", "another right");
+    home.run();
+    home.write("left/a", "left");
+    home.write("right/a", "another right");
+    let (report, _) = home.run();
+    assert_eq!(report.conflicts, 2);
+    assert_eq!(waiting(&home.open()), ["a", "b"]);
+}
+
+/// Changes elsewhere, which a live pair looks at alone, take no conflict off the list.
+#[test]
+fn a_conflict_waits_also_where_a_run_looks_only_into_other_folders() {
+    let mut home = Home::new();
+    home.write("left/waits/file", "base");
+    home.write("left/other/file", "base");
+    home.run();
+    home.write("left/waits/file", "left");
+    home.write("right/waits/file", "another right");
+    home.run();
+    home.write("left/other/file", "edited");
+    let mut syncer = home.open();
+    let report = run_hinted(&mut syncer, 100, &["other"], &[]);
+    assert_eq!((report.right.replaced, report.conflicts), (1, 1));
+    assert_eq!(waiting(&syncer), ["waits/file"]);
+}
+
+/// Both sides moved a file to different places, and one of these moves with its folder: the file is not taken for removed
+/// there.
+#[test]
+fn a_conflict_waits_also_where_the_run_moves_the_folder_it_is_in() {
+    let mut home = Home::new();
+    home.write("left/file", "base");
+    home.write("left/folder/inner/more", "more");
+    home.write("left/elsewhere/more", "more");
+    home.run();
+    std::fs::rename(home.path("left/file"), home.path("left/elsewhere/file")).unwrap();
+    std::fs::rename(home.path("right/file"), home.path("right/folder/inner/file")).unwrap();
+    std::fs::rename(home.path("left/folder"), home.path("left/moved")).unwrap();
+    let mut syncer = home.open();
+    let report = run_hinted(&mut syncer, 100, &["", "elsewhere", "moved"], &["", "folder/inner"]);
+    assert_eq!((report.right.moved, report.conflicts), (1, 1));
+    let report = run_hinted(&mut syncer, 101, &[], &["", "moved"]);
+    assert_eq!(report, SyncReport { conflicts: 1, ..SyncReport::default() });
+    assert_eq!(home.read("right/elsewhere/file"), None);
+}
