@@ -187,7 +187,7 @@ impl Operation {
 
 /// How the two sides disagree. An item that one side removed and the other changed (or a folder in which it did so) is
 /// none: the edit wins and the row says so, [`Why::EditBeatsRemoval`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ConflictKind {
     /// Both changed the content, differently.

@@ -410,7 +410,7 @@ fn concerns_place(error: &EndpointError) -> bool {
 }
 
 /// The folder of the base that a path on a side names, or else the nearest one above it. Nothing where it is left out.
-pub(crate) fn nearest_known(
+fn nearest_known(
     base: &BaseTree,
     side: Side,
     filter: &Filter,

@@ -78,3 +78,21 @@ fn a_conflict_waits_also_where_the_run_moves_the_folder_it_is_in() {
     assert_eq!(report, SyncReport { conflicts: 1, ..SyncReport::default() });
     assert_eq!(home.read("right/elsewhere/file"), None);
 }
+
+/// A conflict that somebody ended by removing one version: what hung on it is done at once, in whatever folder it is.
+#[test]
+fn what_hung_on_a_conflict_is_done_when_that_is_over() {
+    let mut home = Home::new();
+    home.write("left/moves", "base");
+    home.write("left/folder/more", "more");
+    home.run();
+    home.write("left/folder/taken/by/another", "another");
+    std::fs::rename(home.path("right/moves"), home.path("right/folder/taken")).unwrap();
+    assert_eq!(home.run().0.conflicts, 1);
+    std::fs::remove_file(home.path("right/folder/taken")).unwrap();
+    let mut syncer = home.open();
+    let report = run_hinted(&mut syncer, 100, &[], &["folder"]);
+    assert_eq!((report.conflicts, report.left.removed), (0, 1));
+    assert_eq!(home.read("left/moves"), None);
+    home.assert_in_step();
+}

@@ -15,7 +15,7 @@ use crate::filter::{Filter, FilterError};
 use crate::node::Side;
 use crate::policy::Links;
 use crate::run_types::Hints;
-use crate::scan::{ScanOptions, nearest_known, scan, shared_rules};
+use crate::scan::{ScanOptions, scan, shared_rules};
 use crate::trees::SideTree;
 
 /// How long a file must have been still when changes are carried over as they happen.
@@ -43,11 +43,8 @@ pub(super) fn look_at_both(
     let pair = syncer.pair();
     // A change shows wherever a link to it is, and a hint names only its own folder.
     let hints = hints.filter(|_| pair.links != Links::Follow);
+    let hints = hints.map(|hints| with_what_waits(syncer, hints)).transpose()?;
     let filter = Filter::new(&pair.rules, &shared, syncer.now())?;
-    let hints = match hints {
-        Some(hints) => with_what_waits(syncer, hints, &filter)?,
-        None => None,
-    };
     let attributes =
         pair.attributes && Side::BOTH.iter().all(|side| tree(*side).capabilities().extended_attributes);
     let workers = workers(tree(Side::Left), tree(Side::Right));
@@ -80,10 +77,8 @@ pub(super) fn look_at_both(
 }
 
 /// The folders in which the versions of conflicts lie are looked into too: what is not seen is not in the plan, and does
-/// not wait for a person any more, or is taken for removed. Nothing, which is everywhere, where such a folder is not at
-/// its path any more: the run that saw the conflict moved it.
-fn with_what_waits(syncer: &Syncer, hints: &Hints, filter: &Filter) -> Result<Option<Hints>, SyncError> {
-    let base = syncer.base();
+/// not wait for a person any more.
+fn with_what_waits(syncer: &Syncer, hints: &Hints) -> Result<Hints, SyncError> {
     let mut hints = hints.clone();
     for waiting in syncer.database().conflicts()? {
         let conflict = waiting.conflict;
@@ -92,17 +87,11 @@ fn with_what_waits(syncer: &Syncer, hints: &Hints, filter: &Filter) -> Result<Op
             (Side::Right, conflict.right.path, &mut hints.right),
         ] {
             let Some(folders) = folders else { continue };
-            let agreed = base.path_on(side, conflict.node);
-            for folder in [seen, agreed].into_iter().flatten().filter_map(|path| path.parent()) {
-                match nearest_known(base, side, filter, &folder) {
-                    Some((_, known)) if known != folder => return Ok(None),
-                    Some(_) => drop(folders.insert(folder)),
-                    None => {}
-                }
-            }
+            let agreed = syncer.base().path_on(side, conflict.node);
+            folders.extend([seen, agreed].into_iter().flatten().filter_map(|path| path.parent()));
         }
     }
-    Ok(Some(hints))
+    Ok(hints)
 }
 
 impl From<FilterError> for SyncError {

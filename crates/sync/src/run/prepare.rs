@@ -2,9 +2,10 @@
 //!
 //! Invariants: a side whose identity changed between the beginning and the end of the look is not planned with; places
 //! that something was agreed on with are the pair's until a person says otherwise; what a person chose for a conflict is
-//! in every plan until it is applied or the conflict is another one. Deliberately not here: each of the steps.
+//! in every plan until it is applied or the conflict is another one; where hints say where to look and a conflict is over,
+//! everything is looked at. Deliberately not here: each of the steps.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
@@ -27,6 +28,7 @@ use crate::node::{NodeId, Side};
 use crate::place::made_folders::MadeFolders;
 use crate::place::marker;
 use crate::place::relocate::put_together;
+use crate::plan::Plan;
 use crate::planner;
 use crate::planner::meet::meet;
 use crate::planner::moves::{self, Demand};
@@ -91,6 +93,9 @@ pub(super) fn prepare(
         identities: before,
         rules,
     };
+    if hints.is_some() && is_one_over(syncer, &prepared.plan)? {
+        return prepare(syncer, None, preview, control);
+    }
     syncer.database().set_conflicts(&prepared.plan.conflicts)?;
     let choices = stored_choices(syncer, &prepared)?;
     if choices.is_empty() {
@@ -102,6 +107,14 @@ pub(super) fn prepare(
     prepared = planned_again(syncer, &prepared, policy);
     store(syncer, &prepared, preview)?;
     Ok(prepared)
+}
+
+/// Whether a conflict that waited is none any more. What hung on it may be anywhere; and so may a version of it that the
+/// run before moved with its folder, which is not to be taken for removed.
+fn is_one_over(syncer: &Syncer, plan: &Plan) -> Result<bool, SyncError> {
+    let waits: HashSet<_> = plan.conflicts.iter().map(|conflict| (&conflict.path, conflict.kind)).collect();
+    let stored = syncer.database().conflicts()?;
+    Ok(stored.iter().any(|stored| !waits.contains(&(&stored.conflict.path, stored.conflict.kind))))
 }
 
 /// See [`Syncer::choose`] and the others that plan again.
