@@ -243,7 +243,7 @@ impl Inner {
                 if let Ok(definition) = PairDefinition::of(&record)
                     && definition.pair.live
                 {
-                    if record.hub.is_waiting() {
+                    if definition.group.is_some() && record.hub.is_waiting() {
                         told.insert(record.id);
                     }
                     wanted.insert(record.id, definition);

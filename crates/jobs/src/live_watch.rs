@@ -80,6 +80,9 @@ impl Dirty {
         }
         let mut is_news = false;
         for path in &event.paths {
+            if is_unnamed(path) {
+                continue;
+            }
             let may_be_folder = may_be_new_folder(event.kind);
             if !may_be_folder && self.is_named(path) {
                 is_news = true;
@@ -159,6 +162,15 @@ fn below(root: &Path, path: &Path) -> Option<RelativePath> {
 /// Whether a name is one of sync's own.
 fn is_own(name: &[u8]) -> bool {
     name == OWN_FOLDER || name.starts_with(STAGED_PREFIX)
+}
+
+/// Whether this is an unfinished file that has no name yet: Linux tells of it under its number. A person may have a file of
+/// such a name.
+fn is_unnamed(path: &Path) -> bool {
+    let Some(name) = path.file_name() else { return false };
+    let name = name.as_encoded_bytes();
+    name.strip_prefix(b"#").is_some_and(|number| !number.is_empty() && number.iter().all(u8::is_ascii_digit))
+        && matches!(std::fs::symlink_metadata(path), Err(error) if error.kind() == std::io::ErrorKind::NotFound)
 }
 
 /// When the listener rests, so that it is woken for many news at once.

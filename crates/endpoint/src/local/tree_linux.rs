@@ -85,7 +85,7 @@ pub(super) fn link_unnamed(file: &File, folder: BorrowedFd<'_>, name: &[u8]) -> 
 }
 
 /// Who watches a folder for whole files waits until one is closed after writing, or moved there. Of a file that got its
-/// name last he would hear neither: so it is opened once more, and closed.
+/// name last he would hear neither but under a number that is no name: so it is opened once more, and closed.
 fn tell_written(folder: BorrowedFd<'_>, name: &[u8]) {
     let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     // Nobody may write it: then nobody is told. It is there all the same.

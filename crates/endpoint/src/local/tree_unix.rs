@@ -18,7 +18,7 @@ use rustix::io::Errno;
 
 use super::item::{MetadataPart, MetadataTrouble, Stat};
 use super::unix::{Folder, borrow, to_mode};
-use super::unix_file::LocalFile;
+use super::unix_file::{Birth, LocalFile};
 use super::unix_handles::{Node, OPEN_FOLDER};
 use super::unix_metadata::{Target, apply_attributes, read_attributes, set_times};
 use crate::error::EndpointError;
@@ -180,7 +180,8 @@ pub(super) fn items<Item>(
 pub(super) fn create_unnamed(folder: &Folder, wanted_name: &[u8]) -> Option<LocalFile> {
     let handle = folder.handle("write").ok()?;
     let file = alone::open_unnamed(borrow(&handle), to_mode(UNNAMED_MODE)).ok()?;
-    let birth = folder.birth_of(&file, UNNAMED_MODE).ok()?;
+    // Asked of each: what the one before was born with says nothing once the folder's default ACL is another.
+    let birth = Birth::learn(&file, UNNAMED_MODE).ok()?;
     Some(LocalFile::new(folder.clone(), wanted_name, file, Some(birth)))
 }
 

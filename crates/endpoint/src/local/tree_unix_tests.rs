@@ -236,3 +236,23 @@ fn a_file_has_no_name_before_it_is_whole_and_who_watches_the_folder_hears_of_it_
     }
     assert!(is_told);
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_default_acl_that_comes_while_files_are_made_is_on_none_of_them() {
+    let (folder, tree) = tree();
+    publish(&tree, "first", b"1", &Expected::Absent).unwrap();
+    let set = std::process::Command::new("setfacl")
+        .args(["-d", "-m", "u:1234:rwx"])
+        .arg(folder.path())
+        .status()
+        .unwrap();
+    assert!(set.success());
+    let wanted =
+        ItemMetadata { mode: Some(0o644), extended_attributes: Some(Vec::new()), ..ItemMetadata::default() };
+    let mut staged = tree.stage(&path("second"), 1, None).unwrap();
+    staged.write_whole(b"2").unwrap();
+    let made = staged.publish(&path("second"), &Expected::Absent, &wanted, &hash(b"2")).unwrap();
+    assert_eq!(made.item.mode, Some(0o644));
+    assert_eq!(tree.extended_attributes(&path("second")).unwrap(), []);
+}

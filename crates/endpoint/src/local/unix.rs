@@ -205,20 +205,15 @@ impl Folder {
             .tree
             .retry_without_handles(|| rustix::fs::openat(&handle, name, flags, to_mode(mode)))
             .map_err(|errno| self.failed("create", name, errno.into()))?;
-        let birth = self.birth_of(&file, mode).map_err(|errno| self.failed("look at", name, errno.into()))?;
-        Ok(LocalFile::new(self.clone(), name, file, Some(birth)))
-    }
-
-    /// What a file was born with that was just made here and asked to have this mode: as the first one.
-    pub(super) fn birth_of(&self, file: &OwnedFd, mode: u32) -> Result<Birth, Errno> {
         let birth = match self.node.birth.get() {
             Some(birth) => *birth,
             None => {
-                let learned = Birth::learn(file, mode)?;
-                *self.node.birth.get_or_init(|| learned)
+                let birth =
+                    Birth::learn(&file, mode).map_err(|errno| self.failed("look at", name, errno.into()))?;
+                *self.node.birth.get_or_init(|| birth)
             }
         };
-        Ok(birth.with_mode(mode))
+        Ok(LocalFile::new(self.clone(), name, file, Some(birth.with_mode(mode))))
     }
 
     /// Opens a file that exists for reading and writing. The kind is checked: only regular files are opened.

@@ -101,6 +101,8 @@ fn spread_holds(view: &mut View<'_>, told: &mut HashSet<NodeId>) -> bool {
     for row in 0..view.nodes.len() {
         if !view.nodes[row].is_held && must_wait(view, row, told, &mut known) {
             is_changed |= view.hold(row);
+            // What is held keeps its name and place, and so do the lengths of what is in it.
+            known.iter_mut().for_each(|known| known.lengths.clear());
         }
         if !view.nodes[row].is_held {
             continue;
