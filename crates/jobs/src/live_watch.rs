@@ -80,7 +80,11 @@ impl Dirty {
         }
         let mut is_news = false;
         for path in &event.paths {
-            if is_unnamed(path) {
+            let is_written = matches!(
+                event.kind,
+                EventKind::Access(_) | EventKind::Modify(ModifyKind::Data(_) | ModifyKind::Metadata(_))
+            );
+            if is_written && is_unnamed(path) {
                 continue;
             }
             let may_be_folder = may_be_new_folder(event.kind);
@@ -263,7 +267,7 @@ impl SideWatch {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use notify::event::{DataChange, Flag};
+    use notify::event::{DataChange, Flag, RemoveKind};
 
     fn event(kind: EventKind, path: &Path) -> Event {
         Event::new(kind).add_path(path.to_owned())
@@ -314,8 +318,10 @@ mod tests {
         assert!(!dirty.note(root, &event(changed, Path::new("/elsewhere/file"))));
         let opened = EventKind::Access(AccessKind::Open(AccessMode::Read));
         assert!(!dirty.note(root, &event(opened, &root.join("file"))));
-        assert!(dirty.last.is_none() && dirty.folders.is_empty());
         let written = EventKind::Access(AccessKind::Close(AccessMode::Write));
+        assert!(!dirty.note(root, &event(written, &root.join("#123"))), "a file that has no name yet");
+        assert!(dirty.last.is_none() && dirty.folders.is_empty());
+        assert!(Dirty::default().note(root, &event(EventKind::Remove(RemoveKind::File), &root.join("#123"))));
         assert!(dirty.note(root, &event(written, &root.join("file"))));
     }
 

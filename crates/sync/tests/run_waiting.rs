@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 
 use home::Home;
 use keepwell_model::{Control, JobId, RelativePath};
+use keepwell_sync::Choice;
 use keepwell_sync::{Hints, Limits, SyncReport, Syncer};
 
 fn folders(names: &[&str]) -> Option<BTreeSet<RelativePath>> {
@@ -95,4 +96,30 @@ fn what_hung_on_a_conflict_is_done_when_that_is_over() {
     assert_eq!((report.conflicts, report.left.removed), (0, 1));
     assert_eq!(home.read("left/moves"), None);
     home.assert_in_step();
+}
+
+/// What was there and moved and what is new there can wait under one path: both are in the list, and what a person says to
+/// one is said to that one, however the next plan orders them.
+#[test]
+fn two_conflicts_of_one_path_are_both_in_the_list() {
+    let mut home = Home::new();
+    home.write("left/a", "left");
+    home.write("right/a", "another right");
+    home.run();
+    let syncer = home.open();
+    let database = syncer.database();
+    let one = database.conflicts().unwrap().remove(0).conflict;
+    let mut two = one.clone();
+    two.node.0 += 1;
+    two.left.path = None;
+    database.set_conflicts(&[one.clone(), two.clone()]).unwrap();
+    let listed = database.conflicts().unwrap();
+    assert_eq!(listed.len(), 2);
+    let of_two = listed.iter().find(|stored| stored.conflict == two).unwrap().id;
+    database.choose_conflicts(&[of_two], Some(Choice::LeftToRight)).unwrap();
+    database.set_conflicts(&[two.clone(), one.clone()]).unwrap();
+    for stored in database.conflicts().unwrap() {
+        let choice = (stored.conflict == two).then_some(Choice::LeftToRight);
+        assert_eq!((stored.choice, stored.id == of_two), (choice, choice.is_some()));
+    }
 }

@@ -3,6 +3,8 @@
 //! Invariant: a person's choice stays with a conflict for as long as both versions are those that were shown, and no
 //! longer. Deliberately not here: finding conflicts (`planner`), doing what was said (`run`).
 
+use std::collections::HashMap;
+
 use keepwell_model::{RelativePath, Timestamp};
 use rusqlite::{Row, params};
 
@@ -10,7 +12,7 @@ use super::rows::{damaged, of_word, path_at, path_or_none_at, unsigned, word};
 use super::{PairDatabase, side_of, side_word, sql};
 use crate::error::SyncError;
 use crate::node::NodeId;
-use crate::plan::{Conflict, Version};
+use crate::plan::{Conflict, ConflictKind, Version};
 use crate::policy::Choice;
 use crate::trees::facts::{decode_state, encode_state};
 
@@ -39,17 +41,14 @@ impl PairDatabase {
         self.write(|transaction| {
             transaction.prepare_cached("DELETE FROM conflicts")?.execute([])?;
             let mut insert = transaction.prepare_cached(
-                "INSERT OR REPLACE INTO conflicts (id, node, path, kind, left_path, left_state, right_path, right_state,
+                "INSERT INTO conflicts (id, node, path, kind, left_path, left_state, right_path, right_state,
                  base_modified_s, base_modified_ns, choice, keeps_name)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
             )?;
-            let known: std::collections::HashMap<_, _> =
-                before.iter().map(|stored| ((&stored.conflict.path, word(&stored.conflict.kind)), stored)).collect();
             // One that is new gets a number none of those before has, wherever among them it comes.
             let mut highest = before.iter().map(|stored| stored.id).max().unwrap_or(0);
-            for conflict in conflicts {
+            for (conflict, stored) in conflicts.iter().zip(known_again(&before, conflicts)) {
                 let kind = word(&conflict.kind);
-                let stored = known.get(&(&conflict.path, kind.clone()));
                 let choice = stored.filter(|stored| is_same_question(&stored.conflict, conflict));
                 let choice = choice.and_then(|stored| stored.choice);
                 let id = stored.map_or_else(
@@ -87,7 +86,7 @@ impl PairDatabase {
             connection
                 .prepare_cached(
                     "SELECT id, node, path, kind, left_path, left_state, right_path, right_state, base_modified_s,
-                     base_modified_ns, choice, keeps_name FROM conflicts ORDER BY path, kind",
+                     base_modified_ns, choice, keeps_name FROM conflicts ORDER BY path, kind, id",
                 )?
                 .query_map([], conflict_row)?
                 .collect()
@@ -126,6 +125,27 @@ impl PairDatabase {
             Ok(())
         })
     }
+}
+
+/// Which of the conflicts that waited each of a plan is. Several of one kind may have one path: of what was there and moved,
+/// and of what is new there; then those are together that ask the same, else that are of one item, else any.
+fn known_again<'s>(before: &'s [StoredConflict], conflicts: &[Conflict]) -> Vec<Option<&'s StoredConflict>> {
+    let mut waiting: HashMap<(&RelativePath, ConflictKind), Vec<&StoredConflict>> = HashMap::new();
+    for stored in before {
+        waiting.entry((&stored.conflict.path, stored.conflict.kind)).or_default().push(stored);
+    }
+    let mut found = vec![None; conflicts.len()];
+    let likeness: [fn(&Conflict, &Conflict) -> bool; 3] =
+        [is_same_question, |one, two| one.node == two.node, |_, _| true];
+    for is_it in likeness {
+        for (conflict, found) in conflicts.iter().zip(&mut found).filter(|(_, found)| found.is_none()) {
+            let Some(waiting) = waiting.get_mut(&(&conflict.path, conflict.kind)) else { continue };
+            if let Some(at) = waiting.iter().position(|stored| is_it(&stored.conflict, conflict)) {
+                *found = Some(waiting.remove(at));
+            }
+        }
+    }
+    found
 }
 
 /// Whether a person who answered the first has answered the second.

@@ -127,4 +127,9 @@ pub(super) const STEPS: &[&str] = &[
         to_path BLOB NOT NULL
     ) STRICT;
     ",
+    // 5: several conflicts of one kind may have one path: of what was there and moved, and of what is new there.
+    "
+    DROP INDEX conflicts_by_path;
+    CREATE INDEX conflicts_by_path ON conflicts (path, kind);
+    ",
 ];

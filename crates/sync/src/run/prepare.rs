@@ -5,7 +5,7 @@
 //! in every plan until it is applied or the conflict is another one; where hints say where to look and a conflict is over,
 //! everything is looked at. Deliberately not here: each of the steps.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
@@ -112,9 +112,17 @@ pub(super) fn prepare(
 /// Whether a conflict that waited is none any more. What hung on it may be anywhere; and so may a version of it that the
 /// run before moved with its folder, which is not to be taken for removed.
 fn is_one_over(syncer: &Syncer, plan: &Plan) -> Result<bool, SyncError> {
-    let waits: HashSet<_> = plan.conflicts.iter().map(|conflict| (&conflict.path, conflict.kind)).collect();
-    let stored = syncer.database().conflicts()?;
-    Ok(stored.iter().any(|stored| !waits.contains(&(&stored.conflict.path, stored.conflict.kind))))
+    let mut waits: HashMap<_, u64> = HashMap::new();
+    for conflict in &plan.conflicts {
+        *waits.entry((&conflict.path, conflict.kind)).or_default() += 1;
+    }
+    for stored in &syncer.database().conflicts()? {
+        match waits.get_mut(&(&stored.conflict.path, stored.conflict.kind)) {
+            Some(left) if *left > 0 => *left -= 1,
+            _ => return Ok(true),
+        }
+    }
+    Ok(false)
 }
 
 /// See [`Syncer::choose`] and the others that plan again.
