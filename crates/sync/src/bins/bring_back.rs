@@ -169,9 +169,10 @@ impl Syncer {
             lines.iter().filter(is_made).map(|line| BaseChange::Remove(line.node)).collect();
         let next_id = self.database().next_id()?;
         self.database().advance_base(&forgotten, next_id)?;
-        let in_bin = self.database().bin_items_of(run)?;
-        let mut bin: Bin =
-            in_bin.into_iter().map(|item| ((item.side, item.bin_path.clone()), item)).collect();
+        // Nothing of a folder lies in the bin: where one seems to, a file of the same run may.
+        let in_bin = self.database().bin_items_of(run)?.into_iter();
+        let in_bin = in_bin.filter(|item| item.kind != EntryKind::Folder);
+        let mut bin: Bin = in_bin.map(|item| ((item.side, item.bin_path.clone()), item)).collect();
         let mut result = BroughtBack::default();
         control.restart_counters(Phase::Copying);
         control.add_total(lines.len() as u64, 0);

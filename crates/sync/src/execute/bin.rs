@@ -214,7 +214,9 @@ fn takes_place(
         Entry::Occupied(known) => known.into_mut(),
         Entry::Vacant(unknown) => {
             let settled = database.bin_items_of(item.run)?;
-            unknown.insert(settled.iter().filter(|other| other.side == item.side).map(key).collect())
+            // A folder takes no place: nothing of it lies in the bin.
+            let lies = |other: &&BinItem| other.side == item.side && other.kind != EntryKind::Folder;
+            unknown.insert(settled.iter().filter(lies).map(key).collect())
         }
     };
     Ok(of_run.insert(key(item)))

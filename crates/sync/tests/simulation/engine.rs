@@ -29,7 +29,7 @@ pub struct World<'a> {
     pub trees: [MemoryTree; 2],
     pub steps: Arc<Steps>,
     pub people: Arc<Mutex<People>>,
-    pair: PairSpec,
+    pub pair: PairSpec,
     odd: Oddities,
     room: &'a Room,
     kept: Kept,
@@ -355,6 +355,11 @@ impl<'a> World<'a> {
             }
             Err(panic) => resume_unwind(panic),
         }
+    }
+
+    /// The run that was broken off last goes on under its number.
+    pub fn go_on(&mut self) {
+        self.goes_on_as = Some(self.runs);
     }
 
     /// The undoing of a run, as a process of its own would do it; nothing where that was killed.

@@ -2,7 +2,8 @@
 
 use std::cell::RefCell;
 
-use keepwell_model::{EntryKind, RelativePath, Timestamp};
+use keepwell_model::{Control, EntryKind, RelativePath, Timestamp};
+use keepwell_sync::Mode;
 use keepwell_testkit::memory_tree::{MemoryState, MemoryTree, StepFault};
 
 use crate::engine::{Places, World};
@@ -165,4 +166,45 @@ fn another_volume_is_not_taken_for_the_place_of_a_pair_that_has_nothing_left() {
             },
         );
     }
+}
+
+/// A file went to the bin, the run was killed, and where it was somebody made a folder, which the run removes when it goes
+/// on under its number, though it could not look at the bin: nothing of a folder lies there, so what does is the file.
+#[test]
+fn a_file_is_in_the_index_of_the_bin_also_where_the_run_removed_a_folder_of_its_name() {
+    for step in 0..12 {
+        at_every_step(
+            Places::Disks,
+            |left| assert!(left.make(&path("a"), EntryKind::File, b"one", time(1))),
+            |world| world.trees[0].with(|left| left.remove(&path("a"))),
+            |world| {
+                world.trees[1]
+                    .with(|right| right.make(&path("a"), EntryKind::Folder, b"", Timestamp::default()));
+                world.pair.mode = Mode::Mirror;
+                world.go_on();
+                world.steps.fault_at(step, StepFault::Fail);
+                world.run(true).unwrap();
+                world.steps.restart();
+            },
+        );
+    }
+}
+
+/// Undoing such a run makes the folder again, which is in the way of the file: that is told as left in the bin, not as
+/// brought back.
+#[test]
+fn an_undo_tells_of_a_file_in_whose_way_a_folder_is_that_the_run_removed_too() {
+    let room = Room::new();
+    let mut world = World::of(Places::Disks, &room);
+    world.pair.mode = Mode::Mirror;
+    world.trees[0].with(|left| assert!(left.make(&path("a"), EntryKind::File, b"one", time(1))));
+    world.run(false).unwrap();
+    world.trees[0].with(|left| left.remove(&path("a")));
+    world.run(false).unwrap();
+    world.trees[1]
+        .with(|right| assert!(right.make(&path("a"), EntryKind::Folder, b"", Timestamp::default())));
+    world.go_on();
+    world.run(false).unwrap();
+    let undone = world.undo(2, &Control::new()).unwrap().unwrap();
+    assert_eq!((undone.items, undone.left_alone), (1, 1));
 }
