@@ -10,9 +10,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
-use keepwell_endpoint::local::LocalTree;
-use keepwell_endpoint::tree::{ItemMetadata, Tree};
-use keepwell_model::{Control, ExtendedAttribute, JobId, PairId, RelativePath, Timestamp};
+use keepwell_endpoint::tree::Tree;
+use keepwell_model::{Control, JobId, PairId, Timestamp};
 use keepwell_sync::{ConflictPolicy, Limits, PairSpec, SyncReport, Syncer, SyncerOptions};
 
 use crate::place::Mortal;
@@ -181,6 +180,10 @@ fn a_run_that_dies_after_any_step_is_made_whole_by_the_next() {
 #[test]
 fn new_folders_that_nobody_writes_to_are_closed_on_both_sides_wherever_the_run_dies() {
     use std::os::unix::fs::{MetadataExt, PermissionsExt};
+
+    use keepwell_endpoint::local::LocalTree;
+    use keepwell_endpoint::tree::ItemMetadata;
+    use keepwell_model::{ExtendedAttribute, RelativePath};
 
     const CLOSED: [(&str, u32); 3] = [("modules/one", 0o500), ("modules", 0o555), ("empty", 0o555)];
     let mark = |name: &str| ExtendedAttribute { name: b"user.keepwell.test".to_vec(), value: name.into() };

@@ -3,7 +3,9 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
-use super::tests::{hash, is_changed, names, path, publish, seen, tree, tree_with_names};
+#[cfg(target_os = "linux")]
+use super::tests::tree_with_names;
+use super::tests::{hash, is_changed, names, path, publish, seen, tree};
 use super::*;
 
 #[test]
