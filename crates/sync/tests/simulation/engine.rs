@@ -29,7 +29,7 @@ pub struct World<'a> {
     pub trees: [MemoryTree; 2],
     pub steps: Arc<Steps>,
     pub people: Arc<Mutex<People>>,
-    pair: PairSpec,
+    pub pair: PairSpec,
     odd: Oddities,
     room: &'a Room,
     kept: Kept,
