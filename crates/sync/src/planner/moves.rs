@@ -436,13 +436,15 @@ fn claims_by_content(base: &BaseTree, tree: &SideTree, side: Side) -> HashMap<No
         }
     }
     if !tree.capabilities.stable_ids {
-        claim_folders(base, tree, &mut claims);
+        claim_folders(base, tree, side, &mut claims);
     }
     claims
 }
 
-/// A folder that is gone is the new one into which at least half of what it held has moved.
-fn claim_folders(base: &BaseTree, tree: &SideTree, claims: &mut HashMap<NodeId, NodeId>) {
+/// A folder that is gone is the new one into which at least half of what it held has moved. Folders and empty files, of
+/// which no content tells, count by their names where something else has moved there: did they count against it, a
+/// folder would be another one as soon as such items of its new place are known in it, and again itself without them.
+fn claim_folders(base: &BaseTree, tree: &SideTree, side: Side, claims: &mut HashMap<NodeId, NodeId>) {
     let parent_now = |id: NodeId| tree.changes.here(id).map(|seen| seen.parent);
     let is_new_folder = |id: NodeId| {
         !base.contains(id) && tree.changes.here(id).is_some_and(|seen| seen.state.kind == EntryKind::Folder)
@@ -466,6 +468,23 @@ fn claim_folders(base: &BaseTree, tree: &SideTree, claims: &mut HashMap<NodeId, 
     for (from, to) in claims.iter() {
         vote(&mut votes, *from, *to);
     }
+    if votes.is_empty() {
+        return;
+    }
+    let is_untold = |state: &State| {
+        state.kind == EntryKind::Folder || state.kind == EntryKind::File && state.size_bytes == 0
+    };
+    let key = |name| names::key(name, &tree.capabilities);
+    let fresh = tree.changes.all_here().filter(|(id, seen)| !base.contains(*id) && is_untold(&seen.state));
+    let untold: HashSet<_> = fresh.map(|(_, seen)| (seen.parent, seen.state.kind, key(seen.name))).collect();
+    let called_the_same = |folder: NodeId, to: NodeId, claims: &HashMap<NodeId, NodeId>| {
+        let lost =
+            base.children(folder).iter().filter(|id| tree.changes.is_gone(**id) && !claims.contains_key(*id));
+        lost.filter_map(|id| base.get(*id))
+            .filter(|entry| is_untold(&entry.state))
+            .filter(|entry| untold.contains(&(to, entry.state.kind, key(entry.name_on(side)))))
+            .count()
+    };
     let mut folders: Vec<(usize, NodeId)> = tree
         .changes
         .all_gone()
@@ -476,8 +495,12 @@ fn claim_folders(base: &BaseTree, tree: &SideTree, claims: &mut HashMap<NodeId, 
     let mut taken: HashSet<NodeId> = HashSet::new();
     for (_, folder) in folders {
         let Some(candidates) = votes.get(&folder) else { continue };
-        let best = candidates.iter().filter(|(id, _)| !taken.contains(id)).max_by_key(|(_, count)| **count);
-        let Some((to, count)) = best.map(|(to, count)| (*to, *count)) else { continue };
+        let best = candidates
+            .iter()
+            .filter(|(to, _)| !taken.contains(to))
+            .map(|(to, count)| (*to, count + called_the_same(folder, *to, claims)))
+            .max_by_key(|(_, count)| *count);
+        let Some((to, count)) = best else { continue };
         if count * 2 >= base.children(folder).len() {
             taken.insert(to);
             claims.insert(folder, to);

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use keepwell_model::{Control, EntryKind, RelativePath, Timestamp};
-use keepwell_sync::Mode;
+use keepwell_sync::{ConflictPolicy, Mode};
 use keepwell_testkit::memory_tree::{MemoryState, MemoryTree, StepFault};
 
 use crate::engine::{Places, World};
@@ -207,4 +207,26 @@ fn an_undo_tells_of_a_file_in_whose_way_a_folder_is_that_the_run_removed_too() {
     world.run(false).unwrap();
     let undone = world.undo(2, &Control::new()).unwrap().unwrap();
     assert_eq!((undone.items, undone.left_alone), (1, 1));
+}
+
+/// A folder that moved to where the other side made a file waits for a person, and what is in it goes over. Empty folders
+/// made in it do not make it another one, from which they would be removed, and come back, in turn.
+#[test]
+fn empty_folders_in_a_moved_one_that_waits_do_not_come_and_go() {
+    let room = Room::new();
+    let mut world = World::of(Places::RightWithoutIds, &room);
+    world.pair.conflicts = ConflictPolicy::Ask;
+    world.trees[0].with(|left| {
+        assert!(left.make(&path("d"), EntryKind::Folder, b"", time(1)));
+        assert!(left.make(&path("d/c"), EntryKind::File, b"one", time(1)));
+    });
+    world.run(false).unwrap();
+    world.trees[0].with(|left| assert!(left.make(&path("e"), EntryKind::File, b"two", time(2))));
+    world.trees[1].with(|right| {
+        assert!(right.rename(&path("d"), &path("e")));
+        for name in ["e/a", "e/b"] {
+            assert!(right.make(&path(name), EntryKind::Folder, b"", time(2)));
+        }
+    });
+    world.end().unwrap_or_else(|why| panic!("{}", world.told(&why)));
 }
