@@ -296,6 +296,19 @@ pub struct Published {
     pub not_kept: Vec<String>,
 }
 
+/// [`Tree::extended_attributes_in`] by asking for each.
+pub(crate) fn attributes_one_by_one<T: Tree + ?Sized>(
+    tree: &T,
+    folder: &RelativePath,
+    names: &[&[u8]],
+) -> Vec<Result<Vec<ExtendedAttribute>, EndpointError>> {
+    let of = |name: &&[u8]| match folder.join(name) {
+        Ok(path) => tree.extended_attributes(&path),
+        Err(error) => Err(EndpointError::Unexpected { path: folder.to_string(), why: error.why.to_owned() }),
+    };
+    names.iter().map(of).collect()
+}
+
 /// A place that holds a tree of files.
 pub trait Tree: Send + Sync {
     /// What the person calls this place: a path or an address without secrets.
@@ -365,13 +378,7 @@ pub trait Tree: Send + Sync {
         folder: &RelativePath,
         names: &[&[u8]],
     ) -> Vec<Result<Vec<ExtendedAttribute>, EndpointError>> {
-        let of = |name: &&[u8]| match folder.join(name) {
-            Ok(path) => self.extended_attributes(&path),
-            Err(error) => {
-                Err(EndpointError::Unexpected { path: folder.to_string(), why: error.why.to_owned() })
-            }
-        };
-        names.iter().map(of).collect()
+        attributes_one_by_one(self, folder, names)
     }
 
     /// Where new content of an item is put: the path itself, but where a place follows links the path of what a link

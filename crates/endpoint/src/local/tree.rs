@@ -2,13 +2,12 @@
 //!
 //! Invariants, beside those of the trait:
 //! 1. Every path is resolved from the handle of the root at the moment it is used; the names below the root are the only
-//!    thing that is trusted.
+//!    thing that is trusted. Only where an unfinished file without a name is made may be a handle of a moment ago: it gets
+//!    its name where the path leads then.
 //! 2. "Absent" is said only while the root itself is still there: a folder that was deleted or replaced under our feet
 //!    is an error.
 //! 3. An item is replaced by letting old and new change places, and looking at what came out, where the system can: an
 //!    edit that slipped in between comes back.
-//!    Only where an unfinished file without a name is made may be a handle of a moment ago: it gets its name where the
-//!    path leads then.
 //! 4. The name between the two steps of a rename that changes only the case is no unfinished file: after a crash the
 //!    item is there under it.
 //!
@@ -27,7 +26,7 @@ use super::{Folder, tree_probe};
 use crate::error::EndpointError;
 use crate::tree::{
     Capabilities, Content, Expected, Fingerprint, ItemMetadata, PlaceIdentity, Published, STAGED_PREFIX,
-    Staged, Tree, TreeItem, UnicodeNames, Version,
+    Staged, Tree, TreeItem, UnicodeNames, Version, attributes_one_by_one,
 };
 
 #[cfg(unix)]
@@ -404,15 +403,10 @@ impl Tree for LocalTree {
         if !self.inner.capabilities.extended_attributes {
             return names.iter().map(|_| Ok(Vec::new())).collect();
         }
-        let of_one = |name: &&[u8]| {
-            // Each says for itself why the folder can not be reached, or how it is now.
-            self.extended_attributes(
-                &folder.join(name).map_err(|error| self.inner.unexpected(folder, error.why))?,
-            )
-        };
         match system::holder(&self.inner.root, folder, ASK_ATTRIBUTES) {
             Ok(open) => names.iter().map(|name| system::attributes(&open, name)).collect(),
-            Err(_) => names.iter().map(of_one).collect(),
+            // Each says for itself why the folder can not be reached, or how it is now.
+            Err(_) => attributes_one_by_one(self, folder, names),
         }
     }
 

@@ -2,9 +2,10 @@
 //! marks on unfinished files, metadata without owners.
 //!
 //! Invariants:
-//! 1. Every path is resolved anew from the root's handle, without following a symbolic link: there is no remembered
-//!    folder that could have been moved elsewhere meanwhile.
-//! 2. An unfinished file is locked as long as a run holds it, whichever process that is; the lock dies with the process.
+//! 1. Every path is resolved anew from the root's handle, without following a symbolic link: no folder is remembered
+//!    here that could have been moved elsewhere meanwhile.
+//! 2. An unfinished file that has a name is locked as long as a run holds it, whichever process that is; the lock dies with
+//!    the process.
 //! 3. Nothing is set through a symbolic link.
 //!
 //! Deliberately not here: when to do what (`tree`), what one system does alone (`tree_linux`, `tree_macos`).
