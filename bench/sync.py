@@ -6,14 +6,16 @@
     npm run bench:sync -- --only keepwell,rsync --parts runs one part, some programs
 
 Parts: `runs` (Linux source: first copy, nothing changed, one percent changed; every program in turn, who begins moves on
-from round to round; after each first and last step of round one both sides are compared byte for byte), `live` (one
-file's way to the other side, 10,000 files at once), `million` (a million files: peak memory) and `rename` (a folder of
+from round to round; after each first and last step of round one both sides are compared byte for byte), `used` (the first
+copy once more, by keepwell and cp in turn, on the disk as it is and just after such a tree was removed from it), `live`
+(one file's way to the other side, 10,000 files at once), `million` (a million files: peak memory) and `rename` (a folder of
 50,000 files gets another name). The disks are quiet before each measurement.
 """
 
 import argparse
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -28,7 +30,9 @@ from measuring import measure
 from run import HERE, aside, build, corpus_path
 
 STEPS = [("first", "first copy"), ("unchanged", "no change"), ("changed", "1 % changed")]
-PARTS = ["runs", "live", "million", "rename"]
+PARTS = ["runs", "used", "live", "million", "rename"]
+# What makes its first copies on a used disk too.
+USED = [sync_tools.KeepwellMirror, sync_tools.Copy]
 
 
 def one_round(number, source, room, chosen, results, options):
@@ -52,6 +56,32 @@ def one_round(number, source, room, chosen, results, options):
                 if number == 0 and step != "unchanged":
                     for what in aside(corpus.differences, tree, tool.right, tool.time_grain_ns, [sync_tools.OWN_FOLDER]):
                         print(f"  {tool.name}: NOT THE SAME: {what}", flush=True)
+
+
+def on_a_used_disk(source, options):
+    """First copies where many files were just removed: on the cache's own file system, which stays as it is."""
+    room = os.path.join(options.cache, "used")
+    shutil.rmtree(room, ignore_errors=True)
+    tree = os.path.join(room, "left")
+    os.makedirs(room)
+    subprocess.run(["cp", "-a", source, tree], check=True)
+    aside(corpus.warm, tree)
+    tools = [kind(room, tree) for kind in USED]
+    shutil.copytree(tree, os.path.join(room, "before"), symlinks=True)
+    shutil.rmtree(os.path.join(room, "before"))
+    results = {}
+    try:
+        with open(os.path.join(room, "log.txt"), "ab") as log:
+            for number in range(options.rounds):
+                turn = number % len(tools)
+                for tool in tools[turn:] + tools[:turn]:
+                    tool.prepare()
+                    found = measure(tool.sync(), tool.environment(), room, log, options.settle)
+                    keep(results, tool.name, "used disk", found, number)
+                    shutil.rmtree(tool.room)
+    finally:
+        shutil.rmtree(room, ignore_errors=True)
+    return results
 
 
 def keep(results, name, step, found, number):
@@ -90,6 +120,9 @@ def run_goals(results, order, peers):
 def single_goals(found):
     """The goals of the parts that keepwell does alone."""
     rows = []
+    if "used" in found:
+        ours, theirs = (report.median(found["used"], kind.name, "used disk", "seconds") for kind in USED)
+        rows.append(("first copy on a used disk, mirror", ours, "cp -a", theirs, 1.1, "s"))
     if "live" in found:
         live = found["live"]
         rows.append(("live: one file, median", statistics.median(live["latencies"]), "0.5 s", 0.5, 1.0, "s"))
@@ -172,8 +205,10 @@ def main():
     scale = 100 if options.corpus == "small" else 1
     if scale > 1:
         lines[0] += f" Everything else with 1/{scale} of the files it speaks of."
+    if "used" in parts:
+        found["used"] = on_a_used_disk(aside(corpus_path, options.corpus, options.cache, options.source), options)
     for part in parts:
-        if part != "runs":
+        if part not in ("runs", "used"):
             with rooms.fresh(options.cache, size_gib=64) as room:
                 found[part] = getattr(sync_scenarios, part)(room, scale, options.settle)
 
