@@ -123,3 +123,37 @@ fn two_conflicts_of_one_path_are_both_in_the_list() {
         assert_eq!((stored.choice, stored.id == of_two), (choice, choice.is_some()));
     }
 }
+
+/// Both sides changed the permissions of a file alike, and the left moved it. The run that moves it agrees on them: the
+/// next one, which sees what this one did and does not look at the left, must not take the base's for the left's.
+#[cfg(unix)]
+#[test]
+fn permissions_both_changed_alike_stay_also_where_the_file_moved() {
+    use std::fs::{Permissions, metadata, rename, set_permissions};
+    use std::os::unix::fs::PermissionsExt;
+
+    use keepwell_sync::Mode;
+    for mode in [Mode::TwoWay, Mode::Mirror, Mode::Update] {
+        let mut home = Home::new();
+        home.pair.mode = mode;
+        home.write("left/old/file", "base");
+        home.write("left/new/more", "more");
+        home.run();
+        for side in ["left", "right"] {
+            set_permissions(home.path(&format!("{side}/old/file")), Permissions::from_mode(0o700)).unwrap();
+        }
+        rename(home.path("left/old/file"), home.path("left/new/file")).unwrap();
+        let mut syncer = home.open();
+        let report = run_hinted(&mut syncer, 100, &["old", "new"], &["old", "new"]);
+        assert_eq!((report.right.moved, report.right.metadata), (1, 0), "{mode:?}");
+        let report = run_hinted(&mut syncer, 101, &[], &["old", "new"]);
+        assert_eq!(report, SyncReport::default(), "{mode:?}");
+        for side in ["left", "right"] {
+            let found = metadata(home.path(&format!("{side}/new/file"))).unwrap().permissions().mode();
+            assert_eq!(found & 0o777, 0o700, "{mode:?} {side}");
+        }
+        drop(syncer);
+        let (report, _) = home.run();
+        assert_eq!(report, SyncReport::default(), "nothing is left for the look at everything, {mode:?}");
+    }
+}

@@ -216,26 +216,42 @@ impl<'a> View<'a> {
         let id = self.base_id(left)?;
         let (on_left, on_right) = (self.known(Side::Left, left)?, self.known(Side::Right, right)?);
         let existing = self.existing(left);
-        let states = [on_left.state, on_right.state];
-        let content = states
-            .into_iter()
-            .chain(existing.as_ref().map(|node| node.state))
-            .find(|state| state.content != Content::Unread)
-            .unwrap_or(on_left.state);
-        // A side where nothing was seen to change says what the base does, also where its place has no permissions.
-        let says_no_news = self.seen(Side::Left, left).is_none();
-        let [news, other] = if says_no_news { [states[1], states[0]] } else { states };
-        let state = State {
-            modified: news.modified.or(other.modified),
-            mode: news.mode.or(other.mode),
-            attributes: news.attributes.or(other.attributes),
-            ..content
-        };
+        let state =
+            self.united(left, [on_left.state, on_right.state], existing.as_ref().map(|node| node.state));
         let mut node = self.placed(existing, left, right)?;
         node.state = state;
         node.left = on_left.fingerprint;
         node.right = on_right.fingerprint;
         Some((id, node))
+    }
+
+    /// What both sides have of an item, the left's first, where that is the same as far as both keep it.
+    fn united(&self, left: NodeId, states: [State; 2], base: Option<State>) -> State {
+        let content = states
+            .into_iter()
+            .chain(base)
+            .find(|state| state.content != Content::Unread)
+            .unwrap_or(states[0]);
+        // A side where nothing was seen to change says what the base does, also where its place has no permissions.
+        let says_no_news = self.seen(Side::Left, left).is_none();
+        let [news, other] = if says_no_news { [states[1], states[0]] } else { states };
+        State {
+            modified: news.modified.or(other.modified),
+            mode: news.mode.or(other.mode),
+            attributes: news.attributes.or(other.attributes),
+            ..content
+        }
+    }
+
+    /// What both sides have of an item that is moved, where that is the same: what both changed alike has no row.
+    fn alike(&self, operation: &Operation, target: Known, base: State) -> Option<State> {
+        let other = operation.side.other();
+        let there = self.known(other, operation.node_on(other))?;
+        let states = match operation.side {
+            Side::Left => [target.state, there.state],
+            Side::Right => [there.state, target.state],
+        };
+        are_alike(&states[0], &states[1]).then(|| self.united(operation.node, states, Some(base)))
     }
 
     fn same_place(&self, id: NodeId) -> Option<(NodeId, BaseNode)> {
@@ -305,6 +321,9 @@ impl<'a> View<'a> {
                 let mut node = self.existing(operation.node)?;
                 node.parent = self.base_id(*parent)?;
                 set_names(&mut node, operation);
+                // The next run may look only at one side: what it sees there must not be news.
+                let alike = outcome.target.and_then(|target| self.alike(operation, target, node.state));
+                node.state = alike.unwrap_or(node.state);
                 self.set_fingerprints(&mut node, operation.node, operation.node_on(Side::Right));
                 // A rename changes the time of the inode: it is still what it was.
                 if let Some(target) = outcome.target.filter(|target| agrees(target, &node)) {
@@ -442,10 +461,14 @@ fn set_fingerprint(node: &mut BaseNode, side: Side, print: Fingerprint) {
 
 /// Whether a side has what the base says, in all that both places keep.
 fn agrees(known: &Known, node: &BaseNode) -> bool {
+    are_alike(&known.state, &node.state)
+}
+
+/// Whether two items are the same, in all that both places keep.
+fn are_alike(one: &State, two: &State) -> bool {
     fn same<T: PartialEq>(one: Option<T>, two: Option<T>) -> bool {
         one.is_none() || two.is_none() || one == two
     }
-    let (one, two) = (&known.state, &node.state);
     let is_surround_same = same(one.mode, two.mode) && same(one.attributes, two.attributes);
     match (one.kind, two.kind) {
         (EntryKind::Folder, EntryKind::Folder) => is_surround_same,
