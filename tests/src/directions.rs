@@ -166,3 +166,38 @@ fn planners_are_pure() {
     assert_none("A planner takes data and gives a plan, nothing else:", &violations);
     assert!(planners > 0, "no planner was found: has plan.rs moved?");
 }
+
+/// The rooms of `crates/sync/src` in the order of its `lib.rs`; those of one line do not know each other. What is not here
+/// is the vocabulary, which knows no room.
+const SYNC_ROOMS: &[&[&str]] =
+    &[&["database", "planner", "scan"], &["place"], &["execute"], &["run"], &["bins"], &["conflict_text"]];
+
+#[test]
+fn a_room_of_sync_imports_only_what_comes_before_it() {
+    let floor = |room: &str| SYNC_ROOMS.iter().position(|rooms| rooms.contains(&room));
+    let mut violations = Vec::new();
+    let mut seen = 0;
+    for path in files(&["crates/sync/src"], &[".rs"]) {
+        let name = shown(&path);
+        let inside = name.strip_prefix("crates/sync/src/").expect("a file of sync");
+        let room = inside.split('/').next().unwrap_or_default().trim_end_matches(".rs");
+        if room == "lib" || inside.ends_with("tests.rs") {
+            continue;
+        }
+        let whole = text(&path);
+        let code = whole.split("#[cfg(test)]").next().unwrap_or_default();
+        let code = code.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>();
+        for import in code.join("\n").split("crate::").skip(1) {
+            let end = import.find(|letter: char| !letter.is_alphanumeric() && letter != '_');
+            let other = &import[..end.unwrap_or(import.len())];
+            seen += 1;
+            if other.is_empty() || other.starts_with(char::is_uppercase) {
+                violations.push(format!("{name}: crate::{other} does not say which room it comes from"));
+            } else if other != room && floor(other) >= floor(room) && floor(other).is_some() {
+                violations.push(format!("{name} imports {other}"));
+            }
+        }
+    }
+    assert_none("These imports go against the order in crates/sync/src/lib.rs:", &violations);
+    assert!(seen > 100, "only {seen} imports were found: has the source moved?");
+}
