@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use tracing_appender::non_blocking::WorkerGuard;
+use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_appender::rolling::{RollingFileAppender, Rotation};
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -16,6 +16,8 @@ use crate::error::{ApiError, ErrorCode};
 
 /// Days of logs that are kept.
 const FILES_LIMIT: usize = 14;
+/// Lines that may wait for the disk. Their room is taken when the program begins, which every command would wait for.
+const LINES_WAITING: usize = 8192;
 /// What log files begin with.
 pub(crate) const PREFIX: &str = "keepwell";
 /// What log files end with.
@@ -51,7 +53,8 @@ impl Logs {
             .max_log_files(FILES_LIMIT)
             .build(&folder)
             .map_err(|error| failed(&error))?;
-        let (writer, guard) = tracing_appender::non_blocking(appender);
+        let (writer, guard) =
+            NonBlockingBuilder::default().buffered_lines_limit(LINES_WAITING).finish(appender);
         // A target is matched by its beginning: all of our crates.
         let filter =
             || Targets::new().with_default(LevelFilter::WARN).with_target("keepwell", LevelFilter::INFO);

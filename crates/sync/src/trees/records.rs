@@ -1,8 +1,8 @@
-//! A run of bytes for each of many nodes, all in one piece of memory.
+//! A run of bytes for each of many nodes, in few large pieces of memory.
 //!
-//! A million nodes are held whole while a pair is at work: apart from their bytes each costs about a dozen more. Invariant:
-//! room of records that went is taken back once it is more than what is used. Deliberately not here: what the bytes mean
-//! (`trees::base`, `trees::changes`).
+//! A million nodes are held whole while a pair is at work: apart from their bytes each costs about a dozen more. Invariants:
+//! room of records that went is taken back once it is more than what is used; a record lies in one piece, and only the last
+//! piece grows. Deliberately not here: what the bytes mean (`trees::base`, `trees::changes`).
 
 use std::ops::Range;
 
@@ -18,10 +18,38 @@ const LENGTH_BYTES: usize = 2;
 /// See above.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Records {
-    /// Where each begins.
+    /// Where each begins, counted over all pieces.
     starts: IdMap<u64>,
-    bytes: Vec<u8>,
+    /// What was taken over from others as it lay there: the machine is slow to give out memory that was not used before.
+    full: Vec<Piece>,
+    last: Piece,
     idle_bytes: usize,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Piece {
+    /// What the pieces before it hold.
+    start: u64,
+    bytes: Vec<u8>,
+}
+
+impl Piece {
+    fn end(&self) -> u64 {
+        self.start + self.bytes.len() as u64
+    }
+
+    /// Where the record is that begins there with its length; never past the end.
+    fn extent(&self, start: u64) -> Option<Range<usize>> {
+        let mut from = Reader(self.bytes.get(offset(start.checked_sub(self.start)?)..)?);
+        let length = usize::try_from(from.size()?).ok()?;
+        let start = self.bytes.len() - from.0.len();
+        (length <= from.0.len()).then_some(start..start + length)
+    }
+
+    /// A record with the length before it.
+    fn whole(&self, start: u64) -> Option<&[u8]> {
+        self.bytes.get(offset(start.checked_sub(self.start)?)..self.extent(start)?.end)
+    }
 }
 
 impl Records {
@@ -29,7 +57,7 @@ impl Records {
     /// used costs nothing; what grows step by step leaves holes as large as itself behind.
     pub(super) fn reserve(&mut self, records: usize, record_bytes: usize) {
         self.starts.reserve(records);
-        self.bytes.reserve(records.saturating_mul(LENGTH_BYTES + record_bytes));
+        self.last.bytes.reserve(records.saturating_mul(LENGTH_BYTES + record_bytes));
     }
 
     pub(super) fn len(&self) -> usize {
@@ -43,7 +71,7 @@ impl Records {
     /// How many bytes all of them take.
     #[cfg(test)]
     pub(super) fn bytes(&self) -> usize {
-        self.bytes.len()
+        offset(self.last.end())
     }
 
     pub(super) fn contains(&self, id: NodeId) -> bool {
@@ -55,15 +83,21 @@ impl Records {
     }
 
     fn at(&self, start: u64) -> Option<&[u8]> {
-        self.bytes.get(extent(&self.bytes, start)?)
+        let piece = self.piece(start);
+        piece.bytes.get(piece.extent(start)?)
+    }
+
+    /// Where a record lies that begins there.
+    fn piece(&self, start: u64) -> &Piece {
+        self.full.iter().find(|piece| start < piece.end()).unwrap_or(&self.last)
     }
 
     /// Puts a record of several parts in the place of the one that was there.
     pub(super) fn insert(&mut self, id: NodeId, parts: &[&[u8]]) {
-        let start = self.bytes.len() as u64;
+        let start = self.last.end();
         let length: usize = parts.iter().map(|part| part.len()).sum();
-        put_size(&mut self.bytes, length as u64);
-        parts.iter().for_each(|part| self.bytes.extend_from_slice(part));
+        put_size(&mut self.last.bytes, length as u64);
+        parts.iter().for_each(|part| self.last.bytes.extend_from_slice(part));
         if let Some(before) = self.starts.insert(id, start) {
             self.release(before);
         }
@@ -80,17 +114,20 @@ impl Records {
 
     /// Writes over the first bytes of a record.
     pub(super) fn overwrite(&mut self, id: NodeId, head: &[u8]) {
-        let Some(there) = self.starts.get(id).and_then(|start| extent(&self.bytes, start)) else { return };
-        if let Some(there) = self.bytes[there].get_mut(..head.len()) {
+        let Some(start) = self.starts.get(id) else { return };
+        let piece = self.full.iter_mut().find(|piece| start < piece.end()).unwrap_or(&mut self.last);
+        let Some(there) = piece.extent(start) else { return };
+        if let Some(there) = piece.bytes[there].get_mut(..head.len()) {
             there.copy_from_slice(head);
         }
     }
 
     /// Takes over others, none of which is in here yet.
     pub(super) fn append(&mut self, others: Self) {
-        let shift = self.bytes.len() as u64;
-        self.bytes.extend_from_slice(&others.bytes);
-        drop(others.bytes);
+        let shift = self.last.end();
+        let shifted = |piece: Piece| Piece { start: piece.start + shift, ..piece };
+        self.full.push(std::mem::replace(&mut self.last, shifted(others.last)));
+        self.full.extend(others.full.into_iter().map(shifted));
         self.idle_bytes += others.idle_bytes;
         for (id, start) in others.starts.iter() {
             self.starts.insert(id, start + shift);
@@ -114,28 +151,20 @@ impl Records {
 
     /// The room of a record is free; all the others are moved together once half is.
     fn release(&mut self, start: u64) {
-        self.idle_bytes += extent(&self.bytes, start).map_or(0, |there| there.end - offset(start));
-        if self.idle_bytes < IDLE_BYTES || self.idle_bytes * 2 < self.bytes.len() {
+        self.idle_bytes += self.piece(start).whole(start).map_or(0, <[u8]>::len);
+        if self.idle_bytes < IDLE_BYTES || self.idle_bytes * 2 < offset(self.last.end()) {
             return;
         }
-        let before = std::mem::take(&mut self.bytes);
-        self.bytes.reserve_exact(before.len() - self.idle_bytes);
-        self.starts.for_each_mut(|start| {
-            let from = offset(*start);
-            let end = extent(&before, *start).map_or(from, |there| there.end);
-            *start = self.bytes.len() as u64;
-            self.bytes.extend_from_slice(&before[from..end]);
+        let mut before = std::mem::take(self);
+        self.last.bytes.reserve_exact(offset(before.last.end()) - before.idle_bytes);
+        let mut starts = std::mem::take(&mut before.starts);
+        starts.for_each_mut(|start| {
+            let record = before.piece(*start).whole(*start).unwrap_or_default();
+            *start = self.last.end();
+            self.last.bytes.extend_from_slice(record);
         });
-        self.idle_bytes = 0;
+        self.starts = starts;
     }
-}
-
-/// Where the record is that begins there with its length; never past the end.
-fn extent(bytes: &[u8], start: u64) -> Option<Range<usize>> {
-    let mut from = Reader(bytes.get(offset(start)..)?);
-    let length = usize::try_from(from.size()?).ok()?;
-    let start = bytes.len() - from.0.len();
-    (length <= from.0.len()).then_some(start..start + length)
 }
 
 /// The bytes are in memory, so their number fits.
@@ -174,5 +203,34 @@ mod tests {
             assert_eq!((records.get(id), record), (Some(text.as_bytes()), text.as_bytes()));
         }
         assert!(records.ids().is_sorted());
+    }
+
+    #[test]
+    fn what_was_taken_over_is_moved_together_with_the_rest() {
+        let text = |id: u64| format!("{id}-{}", "n".repeat(300));
+        let filled = |ids: Range<u64>| {
+            let mut records = Records::default();
+            ids.for_each(|id| records.insert(NodeId(id), &[text(id).as_bytes()]));
+            records
+        };
+        let mut records = filled(0..4_000);
+        let mut others = filled(4_000..8_000);
+        others.append(filled(8_000..12_000));
+        records.append(others);
+        let before = records.bytes();
+        for id in 0..12_000 {
+            records.overwrite(NodeId(id), b"X");
+            let wanted = format!("X{}", &text(id)[1..]);
+            assert_eq!(records.get(NodeId(id)), Some(wanted.as_bytes()));
+            if id % 3 > 0 {
+                assert!(records.remove(NodeId(id)));
+            }
+        }
+        assert!(records.bytes() < before / 2, "{} of {before}", records.bytes());
+        records.insert(NodeId(1), &[b"new"]);
+        for (id, record) in records.iter().filter(|(id, _)| id.0 != 1) {
+            assert_eq!(record, format!("X{}", &text(id.0)[1..]).as_bytes());
+        }
+        assert_eq!((records.len(), records.get(NodeId(1))), (4_001, Some(&b"new"[..])));
     }
 }
