@@ -29,6 +29,7 @@ const packages = {
       "openssh-client",
       "openssh-server",
       "procps",
+      "rclone",
     ],
   },
   dnf: {
@@ -52,6 +53,7 @@ const packages = {
       "openssh-clients",
       "openssh-server",
       "procps-ng",
+      "rclone",
     ],
   },
   pacman: {
@@ -74,6 +76,7 @@ const packages = {
       "ttf-liberation",
       "openssh",
       "procps-ng",
+      "rclone",
     ],
   },
   zypper: {
@@ -95,6 +98,7 @@ const packages = {
       "liberation-fonts",
       "openssh",
       "procps",
+      "rclone",
     ],
   },
 };

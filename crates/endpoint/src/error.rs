@@ -139,6 +139,9 @@ impl EndpointError {
     #[must_use]
     pub fn next_step(&self) -> &'static str {
         match self {
+            Self::NotFound { path } if is_address(path) => {
+                "Check that the address is right: a folder on a server has to be there."
+            }
             Self::NotFound { .. } => {
                 "Check that the drive is connected and the path is right, then try again."
             }
@@ -166,7 +169,15 @@ impl EndpointError {
             Self::ThroughLink { .. } => {
                 "Remove or move the link itself where it is, or let the pair keep links as links."
             }
+            Self::Io { path, .. } if is_address(path) => {
+                "Try again. If the server answers the same, tell whoever keeps it what it said."
+            }
             Self::Io { .. } => "Check the drive and its cable, then try again.",
         }
     }
+}
+
+/// Whether a path is on a server, so that no drive here is to blame.
+fn is_address(path: &str) -> bool {
+    path.contains("://")
 }

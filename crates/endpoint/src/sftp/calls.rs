@@ -122,7 +122,12 @@ impl Session {
             return Ok(None);
         }
         let answer = self.ask_extended(extension::STATVFS, &[path]).await?.wait().await?;
-        let numbers = answer.into_longs(11)?;
+        let numbers = match answer.into_longs(11) {
+            Ok(numbers) => numbers,
+            // Some servers offer what the program behind them can not do.
+            Err(error) if error.is_status(status::UNSUPPORTED) => return Ok(None),
+            Err(error) => return Err(error),
+        };
         // Block size, fragment size, blocks, free, available, files, free, available, id, flags, longest name.
         let [_, fragment, _, _, available, _, _, _, id, _, name_limit_bytes] = numbers[..] else {
             return Ok(None);

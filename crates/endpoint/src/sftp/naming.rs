@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use super::calls::found;
 use super::error::SftpError;
 use super::packet::{Attributes, open, status};
 use super::place::{Place, again};
@@ -66,13 +67,20 @@ impl Place {
 
 async fn put_new_once(session: &Arc<Session>, from: &[u8], to: &[u8]) -> Result<Put, SftpError> {
     if session.offers(extension::HARD_LINK) {
-        match session.ask_hard_link(from, to).await?.wait().await?.into_done() {
-            Ok(()) => {
+        let linked = session.ask_hard_link(from, to).await?;
+        let looked = session.ask_lstat(to).await?;
+        match linked.wait().await?.into_done() {
+            // There are servers that say so and do nothing: the first name stays until the second is seen.
+            Ok(())
+                if found(looked.wait().await?.into_attributes())?.is_some()
+                    || is_there(session, to).await? =>
+            {
                 session.remove(from).await?;
                 return Ok(Put::Done);
             }
+            Ok(()) => {}
             Err(error @ SftpError::Status { .. }) => {
-                if session.lstat(to).await?.is_some() {
+                if is_there(session, to).await? {
                     return Ok(Put::Taken);
                 }
                 if error.is_status(status::NO_SUCH_FILE) {
@@ -85,19 +93,23 @@ async fn put_new_once(session: &Arc<Session>, from: &[u8], to: &[u8]) -> Result<
     }
     // RENAME must not replace, but some servers do; the look before leaves a moment in which another writer could be
     // replaced. With OpenSSH there is none.
-    if session.lstat(to).await?.is_some() {
+    if is_there(session, to).await? {
         return Ok(Put::Taken);
     }
     match session.ask_rename(from, to).await?.wait().await?.into_done() {
         Ok(()) => Ok(Put::Done),
         Err(error @ SftpError::Status { .. }) => {
-            if session.lstat(to).await?.is_some() {
+            if is_there(session, to).await? {
                 return Ok(Put::Taken);
             }
             if error.is_status(status::NO_SUCH_FILE) { Ok(Put::NoFolder) } else { Err(error) }
         }
         Err(error) => Err(error),
     }
+}
+
+async fn is_there(session: &Arc<Session>, path: &[u8]) -> Result<bool, SftpError> {
+    Ok(session.lstat(path).await?.is_some())
 }
 
 /// Whether the attempt whose answer was lost had worked. Random names make it plain: nobody else removes `from`.

@@ -156,6 +156,12 @@ impl Session {
         Ok(())
     }
 
+    /// Whether it serves plain files as OpenSSH does: what is asked of one file is done in that order, and it can be read
+    /// while it is written. Servers over stores of another kind do neither, and have no disk to write to.
+    pub(super) fn serves_plain_files(&self) -> bool {
+        self.offers(extension::FSYNC)
+    }
+
     pub(super) fn offers(&self, extension: &str) -> bool {
         self.extensions.contains(extension)
     }

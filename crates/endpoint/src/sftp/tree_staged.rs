@@ -248,6 +248,16 @@ struct Work {
     length_bytes: u64,
 }
 
+impl Work {
+    /// Refuses a file whose length and hash are not those of what was sent.
+    fn compare(&self, (length_bytes, hash): &(u64, blake3::Hash)) -> Result<(), SftpError> {
+        if *length_bytes == self.length_bytes && hash.as_bytes() == self.proof.as_bytes() {
+            return Ok(());
+        }
+        Err(SftpError::protocol("what the server stored is not what was sent"))
+    }
+}
+
 async fn publish(
     inner: &Arc<Inner>,
     mut outgoing: Outgoing,
@@ -257,7 +267,10 @@ async fn publish(
     let place = &inner.place;
     let staged = outgoing.path().to_vec();
     let replaces = matches!(work.expected, Expected::Item(_));
-    // What was sent is written first: servers keep the order of one file.
+    // What was sent is written first: most servers keep the order of one file.
+    if !outgoing.file().session.serves_plain_files() {
+        outgoing.finish(None, false).await?;
+    }
     let mut not_kept = surround(&outgoing, &work.metadata).await?;
     outgoing.finish(None, replaces).await?;
     if outgoing.broke() {
@@ -265,16 +278,16 @@ async fn publish(
         not_kept = surround(&outgoing, &work.metadata).await?;
     }
     // Read back while it is looked at what is there, so that both cost one way.
-    let (proven, seen) = tokio::join!(
-        prove(&mut outgoing, work.length_bytes, &work.proof),
-        inner.expect(target, &work.expected)
-    );
-    proven?;
+    let (proven, seen) = tokio::join!(prove(&mut outgoing, &work), inner.expect(target, &work.expected));
+    let is_proven = proven?;
     seen?;
     let broke = outgoing.broke();
     match outgoing.close().await {
         Err(error) if !error.is_lost() => return Err(error),
         _ => {}
+    }
+    if !is_proven {
+        work.compare(&again!(place, |session| super::naming::hash(&session, &staged).await)?)?;
     }
     if broke && replaces {
         // The server may have been started again since it confirmed; now it is on its disk for certain.
@@ -328,20 +341,19 @@ async fn set_through(outgoing: &Outgoing, attributes: &Attributes) -> Result<(),
     }
 }
 
-/// Reads the file back and compares.
-async fn prove(outgoing: &mut Outgoing, length_bytes: u64, proof: &ContentHash) -> Result<(), SftpError> {
-    let found = match read_back(outgoing.file(), length_bytes).await {
-        Err(error) if error.is_lost() => {
-            let (place, path) = (Arc::clone(outgoing.place()), outgoing.path().to_vec());
-            outgoing.broken();
-            again!(place, |session| super::naming::hash(&session, &path).await)?
-        }
-        result => result?,
-    };
-    if found.0 == length_bytes && found.1.as_bytes() == proof.as_bytes() {
-        return Ok(());
+/// Reads the file back through the handle it was written with, and compares; whether that could be done. Where not it is
+/// read when it is closed: the connection broke, or the server may spoil what is read while it is written.
+async fn prove(outgoing: &mut Outgoing, work: &Work) -> Result<bool, SftpError> {
+    if !outgoing.file().session.serves_plain_files() {
+        return Ok(false);
     }
-    Err(SftpError::protocol("what the server stored is not what was sent"))
+    match read_back(outgoing.file(), work.length_bytes).await {
+        Err(error) if error.is_lost() => {
+            outgoing.broken();
+            Ok(false)
+        }
+        result => work.compare(&result?).map(|()| true),
+    }
 }
 
 async fn read_back(
