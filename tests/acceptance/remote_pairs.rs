@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
+use super::remote::proxy::Proxy;
 use super::remote::servers;
 use super::remote_ssh::Far;
 use crate::harness::{Room, Run};
@@ -167,6 +168,72 @@ fn a_folder_and_an_s3_server_are_kept_alike() {
     let address = format!("s3://bucket/right?endpoint=http://127.0.0.1:{}", server.port);
     let right = Side::at(address, server.folder().join("data/bucket/right"));
     does_it_all(&room, &Side::local(&room), &right);
+}
+
+/// Answers that get lost, connections that are cut, refusals: nothing of it shows but in the time it takes.
+#[test]
+fn a_folder_and_a_server_that_fails_every_third_call_are_kept_alike() {
+    let server = servers::s3();
+    let liar = Proxy::every_third(server.port);
+    let mut room = Room::new();
+    room.set_variable("AWS_ACCESS_KEY_ID", "access");
+    room.set_variable("AWS_SECRET_ACCESS_KEY", "hidden");
+    let address = format!("s3://bucket/right?endpoint=http://127.0.0.1:{}", liar.port);
+    let right = Side::at(address, server.folder().join("data/bucket/right"));
+    does_it_all(&room, &Side::local(&room), &right);
+    assert!(liar.calls() > 30);
+}
+
+#[test]
+fn two_folders_and_an_azure_container_between_them_are_kept_alike() {
+    let server = servers::azure();
+    let mut room = Room::new();
+    room.set_variable("AZURE_STORAGE_KEY", servers::AZURE_KEY);
+    let (account, port) = (servers::AZURE_ACCOUNT, server.port);
+    let endpoint = format!("endpoint=http://127.0.0.1:{port}/{account}");
+    goes_through(&room, &format!("azure://container/between?account={account}&{endpoint}"));
+}
+
+#[test]
+fn two_folders_and_a_google_bucket_between_them_are_kept_alike() {
+    let server = servers::google();
+    goes_through(&Room::new(), &format!("gcs://bucket/between?endpoint=http://127.0.0.1:{}", server.port));
+}
+
+/// What two folders have of each other with a bucket between them into which nobody can look: new files, edits on both
+/// ends, a removal and a move.
+fn goes_through(room: &Room, bucket: &str) {
+    let (left, right) =
+        (Side::local(room), Side::at(room.path("right").display().to_string(), room.path("right")));
+    let bucket = Side { address: bucket.to_owned(), folder: PathBuf::new() };
+    let [first, second] =
+        [(&left, &bucket), (&right, &bucket)].map(|(left, right)| Pair { room, left, right });
+    for name in ["letter", "deep/er/file", "old/one", "\u{fc}n\u{ef} & c\u{f6}d\u{e9} 100%.txt"] {
+        left.write(name, name);
+    }
+    left.write("big", vec![7; 700_000]);
+    for pair in [&first, &second] {
+        pair.sync(&[]).expect(0);
+        assert_eq!(pair.plan(), Vec::<Value>::new(), "a second run has something to do");
+    }
+    assert_eq!(right.read("\u{fc}n\u{ef} & c\u{f6}d\u{e9} 100%.txt").len(), 23);
+    assert_eq!(right.read("big"), vec![7; 700_000]);
+
+    right.write("letter", "an answer");
+    left.write("deep/er/file", "edited on the left");
+    fs::remove_file(left.folder.join("big")).unwrap();
+    fs::rename(left.folder.join("old"), left.folder.join("older")).unwrap();
+    for pair in [&first, &second, &first] {
+        pair.sync(&[]).expect(0);
+    }
+    for side in [&left, &right] {
+        assert_eq!(side.read("letter"), b"an answer");
+        assert_eq!(side.read("deep/er/file"), b"edited on the left");
+        assert_eq!(side.read("older/one"), b"old/one");
+        assert!(!side.has("big") && !side.has("old/one"));
+    }
+    assert_eq!(first.plan(), Vec::<Value>::new());
+    assert_eq!(second.plan(), Vec::<Value>::new());
 }
 
 #[test]
