@@ -118,9 +118,67 @@ fn another_folder_at_the_path() {
     fs::rename(pair.path("right"), pair.path("unplugged")).unwrap();
     fs::create_dir(pair.path("right")).unwrap();
     let halted = pair.sync(&[]).expect(4).says("Another drive or folder than before");
-    halted.says("both sides are compared by content").says("--release-brake another-place");
+    halted.says("becomes the place of this pair").says("--release-brake another-place");
     assert!(pair.has("left", &name(0)) && !pair.has("right", &name(0)));
     fs::remove_dir(pair.path("right")).unwrap();
     fs::rename(pair.path("unplugged"), pair.path("right")).unwrap();
     pair.sync(&[]).expect(0).says("nothing to do");
+}
+
+#[test]
+fn a_drive_that_was_replaced_is_filled_again_and_nothing_goes_to_a_bin() {
+    let pair = in_step(60);
+    fs::rename(pair.path("left"), pair.path("broken")).unwrap();
+    fs::create_dir(pair.path("left")).unwrap();
+    pair.write("left", "z", "only on the new drive");
+    let both = ["--bring-back-from", "right", "--release-brake", "another-place"];
+    pair.sync(&[]).expect(4).says("it holds 1 item").says(&both.join(" "));
+    // Whether it is the right place has to be said, and nothing is brought back from what is new.
+    pair.sync(&both[..2]).expect(4).says(&both.join(" "));
+    pair.sync(&["--bring-back-from", "left", "--release-brake", "another-place"]).expect(4);
+    assert!(!pair.has("left", &name(0)) && pair.has("right", &name(0)));
+    pair.sync(&both).expect(0);
+    pair.assert_alike();
+    assert_eq!(pair.read("left", &name(7)), "content 7");
+    assert_eq!(pair.read("right", "z"), "only on the new drive");
+    assert_eq!((pair.binned("left"), pair.binned("right")), (0, 0));
+}
+
+#[test]
+fn a_folder_that_is_gone() {
+    let pair = in_step(6);
+    fs::remove_dir_all(pair.path("left")).unwrap();
+    let halted = pair.sync(&[]).expect(4).says("is gone").says("Make the folder again");
+    assert!(
+        !halted.said().contains("--release-brake") && !halted.said().contains("If you go on"),
+        "{halted:?}"
+    );
+    assert!(!pair.path("left").exists());
+    pair.sync(&["--bring-back-from", "right"]).expect(0);
+    pair.assert_alike();
+    assert_eq!(pair.read("left", &name(3)), "content 3");
+    assert_eq!((pair.binned("left"), pair.binned("right")), (0, 0));
+}
+
+#[test]
+fn a_halt_says_everything_once() {
+    let pair = in_step(40);
+    for folder in 0..5 {
+        pair.remove("left", &format!("folder {folder}"));
+    }
+    let halted = pair.sync(&[]).expect(4);
+    for words in ["Nothing was changed", "goes to the bin in", "is empty now"] {
+        assert_eq!(halted.said().matches(words).count(), 1, "{words}: {halted:?}");
+    }
+    let answered = pair.sync(&["--bring-back-from", "right"]).expect(0);
+    assert!(!answered.said().contains("Waiting for"), "{answered:?}");
+}
+
+#[test]
+fn no_space() {
+    let pair = in_step(4);
+    pair.write("left", "large", "too large");
+    let halted = pair.sync(&["--keep-free", "4096T"]).expect(4);
+    let halted = halted.says("4.0 PiB are needed").says("are free. Make room there");
+    assert!(!halted.said().contains("If you go on"), "{halted:?}");
 }

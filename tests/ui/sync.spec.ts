@@ -1,5 +1,5 @@
 /** Sync over the web host with real folders: a pair from the wizard to being in step, conflicts, brakes, bin, undo. */
-import { existsSync, rmSync } from "node:fs";
+import { existsSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
 import { expect, test } from "@playwright/test";
@@ -144,13 +144,55 @@ test("a side that is suddenly empty halts, and is filled again from the other", 
   await expect(page.getByRole("button", { name: "Go on anyway" })).toBeVisible();
   await expectAccessible(page, "a halted pair");
   await page.screenshot({ path: join(pictures, "halted.png") });
+  // The pair stays usable below, and what each answer would do is seen before it is given.
+  await page.getByRole("tab", { name: "Runs" }).click();
+  await expect(page.getByRole("link", { name: "Change" })).toBeVisible();
+  await page.getByRole("link", { name: "Look at what would happen" }).click();
+  await expect(page.getByRole("row", { name: /photos\/3\.txt/ })).toContainText("To the bin");
+  await page.getByRole("combobox", { name: "The changes if you choose" }).click();
+  await page.getByRole("option", { name: "Bring back what is missing from stick" }).click();
+  await expect(page.getByRole("row", { name: /photos\/3\.txt/ })).toContainText("Brought back from stick");
+  await expectAccessible(page, "the changes of an answer");
+  await page.getByRole("link", { name: "Back to the decision" }).click();
   await page.getByRole("button", { name: "Leave it halted" }).click();
   await expect(page.getByText("Halted: it needs your decision")).toBeVisible();
   expect(existsSync(join(stick, "photos", "3.txt"))).toBe(true);
   await page.getByRole("link", { name: "Decide" }).click();
-  await page.getByRole("button", { name: "Bring back from stick" }).click();
+  await page.getByRole("button", { name: "Bring back what is missing from stick" }).click();
   await expect.poll(() => existsSync(join(laptop, "photos", "11.txt"))).toBe(true);
   await expect(page.getByText(/^In step, checked/).first()).toBeVisible();
+  expect(faults).toEqual([]);
+});
+
+test("a place that was replaced is filled again after a look at what is there", async ({ page }) => {
+  for (let number = 0; number < 12; number += 1) write(laptop, `photos/${number}.txt`, `photo ${number}\n`);
+  const pairId = await host.newPair();
+  await host.run(pairId);
+  renameSync(laptop, `${laptop} broken`);
+  write(laptop, "own.txt", "only here\n");
+  await host.run(pairId);
+  const faults = await host.open(page, `/sync/${pairId}`);
+  await page.getByRole("button", { name: "Bring back everything from stick" }).click();
+  await expect(page.getByRole("alertdialog")).toContainText("holds 1 item now; the pair knows 13 items");
+  await expectAccessible(page, "what is at the place of a pair now");
+  await page.getByRole("alertdialog").getByRole("button", { name: "Bring back everything from stick" }).click();
+  await expect.poll(() => existsSync(join(laptop, "photos", "11.txt"))).toBe(true);
+  await expect.poll(() => existsSync(join(stick, "own.txt"))).toBe(true);
+  expect((await host.call("sync.bin", { pairId })).total).toBe(0);
+  expect(faults).toEqual([]);
+});
+
+test("a folder that is gone is made again and filled", async ({ page }) => {
+  write(laptop, "letter.txt", "Dear Ada\n");
+  const pairId = await host.newPair();
+  await host.run(pairId);
+  rmSync(stick, { recursive: true });
+  await host.run(pairId);
+  const faults = await host.open(page, `/sync/${pairId}`);
+  await expect(page.getByText("The folder of stick is gone").first()).toBeVisible();
+  await expect(page.getByRole("button", { name: "Go on anyway" })).toHaveCount(0);
+  await page.getByRole("button", { name: "Make the folder again and bring everything back from laptop" }).click();
+  await expect.poll(() => existsSync(join(stick, "letter.txt"))).toBe(true);
   expect(faults).toEqual([]);
 });
 

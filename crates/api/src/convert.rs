@@ -2,14 +2,16 @@
 
 use keepwell_catalog::JobState as State;
 use keepwell_jobs::{
-    Fact, Fault, Halt as EngineHalt, JobView, Outcome, Progress, Schedule as EngineSchedule,
+    Choice, Fact, Fault, Halt as EngineHalt, JobView, Outcome, Progress, Schedule as EngineSchedule,
 };
 use keepwell_model::{
     Entry, EntryKind, JobId, PairId, PlaceId, PlanId, Problem, RelativePath, ReplicaId, Snapshot, SnapshotId,
 };
 
 use crate::dto::backup::BackupRules;
-use crate::dto::job::{Halt, Job, JobFact, JobKind, JobPhase, JobProgress, JobResult, JobState, ProblemRow};
+use crate::dto::job::{
+    Halt, HaltChoice, Job, JobFact, JobKind, JobPhase, JobProgress, JobResult, JobState, ProblemRow,
+};
 use crate::dto::plan::Schedule;
 use crate::dto::snapshot::{EntryType, SnapshotCounts, SnapshotRow};
 use crate::error::ApiError;
@@ -150,6 +152,15 @@ fn progress(progress: Progress) -> JobProgress {
     }
 }
 
+fn halt(halt: EngineHalt) -> Halt {
+    let choice = |choice: Choice| HaltChoice { key: choice.key, label: choice.label, means: choice.means };
+    Halt {
+        reason: halt.reason,
+        if_continued: halt.if_continued,
+        choices: halt.choices.into_iter().map(choice).collect(),
+    }
+}
+
 /// A job as clients see it.
 pub(crate) fn job(view: JobView) -> Job {
     let record = view.record;
@@ -162,7 +173,7 @@ pub(crate) fn job(view: JobView) -> Job {
         title: record.title,
         state: job_state(state),
         waiting_for: record.waiting_for,
-        halt: halt.map(|halt| Halt { reason: halt.reason, if_continued: halt.if_continued }),
+        halt: halt.map(self::halt),
         error: fault.map(ApiError::from),
         place_id: record.place_id.map(|id| id.to_string()),
         place_label: record.place_label,

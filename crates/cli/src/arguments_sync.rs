@@ -75,8 +75,9 @@ pub struct SyncRun {
     /// Goes on although this safety brake is pulled (may be given several times).
     #[arg(long, value_name = "KIND", value_enum)]
     pub release_brake: Vec<Brake>,
-    /// Where a safety brake is pulled: fills the other side again from this one.
-    #[arg(long, value_name = "SIDE", value_enum, conflicts_with = "release_brake")]
+    /// Where a safety brake is pulled: fills the other side again from this one. Where another drive or folder is at the
+    /// other side's path, `--release-brake another-place` beside it says that this is the right place now.
+    #[arg(long, value_name = "SIDE", value_enum)]
     pub bring_back_from: Option<Side>,
 }
 

@@ -42,7 +42,9 @@ pub fn told(context: &Context, job: Job) -> Result<(Job, Ending), ApiError> {
         JobState::Halted => {
             if let Some(halt) = &job.halt {
                 output::note(format!("Stopped by a safety brake: {}", halt.reason));
-                output::note(format!("  If you go on: {}", halt.if_continued));
+                if !halt.if_continued.is_empty() {
+                    output::note(format!("  If you go on: {}", halt.if_continued));
+                }
             }
         }
         JobState::Cancelled => output::note("Cancelled. What was safe before still is."),

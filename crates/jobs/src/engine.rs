@@ -200,7 +200,8 @@ impl Engine {
             if state.queues.values().map(VecDeque::len).sum::<usize>() >= WAITING_LIMIT {
                 return Err(EngineError::TooMany);
             }
-            if state.workers.contains(&record.destination) {
+            // Of a job that halted a moment ago only the thread is still there.
+            if state.active.values().any(|other| other.record.destination == record.destination) {
                 record.waiting_for = Some(format!("the work on {} before it", record.place_label));
             }
         }

@@ -8,7 +8,7 @@ use keepwell_sync::policy::BrakeKind;
 use keepwell_sync::{BinWish, Side};
 use serde::{Deserialize, Serialize};
 
-use crate::outcome::{CONTINUE, Halt, Proposal};
+use crate::outcome::{CONTINUE, Halt, Proposal, PulledBrake};
 use crate::path_text;
 use crate::schedule::Schedule;
 
@@ -148,6 +148,8 @@ pub struct SyncAnswer {
     pub release: Vec<BrakeKind>,
     /// Fill the other side again from this one.
     pub bring_back_from: Option<Side>,
+    /// The other side's folder is gone and is to be made again for that; where it is back by itself nothing was answered.
+    pub make_again: bool,
 }
 
 /// One run of a sync pair.
@@ -214,8 +216,19 @@ impl SyncJob {
                 self.answer.release.sort_unstable();
                 self.answer.release.dedup();
             }
-            (BRING_BACK_FROM_LEFT, None) => self.answer.bring_back_from = Some(Side::Left),
-            (BRING_BACK_FROM_RIGHT, None) => self.answer.bring_back_from = Some(Side::Right),
+            (choice, None) if halt.is_some_and(|halt| halt.choices.iter().any(|one| one.key == choice)) => {
+                self.answer.bring_back_from = Some(match choice {
+                    BRING_BACK_FROM_LEFT => Side::Left,
+                    BRING_BACK_FROM_RIGHT => Side::Right,
+                    _ => return None,
+                });
+                let is_shown = |kind| shown.iter().any(|brake: &PulledBrake| brake.kind == kind);
+                self.answer.make_again = is_shown(BrakeKind::RootGone);
+                // What is there now was shown with the choice, or comes into being by it.
+                if self.answer.make_again || is_shown(BrakeKind::AnotherPlace) {
+                    self.answer.release = vec![BrakeKind::AnotherPlace];
+                }
+            }
             _ => return None,
         }
         Some(())

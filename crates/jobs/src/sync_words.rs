@@ -1,56 +1,225 @@
-//! The brakes of a sync in words: what was found, and what going on means.
+//! The brakes of a sync in words: what was found, what going on means, and what bringing back does.
 //!
-//! Invariant: a brake without a meaning of "going on" can not be released. Deliberately not here: when a brake is pulled
-//! (`sync`'s planner).
+//! Invariants: a brake without a meaning of "going on" can not be released, one without words for bringing back can not be
+//! answered so; every sentence names the side it is about. Deliberately not here: when a brake is pulled (`sync`'s
+//! planner).
 
 use keepwell_sync::plan::Brake;
-use keepwell_sync::policy::BrakeKind;
+use keepwell_sync::policy::{BrakeKind, Mode};
+use keepwell_sync::{PairSpec, Side};
 
-/// What was found, in a sentence.
-pub(crate) fn brake_words(brake: &Brake, place: &str) -> String {
-    let Brake { items, out_of, .. } = brake;
-    match brake.kind {
-        BrakeKind::RootEmptied => format!("{place} held {out_of} items and is empty now."),
-        BrakeKind::RootGone => format!("{place} is not there."),
-        BrakeKind::AnotherPlace => {
-            format!("Another drive or folder than before is at {place}.")
+/// A pair as its sentences need it.
+pub(crate) struct Words<'a> {
+    pair: &'a PairSpec,
+}
+
+impl<'a> Words<'a> {
+    pub(crate) fn of(pair: &'a PairSpec) -> Self {
+        Self { pair }
+    }
+
+    /// What the person calls a side.
+    pub(crate) fn name(&self, side: Side) -> &'a str {
+        let place = self.pair.place(side);
+        if place.label.is_empty() { &place.address } else { &place.label }
+    }
+
+    /// What was found, in a sentence.
+    pub(crate) fn found(&self, brake: &Brake) -> String {
+        let Brake { items, out_of, .. } = brake;
+        let place = self.name(brake.side);
+        match brake.kind {
+            BrakeKind::RootEmptied => format!("{place} held {} and is empty now.", counted(*out_of, "item")),
+            BrakeKind::RootGone => format!("The folder {place} is gone; the one above it is there."),
+            BrakeKind::AnotherPlace => format!(
+                "Another drive or folder than before is at {place}: it holds {}, and the pair knows {out_of}.",
+                counted(*items, "item")
+            ),
+            BrakeKind::ManyRemoved => format!("{items} of {out_of} items are gone from {place}."),
+            BrakeKind::ManyRewritten => format!(
+                "{items} of {out_of} files in {place} have new content: so it looks when a program encrypts files."
+            ),
+            BrakeKind::AllTimesChanged => {
+                format!("Nearly all times in {place} changed ({items} of {out_of}), and nothing else did.")
+            }
+            BrakeKind::RulesChanged => format!(
+                "The rules of what is left out changed, and {} missing in {place} would go because of that.",
+                counted(*items, "item")
+            ),
+            BrakeKind::OldCopy => {
+                format!(
+                    "{place} looks as it did long ago: {items} of {out_of} files are older than they were."
+                )
+            }
+            BrakeKind::NoSpace => format!(
+                "{place} has not enough space: {} are needed, with what has to stay free, and {} are free. Make room \
+                 there, or leave out what is large; then run it again.",
+                size(*items),
+                size(*out_of)
+            ),
         }
-        BrakeKind::ManyRemoved => format!("{items} of {out_of} items are gone from {place}."),
-        BrakeKind::ManyRewritten => format!(
-            "{items} of {out_of} files in {place} have new content: so it looks when a program encrypts files."
-        ),
-        BrakeKind::AllTimesChanged => {
-            format!("Nearly all times in {place} changed ({items} of {out_of}), and nothing else did.")
-        }
-        BrakeKind::RulesChanged => {
-            format!("The rules of what is left out changed, and {items} items would go because of that.")
-        }
-        BrakeKind::OldCopy => {
-            format!("{place} looks as it did long ago: {items} of {out_of} files are older than they were.")
-        }
-        BrakeKind::NoSpace => format!("{place} has not enough space for the changes."),
+    }
+
+    /// What going on means for the data; nothing where it is no choice.
+    pub(crate) fn going_on(&self, kind: BrakeKind, side: Side) -> Option<String> {
+        let (place, there) = (self.name(side), self.name(side.other()));
+        Some(match kind {
+            BrakeKind::RootGone | BrakeKind::NoSpace => return None,
+            BrakeKind::RootEmptied => format!("Everything the pair knows goes to the bin in {there}."),
+            BrakeKind::ManyRemoved => format!("What is gone from {place} goes to the bin in {there}."),
+            BrakeKind::AnotherPlace => {
+                let then = match (self.pair.mode, side) {
+                    (Mode::TwoWay, _) | (Mode::Mirror, Side::Left) => {
+                        format!("what is missing in it goes to the bin in {there}.")
+                    }
+                    (Mode::Mirror, Side::Right) => {
+                        format!("it is made like {there}, and what else it holds goes to its bin.")
+                    }
+                    (Mode::Update | Mode::MoveIn, _) => {
+                        format!("nothing is removed in {there} because of it.")
+                    }
+                };
+                format!("What is at {place} now becomes the place of this pair; {then}")
+            }
+            BrakeKind::ManyRewritten => {
+                format!("The new content reaches {there}; what it replaces goes to the bin there.")
+            }
+            BrakeKind::AllTimesChanged => format!("{there} gets the new times."),
+            BrakeKind::RulesChanged => {
+                format!("The new rules hold from now on; what goes because of them is in the bin in {there}.")
+            }
+            BrakeKind::OldCopy => {
+                format!("The older content replaces the newer one in {there}, which goes to the bin there.")
+            }
+        })
+    }
+
+    /// What bringing back to the side of a brake is called, and what it does; nothing where it is no choice.
+    pub(crate) fn bringing_back(&self, kind: BrakeKind, side: Side) -> Option<(String, String)> {
+        let (place, from) = (self.name(side), self.name(side.other()));
+        let alike = format!(
+            "{place} becomes like {from} again. What is different in {place} goes to its bin; {from} is not changed."
+        );
+        Some(match kind {
+            BrakeKind::NoSpace => return None,
+            BrakeKind::RootEmptied | BrakeKind::ManyRemoved | BrakeKind::RulesChanged => {
+                (format!("Bring back what is missing from {from}"), alike)
+            }
+            BrakeKind::ManyRewritten | BrakeKind::OldCopy => {
+                (format!("Bring back the content from {from}"), alike)
+            }
+            BrakeKind::AllTimesChanged => (format!("Bring back the times from {from}"), alike),
+            BrakeKind::RootGone => (
+                format!("Make the folder again and bring everything back from {from}"),
+                format!("The folder {place} is made again, on the drive it was on, and filled from {from}."),
+            ),
+            BrakeKind::AnotherPlace => {
+                let versions = match self.pair.mode {
+                    Mode::TwoWay => format!(
+                        "What only it has stays, and so does another version of a file, beside that of {from}."
+                    ),
+                    Mode::Mirror | Mode::Update | Mode::MoveIn => format!(
+                        "What only it has stays; of a file that both have the version of {from} counts, and the other one \
+                         goes to the bin in {place}."
+                    ),
+                };
+                (
+                    format!("Bring back everything from {from} to what is at {place} now"),
+                    format!(
+                        "What is at {place} now becomes the place of this pair. What is missing in it is copied from \
+                         {from}; nothing in {from} is removed. {versions}"
+                    ),
+                )
+            }
+        })
     }
 }
 
-/// What going on means for the data; nothing where it is no choice.
-pub(crate) fn brake_means(kind: BrakeKind) -> Option<&'static str> {
-    match kind {
-        BrakeKind::RootGone | BrakeKind::NoSpace => None,
-        BrakeKind::RootEmptied | BrakeKind::ManyRemoved => {
-            Some("What is gone on one side goes to the bin on the other.")
+fn counted(count: u64, what: &str) -> String {
+    if count == 1 { format!("{count} {what}") } else { format!("{count} {what}s") }
+}
+
+/// A size in KiB, MiB, …
+fn size(bytes: u64) -> String {
+    let units = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+    let steps = (bytes.max(1).ilog2() / 10) as usize;
+    match steps.checked_sub(1).and_then(|step| units.get(step)) {
+        Some(unit) => format!("{:.1} {unit}", bytes as f64 / 1024_f64.powi(steps as i32)),
+        None => counted(bytes, "byte"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KINDS: [BrakeKind; 9] = [
+        BrakeKind::RootEmptied,
+        BrakeKind::RootGone,
+        BrakeKind::AnotherPlace,
+        BrakeKind::ManyRemoved,
+        BrakeKind::ManyRewritten,
+        BrakeKind::AllTimesChanged,
+        BrakeKind::RulesChanged,
+        BrakeKind::OldCopy,
+        BrakeKind::NoSpace,
+    ];
+
+    fn pair(mode: &str) -> PairSpec {
+        let text = format!(
+            r#"{{"id":"{}","name":"Photos","mode":"{mode}","left":{{"address":"/a","label":"Laptop"}},"right":{{"address":"/b"}}}}"#,
+            "ab".repeat(16)
+        );
+        serde_json::from_str(&text).unwrap()
+    }
+
+    #[test]
+    fn every_sentence_names_its_side() {
+        for mode in ["two-way", "mirror", "update", "move-in"] {
+            let pair = pair(mode);
+            let words = Words::of(&pair);
+            for kind in KINDS {
+                for (side, place, there) in [(Side::Left, "Laptop", "/b"), (Side::Right, "/b", "Laptop")] {
+                    let found = words.found(&Brake { kind, side, items: 3, out_of: 7, examples: Vec::new() });
+                    assert!(found.contains(place), "{found}");
+                    if let Some(means) = words.going_on(kind, side) {
+                        assert!(means.contains(there), "{means}");
+                    }
+                    if let Some((label, means)) = words.bringing_back(kind, side) {
+                        assert!(label.contains(there) && means.contains(place), "{label}: {means}");
+                    }
+                }
+            }
         }
-        BrakeKind::AnotherPlace => {
-            Some("The place that is there now becomes part of the pair; both sides are compared by content.")
+    }
+
+    #[test]
+    fn what_is_missing_is_spoken_of_only_where_something_is() {
+        let pair = pair("two-way");
+        let words = Words::of(&pair);
+        let label = |kind| words.bringing_back(kind, Side::Left).unwrap().0;
+        assert_eq!(label(BrakeKind::ManyRemoved), "Bring back what is missing from /b");
+        for kind in [BrakeKind::ManyRewritten, BrakeKind::AllTimesChanged, BrakeKind::OldCopy] {
+            assert!(!label(kind).contains("missing"), "{}", label(kind));
         }
-        BrakeKind::ManyRewritten => {
-            Some("The new content reaches the other side; what it replaces goes to the bin there.")
-        }
-        BrakeKind::AllTimesChanged => Some("The other side gets the new times."),
-        BrakeKind::RulesChanged => {
-            Some("The new rules hold from now on; what goes because of them lies in the bin.")
-        }
-        BrakeKind::OldCopy => {
-            Some("The older content replaces the newer one on the other side, which goes to the bin.")
-        }
+        assert_eq!(words.bringing_back(BrakeKind::NoSpace, Side::Left), None);
+    }
+
+    #[test]
+    fn only_where_the_mode_removes_does_a_new_place_empty_the_other() {
+        let goes = |mode, side| {
+            let pair = pair(mode);
+            Words::of(&pair).going_on(BrakeKind::AnotherPlace, side).unwrap()
+        };
+        assert!(goes("two-way", Side::Left).contains("missing in it goes to the bin in /b"));
+        assert!(goes("mirror", Side::Left).contains("missing in it goes to the bin in /b"));
+        assert!(goes("mirror", Side::Right).contains("made like Laptop"));
+        assert!(goes("update", Side::Left).contains("nothing is removed in /b"));
+    }
+
+    #[test]
+    fn sizes_read_well() {
+        let shown = [0, 1, 1023, 1536, 5 << 30, u64::MAX].map(size);
+        assert_eq!(shown, ["0 bytes", "1 byte", "1023 bytes", "1.5 KiB", "5.0 GiB", "16.0 EiB"]);
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! Invariants: nothing is changed while the job is planning; brakes and previews end the run with the plan held
 //! (`syncs`), and the person's answer carries out that very plan; a plan that has to be made again because the process
-//! ended is shown again unless it came out the same. Deliberately not here: how two places are compared (`sync`).
+//! ended is shown again unless it came out the same; a folder that is gone is made again only on the volume it was on, and
+//! only when a person says so. Deliberately not here: how two places are compared (`sync`), words (`sync_words`).
 
 use std::sync::Arc;
 
@@ -18,11 +19,12 @@ use crate::merkle::MerkleTree;
 use crate::outcome::{Choice, Ending, Fact, Fault, Halt, Outcome, Proposal, PulledBrake};
 use crate::pairs::PairDefinition;
 use crate::path_text;
-use crate::request::{BRING_BACK_FROM_LEFT, BRING_BACK_FROM_RIGHT, Origin, SyncJob};
+use crate::request::{BRING_BACK_FROM_LEFT, BRING_BACK_FROM_RIGHT, Origin, SyncAnswer, SyncJob};
 use crate::run::Running;
-use crate::sync_words::{brake_means, brake_words};
+use crate::sync_words::Words;
 use crate::syncs::{Seen, Syncs};
 use crate::throttle::Ceiling;
+use crate::trees::Trees;
 
 /// The fact of items that changed under a run's hands.
 pub(crate) const CHANGED_MEANWHILE: &str = "changedMeanwhile";
@@ -41,6 +43,16 @@ pub(crate) fn sync(
         return put_back(running, job, syncs, &definition);
     }
     let was_held = held.is_some();
+    let gone = gone_root(&definition.pair).filter(|_| !was_held);
+    if let Some(side) = gone {
+        if !job.answer.make_again || job.answer.bring_back_from != Some(side.other()) {
+            return Ok(Ending::Halted(halt(&definition.pair, &[root_gone(side)])));
+        }
+        syncs.trees().make_again(definition.pair.place(side))?;
+    }
+    // What was to be made again came back by itself, with whatever is in it: nobody was asked about that.
+    let is_void = job.answer.make_again && gone.is_none() && !was_held;
+    let answer = if is_void { SyncAnswer::default() } else { job.answer.clone() };
     let planned = match held {
         Some(held) => Ok((held.syncer, held.prepared, held.seen)),
         None => {
@@ -55,7 +67,7 @@ pub(crate) fn sync(
         Err(Planning::Stopped) => return Ok(Ending::Cancelled(Outcome::default())),
         Err(Planning::Failed(fault)) => return Err(fault),
     };
-    let prepared = answered(&syncer, prepared, job)?;
+    let prepared = answered(&syncer, prepared, &answer)?;
     if !prepared.plan().brakes.is_empty() {
         let halt = halt(&definition.pair, &prepared.plan().brakes);
         // Planned once more as it is, which writes its rows down: a person has to see what it is about.
@@ -184,12 +196,12 @@ fn plan(running: &Running<'_>, job: &SyncJob, syncs: &Syncs) -> Result<(Syncer, 
 }
 
 /// The plan after a person's answer to its brakes.
-fn answered(syncer: &Syncer, mut prepared: Prepared, job: &SyncJob) -> Result<Prepared, Fault> {
-    if let Some(side) = job.answer.bring_back_from {
+fn answered(syncer: &Syncer, mut prepared: Prepared, answer: &SyncAnswer) -> Result<Prepared, Fault> {
+    if let Some(side) = answer.bring_back_from {
         prepared = syncer.bring_back_from(&prepared, side)?;
     }
     let is_pulled = |kind: &BrakeKind| prepared.plan().brakes.iter().any(|brake| brake.kind == *kind);
-    let released: Vec<BrakeKind> = job.answer.release.iter().copied().filter(is_pulled).collect();
+    let released: Vec<BrakeKind> = answer.release.iter().copied().filter(is_pulled).collect();
     if !released.is_empty() {
         prepared = syncer.release(&prepared, &released)?;
     }
@@ -253,20 +265,32 @@ fn leaf(done: &Done) -> Vec<u8> {
     leaf
 }
 
-/// What the person calls a side.
-fn place_name(pair: &PairSpec, side: Side) -> String {
-    let place = match side {
-        Side::Left => &pair.left,
-        Side::Right => &pair.right,
-    };
-    if place.label.is_empty() { place.address.clone() } else { place.label.clone() }
+/// The side whose folder is gone while the other one is there to bring it back from.
+fn gone_root(pair: &PairSpec) -> Option<Side> {
+    match Side::BOTH.map(|side| Trees::is_gone(pair.place(side))) {
+        [true, false] => Some(Side::Left),
+        [false, true] => Some(Side::Right),
+        _ => None,
+    }
+}
+
+fn root_gone(side: Side) -> Brake {
+    Brake { kind: BrakeKind::RootGone, side, items: 0, out_of: 0, examples: Vec::new() }
 }
 
 fn halt(pair: &PairSpec, brakes: &[Brake]) -> Halt {
-    let named = |side| place_name(pair, side);
-    let reasons: Vec<String> = brakes.iter().map(|brake| brake_words(brake, &named(brake.side))).collect();
-    let means: Vec<String> =
-        brakes.iter().filter_map(|brake| brake_means(brake.kind)).map(str::to_owned).collect();
+    let words = Words::of(pair);
+    let reasons: Vec<String> = brakes.iter().map(|brake| words.found(brake)).collect();
+    // What is missing in another place is said with that.
+    let is_said = |brake: &Brake| {
+        let is_another = |other: &Brake| (other.kind, other.side) == (BrakeKind::AnotherPlace, brake.side);
+        brake.kind == BrakeKind::ManyRemoved && brakes.iter().any(is_another)
+    };
+    let goes_on: Option<Vec<String>> = brakes
+        .iter()
+        .filter(|brake| !is_said(brake))
+        .map(|brake| words.going_on(brake.kind, brake.side))
+        .collect();
     let pulled: Vec<PulledBrake> = brakes
         .iter()
         .map(|brake| PulledBrake {
@@ -275,38 +299,35 @@ fn halt(pair: &PairSpec, brakes: &[Brake]) -> Halt {
             items: brake.items,
             out_of: brake.out_of,
             examples: brake.examples.iter().map(|path| path_text::display(path.as_bytes())).collect(),
-            can_release: brake_means(brake.kind).is_some(),
-            can_bring_back: can_bring_back(brake.kind),
+            can_release: words.going_on(brake.kind, brake.side).is_some(),
+            can_bring_back: words.bringing_back(brake.kind, brake.side).is_some()
+                && !brakes.iter().any(|other| is_nothing_to_bring_back_from(other, brake.side.other())),
         })
         .collect();
     let choices = Side::BOTH
         .into_iter()
-        .filter(|from| pulled.iter().any(|brake| brake.can_bring_back && brake.side == from.other()))
-        .map(|from| bring_back(&named(from), &named(from.other()), from))
+        .filter_map(|side| {
+            let brake = pulled.iter().find(|brake| brake.can_bring_back && brake.side == side)?;
+            let (label, means) = words.bringing_back(brake.kind, side)?;
+            let key = match side {
+                Side::Left => BRING_BACK_FROM_RIGHT,
+                Side::Right => BRING_BACK_FROM_LEFT,
+            };
+            Some(Choice { key: key.to_owned(), label, means })
+        })
         .collect();
     Halt {
         reason: format!("{} Nothing was changed.", reasons.join(" ")),
-        if_continued: means.join(" "),
+        if_continued: goes_on.unwrap_or_default().join(" "),
         choices,
         brakes: pulled,
     }
 }
 
-/// Whether the side that looks wrong can be filled again from the other: not where there is nothing to fill.
-fn can_bring_back(kind: BrakeKind) -> bool {
-    !matches!(kind, BrakeKind::RootGone | BrakeKind::AnotherPlace | BrakeKind::NoSpace)
-}
-
-fn bring_back(from: &str, to: &str, side: Side) -> Choice {
-    let key = match side {
-        Side::Left => BRING_BACK_FROM_LEFT,
-        Side::Right => BRING_BACK_FROM_RIGHT,
-    };
-    Choice {
-        key: key.to_owned(),
-        label: format!("Bring back from {from}"),
-        means: format!("{to} becomes like {from} again. What is different in {to} goes to its bin."),
-    }
+/// Whether a brake says of a side that what the pair knew is not there.
+fn is_nothing_to_bring_back_from(brake: &Brake, side: Side) -> bool {
+    brake.side == side
+        && matches!(brake.kind, BrakeKind::RootEmptied | BrakeKind::RootGone | BrakeKind::AnotherPlace)
 }
 
 fn proposal(plan: &Plan) -> Proposal {

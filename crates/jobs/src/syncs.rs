@@ -49,6 +49,8 @@ pub struct Held {
     pub syncer: Syncer,
     /// The plan.
     pub prepared: Prepared,
+    /// The plan whose rows are in the pair's database, where that is another one: what bringing back from a side would do.
+    pub shown: Option<(Side, Prepared)>,
     /// What carrying it out takes off what the pair was told of its hub.
     pub(crate) seen: Seen,
     /// When the two sides were looked at.
@@ -217,7 +219,34 @@ impl Syncs {
         let mut all = self.held.lock();
         let Some(held) = all.iter_mut().find(|held| held.job_id == job_id) else { return Ok(false) };
         held.prepared = held.syncer.choose(&held.prepared, choices)?;
+        held.shown = None;
         Ok(true)
+    }
+
+    /// Has the rows in the pair's database be those of what a job holds, or of what bringing back from a side would do
+    /// instead; then looks at it. Nothing where it is not held in this process.
+    ///
+    /// # Errors
+    /// It can not be planned.
+    pub fn show<T>(
+        &self,
+        job_id: JobId,
+        bring_back_from: Option<Side>,
+        look: impl FnOnce(&Held, &Prepared) -> T,
+    ) -> Result<Option<T>, Fault> {
+        let mut all = self.held.lock();
+        let Some(held) = all.iter_mut().find(|held| held.job_id == job_id) else { return Ok(None) };
+        if held.shown.as_ref().map(|(side, _)| *side) != bring_back_from {
+            held.shown = match bring_back_from {
+                Some(side) => Some((side, held.syncer.bring_back_from(&held.prepared, side)?)),
+                None => {
+                    held.prepared = held.syncer.release(&held.prepared, &[])?;
+                    None
+                }
+            };
+        }
+        let shown = held.shown.as_ref().map_or(&held.prepared, |(_, prepared)| prepared);
+        Ok(Some(look(held, shown)))
     }
 
     /// Puts a run of a pair in the queue. What starts by itself does not where a job of the pair is under way or waits
@@ -315,7 +344,7 @@ impl Syncs {
         let made_ms = self.clock.now_ms();
         let mut all = self.held.lock();
         all.retain(|held| held.syncer.pair().id != syncer.pair().id);
-        all.push(Held { job_id, syncer, prepared, seen, made_ms });
+        all.push(Held { job_id, syncer, prepared, shown: None, seen, made_ms });
         if all.len() > HELD_LIMIT {
             all.remove(0);
         }

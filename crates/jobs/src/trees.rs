@@ -1,14 +1,15 @@
 //! Opens the places of sync pairs and repositories: folders of this machine and servers.
 //!
-//! Invariants: nothing is made at a place that is absent (a drive that is not connected is not an empty one); what opens
-//! a server comes from the keyring or from what the host was given for this process, never from the pair. Deliberately
-//! not here: what is done with the trees (`sync`).
+//! Invariants: nothing is made at a place that is absent (a drive that is not connected is not an empty one), unless a
+//! person says so of a folder that is gone from its own volume; what opens a server comes from the keyring or from what
+//! the host was given for this process, never from the pair. Deliberately not here: what is done with the trees (`sync`).
 
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 
 use keepwell_catalog::Credentials as Keyring;
+use keepwell_endpoint::local::LocalTree;
 use keepwell_endpoint::retry::{Patience, Stop};
 use keepwell_endpoint::sftp::{KnownHosts, known_hosts::server_key};
 use keepwell_endpoint::{
@@ -173,6 +174,37 @@ impl Trees {
         }
         // Not there now: what is at the path, if anything, is another one, and sync halts at it.
         self.open(&place.address)
+    }
+
+    /// Whether a folder of this machine that was a pair's place is gone from its volume, and the volume is there.
+    pub(crate) fn is_gone(place: &PlaceSpec) -> bool {
+        match (&place.volume, Self::address(&place.address)) {
+            (Some(volume), Ok(Address::Local(path))) => volumes::is_gone(&path, volume),
+            _ => false,
+        }
+    }
+
+    /// Makes the folder of a place again that [`is_gone`](Self::is_gone), never on another volume.
+    ///
+    /// # Errors
+    /// It can not be made, or its volume went away meanwhile.
+    pub(crate) fn make_again(&self, place: &PlaceSpec) -> Result<(), Fault> {
+        self.make(&place.address)?;
+        let (Some(volume), Ok(Address::Local(path))) = (&place.volume, Self::address(&place.address)) else {
+            return Ok(());
+        };
+        if LocalTree::volume_at(&path)? == *volume {
+            return Ok(());
+        }
+        // Only an empty folder goes so.
+        std::fs::remove_dir(&path)
+            .map_err(|error| EndpointError::from_io("remove", &place.address, error))?;
+        Err(Fault::new(
+            FaultKind::Unreachable,
+            format!("{} is on another drive than before.", place.address),
+            "Connect the drive it was on, then run it again. Nothing was changed.",
+        )
+        .about(&place.address))
     }
 
     /// Opens a place as a store of whole objects, for a repository; makes it there if asked.

@@ -1,9 +1,11 @@
 //! Finds a folder of a removable volume wherever the volume is mounted now.
 //!
-//! A place is known by its volume: the path a person gave is only where it was then. Invariant: only a folder on the
-//! very volume is found; that it is the very folder too is for sync to see (it halts at another one). Deliberately not
-//! here: how a volume is told from another (`endpoint`).
+//! A place is known by its volume: the path a person gave is only where it was then. Invariants: only a folder on the
+//! very volume is found; that it is the very folder too is for sync to see (it halts at another one). A folder is gone
+//! only where the very volume is seen to lack it: a drive that is not connected lacks nothing. Deliberately not here: how
+//! a volume is told from another (`endpoint`).
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use keepwell_endpoint::Tree;
@@ -33,6 +35,14 @@ pub(crate) fn open(path: &Path, volume: &str) -> Option<LocalTree> {
     })
 }
 
+/// Whether the folder at a path is gone while the one above it is there, on the volume both were on.
+pub(crate) fn is_gone(path: &Path, volume: &str) -> bool {
+    let is_absent = path.symlink_metadata().is_err_and(|error| error.kind() == ErrorKind::NotFound);
+    let is_above_there =
+        || path.parent().is_some_and(|above| LocalTree::volume_at(above).is_ok_and(|at| at == volume));
+    is_absent && is_above_there() && open(path, volume).is_none()
+}
+
 /// Where the folder may be below a mount: the longest end of its path first. Nothing is said of the mount itself
 /// unless the path was a mount itself, by having the same folder above.
 fn candidates(path: &Path, mount: &Path) -> Vec<PathBuf> {
@@ -58,6 +68,22 @@ mod tests {
         let path = room.path().join("USB/2026/photos");
         assert_eq!(candidates(&path, &mount), [mount.join("2026/photos"), mount.join("photos")]);
         assert_eq!(candidates(&room.path().join("USB"), &mount), [mount]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_folder_is_gone_only_where_its_own_volume_lacks_it() {
+        let room = tempfile::tempdir().unwrap();
+        let volume = LocalTree::volume_at(room.path()).unwrap();
+        let path = room.path().join("photos");
+        assert!(is_gone(&path, &volume));
+        assert!(!is_gone(&path, "a drive that is not connected"));
+        assert!(!is_gone(&room.path().join("no folder above/photos"), &volume));
+        std::os::unix::fs::symlink(room.path().join("elsewhere"), &path).unwrap();
+        assert!(!is_gone(&path, &volume), "a link that leads nowhere is there");
+        std::fs::remove_file(&path).unwrap();
+        std::fs::create_dir(&path).unwrap();
+        assert!(!is_gone(&path, &volume));
     }
 
     #[test]

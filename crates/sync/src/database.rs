@@ -207,20 +207,22 @@ impl PairDatabase {
         })
     }
 
-    /// The digest of the rules under which something was last agreed on.
-    ///
-    /// # Errors
-    /// The database can not be read.
-    pub fn rules_digest(&self) -> Result<Option<[u8; 16]>, SyncError> {
-        self.with(|connection| Ok(value(connection, "rules")?.and_then(|bytes| bytes.try_into().ok())))
+    /// The rules under which something was last agreed on: their digest, and as they were written, where a Keepwell that
+    /// keeps that agreed on it.
+    pub(crate) fn rules(&self) -> Result<Option<([u8; 16], Option<Vec<u8>>)>, SyncError> {
+        self.with(|connection| {
+            let digest = value(connection, "rules")?.and_then(|bytes| bytes.try_into().ok());
+            let written = value(connection, "rules_written")?;
+            Ok(digest.map(|digest| (digest, written)))
+        })
     }
 
-    /// Keeps the digest of the rules.
-    ///
-    /// # Errors
-    /// The database refused.
-    pub fn set_rules_digest(&self, digest: &[u8; 16]) -> Result<(), SyncError> {
-        self.write(|transaction| set_value(transaction, "rules", digest))
+    /// Keeps the rules.
+    pub(crate) fn set_rules(&self, digest: &[u8; 16], written: &[u8]) -> Result<(), SyncError> {
+        self.write(|transaction| {
+            set_value(transaction, "rules", digest)?;
+            set_value(transaction, "rules_written", written)
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, Connection> {

@@ -7,6 +7,7 @@
 
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use keepwell_model::{EntryKind, RelativePath, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use crate::pair::FilterSpec;
 
@@ -34,9 +35,17 @@ pub struct Facts {
     pub modified: Option<Timestamp>,
 }
 
+/// The rules as they are written: those of the pair, and the shared files.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Written {
+    own: FilterSpec,
+    shared: Vec<Vec<u8>>,
+}
+
 /// The rules of a pair, ready to be asked.
 #[derive(Debug)]
 pub struct Filter {
+    written: Written,
     patterns: Vec<Gitignore>,
     folders: Vec<RelativePath>,
     max_size_bytes: Option<u64>,
@@ -70,6 +79,7 @@ impl Filter {
         }
         let before = |age: u64| now.seconds.saturating_sub(i64::try_from(age).unwrap_or(i64::MAX));
         Ok(Self {
+            written: Written { own: spec.clone(), shared: shared.to_vec() },
             patterns,
             folders,
             max_size_bytes: spec.max_size_bytes,
@@ -85,6 +95,18 @@ impl Filter {
     #[must_use]
     pub fn digest(&self) -> [u8; 16] {
         self.digest
+    }
+
+    /// The rules as they are written, to be kept until the next run.
+    pub(crate) fn to_kept(&self) -> Vec<u8> {
+        // Plain lists and numbers: there is nothing that could not be written so.
+        serde_json::to_vec(&self.written).unwrap_or_default()
+    }
+
+    /// Rules that were kept; nothing where these are not the ones of the digest, or can not be read any more.
+    pub(crate) fn of_kept(kept: &[u8], digest: [u8; 16], now: Timestamp) -> Option<Self> {
+        let Written { own, shared } = serde_json::from_slice(kept).ok()?;
+        Self::new(&own, &shared, now).ok().filter(|filter| filter.digest == digest)
     }
 
     /// Whether there is no rule at all, so that nothing has to be asked.
@@ -114,6 +136,14 @@ impl Filter {
         self.patterns.iter().any(|patterns| patterns.matched(&*text, is_folder).is_ignore())
     }
 
+    /// Whether an item is left out, by itself or with a folder above it.
+    #[must_use]
+    pub fn leaves_out(&self, path: &RelativePath, facts: &Facts) -> bool {
+        let folder = Facts { kind: EntryKind::Folder, size_bytes: 0, modified: None };
+        let above = std::iter::successors(path.parent(), RelativePath::parent).filter(|path| !path.is_root());
+        self.excludes(path, facts) || above.into_iter().any(|path| self.excludes(&path, &folder))
+    }
+
     fn excludes_file(&self, facts: &Facts) -> bool {
         let seconds = facts.modified.map(|modified| modified.seconds);
         self.max_size_bytes.is_some_and(|limit| facts.size_bytes > limit)
@@ -130,6 +160,14 @@ impl Filter {
                 .any(|folder| path.starts_with(folder) || (is_folder && folder.starts_with(path)))
     }
 }
+
+impl PartialEq for Filter {
+    fn eq(&self, other: &Self) -> bool {
+        self.written == other.written
+    }
+}
+
+impl Eq for Filter {}
 
 fn gitignore<'a>(lines: impl Iterator<Item = &'a str>) -> Result<Gitignore, FilterError> {
     let error = |rule: &str, why: String| FilterError { rule: rule.to_owned(), why };

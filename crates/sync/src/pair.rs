@@ -7,6 +7,7 @@
 use keepwell_model::PairId;
 use serde::{Deserialize, Serialize};
 
+use crate::node::Side;
 use crate::policy::{BrakeLimits, ConflictPolicy, Links, Mode, Policy};
 
 /// Two places and how they are kept alike.
@@ -141,6 +142,15 @@ impl Default for BinSpec {
 }
 
 impl PairSpec {
+    /// The place of a side.
+    #[must_use]
+    pub fn place(&self, side: Side) -> &PlaceSpec {
+        match side {
+            Side::Left => &self.left,
+            Side::Right => &self.right,
+        }
+    }
+
     /// What the planner has to know of the pair. `today` is a date such as `2026-11-22`.
     #[must_use]
     pub fn policy(&self, today: &str) -> Policy {

@@ -238,9 +238,10 @@ pub struct Brake {
     pub kind: BrakeKind,
     /// The side that looks wrong.
     pub side: Side,
-    /// How many items it is about; bytes where they do not fit.
+    /// How many items it is about; at another place those that are there now; where they do not fit the bytes that are
+    /// needed, with what has to stay free.
     pub items: u64,
-    /// Out of how many; free bytes where they do not fit.
+    /// Out of how many; at another place those the pair knows; where they do not fit the free bytes.
     pub out_of: u64,
     /// A few of them.
     pub examples: Vec<RelativePath>,

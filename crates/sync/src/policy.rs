@@ -55,6 +55,9 @@ pub enum Choice {
     KeepBoth,
 }
 
+/// So many items make a pair of which a part that is lost counts, however few that are.
+const SMALL_PAIR_ITEMS: u64 = 10;
+
 /// When a run halts and asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BrakeLimits {
@@ -78,6 +81,36 @@ impl Default for BrakeLimits {
             rewritten_files: 50,
             rewritten_percent: 40,
             reserve_bytes: 64 << 20,
+        }
+    }
+}
+
+impl BrakeLimits {
+    /// [`BrakeLimits::removed_items`] for a pair of so many items: with the usual numbers half of them is enough, else a
+    /// small pair could lose everything and pass neither. Numbers that a person chose hold as they are.
+    #[must_use]
+    pub fn removed_items_of(&self, items: u64) -> u64 {
+        let usual = Self::default();
+        let is_usual =
+            (self.removed_items, self.removed_percent) == (usual.removed_items, usual.removed_percent);
+        if is_usual && items >= SMALL_PAIR_ITEMS {
+            self.removed_items.min(items / 2)
+        } else {
+            self.removed_items
+        }
+    }
+
+    /// [`BrakeLimits::rewritten_files`] for a pair of so many files, likewise: three quarters, because a person who works
+    /// in a small folder does write most of it anew.
+    #[must_use]
+    pub fn rewritten_files_of(&self, files: u64) -> u64 {
+        let usual = Self::default();
+        let is_usual = (self.rewritten_files, self.rewritten_percent)
+            == (usual.rewritten_files, usual.rewritten_percent);
+        if is_usual && files >= SMALL_PAIR_ITEMS {
+            self.rewritten_files.min(files.saturating_mul(3) / 4)
+        } else {
+            self.rewritten_files
         }
     }
 }

@@ -11,6 +11,7 @@ use keepwell_endpoint::tree::Tree;
 use keepwell_model::{ContentHash, JobId, RelativePath, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::filter::Filter;
 use crate::node::Side;
 use crate::pair::PairSpec;
 use crate::plan::{Action, Plan, Totals, Why};
@@ -84,7 +85,7 @@ pub struct Prepared {
     /// Which places were looked at: the plan is about no others.
     pub(crate) identities: [keepwell_endpoint::tree::PlaceIdentity; 2],
     /// Which rules it was looked with, those of the shared files with them.
-    pub(crate) rules: [u8; 16],
+    pub(crate) rules: Arc<Filter>,
 }
 
 impl Prepared {

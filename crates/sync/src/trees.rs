@@ -17,12 +17,14 @@ pub(crate) mod facts;
 mod records;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use keepwell_endpoint::tree::{Capabilities, Fingerprint, Version};
 use keepwell_model::Timestamp;
 
 pub use self::base::BaseTree;
 pub use self::changes::{Changes, Seen, SeenEntry, SeenNode};
+use crate::filter::Filter;
 use crate::node::{NodeId, Side, State};
 
 /// An item both sides agreed on when it was last synced.
@@ -171,4 +173,6 @@ pub struct Circumstances {
     pub items: u64,
     /// The rules of what is left out changed since the base was agreed.
     pub are_rules_changed: bool,
+    /// As they were then, where that is known.
+    pub rules_before: Option<Arc<Filter>>,
 }

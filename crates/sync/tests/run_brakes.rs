@@ -13,7 +13,7 @@ use home::Home;
 use keepwell_model::{Control, JobId};
 use keepwell_sync::plan::Brake;
 use keepwell_sync::policy::BrakeKind;
-use keepwell_sync::{Limits, Prepared, Side, SyncError, Syncer};
+use keepwell_sync::{Limits, Mode, Prepared, Side, SyncError, Syncer};
 
 /// Looks, and hands back the brakes with what was prepared.
 fn braked(syncer: &mut Syncer) -> (Prepared, Vec<Brake>) {
@@ -277,7 +277,8 @@ fn changes_that_do_not_fit_halt_before_the_first_is_written() {
     home.write("left/large", "much too large");
     let mut syncer = home.open();
     let (prepared, brake) = halts(&mut syncer, BrakeKind::NoSpace, Side::Right);
-    assert_eq!((brake.items, brake.examples[0].to_string()), (14, "large".to_owned()));
+    let reserve_bytes = home.pair.brakes.reserve_bytes;
+    assert_eq!((brake.items - reserve_bytes, brake.examples[0].to_string()), (14, "large".to_owned()));
     assert!(brake.out_of > 0, "the free space is told");
     assert!(!home.path("right/large").exists());
     go_on(&mut syncer, &prepared, BrakeKind::NoSpace);
@@ -296,12 +297,14 @@ fn another_folder_at_the_path_halts_and_both_answers_hold() {
     fs::create_dir(home.path("right")).unwrap();
     home.write("right/not ours", "of somebody else");
     let mut syncer = home.open();
-    let (_, brakes) = braked(&mut syncer);
+    let (prepared, brakes) = braked(&mut syncer);
     assert_eq!(
         brakes.iter().map(|brake| (brake.kind, brake.side)).collect::<Vec<_>>(),
-        [(BrakeKind::AnotherPlace, Side::Right)]
+        [(BrakeKind::AnotherPlace, Side::Right), (BrakeKind::ManyRemoved, Side::Right)]
     );
-    let (prepared, _) = halts(&mut syncer, BrakeKind::AnotherPlace, Side::Right);
+    // That it is the right place is not yet that what it lacks may go.
+    let released = syncer.release(&prepared, &[BrakeKind::AnotherPlace]).unwrap();
+    assert!(matches!(apply(&mut syncer, &released, 200), Err(SyncError::Braked)));
     drop(syncer);
 
     // The right disk is plugged in again: nothing happened to it, nothing is asked.
@@ -315,11 +318,13 @@ fn another_folder_at_the_path_halts_and_both_answers_hold() {
     fs::rename(home.path("right"), home.path("another")).unwrap();
     fs::rename(home.path("swap"), home.path("right")).unwrap();
     let mut syncer = home.open();
-    let (prepared, _) = halts(&mut syncer, BrakeKind::AnotherPlace, Side::Right);
+    let (prepared, brakes) = braked(&mut syncer);
+    let brake = &brakes[0];
+    assert_eq!((brake.items, brake.out_of, brake.examples[0].to_string()), (1, 12, "not ours".to_owned()));
     bring_back(&mut syncer, &prepared, Side::Left);
     home.assert_in_step();
-    assert_eq!(files(&home, "right").len(), 8);
-    assert_eq!(home.bin("right"), ["of somebody else"]);
+    assert_eq!(files(&home, "right").len(), 9, "what is only there is new");
+    assert_eq!((home.bin("left"), home.bin("right")), (vec![], vec![]));
     // From now on this is the place.
     assert_eq!(braked(&mut syncer).1, []);
 }
@@ -371,4 +376,154 @@ fn a_root_that_is_gone_is_never_an_empty_one() {
     fs::rename(home.path("elsewhere"), home.path("right")).unwrap();
     let (report, _) = home.run();
     assert_eq!(report, Default::default());
+}
+
+/// The left of a pair in step, replaced by a folder that has one file as it was, an old version of one, another version of
+/// one, another kind of one, and one of its own.
+fn replaced(mode: Mode) -> (Home, Syncer, Prepared) {
+    let mut home = in_step(60);
+    home.pair.mode = mode;
+    home.write("right/folder 0/file 4", "edited since");
+    fs::rename(home.path("left"), home.path("broken")).unwrap();
+    home.write("left/folder 0/file 0", "content 0");
+    home.write("left/folder 0/file 4", "content 4");
+    home.write("left/folder 0/file 8", "of another time");
+    home.write("left/folder 0/file 12/below", "where a file was");
+    home.write("left/folder 1/own", "only here");
+    let mut syncer = home.open();
+    let (prepared, brakes) = braked(&mut syncer);
+    assert!(brakes.iter().any(|brake| (brake.kind, brake.side) == (BrakeKind::AnotherPlace, Side::Left)));
+    (home, syncer, prepared)
+}
+
+#[test]
+fn a_place_that_was_replaced_is_filled_again_and_nothing_goes_by_it() {
+    let (mut home, mut syncer, prepared) = replaced(Mode::TwoWay);
+    let before = files(&home, "right");
+    bring_back(&mut syncer, &prepared, Side::Right);
+    drop(syncer);
+    home.assert_in_step();
+    let after = files(&home, "right");
+    let lost: Vec<_> = before.iter().filter(|name| !after.contains(name)).collect();
+    assert_eq!(lost, Vec::<&String>::new());
+    assert_eq!(home.read("right/folder 1/own").as_deref(), Some("only here"));
+    assert_eq!(home.read("left/folder 0/file 4").as_deref(), Some("edited since"));
+    assert_eq!(home.read("left/folder 0/file 8").as_deref(), Some("content 8"));
+    assert_eq!(home.read("left/folder 0/file 12").as_deref(), Some("content 12"));
+    for content in ["of another time", "where a file was"] {
+        let kept =
+            home.tree("right").into_iter().filter(|(_, text)| text.as_deref() == Some(content)).count();
+        assert_eq!(kept, 1, "{content}: {after:?}");
+    }
+    assert_eq!(home.bin("right"), Vec::<String>::new());
+    assert_eq!(home.bin("left"), ["content 4"], "only the old version of what was edited since");
+    // It is the place now, and both agree.
+    assert_eq!(home.run().0, Default::default());
+}
+
+#[test]
+fn a_source_that_was_replaced_is_filled_again_from_its_mirror() {
+    let (mut home, mut syncer, prepared) = replaced(Mode::Mirror);
+    let before = home.tree("right");
+    bring_back(&mut syncer, &prepared, Side::Right);
+    assert_eq!(home.tree("right"), before, "bringing back from the mirror changed it");
+    assert_eq!(home.read("left/folder 3/file 7").as_deref(), Some("content 7"));
+    assert_eq!(home.read("left/folder 1/own").as_deref(), Some("only here"));
+    assert_eq!(home.read("left/folder 0/file 8").as_deref(), Some("content 8"));
+    assert!(home.bin("left").contains(&"of another time".to_owned()));
+    drop(syncer);
+    // Then the mode holds again.
+    home.run();
+    assert_eq!(home.read("right/folder 1/own").as_deref(), Some("only here"));
+}
+
+#[test]
+fn a_small_pair_halts_when_more_than_half_of_it_is_gone() {
+    let mut home = in_step(26);
+    let remove = |home: &Home, numbers: std::ops::Range<usize>| {
+        for number in numbers {
+            fs::remove_file(home.path(&format!("left/folder {}/file {number}", number % 4))).unwrap();
+        }
+    };
+    remove(&home, 0..15);
+    home.run();
+    home.assert_in_step();
+    // 15 items are left, four of them folders.
+    remove(&home, 15..22);
+    home.run();
+    let mut home = in_step(26);
+    remove(&home, 0..25);
+    let mut syncer = home.open();
+    let (_, brake) = halts(&mut syncer, BrakeKind::ManyRemoved, Side::Left);
+    assert_eq!((brake.items, brake.out_of), (25, 30));
+    drop(syncer);
+    // Whoever chose other numbers has these.
+    home.pair.brakes.removed_items = 26;
+    home.run();
+    assert_eq!(files(&home, "right").len(), 1);
+}
+
+#[test]
+fn a_small_pair_halts_when_nearly_all_of_it_is_written_anew() {
+    let mut home = in_step(50);
+    let rewrite = |home: &Home, count: usize, text: &str| {
+        for number in 0..count {
+            home.write(&format!("left/folder {}/file {number}", number % 4), &format!("{text} {number}"));
+        }
+    };
+    rewrite(&home, 37, "a day's work");
+    home.run();
+    rewrite(&home, 50, "encrypted");
+    let mut syncer = home.open();
+    let (_, brake) = halts(&mut syncer, BrakeKind::ManyRewritten, Side::Left);
+    assert_eq!((brake.items, brake.out_of), (50, 50));
+    drop(syncer);
+    home.pair.brakes.rewritten_percent = 41;
+    home.run();
+    home.assert_in_step();
+}
+
+#[test]
+fn what_a_person_removed_is_no_matter_of_the_rules_that_changed() {
+    let mut home = in_step(40);
+    home.run();
+    home.pair.rules.patterns = vec!["file 3*".into()];
+    for number in 0..9 {
+        fs::remove_file(home.path(&format!("left/folder {}/file 1{number}", (10 + number) % 4))).unwrap();
+    }
+    home.run();
+    assert!(home.path("right/folder 1/file 33").exists(), "what is left out went");
+    assert_eq!(home.bin("right").len(), 9);
+    // What was left out meanwhile, and is gone now that it counts again, does go by the rules.
+    for number in 0..3 {
+        fs::remove_file(home.path(&format!("left/folder {}/file 3{number}", (30 + number) % 4))).unwrap();
+    }
+    fs::remove_file(home.path("left/folder 0/file 4")).unwrap();
+    home.pair.rules.patterns = Vec::new();
+    let mut syncer = home.open();
+    let (_, brake) = halts(&mut syncer, BrakeKind::RulesChanged, Side::Left);
+    assert_eq!((brake.items, brake.examples.len()), (3, 3));
+    assert!(brake.examples.iter().all(|path| path.to_string().contains("file 3")), "{:?}", brake.examples);
+}
+
+#[test]
+fn where_the_mode_removes_nothing_an_empty_side_holds_nothing_up() {
+    for (mode, side) in [(Mode::Update, "left"), (Mode::Update, "right"), (Mode::Mirror, "right")] {
+        let mut home = in_step(30);
+        home.pair.mode = mode;
+        let other = if side == "left" { "right" } else { "left" };
+        let before = home.tree(other);
+        for number in 0..4 {
+            fs::remove_dir_all(home.path(&format!("{side}/folder {number}"))).unwrap();
+        }
+        home.run();
+        assert_eq!(home.tree(other), before);
+        assert_eq!(home.bin(other), Vec::<String>::new());
+    }
+    let mut home = in_step(30);
+    home.pair.mode = Mode::Mirror;
+    for number in 0..4 {
+        fs::remove_dir_all(home.path(&format!("left/folder {number}"))).unwrap();
+    }
+    halts(&mut home.open(), BrakeKind::RootEmptied, Side::Left);
 }

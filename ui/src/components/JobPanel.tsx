@@ -152,7 +152,7 @@ export function JobPanel({ job, link = false }: { job: Job; link?: boolean }) {
       </div>
       {job.halt !== null && (
         <Notice tone="asking" heading={job.halt.reason}>
-          <p>{t("run.halt_means", { means: job.halt.ifContinued })}</p>
+          {job.halt.ifContinued !== "" && <p>{t("run.halt_means", { means: job.halt.ifContinued })}</p>}
         </Notice>
       )}
       {progress && MOVING.has(job.state) && (

@@ -67,8 +67,22 @@ words! {
 pub struct Halt {
     /// What was found, in a sentence.
     pub reason: String,
-    /// What going on means.
+    /// What going on means; empty where that can not be chosen.
     pub if_continued: String,
+    /// What else can be chosen.
+    pub choices: Vec<HaltChoice>,
+}
+
+/// A way on from a halt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct HaltChoice {
+    /// `bringBackFromLeft` or `bringBackFromRight`.
+    pub key: String,
+    /// What it is called.
+    pub label: String,
+    /// What it means for the data.
+    pub means: String,
 }
 
 dto! {

@@ -110,9 +110,9 @@ dto! {
         pub kind: SyncBrakeKind,
         /// The side that looks wrong.
         pub side: SyncSide,
-        /// How many items it is about.
+        /// How many items it is about; at another place those that are there now; where they do not fit the bytes needed.
         pub items: Count,
-        /// Out of how many.
+        /// Out of how many; at another place those the pair knows; where they do not fit the free bytes.
         pub out_of: Count,
         /// A few of them, for people.
         pub examples: Vec<String>,
@@ -192,10 +192,12 @@ dto! {
 }
 
 request! {
-    /// Asks for rows of the plan of a run that waits to be looked at.
+    /// Asks for rows of the plan of a run that waits to be looked at, or was halted.
     pub struct SyncPlanGet {
         /// The run.
         pub job_id: String,
+        /// What filling this side again from the other would do, instead of going on.
+        pub bring_back: Option<SyncSide>,
         /// Which rows; nothing means all.
         pub filter: Option<SyncFilter>,
         /// Only changes on this side.
@@ -222,7 +224,8 @@ request! {
         pub job_id: String,
         /// Brakes the person saw and goes on despite.
         pub release: Option<Vec<SyncBrakeKind>>,
-        /// Fill this side again from the other instead.
+        /// Fill this side again from the other instead. Where another place sits there, `release` has to say that it is
+        /// the right one now.
         pub bring_back: Option<SyncSide>,
     }
 }

@@ -10,13 +10,15 @@ use keepwell_model::JobId;
 use keepwell_sync::database::plan_store::{PlanFilter, PlanOrder, PlanPage, PlanRow};
 use keepwell_sync::policy::Choice;
 use keepwell_sync::run_types::ActionKind;
-use keepwell_sync::{NodeId, Prepared};
+use keepwell_sync::{NodeId, Prepared, Side};
 
 use super::sync_words as words;
 use crate::convert;
 use crate::dto::job::Job;
 use crate::dto::sync::SyncSide;
-use crate::dto::sync_plan::{SyncApply, SyncChoose, SyncFilter, SyncPlanGet, SyncPlanPage, SyncRow};
+use crate::dto::sync_plan::{
+    SyncApply, SyncBrake, SyncBrakeKind, SyncChoose, SyncFilter, SyncPlanGet, SyncPlanPage, SyncRow,
+};
 use crate::error::ApiError;
 use crate::numbers::{Count, Moment};
 use crate::open::Api;
@@ -78,17 +80,23 @@ fn page(prepared: &Prepared, made_ms: i64, page: PlanPage) -> SyncPlanPage {
     }
 }
 
+/// The side that is filled again is named at the border; the engine wants the one it is filled from.
+fn from(bring_back: SyncSide) -> Side {
+    words::engine_side(bring_back).other()
+}
+
 fn read(
     api: &Api,
     job_id: JobId,
+    bring_back: Option<SyncSide>,
     filter: &PlanFilter,
     (offset, limit): (usize, usize),
 ) -> Result<SyncPlanPage, ApiError> {
     let limit = u32::try_from(limit).unwrap_or(convert::PAGE_LIMIT);
-    let found = api.syncs.with_held(job_id, |held| {
+    let found = api.syncs.show(job_id, bring_back.map(from), |held, prepared| {
         let rows = held.syncer.database().plan_page(filter, offset as u64, limit)?;
-        Ok::<_, keepwell_sync::SyncError>(page(&held.prepared, held.made_ms, rows))
-    });
+        Ok::<_, keepwell_sync::SyncError>(page(prepared, held.made_ms, rows))
+    })?;
     Ok(found.ok_or_else(gone)?.map_err(Fault::from)?)
 }
 
@@ -103,7 +111,7 @@ pub(crate) fn sync_plan(api: &Api, request: SyncPlanGet) -> Result<SyncPlanPage,
         order: PlanOrder::Path,
         is_descending: false,
     };
-    read(api, convert::job_id(&request.job_id)?, &filter, rows)
+    read(api, convert::job_id(&request.job_id)?, request.bring_back, &filter, rows)
 }
 
 pub(crate) fn sync_choose(api: &Api, request: SyncChoose) -> Result<SyncPlanPage, ApiError> {
@@ -124,23 +132,27 @@ pub(crate) fn sync_choose(api: &Api, request: SyncChoose) -> Result<SyncPlanPage
         return Err(gone());
     }
     let filter = PlanFilter { order: PlanOrder::Path, ..PlanFilter::default() };
-    read(api, job_id, &filter, (0, 1))
+    read(api, job_id, None, &filter, (0, 1))
 }
 
 pub(crate) fn sync_apply(api: &Api, request: SyncApply) -> Result<Job, ApiError> {
     let id = convert::job_id(&request.job_id)?;
-    let choice = match request.bring_back {
-        // The side that is filled again is named; the engine wants the one it is filled from.
-        Some(SyncSide::Left) => BRING_BACK_FROM_RIGHT,
-        Some(SyncSide::Right) => BRING_BACK_FROM_LEFT,
+    let choice = match request.bring_back.map(from) {
+        Some(Side::Left) => BRING_BACK_FROM_LEFT,
+        Some(Side::Right) => BRING_BACK_FROM_RIGHT,
         None => CONTINUE,
     };
-    if let Some(release) = &request.release {
-        let shown = super::sync::brakes_of(api, id)?;
-        if shown.iter().any(|brake| !release.contains(&brake.kind)) {
-            return Err(ApiError::bad_request("Another safety brake holds this run as well.")
-                .hint("Look at what was found, then decide."));
+    let is_answered = |brake: &SyncBrake| match (&request.release, request.bring_back) {
+        (Some(release), None) => release.contains(&brake.kind),
+        // That what is there now is the right place is said by nothing else.
+        (release, Some(side)) if (brake.kind, brake.side) == (SyncBrakeKind::AnotherPlace, side) => {
+            release.as_ref().is_some_and(|release| release.contains(&brake.kind))
         }
+        _ => true,
+    };
+    if !super::sync::brakes_of(api, id)?.iter().all(is_answered) {
+        return Err(ApiError::bad_request("Another safety brake holds this run as well.")
+            .hint("Look at what was found, then decide."));
     }
     api.engine.decide(id, choice, Attachment::default())?;
     Ok(convert::job(api.engine.job(id)?))

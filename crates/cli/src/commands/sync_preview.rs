@@ -30,6 +30,7 @@ pub fn run(context: &Context, pair: &SyncPair, job_id: &str) -> Result<Ending, A
 fn page(context: &Context, job_id: &str, offset: u32) -> Result<SyncPlanPage, ApiError> {
     context.api.sync_plan(SyncPlanGet {
         job_id: job_id.to_owned(),
+        bring_back: None,
         filter: Some(SyncFilter::All),
         side: None,
         text: None,

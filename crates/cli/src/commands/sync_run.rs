@@ -1,5 +1,7 @@
 //! `keepwell sync run LEFT RIGHT`, or `keepwell sync run NAME`
 
+use std::collections::BTreeSet;
+
 use keepwell_api::dto::job::{Job, JobState};
 use keepwell_api::dto::sync::{SyncPair, SyncPairGet, SyncRun as Request, SyncSide};
 use keepwell_api::dto::sync_plan::{SyncApply, SyncBrake, SyncBrakeKind};
@@ -35,7 +37,7 @@ pub fn run_pair(context: &Context, pair: &SyncPair, arguments: &SyncRun) -> Resu
     }
     let (job, ending) = told(context, job)?;
     if ending == Ending::Halted {
-        what_next(context, pair)?;
+        what_next(context, pair, &job)?;
     } else if !context.json {
         print(pair, &job);
     }
@@ -58,46 +60,70 @@ fn halted_by(context: &Context, pair: &SyncPair) -> Result<Vec<SyncBrake>, ApiEr
 fn answered(context: &Context, pair: &SyncPair, job: Job, arguments: &SyncRun) -> Result<Job, ApiError> {
     let brakes = halted_by(context, pair)?;
     let released: Vec<SyncBrakeKind> = arguments.release_brake.iter().map(|brake| kind(*brake)).collect();
-    let apply = if let Some(from) = arguments.bring_back_from {
-        let bring_back = match from {
-            Side::Left => SyncSide::Right,
-            Side::Right => SyncSide::Left,
-        };
-        SyncApply { job_id: job.id.clone(), release: None, bring_back: Some(bring_back) }
-    } else if !released.is_empty() && brakes.iter().all(|brake| released.contains(&brake.kind)) {
-        SyncApply { job_id: job.id.clone(), release: Some(released), bring_back: None }
-    } else {
-        return Ok(job);
+    let is_answered = |brake: &SyncBrake| released.contains(&brake.kind);
+    let bring_back = arguments.bring_back_from.map(|from| match from {
+        Side::Left => SyncSide::Right,
+        Side::Right => SyncSide::Left,
+    });
+    let is_said = match bring_back {
+        Some(side) => {
+            brakes.iter().any(|brake| brake.side == side && brake.can_bring_back)
+                && brakes.iter().filter(|brake| is_another(brake, side)).all(is_answered)
+        }
+        None => !released.is_empty() && brakes.iter().all(is_answered),
     };
-    context.api.sync_apply(apply)?;
+    if !is_said {
+        return Ok(job);
+    }
+    context.api.sync_apply(SyncApply { job_id: job.id.clone(), release: Some(released), bring_back })?;
     watch(context, &job.id)
 }
 
+/// Whether another place sits where this side was.
+fn is_another(brake: &SyncBrake, side: SyncSide) -> bool {
+    brake.side == side && brake.kind == SyncBrakeKind::AnotherPlace
+}
+
 /// After a halt: what was seen in single items, and the commands that go on.
-fn what_next(context: &Context, pair: &SyncPair) -> Result<(), ApiError> {
+fn what_next(context: &Context, pair: &SyncPair, job: &Job) -> Result<(), ApiError> {
     let brakes = halted_by(context, pair)?;
+    let mut examples: Vec<&String> = Vec::new();
     for brake in &brakes {
+        let what = if brake.kind == SyncBrakeKind::AnotherPlace {
+            "there now, for instance"
+        } else {
+            "for instance"
+        };
         for example in &brake.examples {
-            output::note(format!("    for instance {example}"));
+            if !examples.contains(&example) {
+                output::note(format!("    {what} {example}"));
+                examples.push(example);
+            }
         }
     }
-    output::note("  Nothing was changed. What you can do next:");
-    let name = &pair.name;
-    if let Some(brake) = brakes.iter().find(|brake| brake.can_bring_back) {
-        let from = if brake.side == SyncSide::Left { "right" } else { "left" };
-        output::note(format!(
-            "    bring back what is missing:  keepwell sync run \"{name}\" --bring-back-from {from}"
-        ));
+    output::note("  What you can do next:");
+    let run = format!("keepwell sync run \"{}\"", pair.name);
+    for choice in job.halt.iter().flat_map(|halt| &halt.choices) {
+        let (from, side) = match choice.key.as_str() {
+            "bringBackFromLeft" => ("left", SyncSide::Right),
+            _ => ("right", SyncSide::Left),
+        };
+        let is_another = brakes.iter().any(|brake| is_another(brake, side));
+        let also = if is_another { " --release-brake another-place" } else { "" };
+        output::note(format!("    {}. {}", choice.label, choice.means));
+        output::note(format!("      {run} --bring-back-from {from}{also}"));
     }
-    let words: Vec<String> =
-        brakes.iter().map(|brake| format!(" --release-brake {}", word(brake.kind))).collect();
     if !brakes.is_empty() && brakes.iter().all(|brake| brake.can_release) {
-        output::note(format!(
-            "    go on anyway:                keepwell sync run \"{name}\"{}",
-            words.concat()
-        ));
+        let kinds: BTreeSet<&str> = brakes.iter().map(|brake| word(brake.kind)).collect();
+        let words: String = kinds.into_iter().map(|kind| format!(" --release-brake {kind}")).collect();
+        output::note("    Go on anyway, as said above.");
+        output::note(format!("      {run}{words}"));
     }
-    output::note(format!("    look at what would happen:   keepwell sync run \"{name}\" --preview"));
+    // Of a folder that is gone there is nothing to look at.
+    if !brakes.iter().any(|brake| brake.kind == SyncBrakeKind::RootGone) {
+        output::note("    Look at what would happen.");
+        output::note(format!("      {run} --preview"));
+    }
     Ok(())
 }
 

@@ -80,6 +80,14 @@ impl LocalTree {
         Ok(Self { inner: Arc::new(inner) })
     }
 
+    /// On which volume a folder is, as [`PlaceIdentity::volume`] tells it; nothing is tried there.
+    ///
+    /// # Errors
+    /// The folder is absent, or can not be asked.
+    pub fn volume_at(folder: &Path) -> Result<String, EndpointError> {
+        system::volume(&Folder::open(folder)?)
+    }
+
     /// The folder it stands for.
     #[must_use]
     pub fn path(&self) -> &Path {

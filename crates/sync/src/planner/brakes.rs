@@ -1,16 +1,17 @@
 //! The safety brakes: reasons to halt and ask before anything is done.
 //!
 //! They look at the plan, so removals are counted net of moves, and at what is known of each side as a whole. Invariants:
-//! a brake names the side that looks wrong, not the one that would be changed; what a person released for this run does
-//! not come again in it; bringing back from a side is never held up by what the other side lost. Deliberately not here:
-//! halting and asking (`run`, `jobs`).
+//! a brake names the side that looks wrong, not the one that would be changed; a side whose changes the mode carries
+//! nowhere pulls none; what a person released for this run does not come again in it; bringing back from a side is never
+//! held up by what the other side lost. Deliberately not here: halting and asking (`run`, `jobs`).
 
 use keepwell_model::{EntryKind, RelativePath};
 
 use super::decide::differ;
 use super::view::{Slot, View};
+use crate::filter::Facts;
 use crate::node::{Content, NodeId, Side};
-use crate::plan::{Action, BRAKE_EXAMPLES, Brake, Plan, Why};
+use crate::plan::{Action, BRAKE_EXAMPLES, Brake, Operation, Plan, Why};
 use crate::policy::{BrakeKind, Mode};
 
 /// An old copy is told by at least so many files that went back in time.
@@ -26,21 +27,32 @@ pub(super) fn brakes(view: &View<'_>, plan: &Plan) -> Vec<Brake> {
     let back_from = view.policy.bring_back_from;
     for side in Side::BOTH {
         let circumstances = &view.side(side).circumstances;
-        let items = view.base.len() as u64;
-        let mut whole = |kind| found.push(Brake { kind, side, items, out_of: items, examples: Vec::new() });
-        if circumstances.is_root_gone {
-            whole(BrakeKind::RootGone);
+        let known = view.base.len() as u64;
+        let whole = |kind, items, examples| Brake { kind, side, items, out_of: known, examples };
+        let of_the_whole = if circumstances.is_root_gone {
+            Some(whole(BrakeKind::RootGone, known, Vec::new()))
         } else if circumstances.is_another_place {
-            whole(BrakeKind::AnotherPlace);
+            Some(whole(BrakeKind::AnotherPlace, circumstances.items, strangers(view, side)))
         } else if is_emptied(view, side) && back_from != Some(side.other()) {
-            whole(BrakeKind::RootEmptied);
-        }
+            Some(whole(BrakeKind::RootEmptied, known, Vec::new()))
+        } else {
+            None
+        };
+        let is_emptied = of_the_whole.as_ref().is_some_and(|brake| brake.kind == BrakeKind::RootEmptied);
+        found.extend(of_the_whole);
         found.extend(no_space(view, plan, side));
         if back_from.is_some() {
             continue;
         }
+        // Who lets an empty root go on has said it of everything.
+        if !is_emptied {
+            found.extend(many_removed(view, plan, side));
+        }
+        // What one-way modes do not take over from the right harms nobody.
+        if view.policy.mode != Mode::TwoWay && side == Side::Right {
+            continue;
+        }
         let counts = Counts::of(view, side);
-        found.extend(many_removed(view, plan, side));
         found.extend(many_rewritten(view, side, &counts));
         found.extend(times_changed(view, side, &counts));
         found.extend(old_copy(side, &counts));
@@ -50,17 +62,30 @@ pub(super) fn brakes(view: &View<'_>, plan: &Plan) -> Vec<Brake> {
     found
 }
 
-/// A root that held items holds none.
+/// A root that held items holds none, and the mode carries that over.
 fn is_emptied(view: &View<'_>, side: Side) -> bool {
+    let is_carried = match view.policy.mode {
+        Mode::TwoWay => true,
+        Mode::Mirror => side == Side::Left,
+        Mode::Update | Mode::MoveIn => false,
+    };
     let tree = view.side(side);
     // Of a bucket or an own folder left in the root nothing counts: only what the pair knew.
-    !view.base.is_empty()
+    is_carried
+        && !view.base.is_empty()
         && tree.blind.is_empty()
         && tree.changes.all_here().next().is_none()
         && view.base.children(NodeId::ROOT).iter().all(|id| match view.row(*id) {
             Some(row) => !view.is_present(row, side),
             None => false,
         })
+}
+
+/// Some of what lies in a place that the pair does not know.
+fn strangers(view: &View<'_>, side: Side) -> Vec<RelativePath> {
+    let rows =
+        (0..view.nodes.len()).filter(|row| view.base_of(*row).is_none() && view.is_present(*row, side));
+    rows.filter_map(|row| view.path_now(row, side)).take(BRAKE_EXAMPLES).collect()
 }
 
 /// What a side changed, counted once for several brakes.
@@ -125,7 +150,9 @@ fn many_removed(view: &View<'_>, plan: &Plan, side: Side) -> Option<Brake> {
     let seen = view.side(changed).circumstances.items;
     let out_of = if seen == 0 { view.base.len() as u64 } else { seen };
     let limits = &view.policy.brakes;
-    is_more(items, limits.removed_items, u64::from(limits.removed_percent), out_of).then(|| Brake {
+    // A look that goes by hints sees a part of the side only.
+    let limit = limits.removed_items_of(out_of.max(view.base.len() as u64));
+    is_more(items, limit, u64::from(limits.removed_percent), out_of).then(|| Brake {
         kind: BrakeKind::ManyRemoved,
         side,
         items,
@@ -135,14 +162,10 @@ fn many_removed(view: &View<'_>, plan: &Plan, side: Side) -> Option<Brake> {
 }
 
 fn many_rewritten(view: &View<'_>, side: Side, counts: &Counts) -> Option<Brake> {
-    // What one-way modes do not take over from the right harms nobody.
-    if view.policy.mode != Mode::TwoWay && side == Side::Right {
-        return None;
-    }
     let limits = &view.policy.brakes;
     let out_of = view.base.files();
     let percent = u64::from(limits.rewritten_percent);
-    is_more(counts.rewritten, limits.rewritten_files, percent, out_of).then(|| Brake {
+    is_more(counts.rewritten, limits.rewritten_files_of(out_of), percent, out_of).then(|| Brake {
         kind: BrakeKind::ManyRewritten,
         side,
         items: counts.rewritten,
@@ -175,16 +198,28 @@ fn old_copy(side: Side, counts: &Counts) -> Option<Brake> {
     })
 }
 
-/// The rules changed on this side, and items would go on the other.
+/// The rules changed on this side, and items would go on the other that were left out until now. Where nobody knows how the
+/// rules were, that may be any.
 fn rules_changed(view: &View<'_>, plan: &Plan, side: Side) -> Option<Brake> {
-    if !view.side(side).circumstances.are_rules_changed {
+    let circumstances = &view.side(side).circumstances;
+    if !circumstances.are_rules_changed {
         return None;
     }
+    let was_left_out = |operation: &Operation| {
+        let Some(before) = &circumstances.rules_before else { return true };
+        let state =
+            view.row(operation.node).and_then(|row| view.item(row, operation.side)).map(|item| item.state);
+        state.is_none_or(|state| {
+            let facts = Facts { kind: state.kind, size_bytes: state.size_bytes, modified: state.modified };
+            before.leaves_out(&operation.path, &facts)
+        })
+    };
     let removals = || {
         plan.operations.iter().filter(|operation| {
             operation.side == side.other()
                 && operation.action == Action::Remove
                 && operation.why != Why::MovedIn
+                && was_left_out(operation)
         })
     };
     let items = removals().count() as u64;
@@ -210,7 +245,7 @@ fn no_space(view: &View<'_>, plan: &Plan, side: Side) -> Option<Brake> {
         Brake {
             kind: BrakeKind::NoSpace,
             side,
-            items: bytes,
+            items: needed,
             out_of: free_bytes,
             examples: largest.iter().take(BRAKE_EXAMPLES).map(|operation| operation.path.clone()).collect(),
         }

@@ -21,6 +21,8 @@ use crate::policy::{Choice, ConflictPolicy, Mode};
 enum Way {
     /// Whatever this side has.
     Like(Side, Why),
+    /// What this side has, and what the other has besides.
+    Fill(Side),
     /// What both changed, merged.
     Merge,
     Update,
@@ -35,6 +37,9 @@ pub(super) struct Conflicts {
 
 impl Conflicts {
     pub(super) fn new(view: &View<'_>) -> Self {
+        if view.filled_from().is_some() {
+            return Self { by_pattern: Vec::new(), otherwise: ConflictPolicy::KeepBoth };
+        }
         let by_pattern = view.policy.conflicts_by_pattern.iter().filter_map(|(pattern, policy)| {
             let mut builder = GitignoreBuilder::new("");
             builder.add_line(None, pattern).ok()?;
@@ -75,6 +80,7 @@ pub(super) fn decide(view: &mut View<'_>, taken: &mut Taken, conflicts: &Conflic
         let way = way_of(view, choice);
         match way {
             Way::Like(side, why) => like(view, row, side, why),
+            Way::Fill(side) => fill(view, row, side, taken),
             Way::Merge => merge(view, row, choice, taken, conflicts),
             Way::Update => update(view, row),
             Way::MoveIn => move_in(view, row, choice, taken, conflicts),
@@ -120,6 +126,9 @@ fn way_of(view: &View<'_>, choice: Option<Choice>) -> Way {
         Some(Choice::LeftToRight) => return Way::Like(Side::Left, Why::ConflictDecided),
         Some(Choice::RightToLeft) => return Way::Like(Side::Right, Why::ConflictDecided),
         _ => {}
+    }
+    if let Some(side) = view.filled_from() {
+        return Way::Fill(side);
     }
     if let Some(side) = view.policy.bring_back_from {
         return Way::Like(side, Why::BroughtBack);
@@ -177,6 +186,24 @@ fn like(view: &mut View<'_>, row: usize, side: Side, why: Why) {
     node.metadata_of = Some(side);
     node.why = if is_new && why == Why::OneWay { Why::New } else { why };
     node.why_moved = if why == Why::OneWay { Why::Moved } else { why };
+}
+
+/// The other side gets what this one has, and keeps what it has besides: that is new there, and carried over where the mode
+/// carries over what is new on both. Another version of a file stays beside this side's.
+fn fill(view: &mut View<'_>, row: usize, from: Side, taken: &mut Taken) {
+    let other = from.other();
+    let is_two_way = view.policy.mode == Mode::TwoWay;
+    match (view.is_present(row, from), view.is_present(row, other)) {
+        (false, true) if is_two_way => like(view, row, other, Why::New),
+        (false, true) => drop(view.hold(row)),
+        (_, is_on_both) => {
+            like(view, row, from, Why::BroughtBack);
+            let is_another = view.base_of(row).is_none() || view.is_changed(row, other);
+            if is_on_both && is_two_way && is_another && view.nodes[row].from.is_some() {
+                keep_both(view, row, from, taken);
+            }
+        }
+    }
 }
 
 fn merge(view: &mut View<'_>, row: usize, choice: Option<Choice>, taken: &mut Taken, conflicts: &Conflicts) {

@@ -197,7 +197,7 @@ fn part_one(
     is_changed
 }
 
-/// Who keeps a name: what can not move, what lies there already, folders, the later one.
+/// Who keeps a name: what can not move, what another place is filled with, what lies there already, folders, the later one.
 fn precedence(view: &View<'_>, one: usize, two: usize) -> Ordering {
     let rank = |row: usize| {
         let node = &view.nodes[row];
@@ -212,6 +212,7 @@ fn precedence(view: &View<'_>, one: usize, two: usize) -> Ordering {
         });
         (
             node.is_held,
+            view.filled_from().is_some_and(|from| lies[number(from)]),
             // On how many sides, not on which.
             lies.iter().filter(|lies| **lies).count(),
             node.kind == EntryKind::Folder,

@@ -293,6 +293,13 @@ impl<'a> View<'a> {
         self.sides[number(side)]
     }
 
+    /// The side from which another place is filled that sits where the pair's was: of what is only there nobody can say
+    /// that the pair knows better.
+    pub(super) fn filled_from(&self) -> Option<Side> {
+        let from = self.policy.bring_back_from?;
+        self.side(from.other()).circumstances.is_another_place.then_some(from)
+    }
+
     pub(super) fn capabilities(&self, side: Side) -> &'a Capabilities {
         &self.sides[number(side)].capabilities
     }

@@ -3,6 +3,7 @@
 //! Invariants: both sides are asked with the same rules, those of the pair and those that lie in either root; where hints
 //! say where to look, what waits for a person is looked at too. Deliberately not here: the look itself (`scan`).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use keepwell_endpoint::tree::Tree;
@@ -25,8 +26,8 @@ const STILL: Duration = Duration::from_millis(150);
 pub(super) struct Look {
     pub left: SideTree,
     pub right: SideTree,
-    /// [`Filter::digest`].
-    pub rules: [u8; 16],
+    /// The rules.
+    pub rules: Arc<Filter>,
 }
 
 /// Looks at both sides; with hints only where they say.
@@ -44,7 +45,7 @@ pub(super) fn look_at_both(
     // A change shows wherever a link to it is, and a hint names only its own folder.
     let hints = hints.filter(|_| pair.links != Links::Follow);
     let hints = hints.map(|hints| with_what_waits(syncer, hints)).transpose()?;
-    let filter = Filter::new(&pair.rules, &shared, syncer.now())?;
+    let filter = Arc::new(Filter::new(&pair.rules, &shared, syncer.now())?);
     let attributes =
         pair.attributes && Side::BOTH.iter().all(|side| tree(*side).capabilities().extended_attributes);
     let workers = workers(tree(Side::Left), tree(Side::Right));
@@ -64,13 +65,13 @@ pub(super) fn look_at_both(
         scan(tree(side), syncer.base(), side, &options, control)
     };
     if workers == 1 {
-        return Ok(Look { left: of(Side::Left)?, right: of(Side::Right)?, rules: filter.digest() });
+        return Ok(Look { left: of(Side::Left)?, right: of(Side::Right)?, rules: Arc::clone(&filter) });
     }
     std::thread::scope(|scope| {
         let left = scope.spawn(|| of(Side::Left));
         let right = of(Side::Right);
         match left.join() {
-            Ok(left) => Ok(Look { left: left?, right: right?, rules: filter.digest() }),
+            Ok(left) => Ok(Look { left: left?, right: right?, rules: Arc::clone(&filter) }),
             Err(panic) => std::panic::resume_unwind(panic),
         }
     })

@@ -24,6 +24,7 @@ use crate::execute::item::Tools;
 use crate::execute::open::{Opened, left_open};
 use crate::execute::times::TimePolicy;
 use crate::execute::view::View;
+use crate::filter::Filter;
 use crate::node::{NodeId, Side};
 use crate::place::made_folders::MadeFolders;
 use crate::place::marker;
@@ -58,14 +59,15 @@ pub(super) fn prepare(
         };
         return Err(SyncError::AnotherPlace { side });
     }
-    let rules_changed = syncer.database().rules_digest()?.is_some_and(|known| known != rules);
+    let (are_rules_changed, rules_before) = rules_before(syncer, &rules)?;
     for (side, tree) in [(Side::Left, &mut left), (Side::Right, &mut right)] {
         let known = syncer.database().identity(side)?;
         let now = marker::identity(&**syncer.tree(side)).map_err(SyncError::place(side))?;
         let facts = &mut tree.circumstances;
         // Also where all that was agreed on is gone since: what was put into its bin is still on that place.
         facts.is_another_place |= known.is_some_and(|known| known != now);
-        facts.are_rules_changed |= !syncer.base().is_empty() && rules_changed;
+        facts.are_rules_changed |= !syncer.base().is_empty() && are_rules_changed;
+        facts.rules_before.clone_from(&rules_before);
         if facts.free_bytes.is_none() {
             facts.free_bytes = syncer.tree(side).free_bytes().map_err(SyncError::place(side))?;
         }
@@ -107,6 +109,17 @@ pub(super) fn prepare(
     prepared = planned_again(syncer, &prepared, policy);
     store(syncer, &prepared, preview)?;
     Ok(prepared)
+}
+
+/// Whether the rules changed since something was agreed on, and how they were then; nothing where an older Keepwell kept
+/// only their digest.
+fn rules_before(syncer: &Syncer, now: &Filter) -> Result<(bool, Option<Arc<Filter>>), SyncError> {
+    let Some((digest, kept)) = syncer.database().rules()?.filter(|(digest, _)| *digest != now.digest())
+    else {
+        return Ok((false, None));
+    };
+    let before = kept.and_then(|kept| Filter::of_kept(&kept, digest, syncer.now()));
+    Ok((true, before.map(Arc::new)))
 }
 
 /// Whether a conflict that waited is none any more. What hung on it may be anywhere; and so may a version of it that the
@@ -327,8 +340,10 @@ fn remember_places(
             syncer.database().set_identity(side, &now)?;
         }
     }
-    if syncer.database().rules_digest()? != Some(prepared.rules) {
-        syncer.database().set_rules_digest(&prepared.rules)?;
+    let digest = prepared.rules.digest();
+    let is_kept = |(kept, written): (_, Option<_>)| kept == digest && written.is_some();
+    if !syncer.database().rules()?.is_some_and(is_kept) {
+        syncer.database().set_rules(&digest, &prepared.rules.to_kept())?;
     }
     Ok(())
 }

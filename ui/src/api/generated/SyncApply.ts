@@ -15,6 +15,7 @@ jobId: string,
  */
 release?: Array<SyncBrakeKind>, 
 /**
- * Fill this side again from the other instead.
+ * Fill this side again from the other instead. Where another place sits there, `release` has to say that it is
+ * the right one now.
  */
 bringBack?: SyncSide, };

@@ -15,11 +15,11 @@ kind: SyncBrakeKind,
  */
 side: SyncSide, 
 /**
- * How many items it is about.
+ * How many items it is about; at another place those that are there now; where they do not fit the bytes needed.
  */
 items: number, 
 /**
- * Out of how many.
+ * Out of how many; at another place those the pair knows; where they do not fit the free bytes.
  */
 outOf: number, 
 /**

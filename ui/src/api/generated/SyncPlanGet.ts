@@ -3,13 +3,17 @@ import type { SyncFilter } from "./SyncFilter";
 import type { SyncSide } from "./SyncSide";
 
 /**
- * Asks for rows of the plan of a run that waits to be looked at.
+ * Asks for rows of the plan of a run that waits to be looked at, or was halted.
  */
 export type SyncPlanGet = { 
 /**
  * The run.
  */
 jobId: string, 
+/**
+ * What filling this side again from the other would do, instead of going on.
+ */
+bringBack?: SyncSide, 
 /**
  * Which rows; nothing means all.
  */

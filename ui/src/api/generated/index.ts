@@ -36,6 +36,7 @@ export * from "./FolderRow";
 export * from "./FolderSuggestion";
 export * from "./FolderSuggestions";
 export * from "./Halt";
+export * from "./HaltChoice";
 export * from "./Job";
 export * from "./JobChanges";
 export * from "./JobChangesGet";

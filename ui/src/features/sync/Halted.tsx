@@ -1,19 +1,22 @@
 /** A run that halted: what was seen, what it may be, and the ways on, each with what it does. */
 import { useNavigate } from "@tanstack/react-router";
+import { Eye } from "lucide-react";
+import { useState } from "react";
 
-import type { SyncBrake, SyncPair, SyncSide } from "../../api";
-import { Button } from "../../components/Button";
+import type { SyncBrake, SyncMode, SyncPair } from "../../api";
+import { Button, LinkButton } from "../../components/Button";
+import { Confirm } from "../../components/Dialog";
 import { tellDone } from "../../components/news";
 import { Notice } from "../../components/Page";
 import { PathText } from "../../components/Values";
 import { t } from "../../text/text";
 import { useApply, useGiveUp } from "./actions";
-import { other, type PlaceNames } from "./names";
+import type { PlaceNames } from "./names";
 import styles from "./Sync.module.css";
 import { brakeWords } from "./words";
 
-function Seen({ brake, names }: { brake: SyncBrake; names: PlaceNames }) {
-  const words = brakeWords(brake, names);
+function Seen({ brake, names, mode }: { brake: SyncBrake; names: PlaceNames; mode: SyncMode }) {
+  const words = brakeWords(brake, names, mode);
   return (
     <Notice alert tone="asking" heading={words.heading}>
       <p>{words.means}</p>
@@ -33,10 +36,40 @@ function Seen({ brake, names }: { brake: SyncBrake; names: PlaceNames }) {
   );
 }
 
-/** The side that could be filled again from the other, where a brake says so. */
-function bringBackSide(brakes: SyncBrake[]): SyncSide | undefined {
-  const sides = new Set(brakes.filter((brake) => brake.canBringBack).map((brake) => brake.side));
-  return sides.size === 1 ? [...sides][0] : undefined;
+/** A side that can be filled again from the other, with the brake that says so. */
+export function waysBack(brakes: SyncBrake[]): SyncBrake[] {
+  const can = brakes.filter((brake) => brake.canBringBack);
+  return can.filter((brake, index) => can.findIndex((first) => first.side === brake.side) === index);
+}
+
+/** Fills a side again. Where another place sits there, it is said first what that is: it becomes the pair's. */
+function BringBack({ brake, pair, jobId, names, apply }: { brake: SyncBrake; pair: SyncPair; jobId: string; names: PlaceNames; apply: ReturnType<typeof useApply> }) {
+  const [asking, setAsking] = useState(false);
+  const words = brakeWords(brake, names, pair.mode).bringBack;
+  const another = pair.haltedBy.find(({ kind, side }) => kind === "anotherPlace" && side === brake.side);
+  if (words === undefined) return null;
+  const bringBack = brake.side;
+  const go = () => apply.mutate(another === undefined ? { jobId, bringBack } : { jobId, bringBack, release: [another.kind] });
+  return (
+    <li>
+      <Button kind="primary" busy={apply.isPending} onClick={() => (another === undefined ? go() : setAsking(true))}>
+        {words.text}
+      </Button>
+      <p>{words.means}</p>
+      {another !== undefined && (
+        <Confirm open={asking} onClose={() => setAsking(false)} onConfirm={go} busy={apply.isPending} heading={t("brake.right_place")} confirm={words.text}>
+          <p>
+            {t("brake.there_now", {
+              address: pair[brake.side].address.display,
+              items: t("count.items", { count: another.items }),
+              total: t("count.items", { count: another.outOf }),
+            })}
+          </p>
+          <p>{words.means}</p>
+        </Confirm>
+      )}
+    </li>
+  );
 }
 
 export function Halted({ pair, jobId, names }: { pair: SyncPair; jobId: string; names: PlaceNames }) {
@@ -44,31 +77,34 @@ export function Halted({ pair, jobId, names }: { pair: SyncPair; jobId: string; 
   const apply = useApply();
   const giveUp = useGiveUp(t("changes.given_up"));
   const brakes = pair.haltedBy;
-  const side = bringBackSide(brakes);
   const busy = apply.isPending || giveUp.isPending;
+  const goOn = brakes.map((brake) => brakeWords(brake, names, pair.mode).ifGoOn);
   return (
-    <div className={styles.halted}>
+    <section aria-label={t("brake.heading")} className={styles.halted}>
       <h2>{t("brake.heading")}</h2>
       {brakes.map((brake) => (
-        <Seen key={`${brake.kind} ${brake.side}`} brake={brake} names={names} />
+        <Seen key={`${brake.kind} ${brake.side}`} brake={brake} names={names} mode={pair.mode} />
       ))}
       <ul className={styles.outcomes}>
-        {side !== undefined && (
-          <li>
-            <Button kind="primary" busy={busy} onClick={() => apply.mutate({ jobId, bringBack: side })}>
-              {t("brake.bring_back", { place: names[other(side)] })}
-            </Button>
-            <p>{t("brake.bring_back_means", { there: names[side], place: names[other(side)] })}</p>
-          </li>
-        )}
+        {waysBack(brakes).map((brake) => (
+          <BringBack key={brake.side} brake={brake} pair={pair} jobId={jobId} names={names} apply={apply} />
+        ))}
         {brakes.every((brake) => brake.canRelease) && (
           <li>
             <Button kind="danger" busy={busy} onClick={() => apply.mutate({ jobId, release: brakes.map((brake) => brake.kind) })}>
               {t("brake.go_on")}
             </Button>
-            {brakes.map((brake) => (
-              <p key={`${brake.kind} ${brake.side}`}>{brakeWords(brake, names).ifGoOn}</p>
+            {[...new Set(goOn)].map((means) => (
+              <p key={means}>{means}</p>
             ))}
+          </li>
+        )}
+        {canLook(brakes) && (
+          <li>
+            <LinkButton icon={Eye} to="/sync/$pairId/plan" params={{ pairId: pair.id }}>
+              {t("brake.look")}
+            </LinkButton>
+            <p>{t("brake.look_means")}</p>
           </li>
         )}
         <li>
@@ -90,6 +126,11 @@ export function Halted({ pair, jobId, names }: { pair: SyncPair; jobId: string; 
           <p>{t("brake.stop_means")}</p>
         </li>
       </ul>
-    </div>
+    </section>
   );
+}
+
+/** Of a folder that is gone there is no plan: it could not be looked at. */
+export function canLook(brakes: SyncBrake[]): boolean {
+  return !brakes.some((brake) => brake.kind === "rootGone");
 }

@@ -151,13 +151,7 @@ export function PairPage() {
   const names = placeNames(pair);
   const active = job !== undefined && isActive(job);
   const show = (tab: PairTab) => void navigate({ to: "/sync/$pairId", params: { pairId }, search: { tab } });
-  if (pair.state === "halted" && pair.haltedBy.length > 0 && pair.activeJobId !== null) {
-    return (
-      <Page narrow heading={pair.name} crumbs={crumbs} lead={<Lead pair={pair} names={names} job={job} />}>
-        <Halted pair={pair} jobId={pair.activeJobId} names={names} />
-      </Page>
-    );
-  }
+  const halted = pair.state === "halted" && pair.haltedBy.length > 0 && pair.activeJobId !== null;
   return (
     <Page
       fixed
@@ -166,7 +160,8 @@ export function PairPage() {
       lead={<Lead pair={pair} names={names} job={job} />}
       actions={<Actions pair={pair} active={active} onRemove={() => setRemoving(true)} />}
     >
-      {active && pair.state !== "preview" && <JobPanel job={job} link />}
+      {active && pair.state !== "preview" && !halted && <JobPanel job={job} link />}
+      {halted && pair.activeJobId !== null && <Halted pair={pair} jobId={pair.activeJobId} names={names} />}
       <TabBar<PairTab>
         label={t("sync.pair_tabs")}
         value={search.tab ?? "overview"}

@@ -18,12 +18,12 @@ import { useAsk } from "../../lib/queries";
 import { t } from "../../text/text";
 import { useApply, useGiveUp, useRunPair } from "./actions";
 import { useFreshPairs } from "./fresh";
-import { Halted } from "./Halted";
+import { canLook, Halted, waysBack } from "./Halted";
 import { placeNames, type PlaceNames } from "./names";
 import { usePlanRows, type PlanQuestion } from "./planRows";
 import { PlanTable } from "./PlanTable";
 import styles from "./Sync.module.css";
-import { changesOf, FILTERS, totalsWords } from "./words";
+import { brakeWords, changesOf, FILTERS, totalsWords } from "./words";
 import { ROWS_LIMIT } from "./windowing";
 
 function Head({ head, names }: { head: SyncPlanPage; names: PlaceNames }) {
@@ -134,6 +134,49 @@ function Plan({ pair, jobId, names }: { pair: SyncPair; jobId: string; names: Pl
   );
 }
 
+/** The plan of a halted run, for each answer to it. It is decided on the pair's page, where it is said what each does. */
+function HaltedPlan({ pair, jobId, names }: { pair: SyncPair; jobId: string; names: PlaceNames }) {
+  const [question, setQuestion] = useState<PlanQuestion>({ filter: "all", side: undefined, text: "" });
+  const rows = usePlanRows(jobId, question, true);
+  const look = useRunPair(pair).look;
+  const { head, onSight } = rows;
+  const sight = useCallback((first: number, end: number) => onSight(first, end), [onSight]);
+  const change = (change: Partial<PlanQuestion>) => setQuestion((before) => ({ ...before, ...change }));
+  const backs = waysBack(pair.haltedBy).map((brake) => ({ value: brake.side, text: brakeWords(brake, names, pair.mode).bringBack?.text ?? "" }));
+  if (rows.error) return <Trouble error={rows.error.details} onRetry={look} />;
+  return (
+    <>
+      <span className={styles.filterWide}>
+        <Select<SyncSide | "goOn">
+          label={t("brake.if")}
+          value={question.bringBack ?? "goOn"}
+          onValue={(answer) => change({ bringBack: answer === "goOn" ? undefined : answer })}
+          choices={[{ value: "goOn", text: t("brake.go_on") }, ...backs]}
+        />
+      </span>
+      {head === undefined ? (
+        <Loading />
+      ) : (
+        <>
+          <Head head={head} names={names} />
+          <Choices question={question} names={names} change={change} shown={t("changes.rows_of", { shown: rows.total, total: head.rowsTotal })} />
+          {rows.total > ROWS_LIMIT && <Notice tone="idle" heading={t("changes.too_many", { count: ROWS_LIMIT })} />}
+          {rows.total === 0 ? (
+            <p className={styles.noMatch}>{t("changes.no_match")}</p>
+          ) : (
+            <PlanTable key={JSON.stringify(question)} names={names} total={rows.total} rowAt={rows.rowAt} onSight={sight} onChoose={rows.choose} busy />
+          )}
+        </>
+      )}
+      <div className={styles.buttons}>
+        <LinkButton kind="primary" to="/sync/$pairId" params={{ pairId: pair.id }} search={{}}>
+          {t("brake.decide")}
+        </LinkButton>
+      </div>
+    </>
+  );
+}
+
 function ConflictsStay({ pair, count }: { pair: SyncPair; count: number }) {
   return (
     <Notice
@@ -187,7 +230,9 @@ function Body({ pair }: { pair: SyncPair }) {
   const job = useJob(pair.activeJobId);
   const names = placeNames(pair);
   if (pair.state === "preview" && pair.activeJobId !== null) return <Plan pair={pair} jobId={pair.activeJobId} names={names} />;
-  if (pair.state === "halted" && pair.activeJobId !== null) return <Halted pair={pair} jobId={pair.activeJobId} names={names} />;
+  if (pair.state === "halted" && pair.activeJobId !== null) {
+    return canLook(pair.haltedBy) ? <HaltedPlan pair={pair} jobId={pair.activeJobId} names={names} /> : <Halted pair={pair} jobId={pair.activeJobId} names={names} />;
+  }
   if (job && isActive(job)) return <JobPanel job={job} link />;
   if (pair.state === "running" || pair.state === "waiting") return <Loading />;
   return <Over pair={pair} />;

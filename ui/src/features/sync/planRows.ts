@@ -11,6 +11,8 @@ export interface PlanQuestion {
   filter: SyncFilter;
   side: SyncSide | undefined;
   text: string;
+  /** Of a halted run: what filling this side again would do, instead of going on. */
+  bringBack?: SyncSide | undefined;
 }
 
 /** Pages far from what is in sight are forgotten after this. */
@@ -41,6 +43,7 @@ export function usePlanRows(jobId: string, question: PlanQuestion, enabled: bool
           {
             jobId,
             filter: question.filter,
+            ...(question.bringBack === undefined ? {} : { bringBack: question.bringBack }),
             ...(question.side === undefined ? {} : { side: question.side }),
             ...(question.text.trim() === "" ? {} : { text: question.text.trim() }),
             offset: page * PAGE_ROWS,

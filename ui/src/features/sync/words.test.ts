@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 
-import type { SyncBrake } from "../../api";
+import type { SyncBrake, SyncMode } from "../../api";
 import { testPair } from "./testPair";
-import { brakeWords, pairState, totalsWords } from "./words";
+import { brakeWords, MODES, pairState, totalsWords } from "./words";
 
 const names = { left: "Laptop", right: "Stick" };
 const NOW = 10_000_000;
@@ -37,12 +37,45 @@ describe("the state of a pair in words", () => {
 });
 
 describe("a brake", () => {
-  it("says of the other side what going on does there", () => {
-    const brake: SyncBrake = { kind: "rootEmptied", side: "right", items: 0, outOf: 12, examples: [], canRelease: true, canBringBack: true };
-    const { heading, means, ifGoOn } = brakeWords(brake, names);
-    expect(heading).toBe("Stick is empty now");
-    expect(means).toContain("12 items");
-    expect(ifGoOn).toBe("Everything the pair knows goes to the bin in Laptop.");
+  const KINDS: SyncBrake["kind"][] = ["rootEmptied", "rootGone", "anotherPlace", "manyRemoved", "manyRewritten", "allTimesChanged", "rulesChanged", "oldCopy", "noSpace"];
+  const brakeOf = (kind: SyncBrake["kind"], side: SyncBrake["side"] = "left"): SyncBrake => ({ kind, side, items: 3, outOf: 12, examples: [], canRelease: true, canBringBack: true });
+  const of = (kind: SyncBrake["kind"], mode: SyncMode = "twoWay", side: SyncBrake["side"] = "left") => brakeWords(brakeOf(kind, side), names, mode);
+
+  it.each(MODES.flatMap((mode) => KINDS.map((kind) => [mode, kind] as const)))("says of both sides what it saw and what each answer does (%s, %s)", (mode, kind) => {
+    for (const side of ["left", "right"] as const) {
+      const [place, there] = side === "left" ? ["Laptop", "Stick"] : ["Stick", "Laptop"];
+      const { heading, means, ifGoOn, bringBack } = of(kind, mode, side);
+      expect(heading).toContain(place);
+      expect(means).not.toBe("");
+      if (ifGoOn !== undefined) expect(ifGoOn).toContain(there);
+      if (bringBack !== undefined) {
+        expect(bringBack.text).toContain(there);
+        expect(bringBack.means).toContain(place);
+      }
+      for (const text of [heading, means, ifGoOn, bringBack?.text, bringBack?.means]) expect(text ?? "").not.toMatch(/[{}]|undefined/);
+    }
+  });
+
+  it("offers to go on and to bring back only where there is such a choice", () => {
+    expect(KINDS.filter((kind) => of(kind).ifGoOn === undefined)).toEqual(["rootGone", "noSpace"]);
+    expect(KINDS.filter((kind) => of(kind).bringBack === undefined)).toEqual(["noSpace"]);
+  });
+
+  it("speaks of what is missing only where something is", () => {
+    const missing = KINDS.filter((kind) => of(kind).bringBack?.text.includes("missing"));
+    expect(missing).toEqual(["rootEmptied", "manyRemoved", "rulesChanged"]);
+  });
+
+  it("of another place says that bringing back removes nothing, and what going on does in each mode", () => {
+    expect(of("anotherPlace").bringBack?.means).toContain("nothing in Stick is removed");
+    expect(of("anotherPlace").ifGoOn).toContain("what is missing in it goes to the bin in Stick");
+    expect(of("anotherPlace", "mirror", "right").ifGoOn).toContain("it is made like Laptop");
+    expect(of("anotherPlace", "update").ifGoOn).toContain("nothing is removed in Stick");
+  });
+
+  it("tells bytes where there is no space", () => {
+    const brake: SyncBrake = { kind: "noSpace", side: "right", items: 5_000_000, outOf: 2_000_000, examples: [], canRelease: false, canBringBack: false };
+    expect(brakeWords(brake, names, "twoWay").means).toBe("5 MB are needed, with what has to stay free, and 2 MB are free. Make room in Stick, or leave out what is large; then run it again.");
   });
 });
 

@@ -4,7 +4,7 @@ import { isActive } from "../../api/jobs";
 import type { Tone } from "../../components/Status";
 import { formatBytes, formatRelative } from "../../lib/format";
 import { t, type TextKey } from "../../text/text";
-import type { PlaceNames } from "./names";
+import { other, type PlaceNames } from "./names";
 
 export const MODES: SyncMode[] = ["twoWay", "mirror", "update", "moveIn"];
 export const FILTERS: SyncFilter[] = ["all", "new", "changed", "moved", "removed", "metadata", "chosen"];
@@ -53,7 +53,10 @@ export function modeWords(mode: SyncMode, names: PlaceNames): string {
 export interface BrakeWords {
   heading: string;
   means: string;
-  ifGoOn: string;
+  /** What going on does; nothing where that is no choice. */
+  ifGoOn?: string;
+  /** What filling its side again is called, and does; nothing where that is no choice. */
+  bringBack?: { text: string; means: string };
 }
 
 const BRAKE: Record<SyncBrakeKind, TextKey & `sync.brake.${string}`> = {
@@ -68,15 +71,48 @@ const BRAKE: Record<SyncBrakeKind, TextKey & `sync.brake.${string}`> = {
   noSpace: "sync.brake.noSpace",
 };
 
-/** What a brake saw, what it may be, and what going on would do. */
-export function brakeWords(brake: SyncBrake, names: PlaceNames): BrakeWords {
+type GoOn = Exclude<SyncBrakeKind, "rootGone" | "noSpace"> | "anotherMirror" | "anotherKept";
+
+/** What going on does. What another place means for the other side goes by the mode. */
+function goOnOf({ kind, side }: SyncBrake, mode: SyncMode): GoOn | undefined {
+  if (kind === "rootGone" || kind === "noSpace") return undefined;
+  if (kind !== "anotherPlace" || mode === "twoWay" || (mode === "mirror" && side === "left")) return kind;
+  return mode === "mirror" ? "anotherMirror" : "anotherKept";
+}
+
+type BackKey = "missing" | "content" | "times" | "replaced" | "gone";
+
+const BACK: Record<SyncBrakeKind, BackKey | undefined> = {
+  rootEmptied: "missing",
+  rootGone: "gone",
+  anotherPlace: "replaced",
+  manyRemoved: "missing",
+  manyRewritten: "content",
+  allTimesChanged: "times",
+  rulesChanged: "missing",
+  oldCopy: "content",
+  noSpace: undefined,
+};
+
+function backMeansKey(back: BackKey, mode: SyncMode) {
+  if (back === "gone") return "brake.bring_back_means.gone";
+  if (back !== "replaced") return "brake.bring_back_means.alike";
+  return mode === "twoWay" ? "brake.bring_back_means.replaced" : "brake.bring_back_means.replacedOneWay";
+}
+
+/** What a brake saw, what it may be, and what each answer would do. */
+export function brakeWords(brake: SyncBrake, names: PlaceNames, mode: SyncMode): BrakeWords {
   const place = names[brake.side];
-  const there = names[brake.side === "left" ? "right" : "left"];
-  const values = { place, there, items: t("count.items", { count: brake.items }), total: t("count.items", { count: brake.outOf }) };
+  const there = names[other(brake.side)];
+  const inWords = (count: number) => (brake.kind === "noSpace" ? formatBytes(count) : t("count.items", { count }));
+  const values = { place, there, items: inWords(brake.items), total: inWords(brake.outOf) };
+  const goOn = goOnOf(brake, mode);
+  const back = BACK[brake.kind];
   return {
     heading: t(BRAKE[brake.kind], values),
     means: t(`sync.brake_means.${brake.kind}`, values),
-    ifGoOn: t(`sync.brake_go_on.${brake.kind}`, values),
+    ...(goOn === undefined ? {} : { ifGoOn: t(`sync.brake_go_on.${goOn}`, values) }),
+    ...(back === undefined ? {} : { bringBack: { text: t(`brake.bring_back.${back}`, values), means: t(backMeansKey(back, mode), values) } }),
   };
 }
 
@@ -104,7 +140,7 @@ export function pairState(pair: SyncPair, job: Job | undefined, now: number, nam
   const live = job && isActive(job) ? job : undefined;
   if (pair.state === "halted") {
     const first = pair.haltedBy[0];
-    return { tone: "asking", text: t("sync.state.halted"), ...(first ? { means: brakeWords(first, names).heading } : {}) };
+    return { tone: "asking", text: t("sync.state.halted"), ...(first ? { means: brakeWords(first, names, pair.mode).heading } : {}) };
   }
   if (pair.state === "preview") return { tone: "asking", text: t("sync.state.preview"), means: t("sync.state.preview_means") };
   if (pair.state === "running" || live?.state === "running" || live?.state === "planning") return { tone: live?.state === "paused" ? "paused" : "running", text: runningWords(live) };
