@@ -240,10 +240,21 @@ pub struct Brake {
     pub side: Side,
     /// How many items it is about; bytes where they do not fit.
     pub items: u64,
+    /// What of it the runs just before did already.
+    pub earlier: Option<Earlier>,
     /// Out of how many; free bytes where they do not fit.
     pub out_of: u64,
     /// A few of them.
     pub examples: Vec<RelativePath>,
+}
+
+/// What runs before this one did of what a brake is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Earlier {
+    /// To how many items.
+    pub items: u64,
+    /// When the first of these runs began.
+    pub since_ms: i64,
 }
 
 /// How many examples a brake names.

@@ -171,4 +171,20 @@ pub struct Circumstances {
     pub items: u64,
     /// The rules of what is left out changed since the base was agreed.
     pub are_rules_changed: bool,
+    /// What the runs just before this one did here.
+    pub recent: Recent,
+}
+
+/// What the runs of the last while took from a side because the other one had it no more, or had it otherwise: a burst
+/// that comes in many small runs is weighed as one. Without what a person answered for, undid or brought back.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recent {
+    /// So many files and links went to the bin.
+    pub removed: u64,
+    /// When the first of these runs began.
+    pub removed_since_ms: i64,
+    /// These got new content.
+    pub rewritten: BTreeSet<NodeId>,
+    /// When the first of these runs began.
+    pub rewritten_since_ms: i64,
 }

@@ -59,6 +59,7 @@ pub(super) fn prepare(
         return Err(SyncError::AnotherPlace { side });
     }
     let rules_changed = syncer.database().rules_digest()?.is_some_and(|known| known != rules);
+    let now_ms = syncer.now().to_milliseconds();
     for (side, tree) in [(Side::Left, &mut left), (Side::Right, &mut right)] {
         let known = syncer.database().identity(side)?;
         let now = marker::identity(&**syncer.tree(side)).map_err(SyncError::place(side))?;
@@ -66,6 +67,7 @@ pub(super) fn prepare(
         // Also where all that was agreed on is gone since: what was put into its bin is still on that place.
         facts.is_another_place |= known.is_some_and(|known| known != now);
         facts.are_rules_changed |= !syncer.base().is_empty() && rules_changed;
+        facts.recent = syncer.database().recent(side, now_ms)?;
         if facts.free_bytes.is_none() {
             facts.free_bytes = syncer.tree(side).free_bytes().map_err(SyncError::place(side))?;
         }
@@ -239,9 +241,12 @@ pub(super) fn apply(
     }
     let next_id = syncer.database().next_id()?;
     let last = syncer.database().runs(0, 1)?;
+    let now_ms = syncer.now().to_milliseconds();
+    let policy = &prepared.policy;
+    syncer.database().answered(policy.answers_removals(), policy.answers_rewriting(), now_ms)?;
     let after_death = last.iter().any(|run| matches!(run.state, RunState::Failed | RunState::Running));
     if !is_silent {
-        syncer.database().begin_run(run, syncer.now().to_milliseconds())?;
+        syncer.database().begin_run(run, now_ms)?;
     }
     let first_line = syncer.database().next_journal_line(run)?;
     let coming = usize::try_from(plan.left.created + plan.right.created).unwrap_or(0) + plan.agreements.len();
@@ -256,7 +261,7 @@ pub(super) fn apply(
             database: syncer.database(),
             base: &base,
             run,
-            now_ms: syncer.now().to_milliseconds(),
+            now_ms,
             tools: Tools {
                 left,
                 right,
