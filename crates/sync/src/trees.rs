@@ -19,7 +19,7 @@ mod records;
 use std::collections::{BTreeMap, BTreeSet};
 
 use keepwell_endpoint::tree::{Capabilities, Fingerprint, Version};
-use keepwell_model::Timestamp;
+use keepwell_model::{RelativePath, Timestamp};
 
 pub use self::base::BaseTree;
 pub use self::changes::{Changes, Seen, SeenEntry, SeenNode};
@@ -173,6 +173,10 @@ pub struct Circumstances {
     pub are_rules_changed: bool,
     /// What the runs just before this one did here.
     pub recent: Recent,
+    /// What somebody has open for writing, and since when.
+    pub open_files: BTreeMap<RelativePath, i64>,
+    /// So many of these were left for a later run.
+    pub still_open: u64,
 }
 
 /// What the runs of the last while took from a side because the other one had it no more, or had it otherwise: a burst

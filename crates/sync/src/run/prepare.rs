@@ -233,11 +233,12 @@ pub(super) fn apply(
     plan.problems.iter().for_each(|problem| control.problem(problem.clone()));
     // What only a folder's time tells is no run of its own.
     let is_silent = plan.operations.is_empty() && plan.agreements.is_empty();
+    let conflicts = plan.conflicts.len() as u64;
+    let still_open = Side::BOTH.map(|side| prepared.side(side).circumstances.still_open).iter().sum();
     remember_places(syncer, prepared, run, is_silent)?;
     syncer.database().lost_was_told()?;
     if is_silent && prepared.left.folder_times.is_empty() && prepared.right.folder_times.is_empty() {
-        let conflicts = plan.conflicts.len() as u64;
-        return Ok(SyncReport { conflicts, ..SyncReport::default() });
+        return Ok(SyncReport { conflicts, still_open, ..SyncReport::default() });
     }
     let next_id = syncer.database().next_id()?;
     let last = syncer.database().runs(0, 1)?;
@@ -284,7 +285,7 @@ pub(super) fn apply(
         };
         execution.run(View::new(plan, &prepared.left, &prepared.right, &base, next_id), done)
     };
-    report.conflicts = plan.conflicts.len() as u64;
+    (report.conflicts, report.still_open) = (conflicts, still_open);
     if result.is_ok() {
         syncer.give_base(base.into_inner())?;
     }
