@@ -26,9 +26,9 @@ use parking_lot::{Condvar, Mutex};
 use crate::clock::Clock;
 use crate::engine::{Engine, EngineError};
 use crate::live_watch::{Dirty, SideWatch};
+use crate::news::News;
 use crate::outcome::{Fact, Fault, Outcome};
 use crate::pairs::PairDefinition;
-use crate::request::Origin;
 use crate::scheduler::is_paused;
 use crate::sync_work::CHANGED_MEANWHILE;
 use crate::syncs::Syncs;
@@ -377,7 +377,8 @@ impl Inner {
             }
         }
         let hints = take_hints(pair, is_full);
-        match self.syncs.start(&self.engine, id, false, Origin::Live, hints) {
+        let news = Arc::new(News::of(pair.sides.iter().map(|(side, (dirty, _))| (*side, Arc::clone(dirty)))));
+        match self.syncs.start_live(&self.engine, id, hints, news) {
             Ok(Some(job)) => {
                 pair.job = Some(job);
                 pair.started = now;

@@ -179,7 +179,10 @@ fn plan(running: &Running<'_>, job: &SyncJob, syncs: &Syncs) -> Result<(Syncer, 
         ));
     }
     let hints = running.attachment.hints.as_ref();
-    let prepared = syncer.prepare(hints, job.preview, running.control)?;
+    let mut prepared = syncer.prepare(hints, job.preview, running.control)?;
+    if let Some(news) = &running.attachment.news {
+        prepared = news.settled(&mut syncer, prepared, hints.cloned(), running.control)?;
+    }
     Ok((syncer, prepared))
 }
 
