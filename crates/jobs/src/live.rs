@@ -54,6 +54,9 @@ const AFTER_CHANGE: Duration = Duration::from_secs(2);
 /// these bounds.
 const AFTER_LOSS_TIMES: u32 = 4;
 const AFTER_LOSS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+/// How soon it is looked again after a run that left files which somebody has open for writing: nobody tells when one of
+/// them comes to rest.
+const AFTER_OPEN: Duration = Duration::from_secs(30);
 /// How long after a failure everything is looked at again.
 const AFTER_FAILURE: Duration = Duration::from_secs(30);
 
@@ -373,7 +376,14 @@ impl Inner {
                 Some(Duration::ZERO) => {}
                 // More news may make it due sooner; they wake nobody.
                 Some(left) => return left.min(BUSY),
-                None => return pair.next_full - now,
+                None => {
+                    let waits = pair.sides.values().any(|(dirty, _)| !dirty.lock().open.is_empty());
+                    let again =
+                        if waits { pair.next_full.min(pair.rests.0 + AFTER_OPEN) } else { pair.next_full };
+                    if again > now {
+                        return again - now;
+                    }
+                }
             }
         }
         let hints = take_hints(pair, is_full);
@@ -455,7 +465,7 @@ fn is_lost(dirty: &Mutex<Dirty>, rests: (Instant, Duration), now: Instant) -> bo
 fn take_hints(pair: &Watched, is_full: bool) -> Option<Hints> {
     let mut hints = Hints::default();
     for (side, (dirty, _)) in &pair.sides {
-        let taken = std::mem::take(&mut *dirty.lock());
+        let taken = dirty.lock().take();
         let folders: Option<BTreeSet<_>> = Some(taken.folders);
         match side {
             Side::Left => hints.left = folders,

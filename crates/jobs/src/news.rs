@@ -43,7 +43,7 @@ impl News {
     /// Takes what is known to have changed, beside what these hints say; nothing where something was lost: look everywhere.
     fn take(&self, mut hints: Option<Hints>) -> Option<Hints> {
         for (side, dirty) in &self.0 {
-            let taken = std::mem::take(&mut *dirty.lock());
+            let taken = dirty.lock().take();
             hints = hints.filter(|_| !taken.is_lost);
             let folders = hints.as_mut().and_then(|hints| match side {
                 Side::Left => hints.left.as_mut(),
@@ -52,6 +52,14 @@ impl News {
             folders.into_iter().for_each(|folders| folders.extend(taken.folders.iter().cloned()));
         }
         hints
+    }
+
+    /// Notes which files wait for whoever writes them.
+    pub(crate) fn leave_open(&self, prepared: &Prepared) {
+        for (side, dirty) in &self.0 {
+            let open = &prepared.side(*side).circumstances.open_files;
+            dirty.lock().open = open.keys().cloned().collect();
+        }
     }
 
     /// Makes a plan again once the burst it is of is over, where it takes much away.

@@ -450,6 +450,25 @@ fn a_burst_in_which_all_is_written_anew_halts_a_live_pair_and_slow_rewriting_too
     wait_for(|| room.read("right/7").is_some_and(|text| text.starts_with("an edit")));
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_live_pair_leaves_a_file_until_whoever_writes_it_closes_it() {
+    use std::io::Write;
+    let (room, _house, _live) = live_pair(1);
+    let mut film = fs::File::create(room.path("left/film")).unwrap();
+    film.write_all(b"half").unwrap();
+    film.flush().unwrap();
+    // Longer than a run waits for one that is being written.
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    film.write_all(b" of it").unwrap();
+    room.write("left/beside", "1");
+    wait_for(|| room.read("right/beside").is_some());
+    assert_eq!(room.read("right/film"), None);
+    drop(film);
+    wait_for(|| room.read("right/film").as_deref() == Some("half of it"));
+    assert!(!room.path("right/.keepwell/bin").exists(), "nothing was carried over in between");
+}
+
 /// Three places and their hub, one pair each.
 struct HubRoom {
     room: Room,
