@@ -31,6 +31,7 @@ pub mod work;
 
 mod changes;
 mod live_watch;
+mod news;
 mod queue;
 mod replicate_work;
 mod run;
@@ -46,6 +47,7 @@ pub use desk::{Desk, Resumed};
 pub use device::DeviceKey;
 pub use engine::{Changes, Engine, EngineError, EngineOptions, JobView, NewJob};
 pub use live::{Live, LiveState};
+pub use news::News;
 pub use outcome::{
     CONTINUE, Choice, Ending, Fact, Fault, FaultKind, Halt, Outcome, Proposal, PulledBrake, ShownServer, Skip,
 };

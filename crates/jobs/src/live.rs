@@ -26,9 +26,9 @@ use parking_lot::{Condvar, Mutex};
 use crate::clock::Clock;
 use crate::engine::{Engine, EngineError};
 use crate::live_watch::{Dirty, SideWatch};
+use crate::news::News;
 use crate::outcome::{Fact, Fault, Outcome};
 use crate::pairs::PairDefinition;
-use crate::request::Origin;
 use crate::scheduler::is_paused;
 use crate::sync_work::CHANGED_MEANWHILE;
 use crate::syncs::Syncs;
@@ -54,6 +54,9 @@ const AFTER_CHANGE: Duration = Duration::from_secs(2);
 /// these bounds.
 const AFTER_LOSS_TIMES: u32 = 4;
 const AFTER_LOSS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+/// How soon it is looked again after a run that left files which somebody has open for writing: nobody tells when one of
+/// them comes to rest.
+const AFTER_OPEN: Duration = Duration::from_secs(30);
 /// How long after a failure everything is looked at again.
 const AFTER_FAILURE: Duration = Duration::from_secs(30);
 
@@ -373,11 +376,19 @@ impl Inner {
                 Some(Duration::ZERO) => {}
                 // More news may make it due sooner; they wake nobody.
                 Some(left) => return left.min(BUSY),
-                None => return pair.next_full - now,
+                None => {
+                    let waits = pair.sides.values().any(|(dirty, _)| !dirty.lock().open.is_empty());
+                    let again =
+                        if waits { pair.next_full.min(pair.rests.0 + AFTER_OPEN) } else { pair.next_full };
+                    if again > now {
+                        return again - now;
+                    }
+                }
             }
         }
         let hints = take_hints(pair, is_full);
-        match self.syncs.start(&self.engine, id, false, Origin::Live, hints) {
+        let news = Arc::new(News::of(pair.sides.iter().map(|(side, (dirty, _))| (*side, Arc::clone(dirty)))));
+        match self.syncs.start_live(&self.engine, id, hints, news) {
             Ok(Some(job)) => {
                 pair.job = Some(job);
                 pair.started = now;
@@ -454,7 +465,7 @@ fn is_lost(dirty: &Mutex<Dirty>, rests: (Instant, Duration), now: Instant) -> bo
 fn take_hints(pair: &Watched, is_full: bool) -> Option<Hints> {
     let mut hints = Hints::default();
     for (side, (dirty, _)) in &pair.sides {
-        let taken = std::mem::take(&mut *dirty.lock());
+        let taken = dirty.lock().take();
         let folders: Option<BTreeSet<_>> = Some(taken.folders);
         match side {
             Side::Left => hints.left = folders,

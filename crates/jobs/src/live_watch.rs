@@ -3,7 +3,8 @@
 //! Events are only hints: each names a folder to look into, nothing else is believed. Invariants:
 //! 1. A new or moved-in folder is named itself too, so that all in it is looked at.
 //! 2. Whatever can be lost (an overflow, a watch that could not be set) ends in `is_lost`: everything is looked at then.
-//! 3. What sync keeps in a root for itself and unfinished files name no folder, and reading is no change.
+//! 3. What sync keeps in a root for itself and unfinished files name no folder, and reading is no change. Nor is more
+//!    that is written into a file which waits to be closed: that it is closed is one.
 //! 4. At most [`DIRTY_LIMIT`] folders are named; beyond that everything is looked at.
 //!
 //! Deliberately not here: when a run begins (`live`).
@@ -44,6 +45,8 @@ pub(crate) struct Dirty {
     pub(crate) last: Option<Instant>,
     /// The last of it says that something is done: a file was closed after it was written, moved or removed.
     pub(crate) is_whole: bool,
+    /// Files that wait until whoever writes them closes them: more written into one is no news.
+    pub(crate) open: BTreeSet<RelativePath>,
     /// A folder came, and nobody asked yet.
     has_new_folder: bool,
     /// The folder named last, as the system says it: of thousands of events a second most are of one folder.
@@ -51,6 +54,12 @@ pub(crate) struct Dirty {
 }
 
 impl Dirty {
+    /// Takes what is known to have changed; which files wait stays known.
+    pub(crate) fn take(&mut self) -> Self {
+        let open = std::mem::take(&mut self.open);
+        std::mem::replace(self, Self { open, ..Self::default() })
+    }
+
     fn touch(&mut self) {
         let now = Instant::now();
         self.first.get_or_insert(now);
@@ -84,7 +93,7 @@ impl Dirty {
                 event.kind,
                 EventKind::Access(_) | EventKind::Modify(ModifyKind::Data(_) | ModifyKind::Metadata(_))
             );
-            if is_written && is_unnamed(path) {
+            if is_written && is_unnamed(path) || self.is_written_on(root, path, event.kind) {
                 continue;
             }
             let may_be_folder = may_be_new_folder(event.kind);
@@ -111,6 +120,13 @@ impl Dirty {
             self.is_whole = is_whole(event.kind);
         }
         is_first
+    }
+
+    /// Whether this says no more than that somebody goes on writing a file that waits for that to end.
+    fn is_written_on(&self, root: &Path, path: &Path, kind: EventKind) -> bool {
+        matches!(kind, EventKind::Modify(ModifyKind::Data(_)))
+            && !self.open.is_empty()
+            && below(root, path).is_some_and(|path| self.open.contains(&path))
     }
 
     /// Whether the folder of a person's item was named just before.
@@ -323,6 +339,21 @@ mod tests {
         assert!(dirty.last.is_none() && dirty.folders.is_empty());
         assert!(Dirty::default().note(root, &event(EventKind::Remove(RemoveKind::File), &root.join("#123"))));
         assert!(dirty.note(root, &event(written, &root.join("file"))));
+    }
+
+    #[test]
+    fn more_that_is_written_into_a_file_that_waits_is_no_news_but_its_end_is() {
+        let root = Path::new("/root-of-a-pair");
+        let mut dirty = Dirty::default();
+        dirty.open.insert(RelativePath::parse(b"a/film").unwrap());
+        dirty.take();
+        let more = EventKind::Modify(ModifyKind::Data(DataChange::Any));
+        assert!(!dirty.note(root, &event(more, &root.join("a/film"))));
+        assert!(dirty.last.is_none());
+        assert!(dirty.note(root, &event(more, &root.join("a/other"))));
+        dirty.take();
+        let closed = EventKind::Access(AccessKind::Close(AccessMode::Write));
+        assert!(dirty.note(root, &event(closed, &root.join("a/film"))));
     }
 
     #[test]

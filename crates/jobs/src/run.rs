@@ -12,6 +12,7 @@ use keepwell_sync::Hints;
 use zeroize::Zeroizing;
 
 use crate::desk::Desk;
+use crate::news::News;
 use crate::outcome::{Ending, Fault, FaultKind, Outcome};
 use crate::receipt::{self, Receipt};
 use crate::request::JobRequest;
@@ -29,6 +30,8 @@ pub struct Attachment {
     pub password: Option<Zeroizing<String>>,
     /// Folders in which something changed, for a live sync.
     pub hints: Option<Hints>,
+    /// What changes while a live sync is planning.
+    pub news: Option<Arc<News>>,
 }
 
 impl std::fmt::Debug for Attachment {

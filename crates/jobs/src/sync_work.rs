@@ -191,7 +191,11 @@ fn plan(running: &Running<'_>, job: &SyncJob, syncs: &Syncs) -> Result<(Syncer, 
         ));
     }
     let hints = running.attachment.hints.as_ref();
-    let prepared = syncer.prepare(hints, job.preview, running.control)?;
+    let mut prepared = syncer.prepare(hints, job.preview, running.control)?;
+    if let Some(news) = &running.attachment.news {
+        prepared = news.settled(&mut syncer, prepared, hints.cloned(), running.control)?;
+        news.leave_open(&prepared);
+    }
     Ok((syncer, prepared))
 }
 
@@ -361,6 +365,7 @@ fn outcome(pair: &PairSpec, report: &SyncReport, merkle_root: String) -> Outcome
     facts.extend([
         Fact::count("conflicts", "Conflicts that wait for you", report.conflicts),
         Fact::count(CHANGED_MEANWHILE, "Changed meanwhile, left for the next run", report.changed_meanwhile),
+        Fact::count("stillOpen", "Open in another program, left for a later run", report.still_open),
         Fact::count("failed", "Could not be done", report.failed),
         Fact::bytes("sparedBytes", "Did not have to travel", report.spared_bytes),
     ]);

@@ -27,6 +27,7 @@ use parking_lot::Mutex;
 use crate::clock::Clock;
 use crate::engine::{Engine, NewJob};
 use crate::hub;
+use crate::news::News;
 use crate::outcome::{Fault, FaultKind};
 use crate::pairs::PairDefinition;
 use crate::request::{JobRequest, Origin, SyncJob};
@@ -262,13 +263,36 @@ impl Syncs {
         origin: Origin,
         hints: Option<Hints>,
     ) -> Result<Option<JobId>, Fault> {
+        self.start_with(engine, id, preview, origin, Attachment { hints, ..Attachment::default() })
+    }
+
+    /// As [`start`](Self::start), of a live pair, with the news that come while it is planned.
+    pub(crate) fn start_live(
+        &self,
+        engine: &Engine,
+        id: PairId,
+        hints: Option<Hints>,
+        news: Arc<News>,
+    ) -> Result<Option<JobId>, Fault> {
+        let attachment = Attachment { hints, news: Some(news), ..Attachment::default() };
+        self.start_with(engine, id, false, Origin::Live, attachment)
+    }
+
+    fn start_with(
+        &self,
+        engine: &Engine,
+        id: PairId,
+        preview: bool,
+        origin: Origin,
+        attachment: Attachment,
+    ) -> Result<Option<JobId>, Fault> {
         if origin != Origin::Person && self.is_taken(id)? {
             return Ok(None);
         }
         let (record, _) = self.definition(id)?;
         let job = SyncJob::of(&record, preview, origin);
         let title = format!("Sync {}", record.name);
-        Ok(Some(engine.enqueue(new_job(title, record, job, hints))?))
+        Ok(Some(engine.enqueue(new_job(title, record, job, attachment))?))
     }
 
     /// Puts the undoing of a run in the queue, and holds the pair: the next run has to be looked at first.
@@ -280,7 +304,7 @@ impl Syncs {
         let (record, _) = self.definition(id)?;
         let job = SyncJob { undo: Some(run), ..SyncJob::of(&record, false, Origin::Person) };
         let title = format!("Undo a run of {}", record.name);
-        Ok(engine.enqueue(new_job(title, record, job, None))?)
+        Ok(engine.enqueue(new_job(title, record, job, Attachment::default()))?)
     }
 
     /// Puts bringing items back from the bins of a pair in the queue.
@@ -291,7 +315,7 @@ impl Syncs {
         let (record, _) = self.definition(id)?;
         let job = SyncJob { bring_back: items, ..SyncJob::of(&record, false, Origin::Person) };
         let title = format!("Bring back from the bin of {}", record.name);
-        Ok(engine.enqueue(new_job(title, record, job, None))?)
+        Ok(engine.enqueue(new_job(title, record, job, Attachment::default()))?)
     }
 
     /// Makes the other pairs of a pair's hub due, after a run that changed the hub.
@@ -372,13 +396,13 @@ impl Syncs {
     }
 }
 
-fn new_job(title: String, record: PairRecord, job: SyncJob, hints: Option<Hints>) -> NewJob {
+fn new_job(title: String, record: PairRecord, job: SyncJob, attachment: Attachment) -> NewJob {
     NewJob {
         title,
         place_label: record.name,
         destination: job.destination(),
         request: JobRequest::Sync(job),
-        attachment: Attachment { hints, ..Attachment::default() },
+        attachment,
     }
 }
 

@@ -12,6 +12,7 @@
 mod base;
 pub mod conflicts;
 pub(crate) mod moves;
+mod open_files;
 pub mod plan_store;
 pub mod rows;
 mod schema;

@@ -241,10 +241,21 @@ pub struct Brake {
     /// How many items it is about; at another place those that are there now; where they do not fit the bytes that are
     /// needed, with what has to stay free.
     pub items: u64,
+    /// What of it the runs just before did already.
+    pub earlier: Option<Earlier>,
     /// Out of how many; at another place those the pair knows; where they do not fit the free bytes.
     pub out_of: u64,
     /// A few of them.
     pub examples: Vec<RelativePath>,
+}
+
+/// What runs before this one did of what a brake is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Earlier {
+    /// To how many items.
+    pub items: u64,
+    /// When the first of these runs began.
+    pub since_ms: i64,
 }
 
 /// How many examples a brake names.

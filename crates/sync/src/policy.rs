@@ -61,11 +61,12 @@ const SMALL_PAIR_ITEMS: u64 = 10;
 /// When a run halts and asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BrakeLimits {
-    /// More removals than this, net of moves, and more than `removed_percent` of the items: halt.
+    /// More removals than this, net of moves and with those of the runs just before, and more than `removed_percent` of
+    /// the items: halt.
     pub removed_items: u64,
     /// See `removed_items`.
     pub removed_percent: u8,
-    /// More files with new content than this, and more than `rewritten_percent` of the files: halt.
+    /// More files with new content than this, with those of the runs just before, and more than `rewritten_percent` of the files: halt.
     pub rewritten_files: u64,
     /// See `rewritten_files`.
     pub rewritten_percent: u8,
@@ -149,6 +150,24 @@ pub struct Policy {
     pub today: String,
     /// Bring everything back from this side: whatever differs on the other becomes like it (the answer to a brake).
     pub bring_back_from: Option<Side>,
+}
+
+impl Policy {
+    /// A person answered a brake about what is gone.
+    pub(crate) fn answers_removals(&self) -> bool {
+        const KINDS: [BrakeKind; 3] =
+            [BrakeKind::ManyRemoved, BrakeKind::RootEmptied, BrakeKind::RulesChanged];
+        self.answers(&KINDS)
+    }
+
+    /// A person answered a brake about new content.
+    pub(crate) fn answers_rewriting(&self) -> bool {
+        self.answers(&[BrakeKind::ManyRewritten, BrakeKind::OldCopy])
+    }
+
+    fn answers(&self, kinds: &[BrakeKind]) -> bool {
+        self.bring_back_from.is_some() || kinds.iter().any(|kind| self.released.contains(kind))
+    }
 }
 
 /// Why a run halts.

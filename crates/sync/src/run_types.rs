@@ -173,6 +173,8 @@ pub struct SyncReport {
     pub agreed: u64,
     /// Items that changed between the look and the deed: the next run sees to them.
     pub changed_meanwhile: u64,
+    /// Files that somebody has open for writing: a later run sees to them.
+    pub still_open: u64,
     /// Rows that could not be done; each has a problem.
     pub failed: u64,
     /// Conflicts that wait for a person.

@@ -6,8 +6,8 @@
 //! 2. With hints only the folders they name are listed, one after the other from the root down, for what a folder says of
 //!    the folders in it comes first; and all of every folder that is new or was replaced, in which no hint counts any more.
 //! 3. Of what is as the base says, nothing is kept: memory goes with the differences.
-//! 4. A file that somebody is still writing is blind until it was closed, or has been still for a moment where the place
-//!    does not tell.
+//! 4. A file that somebody has open for writing is blind until it was closed or at rest, but not for ever: see
+//!    `compare`. Where the place does not tell, a live pair takes it when it has been still for a moment.
 //!
 //! Deliberately not here: moves (`planner::moves`), reading contents (`run::hash`), whether it is the right place
 //! (`run::prepare`).
@@ -23,6 +23,7 @@ use keepwell_endpoint::tree::{OWN_FOLDER, Tree, TreeItem};
 use keepwell_model::{Control, EntryKind, ExtendedAttribute, RelativePath, Timestamp};
 use parking_lot::{Condvar, Mutex};
 
+use self::compare::Unrest;
 use crate::error::SyncError;
 use crate::filter::{Facts, Filter};
 use crate::node::{NodeId, Side};
@@ -49,8 +50,12 @@ pub struct ScanOptions<'a> {
     pub attributes: bool,
     /// One of the roots has shared rules, which are synced like any file.
     pub shared_rules: bool,
-    /// A file must have been still for so long; nothing: each is taken as it is.
+    /// A file nobody has open must have been still for so long; nothing: each of these is taken as it is.
     pub settle: Option<Duration>,
+    /// What somebody had open for writing when it was looked before, and since when.
+    pub open: &'a BTreeMap<RelativePath, i64>,
+    /// The time now.
+    pub now_ms: i64,
     /// How many folders are read at once.
     pub workers: usize,
 }
@@ -130,6 +135,7 @@ pub fn scan(
         found: Mutex::new(found),
         gone: Mutex::default(),
         unsettled: Mutex::default(),
+        left: Mutex::default(),
         trouble: Mutex::default(),
     };
     scan.begin()?;
@@ -195,6 +201,7 @@ struct Unsettled {
     folder: NodeId,
     path: RelativePath,
     item: TreeItem,
+    unrest: Unrest,
 }
 
 struct Scan<'a> {
@@ -213,6 +220,8 @@ struct Scan<'a> {
     /// With hints: what of it is gone.
     gone: Mutex<BTreeSet<NodeId>>,
     unsettled: Mutex<Vec<Unsettled>>,
+    /// The ids of new files that were left because they are being written.
+    left: Mutex<BTreeSet<u64>>,
     trouble: Mutex<Option<SyncError>>,
 }
 

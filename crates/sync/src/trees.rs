@@ -20,7 +20,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use keepwell_endpoint::tree::{Capabilities, Fingerprint, Version};
-use keepwell_model::Timestamp;
+use keepwell_model::{RelativePath, Timestamp};
 
 pub use self::base::BaseTree;
 pub use self::changes::{Changes, Seen, SeenEntry, SeenNode};
@@ -175,4 +175,24 @@ pub struct Circumstances {
     pub are_rules_changed: bool,
     /// As they were then, where that is known.
     pub rules_before: Option<Arc<Filter>>,
+    /// What the runs just before this one did here.
+    pub recent: Recent,
+    /// What somebody has open for writing, and since when.
+    pub open_files: BTreeMap<RelativePath, i64>,
+    /// So many of these were left for a later run.
+    pub still_open: u64,
+}
+
+/// What the runs of the last while took from a side because the other one had it no more, or had it otherwise: a burst
+/// that comes in many small runs is weighed as one. Without what a person answered for, undid or brought back.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recent {
+    /// So many files and links went to the bin.
+    pub removed: u64,
+    /// When the first of these runs began.
+    pub removed_since_ms: i64,
+    /// These got new content.
+    pub rewritten: BTreeSet<NodeId>,
+    /// When the first of these runs began.
+    pub rewritten_since_ms: i64,
 }

@@ -527,3 +527,84 @@ fn where_the_mode_removes_nothing_an_empty_side_holds_nothing_up() {
     }
     halts(&mut home.open(), BrakeKind::RootEmptied, Side::Left);
 }
+/// Takes this many files away, from a number on.
+fn remove(home: &Home, from: usize, files: usize) {
+    for number in from..from + files {
+        fs::remove_file(home.path(&format!("left/folder {}/file {number}", number % 4))).unwrap();
+    }
+}
+
+#[test]
+fn removals_of_several_runs_count_together_until_a_person_answered() {
+    let mut home = in_step(60);
+    remove(&home, 0, 12);
+    home.run();
+    remove(&home, 12, 12);
+    home.run();
+    remove(&home, 24, 2);
+    let mut syncer = home.open();
+    let (prepared, brake) = halts(&mut syncer, BrakeKind::ManyRemoved, Side::Left);
+    assert_eq!((brake.items, brake.out_of, brake.earlier.map(|earlier| earlier.items)), (26, 64, Some(24)));
+    assert_eq!(files(&home, "right").len(), 36);
+    go_on(&mut syncer, &prepared, BrakeKind::ManyRemoved);
+    drop(syncer);
+    remove(&home, 26, 3);
+    home.run();
+    home.assert_in_step();
+    // It counts anew from there.
+    remove(&home, 29, 23);
+    halts(&mut home.open(), BrakeKind::ManyRemoved, Side::Left);
+}
+
+#[test]
+fn what_was_undone_is_long_ago_or_was_never_agreed_on_for_long_does_not_count_again() {
+    let mut home = in_step(60);
+    remove(&home, 0, 24);
+    home.run();
+    let mut syncer = home.open();
+    let last = syncer.database().runs(0, 1).unwrap()[0].id;
+    syncer.undo(last, JobId([150; 16]), &Control::new(), &mut |_| {}).unwrap();
+    drop(syncer);
+    home.run();
+    assert_eq!(files(&home, "left").len(), 60, "the next run carries it over");
+    remove(&home, 0, 12);
+    home.run();
+    home.time.fetch_add(31 * 60, std::sync::atomic::Ordering::Relaxed);
+    remove(&home, 12, 14);
+    home.run();
+    // A program makes files and removes them again, all the time.
+    for number in 0..40 {
+        let name = format!("left/lock {number}");
+        home.write(&name, "");
+        let now = home.time.load(std::sync::atomic::Ordering::Relaxed);
+        set_time(&home, &name, u64::try_from(now).unwrap());
+        home.run();
+        fs::remove_file(home.path(&name)).unwrap();
+        home.run();
+    }
+    home.assert_in_step();
+}
+
+#[test]
+fn files_that_are_rewritten_in_several_runs_count_once_each() {
+    let mut home = in_step(100);
+    let rewrite = |home: &Home, from: usize, files: usize, text: &str| {
+        for number in from..from + files {
+            home.write(&format!("left/folder {}/file {number}", number % 4), &format!("{text} {number}"));
+        }
+    };
+    for round in 0..5 {
+        rewrite(&home, 0, 40, &format!("draft, round {round}"));
+        home.run();
+    }
+    rewrite(&home, 30, 21, "not to be read any more");
+    let mut syncer = home.open();
+    let (prepared, brake) = halts(&mut syncer, BrakeKind::ManyRewritten, Side::Left);
+    assert_eq!((brake.items, brake.out_of, brake.earlier.map(|earlier| earlier.items)), (51, 100, Some(30)));
+    assert_eq!(home.read("right/folder 2/file 50").as_deref(), Some("content 50"));
+    go_on(&mut syncer, &prepared, BrakeKind::ManyRewritten);
+    drop(syncer);
+    rewrite(&home, 60, 5, "a little more");
+    home.run();
+    home.assert_in_step();
+}

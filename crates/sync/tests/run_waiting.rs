@@ -157,3 +157,38 @@ fn permissions_both_changed_alike_stay_also_where_the_file_moved() {
         assert_eq!(report, SyncReport::default(), "nothing is left for the look at everything, {mode:?}");
     }
 }
+
+/// A log that is written all day is in the copy, though nobody ever closes it.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_that_is_open_for_writing_waits_for_a_later_run_but_not_for_ever() {
+    use std::io::Write;
+    use std::sync::atomic::Ordering;
+    let mut home = Home::new();
+    home.write("left/log", "first");
+    home.run();
+    let mut log = std::fs::File::options().append(true).open(home.path("left/log")).unwrap();
+    let mut film = std::fs::File::create(home.path("left/film")).unwrap();
+    log.write_all(b" second").unwrap();
+    film.write_all(b"half").unwrap();
+    home.write("left/other", "1");
+    let (report, _) = home.run();
+    assert_eq!((report.right.created, report.still_open), (1, 2));
+    assert_eq!((home.read("right/log").as_deref(), home.read("right/film")), (Some("first"), None));
+    // Another process, later.
+    home.time.fetch_add(11 * 60, Ordering::Relaxed);
+    let (report, _) = home.run();
+    assert_eq!((report.right.replaced, report.still_open), (1, 1));
+    assert_eq!(home.read("right/log").as_deref(), Some("first second"));
+    film.write_all(b" and whole").unwrap();
+    drop(film);
+    let mut syncer = home.open();
+    let report = run_hinted(&mut syncer, 100, &[], &[]);
+    assert_eq!(
+        (report.right.created, report.still_open),
+        (1, 0),
+        "it is looked at though nothing tells of it"
+    );
+    assert_eq!(home.read("right/film").as_deref(), Some("half and whole"));
+    home.assert_in_step();
+}

@@ -165,6 +165,7 @@ pub fn print(pair: &SyncPair, job: &Job) {
         ("Put into the bin", "removed"),
         ("Times or rights set", "metadataSet"),
         ("Changed meanwhile, left for the next run", "changedMeanwhile"),
+        ("Open in another program, left for a later run", "stillOpen"),
         ("Could not be done", "failed"),
     ]
     .into_iter()

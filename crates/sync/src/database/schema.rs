@@ -132,4 +132,13 @@ pub(super) const STEPS: &[&str] = &[
     DROP INDEX conflicts_by_path;
     CREATE INDEX conflicts_by_path ON conflicts (path, kind);
     ",
+    // 6: what somebody had open for writing when it was looked last, and since when.
+    "
+    CREATE TABLE open_files (
+        side TEXT NOT NULL,
+        path BLOB NOT NULL,
+        since_ms INTEGER NOT NULL,
+        PRIMARY KEY (side, path)
+    ) STRICT, WITHOUT ROWID;
+    ",
 ];

@@ -232,6 +232,10 @@ impl Tree for Followed {
         }
     }
 
+    fn is_being_written(&self, path: &RelativePath) -> Option<bool> {
+        self.inner.is_being_written(&self.real(path).ok()?)
+    }
+
     fn open(&self, path: &RelativePath) -> Result<Box<dyn Content>, EndpointError> {
         self.inner.open(&self.real(path)?)
     }

@@ -1,9 +1,11 @@
 //! The safety brakes: reasons to halt and ask before anything is done.
 //!
-//! They look at the plan, so removals are counted net of moves, and at what is known of each side as a whole. Invariants:
-//! a brake names the side that looks wrong, not the one that would be changed; a side whose changes the mode carries
-//! nowhere pulls none; what a person released for this run does not come again in it; bringing back from a side is never
-//! held up by what the other side lost. Deliberately not here: halting and asking (`run`, `jobs`).
+//! They look at the plan, so removals are counted net of moves, and at what is known of each side as a whole. What is
+//! removed or rewritten counts together with what the runs just before took from that side: a live pair carries a burst
+//! over in many small runs, of which none is large. Invariants: a brake names the side that looks wrong, not the one that
+//! would be changed; a side whose changes the mode carries nowhere pulls none; what earlier runs did alone pulls none; what
+//! a person released for this run does not come again in it; bringing back from a side is never held up by what the other
+//! side lost. Deliberately not here: halting and asking (`run`, `jobs`), what is counted of earlier runs (`database::rows`).
 
 use keepwell_model::{EntryKind, RelativePath};
 
@@ -11,7 +13,7 @@ use super::decide::differ;
 use super::view::{Slot, View};
 use crate::filter::Facts;
 use crate::node::{Content, NodeId, Side};
-use crate::plan::{Action, BRAKE_EXAMPLES, Brake, Operation, Plan, Why};
+use crate::plan::{Action, BRAKE_EXAMPLES, Brake, Earlier, Operation, Plan, Why};
 use crate::policy::{BrakeKind, Mode};
 
 /// An old copy is told by at least so many files that went back in time.
@@ -28,7 +30,8 @@ pub(super) fn brakes(view: &View<'_>, plan: &Plan) -> Vec<Brake> {
     for side in Side::BOTH {
         let circumstances = &view.side(side).circumstances;
         let known = view.base.len() as u64;
-        let whole = |kind, items, examples| Brake { kind, side, items, out_of: known, examples };
+        let whole =
+            |kind, items, examples| Brake { kind, side, items, earlier: None, out_of: known, examples };
         let of_the_whole = if circumstances.is_root_gone {
             Some(whole(BrakeKind::RootGone, known, Vec::new()))
         } else if circumstances.is_another_place {
@@ -92,6 +95,8 @@ fn strangers(view: &View<'_>, side: Side) -> Vec<RelativePath> {
 #[derive(Default)]
 struct Counts {
     rewritten: u64,
+    /// Of those the ones that runs just before carried over already.
+    rewritten_again: u64,
     went_back: u64,
     only_times: u64,
     rewritten_examples: Vec<RelativePath>,
@@ -103,6 +108,7 @@ impl Counts {
     fn of(view: &View<'_>, side: Side) -> Self {
         let mut counts = Self::default();
         let grain_ns = view.capabilities(side).time_grain_ns;
+        let recent = &view.side(side.other()).circumstances.recent;
         for (row, node) in view.nodes.iter().enumerate() {
             let (Slot::Seen(seen), Some(entry)) = (view.slot(row, side), view.base_of(row)) else { continue };
             if node.kind != EntryKind::File {
@@ -118,6 +124,7 @@ impl Counts {
             let times = times.filter(|(now, before)| differ(*now, *before, grain_ns));
             if view.is_changed(row, side) {
                 counts.rewritten += 1;
+                counts.rewritten_again += u64::from(recent.rewritten.contains(&node.id));
                 example(&mut counts.rewritten_examples);
                 if times.is_some_and(|(now, before)| now < before) {
                     counts.went_back += 1;
@@ -136,6 +143,10 @@ fn is_more(items: u64, limit: u64, percent: u64, out_of: u64) -> bool {
     items > limit && items.saturating_mul(100) > percent.saturating_mul(out_of)
 }
 
+fn earlier(items: u64, since_ms: i64) -> Option<Earlier> {
+    (items > 0).then_some(Earlier { items, since_ms })
+}
+
 /// Items that are removed on the other side because they are gone here.
 fn many_removed(view: &View<'_>, plan: &Plan, side: Side) -> Option<Brake> {
     let changed = side.other();
@@ -146,16 +157,20 @@ fn many_removed(view: &View<'_>, plan: &Plan, side: Side) -> Option<Brake> {
                 && !matches!(operation.why, Why::MovedIn | Why::ConflictDecided)
         })
     };
-    let items = removals().count() as u64;
-    let seen = view.side(changed).circumstances.items;
-    let out_of = if seen == 0 { view.base.len() as u64 } else { seen };
+    let now = removals().count() as u64;
+    let circumstances = &view.side(changed).circumstances;
+    let (seen, recent) = (circumstances.items, &circumstances.recent);
+    let items = now + recent.removed;
+    let out_of = if seen == 0 { view.base.len() as u64 } else { seen } + recent.removed;
     let limits = &view.policy.brakes;
     // A look that goes by hints sees a part of the side only.
     let limit = limits.removed_items_of(out_of.max(view.base.len() as u64));
-    is_more(items, limit, u64::from(limits.removed_percent), out_of).then(|| Brake {
+    let is_pulled = is_more(items, limit, u64::from(limits.removed_percent), out_of);
+    (now > 0 && is_pulled).then(|| Brake {
         kind: BrakeKind::ManyRemoved,
         side,
         items,
+        earlier: earlier(recent.removed, recent.removed_since_ms),
         out_of,
         examples: removals().take(BRAKE_EXAMPLES).map(|operation| operation.path.clone()).collect(),
     })
@@ -165,10 +180,17 @@ fn many_rewritten(view: &View<'_>, side: Side, counts: &Counts) -> Option<Brake>
     let limits = &view.policy.brakes;
     let out_of = view.base.files();
     let percent = u64::from(limits.rewritten_percent);
-    is_more(counts.rewritten, limits.rewritten_files_of(out_of), percent, out_of).then(|| Brake {
+    let recent = &view.side(side.other()).circumstances.recent;
+    // One that was removed since counts as that.
+    let before = recent.rewritten.iter().filter(|id| view.base.contains(**id)).count() as u64;
+    let before = before.saturating_sub(counts.rewritten_again);
+    let items = counts.rewritten + before;
+    let is_pulled = is_more(items, limits.rewritten_files_of(out_of), percent, out_of);
+    (counts.rewritten > 0 && is_pulled).then(|| Brake {
         kind: BrakeKind::ManyRewritten,
         side,
-        items: counts.rewritten,
+        items,
+        earlier: earlier(before, recent.rewritten_since_ms),
         out_of,
         examples: counts.rewritten_examples.clone(),
     })
@@ -181,6 +203,7 @@ fn times_changed(view: &View<'_>, side: Side, counts: &Counts) -> Option<Brake> 
         kind: BrakeKind::AllTimesChanged,
         side,
         items: counts.only_times,
+        earlier: None,
         out_of,
         examples: counts.times_examples.clone(),
     })
@@ -193,6 +216,7 @@ fn old_copy(side: Side, counts: &Counts) -> Option<Brake> {
         kind: BrakeKind::OldCopy,
         side,
         items: counts.went_back,
+        earlier: None,
         out_of: counts.rewritten,
         examples: counts.back_examples.clone(),
     })
@@ -227,6 +251,7 @@ fn rules_changed(view: &View<'_>, plan: &Plan, side: Side) -> Option<Brake> {
         kind: BrakeKind::RulesChanged,
         side,
         items,
+        earlier: None,
         out_of: view.base.len() as u64,
         examples: removals().take(BRAKE_EXAMPLES).map(|operation| operation.path.clone()).collect(),
     })
@@ -246,6 +271,7 @@ fn no_space(view: &View<'_>, plan: &Plan, side: Side) -> Option<Brake> {
             kind: BrakeKind::NoSpace,
             side,
             items: needed,
+            earlier: None,
             out_of: free_bytes,
             examples: largest.iter().take(BRAKE_EXAMPLES).map(|operation| operation.path.clone()).collect(),
         }

@@ -3,11 +3,12 @@
 //! Invariants: both sides are asked with the same rules, those of the pair and those that lie in either root; where hints
 //! say where to look, what waits for a person is looked at too. Deliberately not here: the look itself (`scan`).
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use keepwell_endpoint::tree::Tree;
-use keepwell_model::Control;
+use keepwell_model::{Control, RelativePath};
 
 use super::Syncer;
 use super::prepare::workers;
@@ -44,11 +45,13 @@ pub(super) fn look_at_both(
     let pair = syncer.pair();
     // A change shows wherever a link to it is, and a hint names only its own folder.
     let hints = hints.filter(|_| pair.links != Links::Follow);
-    let hints = hints.map(|hints| with_what_waits(syncer, hints)).transpose()?;
+    let open = [syncer.database().open_files(Side::Left)?, syncer.database().open_files(Side::Right)?];
+    let hints = hints.map(|hints| with_what_waits(syncer, hints, &open)).transpose()?;
     let filter = Arc::new(Filter::new(&pair.rules, &shared, syncer.now())?);
     let attributes =
         pair.attributes && Side::BOTH.iter().all(|side| tree(*side).capabilities().extended_attributes);
     let workers = workers(tree(Side::Left), tree(Side::Right));
+    let now_ms = syncer.now().to_milliseconds();
     let of = |side: Side| {
         let hints = hints.as_ref().and_then(|hints| hints.on(side));
         let options = ScanOptions {
@@ -60,27 +63,42 @@ pub(super) fn look_at_both(
             shared_rules: !shared.is_empty(),
             // Only where the clock that set the times is the one that is read here.
             settle: hints.and_then(|_| tree(side).local_root()).map(|_| STILL),
+            open: if side == Side::Left { &open[0] } else { &open[1] },
+            now_ms,
             workers,
         };
         scan(tree(side), syncer.base(), side, &options, control)
     };
-    if workers == 1 {
-        return Ok(Look { left: of(Side::Left)?, right: of(Side::Right)?, rules: Arc::clone(&filter) });
-    }
-    std::thread::scope(|scope| {
-        let left = scope.spawn(|| of(Side::Left));
-        let right = of(Side::Right);
-        match left.join() {
-            Ok(left) => Ok(Look { left: left?, right: right?, rules: Arc::clone(&filter) }),
-            Err(panic) => std::panic::resume_unwind(panic),
+    let (left, right) = if workers == 1 {
+        (of(Side::Left)?, of(Side::Right)?)
+    } else {
+        std::thread::scope(|scope| {
+            let left = scope.spawn(|| of(Side::Left));
+            let right = of(Side::Right);
+            let left = left.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            Ok::<_, SyncError>((left?, right?))
+        })?
+    };
+    for (side, seen, before) in [(Side::Left, &left, &open[0]), (Side::Right, &right, &open[1])] {
+        if seen.circumstances.open_files != *before {
+            syncer.database().set_open_files(side, &seen.circumstances.open_files)?;
         }
-    })
+    }
+    Ok(Look { left, right, rules: filter })
 }
 
 /// The folders in which the versions of conflicts lie are looked into too: what is not seen is not in the plan, and does
-/// not wait for a person any more.
-fn with_what_waits(syncer: &Syncer, hints: &Hints) -> Result<Hints, SyncError> {
+/// not wait for a person any more. So are those of the files that were open: nobody tells that one came to rest.
+fn with_what_waits(
+    syncer: &Syncer,
+    hints: &Hints,
+    open: &[BTreeMap<RelativePath, i64>; 2],
+) -> Result<Hints, SyncError> {
     let mut hints = hints.clone();
+    for (folders, open) in [&mut hints.left, &mut hints.right].into_iter().zip(open) {
+        let Some(folders) = folders else { continue };
+        folders.extend(open.keys().filter_map(RelativePath::parent));
+    }
     for waiting in syncer.database().conflicts()? {
         let conflict = waiting.conflict;
         for (side, seen, folders) in [

@@ -60,6 +60,7 @@ pub(super) fn prepare(
         return Err(SyncError::AnotherPlace { side });
     }
     let (are_rules_changed, rules_before) = rules_before(syncer, &rules)?;
+    let now_ms = syncer.now().to_milliseconds();
     for (side, tree) in [(Side::Left, &mut left), (Side::Right, &mut right)] {
         let known = syncer.database().identity(side)?;
         let now = marker::identity(&**syncer.tree(side)).map_err(SyncError::place(side))?;
@@ -68,6 +69,7 @@ pub(super) fn prepare(
         facts.is_another_place |= known.is_some_and(|known| known != now);
         facts.are_rules_changed |= !syncer.base().is_empty() && are_rules_changed;
         facts.rules_before.clone_from(&rules_before);
+        facts.recent = syncer.database().recent(side, now_ms)?;
         if facts.free_bytes.is_none() {
             facts.free_bytes = syncer.tree(side).free_bytes().map_err(SyncError::place(side))?;
         }
@@ -244,17 +246,21 @@ pub(super) fn apply(
     plan.problems.iter().for_each(|problem| control.problem(problem.clone()));
     // What only a folder's time tells is no run of its own.
     let is_silent = plan.operations.is_empty() && plan.agreements.is_empty();
+    let conflicts = plan.conflicts.len() as u64;
+    let still_open = Side::BOTH.map(|side| prepared.side(side).circumstances.still_open).iter().sum();
     remember_places(syncer, prepared, run, is_silent)?;
     syncer.database().lost_was_told()?;
     if is_silent && prepared.left.folder_times.is_empty() && prepared.right.folder_times.is_empty() {
-        let conflicts = plan.conflicts.len() as u64;
-        return Ok(SyncReport { conflicts, ..SyncReport::default() });
+        return Ok(SyncReport { conflicts, still_open, ..SyncReport::default() });
     }
     let next_id = syncer.database().next_id()?;
     let last = syncer.database().runs(0, 1)?;
+    let now_ms = syncer.now().to_milliseconds();
+    let policy = &prepared.policy;
+    syncer.database().answered(policy.answers_removals(), policy.answers_rewriting(), now_ms)?;
     let after_death = last.iter().any(|run| matches!(run.state, RunState::Failed | RunState::Running));
     if !is_silent {
-        syncer.database().begin_run(run, syncer.now().to_milliseconds())?;
+        syncer.database().begin_run(run, now_ms)?;
     }
     let first_line = syncer.database().next_journal_line(run)?;
     let coming = usize::try_from(plan.left.created + plan.right.created).unwrap_or(0) + plan.agreements.len();
@@ -269,7 +275,7 @@ pub(super) fn apply(
             database: syncer.database(),
             base: &base,
             run,
-            now_ms: syncer.now().to_milliseconds(),
+            now_ms,
             tools: Tools {
                 left,
                 right,
@@ -292,7 +298,7 @@ pub(super) fn apply(
         };
         execution.run(View::new(plan, &prepared.left, &prepared.right, &base, next_id), done)
     };
-    report.conflicts = plan.conflicts.len() as u64;
+    (report.conflicts, report.still_open) = (conflicts, still_open);
     if result.is_ok() {
         syncer.give_base(base.into_inner())?;
     }

@@ -105,6 +105,9 @@ struct Scene {
     base: BaseTree,
     spec: FilterSpec,
     settle: Option<Duration>,
+    /// What was open before; it is so many minutes after the first look.
+    open: BTreeMap<RelativePath, i64>,
+    minutes: i64,
     shared_rules: bool,
 }
 
@@ -122,6 +125,8 @@ impl Scene {
             base: BaseTree::default(),
             spec: FilterSpec::default(),
             settle: None,
+            open: BTreeMap::new(),
+            minutes: 0,
             shared_rules: false,
         };
         scene.agree();
@@ -188,6 +193,8 @@ impl Scene {
             attributes: false,
             shared_rules: self.shared_rules,
             settle: self.settle,
+            open: &self.open,
+            now_ms: self.minutes * 60_000,
             workers: 3,
         };
         scan(tree, &self.base, Side::Right, &options, control)
@@ -366,15 +373,75 @@ fn a_file_that_is_still_written_waits_until_it_is_still() {
     write(&scene.path("fresh"), "x");
     write(&scene.path("old"), "edited");
     assert_eq!(scene.found(), ["changed old", "new fresh"]);
-    // Longer than anybody waits: nothing is known of what somebody writes, and the rest goes on.
+    // Longer than anybody waits: one that was taken a moment ago has to be still that long.
     scene.settle = Some(Duration::from_secs(3600));
-    let open = |name: &str| fs::File::options().append(true).open(scene.path(name)).unwrap();
-    let writers = [open("old"), open("fresh")];
-    assert_eq!(scene.found(), ["blind old"]);
-    drop(writers);
     write(&scene.path("log"), "one more line, a moment after the last");
     #[cfg(target_os = "linux")]
     assert_eq!(scene.found(), ["blind log", "changed old", "new fresh"], "whoever wrote the two is done");
+}
+
+/// A pair of files somebody has open for writing: one both sides know, and a new one.
+#[cfg(target_os = "linux")]
+fn held_open() -> (Scene, [fs::File; 2]) {
+    use std::io::Write;
+    let mut scene = Scene::of(&["known"]);
+    let mut writers = ["known", "new"]
+        .map(|name| fs::File::options().append(true).create(true).open(scene.path(name)).unwrap());
+    writers.iter_mut().for_each(|file| file.write_all(b"half of it").unwrap());
+    scene.settle = Some(Duration::from_millis(50));
+    // Longer than a file nobody has open has to be still.
+    std::thread::sleep(Duration::from_millis(100));
+    (scene, writers)
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_somebody_has_open_for_writing_is_left_until_it_is_closed() {
+    let (mut scene, writers) = held_open();
+    for settle in [scene.settle, None] {
+        scene.settle = settle;
+        let found = scene.scan();
+        assert_eq!(scene.shown(&found), ["blind known"]);
+        assert_eq!((found.circumstances.still_open, found.circumstances.open_files.len()), (2, 2));
+    }
+    drop(writers);
+    let found = scene.scan();
+    assert_eq!(scene.shown(&found), ["changed known", "new new"]);
+    assert_eq!((found.circumstances.still_open, found.circumstances.open_files.len()), (0, 0));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_that_stays_open_is_taken_when_it_is_at_rest_or_waited_for_too_long() {
+    let (mut scene, writers) = held_open();
+    scene.open = scene.scan().circumstances.open_files;
+    scene.minutes = 9;
+    let begun = std::time::Instant::now();
+    assert_eq!(scene.found(), ["blind known"]);
+    assert!(begun.elapsed() < Duration::from_secs(1), "what was open before is not waited for");
+    scene.minutes = 11;
+    let found = scene.scan();
+    assert_eq!(scene.shown(&found), ["changed known"], "the new one may be a large one on its way");
+    assert_eq!(found.circumstances.still_open, 1);
+    // From now on it waits as long again.
+    scene.open = found.circumstances.open_files;
+    scene.minutes = 20;
+    assert_eq!(scene.found(), ["blind known"]);
+    scene.minutes = 61;
+    assert_eq!(scene.found(), ["changed known", "new new"]);
+
+    scene.open.clear();
+    let a_minute_ago = std::time::SystemTime::now() - Duration::from_secs(60);
+    writers.iter().for_each(|file| file.set_modified(a_minute_ago).unwrap());
+    assert_eq!(scene.found(), ["changed known", "new new"]);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_open_file_that_was_moved_is_not_gone_from_where_it_was() {
+    let (scene, _writers) = held_open();
+    fs::rename(scene.path("known"), scene.path("moved")).unwrap();
+    assert_eq!(scene.found(), ["blind known"]);
 }
 
 #[test]
