@@ -33,6 +33,9 @@ pub fn run(context: &Context) -> Result<Ending, ApiError> {
             ]
         })
         .collect();
+    if pairs.all_paused {
+        output::note("All pairs are paused: keepwell sync resume --all");
+    }
     output::line(output::table(&["ID", "NAME", "HUB", "STATE", "RUNS", "PLACES"], &rows));
     Ok(Ending::Done)
 }
