@@ -11,7 +11,7 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 use keepwell_catalog::{Catalog, Credentials, JobFilter, JobState, KeyringChoice, PairRecord, Presence};
 use keepwell_jobs::pairs::{PairGroup, PairOptions, PairWish, checked_setting};
-use keepwell_jobs::request::{BRING_BACK_FROM_LEFT, JobRequest, SyncJob};
+use keepwell_jobs::request::{BRING_BACK_FROM_LEFT, BRING_BACK_FROM_RIGHT, JobRequest, SyncJob};
 use keepwell_jobs::schedule::RETRY_MS;
 use keepwell_jobs::scheduler;
 use keepwell_jobs::{
@@ -751,4 +751,25 @@ fn a_look_that_fails_makes_no_run_due() {
     assert_eq!(house.catalog.pair(PAIR).unwrap().unwrap().retry_ms, None);
     house.ended(house.start(false, Origin::Person), JobState::Failed);
     assert!(house.catalog.pair(PAIR).unwrap().unwrap().retry_ms.is_some(), "a run is tried again");
+}
+
+#[test]
+fn a_halted_plan_makes_way_for_a_look_of_another_process_and_its_run_waits_on() {
+    let room = Room::new();
+    let (window, other) = (room.house(), room.house());
+    room.pair(&window, false);
+    room.write("left/a", "1");
+    window.run();
+    fs::remove_file(room.path("left/a")).unwrap();
+    let halted = window.start(false, Origin::Person);
+    window.ended(halted, JobState::Halted);
+    assert!(window.syncs.with_held(halted, |_| ()).is_some());
+    // It has no other way to the pair, which the window keeps from others.
+    let look = other.start(true, Origin::Person);
+    other.ended(look, JobState::Halted);
+    other.engine.cancel(look).unwrap();
+    assert_eq!(window.engine.job(halted).unwrap().record.state, JobState::Halted);
+    window.decide(halted, BRING_BACK_FROM_RIGHT);
+    window.ended(halted, JobState::Succeeded);
+    assert_eq!(room.read("left/a").as_deref(), Some("1"));
 }

@@ -16,7 +16,7 @@ pub fn run(context: &Context) -> Result<Ending, ApiError> {
         return Ok(Ending::Done);
     }
     if pairs.pairs.is_empty() {
-        output::note("There is no pair yet. Make one with: keepwell sync run LEFT RIGHT --preview");
+        output::note("There is no pair yet. Make one with: keepwell sync add LEFT RIGHT");
         return Ok(Ending::Done);
     }
     let rows: Vec<Vec<String>> = pairs

@@ -11,7 +11,7 @@ use crate::arguments_pair::window_words;
 use crate::arguments_sync::PairName;
 use crate::context::Context;
 use crate::ending::Ending;
-use crate::output::{self, counted, number, size, time};
+use crate::output::{self, counted, size, time};
 
 /// Runs that are shown.
 const RUNS: u32 = 10;
@@ -90,10 +90,10 @@ pub fn options(pair: &SyncPair) -> Vec<(&'static str, String)> {
     rows.push((
         "Halts at",
         format!(
-            "more than {} items and {} % removed; more than {} files and {} % rewritten; less than {} free",
-            number(brakes.removed_items),
+            "more than {} and {} % removed; more than {} and {} % rewritten; less than {} free",
+            counted(brakes.removed_items, "item", "items"),
             brakes.removed_percent,
-            number(brakes.rewritten_files),
+            counted(brakes.rewritten_files, "file", "files"),
             brakes.rewritten_percent,
             size(brakes.reserve_bytes)
         ),
