@@ -15,6 +15,8 @@ mod brakes;
 #[cfg(target_os = "linux")]
 #[path = "syncing_volumes.rs"]
 mod volumes;
+#[path = "syncing_words.rs"]
+mod words;
 
 /// What both sides of a pair may differ in: the folder that holds the bins.
 const ALIKE: keepwell_testkit::CompareOptions = keepwell_testkit::CompareOptions {

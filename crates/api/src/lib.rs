@@ -28,3 +28,4 @@ pub use numbers::{Count, Moment};
 pub use open::{Api, OpenOptions};
 pub use path_text::PathText;
 pub use secret_text::SecretText;
+pub use use_cases::sync_ask::{SyncAsk, SyncAsked, SyncKnown};

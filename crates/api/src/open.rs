@@ -10,7 +10,7 @@ pub use keepwell_catalog::KeyringChoice;
 use keepwell_catalog::{Catalog, Credentials, Presence};
 use keepwell_jobs::{
     Clock, DeviceKey, Due, Engine, EngineOptions, Fault, FaultKind, Live, MachineWork, Origin, Repositories,
-    Scheduler, Syncs, SystemClock, Trees,
+    Scheduler, Scope, Syncs, SystemClock, Trees,
 };
 pub use keepwell_repository::secret::Cost;
 use parking_lot::Mutex;
@@ -163,13 +163,13 @@ impl Api {
         };
         use_cases::app::apply_settings(&api, &use_cases::app::settings(&api)?);
         if api.options.schedules {
-            api.start_scheduler()?;
+            api.start_scheduler(Scope::All)?;
         }
         tracing::info!(version = env!("CARGO_PKG_VERSION"), host = %api.options.host, "Keepwell is open");
         Ok(api)
     }
 
-    fn start_scheduler(&mut self) -> Result<(), ApiError> {
+    fn start_scheduler(&mut self, scope: Scope) -> Result<(), ApiError> {
         let (catalog, engine, clock, syncs) = (
             Arc::clone(&self.catalog),
             Arc::clone(&self.engine),
@@ -196,6 +196,7 @@ impl Api {
             Arc::clone(&self.presence),
             Arc::clone(&self.clock),
             self.zone.clone(),
+            scope,
             Arc::new(starter),
         )
         .map_err(|error| {
@@ -206,11 +207,15 @@ impl Api {
         self.start_live()
     }
 
-    /// Watches live pairs from now on, unless another process does.
+    /// Looks after pairs from now on, unless another process does: watches live ones, and runs the others by the clock.
     ///
     /// # Errors
     /// The system gave no thread.
-    pub fn start_live(&mut self) -> Result<(), ApiError> {
+    pub fn start_pairs(&mut self) -> Result<(), ApiError> {
+        self.start_scheduler(Scope::Pairs)
+    }
+
+    fn start_live(&mut self) -> Result<(), ApiError> {
         let started = Live::start(
             Arc::clone(&self.catalog),
             Arc::clone(&self.presence),

@@ -15,6 +15,7 @@ pub(crate) mod restore;
 pub(crate) mod server;
 pub(crate) mod snapshot;
 pub(crate) mod sync;
+pub(crate) mod sync_ask;
 pub(crate) mod sync_bin;
 pub(crate) mod sync_conflict;
 pub(crate) mod sync_folders;

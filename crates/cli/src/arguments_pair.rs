@@ -62,7 +62,7 @@ const BIN: &str = "The bin: how long replaced and removed files stay";
 const SPEED: &str = "Speed limit";
 
 /// How a pair works.
-#[derive(Debug, Default, Args)]
+#[derive(Debug, Default, PartialEq, Args)]
 pub struct PairRules {
     /// Which way changes go [new pair: two-way].
     #[arg(long, value_enum)]

@@ -17,7 +17,8 @@ const WHEN: &str = "When it runs by itself";
 
 #[derive(Debug, Subcommand)]
 pub enum SyncVerb {
-    /// Syncs two places now. The pair is remembered by its two places.
+    /// Syncs two places now. The pair is remembered by its two places; other options than it has become its own when the
+    /// run changes something.
     Run(Box<SyncRun>),
     /// Makes a pair without running it.
     Add(Box<SyncAdd>),
@@ -27,7 +28,7 @@ pub enum SyncVerb {
     List,
     /// Shows one pair, what waits for a decision, and its last runs.
     Show(PairName),
-    /// Carries changes of live pairs over as they happen, until it is stopped.
+    /// Carries changes of live pairs over as they happen, and runs pairs with a clock, until it is stopped.
     Watch(SyncWatch),
     /// Holds a pair, those of a hub, or all: neither clock nor changes start a run.
     Pause(SyncHold),
@@ -69,9 +70,12 @@ pub struct SyncRun {
     pub right: Option<OsString>,
     #[command(flatten)]
     pub rules: PairRules,
-    /// Says what would happen, and changes nothing.
+    /// Says what would happen, and changes nothing: no file, and not the pair.
     #[arg(long)]
     pub preview: bool,
+    /// Carries out this plan alone, by the id a preview printed; where anything else would be done now, nothing is.
+    #[arg(long, value_name = "ID", conflicts_with = "preview")]
+    pub plan: Option<String>,
     /// Goes on although this safety brake is pulled (may be given several times).
     #[arg(long, value_name = "KIND", value_enum)]
     pub release_brake: Vec<Brake>,
@@ -113,7 +117,7 @@ pub struct PairWhen {
     /// Once a week, as in `monday@18:30`.
     #[arg(long, value_name = "DAY@HH:MM", group = "schedule", value_parser = parse_weekly, help_heading = WHEN)]
     pub weekly: Option<(u8, u16)>,
-    /// As changes happen, while Keepwell is open or `keepwell sync watch` runs.
+    /// As changes happen. All of these run while Keepwell is open or `keepwell sync watch` runs.
     #[arg(long, help_heading = WHEN)]
     pub live: bool,
 }
@@ -142,7 +146,7 @@ pub struct PairName {
 
 #[derive(Debug, Args)]
 pub struct SyncWatch {
-    /// Pairs that are made live first, by name.
+    /// Pairs (or all pairs of hubs) that are made live first, by name.
     pub pairs: Vec<String>,
 }
 
@@ -151,7 +155,7 @@ pub struct SyncHold {
     /// The name of the pair or hub, or the start of the pair's id.
     #[arg(required_unless_present = "all")]
     pub pair: Option<String>,
-    /// All pairs.
+    /// All pairs as a whole; one that is paused by itself stays so.
     #[arg(long, conflicts_with = "pair")]
     pub all: bool,
 }

@@ -30,6 +30,7 @@ mod sync_remove;
 mod sync_resolve;
 mod sync_run;
 mod sync_show;
+mod sync_typed;
 mod sync_undo;
 mod sync_watch;
 mod tour;

@@ -38,7 +38,7 @@ impl Context {
         Ok(Self { api: Arc::new(Api::open(options)?), json })
     }
 
-    /// As [`open`](Self::open), and live pairs are watched from now on.
+    /// As [`open`](Self::open), and pairs are looked after from now on: live ones, and those with a clock.
     ///
     /// # Errors
     /// The state folder can not be used, or the system gave no thread.
@@ -50,7 +50,7 @@ impl Context {
             ..OpenOptions::from_environment()
         };
         let mut api = Api::open(options)?;
-        api.start_live()?;
+        api.start_pairs()?;
         Ok(Self { api: Arc::new(api), json })
     }
 
@@ -59,11 +59,16 @@ impl Context {
     /// # Errors
     /// The address of a place can not be understood.
     pub fn give_access(&self, pair: &SyncPair) -> Result<(), ApiError> {
-        for place in [&pair.left, &pair.right] {
-            if !place.is_local {
-                let value_of = |name: &str| std::env::var(name).ok();
-                self.api.sync_access(&place.address.path, value_of)?;
-            }
+        self.give_access_to([&pair.left.address.path, &pair.right.address.path])
+    }
+
+    /// As [`give_access`](Self::give_access), to places as the border speaks of them.
+    ///
+    /// # Errors
+    /// The address of a place can not be understood.
+    pub fn give_access_to(&self, places: [&str; 2]) -> Result<(), ApiError> {
+        for place in places {
+            self.api.sync_access(place, |name| std::env::var(name).ok())?;
         }
         Ok(())
     }

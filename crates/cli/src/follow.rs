@@ -10,7 +10,7 @@ use keepwell_api::{ApiError, Commands, Count};
 use crate::context::Context;
 use crate::ending::Ending;
 use crate::interrupt::Cancels;
-use crate::output::{self, number, size};
+use crate::output::{self, counted, number, size};
 
 /// How often a plain line is printed.
 const LINE_EVERY: Duration = Duration::from_secs(10);
@@ -177,7 +177,8 @@ fn sentence(progress: &JobProgress) -> String {
         JobPhase::Finishing => "Finishing",
         JobPhase::Verifying => "Reading back",
     };
-    let mut text = format!("{phase}: {} items, {}", number(progress.items_done), size(progress.bytes_done));
+    let mut text =
+        format!("{phase}: {}, {}", counted(progress.items_done, "item", "items"), size(progress.bytes_done));
     if progress.total_known && progress.bytes_total.0 > 0 {
         text.push_str(&format!(" of {}", size(progress.bytes_total)));
     }

@@ -110,6 +110,11 @@ pub fn number(count: Count) -> String {
     text
 }
 
+/// A count with what is counted.
+pub fn counted(count: Count, one: &str, several: &str) -> String {
+    format!("{} {}", number(count), if count == Count(1) { one } else { several })
+}
+
 /// A moment in local time.
 pub fn time(moment: Moment) -> String {
     match jiff::Timestamp::from_millisecond(moment.0) {

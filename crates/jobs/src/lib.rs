@@ -62,7 +62,7 @@ pub use request::{
 };
 pub use run::{Attachment, HISTORY_JOBS, HISTORY_SETTING, Running, Work};
 pub use schedule::Schedule;
-pub use scheduler::{Due, Scheduler};
+pub use scheduler::{Due, Scheduler, Scope};
 pub use syncs::Syncs;
 pub use trees::Trees;
 pub use work::MachineWork;

@@ -29,7 +29,8 @@ use crate::live_watch::{Dirty, SideWatch};
 use crate::news::News;
 use crate::outcome::{Fact, Fault, Outcome};
 use crate::pairs::PairDefinition;
-use crate::scheduler::is_paused;
+use crate::request::Origin;
+use crate::scheduler::are_pairs_paused;
 use crate::sync_work::CHANGED_MEANWHILE;
 use crate::syncs::Syncs;
 
@@ -241,7 +242,7 @@ impl Inner {
     /// Begins to watch pairs that are live now, and ends with those that are not any more.
     fn look_at_pairs(self: &Arc<Self>, watched: &mut HashMap<PairId, Watched>) -> Result<(), Fault> {
         let (mut wanted, mut told) = (HashMap::new(), HashSet::new());
-        if !is_paused(&self.catalog)? {
+        if !are_pairs_paused(&self.catalog)? {
             for record in self.catalog.pairs()?.into_iter().filter(|record| !record.paused) {
                 if let Ok(definition) = PairDefinition::of(&record)
                     && definition.pair.live

@@ -9,6 +9,7 @@ use keepwell_sync::{BinWish, Side};
 use serde::{Deserialize, Serialize};
 
 use crate::outcome::{CONTINUE, Halt, Proposal, PulledBrake};
+use crate::pairs::PairWish;
 use crate::path_text;
 use crate::schedule::Schedule;
 
@@ -170,6 +171,12 @@ pub struct SyncJob {
     /// What a person answered.
     #[serde(default)]
     pub answer: SyncAnswer,
+    /// The pair as a person wants it for this run, where that is not how it is, or where it is new.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wish: Option<Box<PairWish>>,
+    /// The only plan that is carried out, by its digest: whatever else the run would do is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub only_plan: Option<String>,
     /// The run to undo; nothing looks at both places and carries changes over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undo: Option<JobId>,
@@ -190,6 +197,8 @@ impl SyncJob {
             preview,
             origin,
             answer: SyncAnswer::default(),
+            wish: None,
+            only_plan: None,
             undo: None,
             bring_back: Vec::new(),
         }
@@ -199,6 +208,12 @@ impl SyncJob {
     #[must_use]
     pub fn carries_over(&self) -> bool {
         self.undo.is_none() && self.bring_back.is_empty()
+    }
+
+    /// Whether it only looks: a preview nobody said yes to. Whatever becomes of it says nothing of the pair.
+    #[must_use]
+    pub fn only_looks(&self) -> bool {
+        self.preview && self.answer.confirmed.is_none()
     }
 
     /// The queue of a pair: one run at a time.

@@ -1,4 +1,5 @@
-//! Runs plans, sync pairs and replicas when they are due. Only one process does, over all that share the state: whoever holds the lease.
+//! Runs plans, sync pairs and replicas when they are due. Only one process does, over all that share the state: whoever
+//! holds the lease. Pairs have one of their own, so that a process that looks after pairs alone keeps no plan from running.
 //!
 //! Deliberately not here: when a plan is due (`schedule`, pure), and how a plan becomes a job (the starter).
 
@@ -23,8 +24,19 @@ use crate::schedule::{Decision, RETRY_MS, Times, decide};
 
 /// How often the plans are looked at.
 const TICK: Duration = Duration::from_secs(5);
-/// The lease.
+/// The lease of plans and replicas.
 const LEASE: &str = "scheduler";
+/// The lease of pairs.
+const PAIRS_LEASE: &str = "scheduler/pairs";
+
+/// What a process runs by the clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// Whatever has a clock.
+    All,
+    /// Sync pairs alone.
+    Pairs,
+}
 
 /// What is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +79,7 @@ struct Inner {
     presence: Arc<Presence>,
     clock: Arc<dyn Clock>,
     zone: TimeZone,
+    scope: Scope,
     starter: Starter,
     state: Mutex<bool>,
     woken: Condvar,
@@ -88,6 +101,7 @@ impl Scheduler {
         presence: Arc<Presence>,
         clock: Arc<dyn Clock>,
         zone: TimeZone,
+        scope: Scope,
         starter: Starter,
     ) -> std::io::Result<Self> {
         let inner = Arc::new(Inner {
@@ -95,6 +109,7 @@ impl Scheduler {
             presence,
             clock,
             zone,
+            scope,
             starter,
             state: Mutex::new(false),
             woken: Condvar::new(),
@@ -120,8 +135,10 @@ impl Drop for Scheduler {
             // One that panicked has nothing left to do.
             let _ = thread.join();
         }
-        if let Err(error) = self.inner.catalog.release_lease(LEASE, &self.inner.presence) {
-            tracing::warn!(%error, "the schedules' lease could not be given back; it ends with this process");
+        for lease in [LEASE, PAIRS_LEASE] {
+            if let Err(error) = self.inner.catalog.release_lease(lease, &self.inner.presence) {
+                tracing::warn!(%error, "the schedules' lease could not be given back; it ends with this process");
+            }
         }
     }
 }
@@ -147,18 +164,20 @@ impl Inner {
 
     fn tick(&self) -> Result<(), CatalogError> {
         let now_ms = self.clock.now_ms();
-        match self.catalog.take_lease(LEASE, &self.presence, now_ms)? {
-            LeaseOutcome::Taken { .. } => {
-                look(&self.catalog, now_ms, &self.zone, &mut |plan| (self.starter)(Due::Plan(plan)))?;
-                look_at_pairs(&self.catalog, now_ms, &self.zone, &mut |pair| {
-                    (self.starter)(Due::Pair(pair))
-                })?;
-                look_at_replicas(&self.catalog, now_ms, &self.zone, &mut |replica| {
-                    (self.starter)(Due::Replica(replica))
-                })
-            }
-            LeaseOutcome::Held(_) => Ok(()),
+        let takes = |lease| {
+            let outcome = self.catalog.take_lease(lease, &self.presence, now_ms)?;
+            Ok::<_, CatalogError>(matches!(outcome, LeaseOutcome::Taken { .. }))
+        };
+        if takes(PAIRS_LEASE)? {
+            let mut start = |pair| (self.starter)(Due::Pair(pair));
+            look_at_pairs(&self.catalog, now_ms, &self.zone, &mut start)?;
         }
+        if self.scope == Scope::All && takes(LEASE)? {
+            look(&self.catalog, now_ms, &self.zone, &mut |plan| (self.starter)(Due::Plan(plan)))?;
+            let mut start = |replica| (self.starter)(Due::Replica(replica));
+            look_at_replicas(&self.catalog, now_ms, &self.zone, &mut start)?;
+        }
+        Ok(())
     }
 }
 
@@ -209,7 +228,7 @@ pub fn look_at_pairs(
     zone: &TimeZone,
     start: &mut dyn FnMut(PairId) -> Result<(), Fault>,
 ) -> Result<(), CatalogError> {
-    if is_paused(catalog)? {
+    if are_pairs_paused(catalog)? {
         return Ok(());
     }
     for pair in catalog.pairs()?.into_iter().filter(|pair| !pair.paused) {
@@ -323,8 +342,18 @@ pub fn is_paused(catalog: &Catalog) -> Result<bool, CatalogError> {
     Ok(catalog.setting(PAUSED_SETTING)?.as_deref() == Some("true"))
 }
 
+/// Whether a person holds all pairs, whatever each of them is by itself.
+///
+/// # Errors
+/// The catalog refused.
+pub fn are_pairs_paused(catalog: &Catalog) -> Result<bool, CatalogError> {
+    Ok(is_paused(catalog)? || catalog.setting(PAIRS_PAUSED_SETTING)?.as_deref() == Some("true"))
+}
+
 /// The setting that says that all schedules wait.
 pub const PAUSED_SETTING: &str = "schedulesPaused";
+/// The setting that says that all pairs wait.
+pub const PAIRS_PAUSED_SETTING: &str = "pairsPaused";
 
 fn decision(plan: &PlanRecord, now_ms: i64, zone: &TimeZone) -> Option<Decision> {
     let definition: PlanDefinition = serde_json::from_str(&plan.definition).ok()?;

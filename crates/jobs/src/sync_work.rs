@@ -2,13 +2,16 @@
 //!
 //! Invariants: nothing is changed while the job is planning; brakes and previews end the run with the plan held
 //! (`syncs`), and the person's answer carries out that very plan; a plan that has to be made again because the process
-//! ended is shown again unless it came out the same; a folder that is gone is made again only on the volume it was on, and
-//! only when a person says so. Deliberately not here: how two places are compared (`sync`), words (`sync_words`).
+//! ended is shown again unless it came out the same, in what is done and in what the files hold; a run that was asked for
+//! by a plan's digest does that plan or nothing; a folder that is gone is made again only on the volume it was on, and only
+//! when a person says so. What a person wants of the pair for one run is the pair's from the first change of that run on,
+//! never before. Deliberately not here: how two places are compared (`sync`), words (`sync_words`).
 
 use std::sync::Arc;
 
 use keepwell_model::{Control, Problem};
-use keepwell_sync::plan::{Brake, Plan, Totals};
+use keepwell_sync::node::{Content, State};
+use keepwell_sync::plan::{Action, Brake, Operation, Totals};
 use keepwell_sync::policy::BrakeKind;
 use keepwell_sync::run_types::ActionKind;
 use keepwell_sync::{Done, Limits, PairSpec, Prepared, Side, SyncError, SyncReport, Syncer};
@@ -16,8 +19,8 @@ use keepwell_sync::{Done, Limits, PairSpec, Prepared, Side, SyncError, SyncRepor
 use crate::bandwidth::Bandwidth;
 use crate::clock::Clock;
 use crate::merkle::MerkleTree;
-use crate::outcome::{Choice, Ending, Fact, Fault, Halt, Outcome, Proposal, PulledBrake};
-use crate::pairs::PairDefinition;
+use crate::outcome::{Choice, Ending, Fact, Fault, FaultKind, Halt, Outcome, Proposal, PulledBrake};
+use crate::pairs::{PairDefinition, real_place};
 use crate::path_text;
 use crate::request::{BRING_BACK_FROM_LEFT, BRING_BACK_FROM_RIGHT, Origin, SyncAnswer, SyncJob};
 use crate::run::Running;
@@ -37,7 +40,8 @@ pub(crate) fn sync(
     clock: &Arc<dyn Clock>,
     overall: &Arc<Ceiling>,
 ) -> Result<Ending, Fault> {
-    let (record, definition) = syncs.definition(job.pair_id)?;
+    let (record, definition) = syncs.meant(job)?;
+    let is_new = record.is_none();
     let held = syncs.take(running.job_id, job.pair_id);
     if !job.carries_over() {
         return put_back(running, job, syncs, &definition);
@@ -58,31 +62,58 @@ pub(crate) fn sync(
         None => {
             // Read before anything is looked at: whoever tells of the hub has changed it by then. Where only the folders
             // that changed are looked into, nobody knows whether the hub's change is among them.
-            let seen = Seen(running.attachment.hints.is_none().then_some(record.hub.changes));
-            plan(running, job, syncs).map(|(syncer, prepared)| (syncer, prepared, seen))
+            let changes = record.as_ref().map_or(0, |record| record.hub.changes);
+            let seen = Seen(running.attachment.hints.is_none().then_some(changes));
+            plan(running, job, syncs, &definition.pair, is_new)
+                .map(|(syncer, prepared)| (syncer, prepared, seen))
         }
     };
     let (mut syncer, prepared, seen) = match planned {
         Ok(planned) => planned,
-        Err(Planning::Stopped) => return Ok(Ending::Cancelled(Outcome::default())),
-        Err(Planning::Failed(fault)) => return Err(fault),
+        Err(planning) => {
+            if is_new {
+                syncs.forget_unmade(job.pair_id);
+            }
+            return match planning {
+                Planning::Stopped => Ok(Ending::Cancelled(Outcome::default())),
+                Planning::Failed(fault) => Err(fault),
+            };
+        }
     };
     let prepared = answered(&syncer, prepared, &answer)?;
     if !prepared.plan().brakes.is_empty() {
         let halt = halt(&definition.pair, &prepared.plan().brakes);
         // Planned once more as it is, which writes its rows down: a person has to see what it is about.
         let prepared = syncer.release(&prepared, &[])?;
-        syncs.hold(running.job_id, syncer, prepared, seen);
+        if is_new && !job.preview {
+            // The person's answer needs a pair it is about.
+            syncs.adopt(None, &definition)?;
+        }
+        syncs.hold(running.job_id, syncer, prepared, seen, is_new);
         return Ok(Ending::Halted(halt));
     }
     let confirmed = job.answer.confirmed.as_deref();
-    let said_yes = || confirmed.is_some_and(|confirmed| was_held || confirmed == digest(prepared.plan()));
+    let said_yes = || confirmed.is_some_and(|confirmed| was_held || confirmed == digest(&syncer, &prepared));
     if job.preview && !said_yes() {
-        let proposal = proposal(prepared.plan());
-        syncs.hold(running.job_id, syncer, prepared, seen);
+        let proposal = proposal(&syncer, &prepared);
+        syncs.hold(running.job_id, syncer, prepared, seen, is_new);
         return Ok(Ending::Proposed(proposal));
     }
+    if let Some(wanted) = &job.only_plan
+        && !digest(&syncer, &prepared).starts_with(wanted.as_str())
+    {
+        drop(syncer);
+        if is_new {
+            syncs.forget_unmade(job.pair_id);
+        }
+        return Err(Fault::new(
+            FaultKind::Failed,
+            "What would be done now is not that plan: something changed since it was shown. Nothing was changed.",
+            "Look at the plan as it is now with --preview.",
+        ));
+    }
 
+    syncs.adopt(record.as_ref(), &definition)?;
     running.desk.planned();
     let was_idle = prepared.plan().operations.is_empty();
     let mut tree = MerkleTree::default();
@@ -120,7 +151,7 @@ fn put_back(
     syncs: &Syncs,
     definition: &PairDefinition,
 ) -> Result<Ending, Fault> {
-    let mut syncer = syncs.open_patiently(job.pair_id, running.control)?;
+    let mut syncer = syncs.open_patiently(&definition.pair, running.control)?;
     running.desk.planned();
     let mut tree = MerkleTree::default();
     let (mut count, mut is_left_changed) = (0, false);
@@ -180,8 +211,22 @@ impl From<SyncError> for Planning {
 }
 
 /// Opens the pair, looks at both sides, plans.
-fn plan(running: &Running<'_>, job: &SyncJob, syncs: &Syncs) -> Result<(Syncer, Prepared), Planning> {
-    let mut syncer = syncs.open_patiently(job.pair_id, running.control)?;
+fn plan(
+    running: &Running<'_>,
+    job: &SyncJob,
+    syncs: &Syncs,
+    pair: &PairSpec,
+    is_new: bool,
+) -> Result<(Syncer, Prepared), Planning> {
+    if is_new && !job.preview && job.only_plan.is_none() {
+        // Looked for first: where the first place is wrong, no second one is made.
+        syncs.trees().open_place(&pair.left)?;
+        syncs.trees().make(&pair.right.address)?;
+    }
+    let mut syncer = syncs.open_patiently(pair, running.control)?;
+    if job.preview && job.wish.as_ref().is_some_and(|wish| wish.before.is_some()) {
+        syncer.only_looks();
+    }
     for notice in syncer.notices() {
         running.control.problem(Problem::new(
             &job.name,
@@ -232,9 +277,11 @@ fn limits(
     }
 }
 
-/// Tells a plan from any other: what is done to what, whatever the order in which both sides were looked at.
-fn digest(plan: &Plan) -> String {
-    let mut rows: Vec<[u8; 32]> = plan
+/// Tells a plan from any other: in which two places, what is done to what, and what the files hold that are copied or go,
+/// whatever the order in which both sides were looked at.
+pub(crate) fn digest(syncer: &Syncer, prepared: &Prepared) -> String {
+    let mut rows: Vec<[u8; 32]> = prepared
+        .plan()
         .operations
         .iter()
         .map(|operation| {
@@ -244,18 +291,56 @@ fn digest(plan: &Plan) -> String {
             hasher.update(&operation.size_bytes.to_le_bytes());
             let source = Some(operation.source()).filter(|source| **source != operation.path);
             for path in [Some(&operation.path), operation.from(), source] {
-                let bytes = path.map(keepwell_model::RelativePath::as_bytes).unwrap_or_default();
-                hasher.update(&(bytes.len() as u64).to_le_bytes()).update(bytes);
+                put(&mut hasher, path.map(keepwell_model::RelativePath::as_bytes).unwrap_or_default());
             }
+            for side in Side::BOTH {
+                put(&mut hasher, told(syncer, prepared, operation, side).as_bytes());
+            }
+            put(&mut hasher, format!("{:?}", operation.metadata()).as_bytes());
             *hasher.finalize().as_bytes()
         })
         .collect();
     rows.sort_unstable();
     let mut hasher = blake3::Hasher::new();
+    for place in [&syncer.pair().left, &syncer.pair().right] {
+        let real = Trees::address(&place.address).map(|address| real_place(&address).to_string());
+        put(&mut hasher, real.unwrap_or_else(|_| place.address.clone()).as_bytes());
+    }
     for row in &rows {
         hasher.update(row);
     }
     hasher.finalize().to_hex().to_string()
+}
+
+fn put(hasher: &mut blake3::Hasher, bytes: &[u8]) {
+    hasher.update(&(bytes.len() as u64).to_le_bytes()).update(bytes);
+}
+
+/// What counts of an item on one side for a row: its content where that was read, else all by which a change of it shows;
+/// and of what is copied from there its times and rights. Nothing where the row makes the item there.
+fn told(syncer: &Syncer, prepared: &Prepared, operation: &Operation, side: Side) -> String {
+    let is_target = side == operation.side;
+    let counts = match operation.action {
+        Action::CreateFolder { .. } | Action::Copy { .. } => !is_target,
+        Action::Move { .. } | Action::Remove => is_target,
+        Action::Replace | Action::SetMetadata => true,
+    };
+    let node = operation.node_on(side);
+    let here = prepared.side(side).changes.here(node).map(|seen| (seen.state, seen.fingerprint));
+    let agreed = || syncer.base().get(node).map(|entry| (entry.state, *entry.fingerprint_on(side)));
+    let Some((state, fingerprint)) = here.or_else(agreed).filter(|_| counts) else { return String::new() };
+    let content = match state.content {
+        Content::None => String::new(),
+        Content::Known(hash) => format!("{hash} {}", state.size_bytes),
+        Content::Unread => format!("{fingerprint:?}"),
+    };
+    let State { kind, modified, mode, attributes, .. } = state;
+    // A folder's time changes with what is in it, which has rows of its own.
+    let modified = modified.filter(|_| !content.is_empty());
+    match is_target {
+        true => format!("{kind:?} {content}"),
+        false => format!("{kind:?} {content} {modified:?} {mode:?} {attributes:?}"),
+    }
 }
 
 /// A leaf of the receipt's tree: side, deed, content, and where.
@@ -334,7 +419,8 @@ fn is_nothing_to_bring_back_from(brake: &Brake, side: Side) -> bool {
         && matches!(brake.kind, BrakeKind::RootEmptied | BrakeKind::RootGone | BrakeKind::AnotherPlace)
 }
 
-fn proposal(plan: &Plan) -> Proposal {
+fn proposal(syncer: &Syncer, prepared: &Prepared) -> Proposal {
+    let plan = prepared.plan();
     let rows = plan.changes() as u64;
     let mut facts = vec![Fact::count("rows", "Changes", rows)];
     facts.extend(totals_facts(&plan.left, &plan.right));
@@ -344,7 +430,7 @@ fn proposal(plan: &Plan) -> Proposal {
         1 => "One change waits for your word.".to_owned(),
         rows => format!("{rows} changes wait for your word."),
     };
-    Proposal { summary, facts, digest: digest(plan) }
+    Proposal { summary, facts, digest: digest(syncer, prepared) }
 }
 
 fn totals_facts(left: &Totals, right: &Totals) -> Vec<Fact> {

@@ -4,7 +4,9 @@
 //! 1. A plan that is held is applied as it is, or not at all: another run of the pair lets go of it first.
 //! 2. At most [`HELD_LIMIT`] plans are held, the newest; one that was let go of is planned again, and shown again if it
 //!    came out differently.
-//! 3. What live pairs agreed on stays in memory between their runs, up to [`REMEMBERED_LIMIT`] items of all of them, and
+//! 3. A pair is what its row says; what a person wants of it for one run is written there when that run changes something,
+//!    and never by a preview. Of a pair that was only looked at nothing stays.
+//! 4. What live pairs agreed on stays in memory between their runs, up to [`REMEMBERED_LIMIT`] items of all of them, and
 //!    counts only while their databases say the same. The pairs themselves are closed meanwhile, for other processes too.
 //!
 //! Deliberately not here: what is asked and answered (`sync_work`), and when pairs run (`scheduler`, `live`).
@@ -20,7 +22,8 @@ use keepwell_model::{Control, JobId, PairId, Timestamp};
 use keepwell_sync::pair::PlaceSpec;
 use keepwell_sync::policy::Choice;
 use keepwell_sync::{
-    BinWish, Hints, NodeId, PairDatabase, Prepared, Remembered, Side, SyncError, Syncer, SyncerOptions,
+    BinWish, Hints, NodeId, PairDatabase, PairSpec, Prepared, Remembered, Side, SyncError, Syncer,
+    SyncerOptions,
 };
 use parking_lot::Mutex;
 
@@ -29,9 +32,10 @@ use crate::engine::{Engine, NewJob};
 use crate::hub;
 use crate::news::News;
 use crate::outcome::{Fault, FaultKind};
-use crate::pairs::PairDefinition;
+use crate::pairs::{self, PairDefinition, PairWish};
 use crate::request::{JobRequest, Origin, SyncJob};
 use crate::run::Attachment;
+use crate::sync_work;
 use crate::trees::Trees;
 
 /// Plans that are held at most: each has both trees in memory.
@@ -54,6 +58,8 @@ pub struct Held {
     pub shown: Option<(Side, Prepared)>,
     /// What carrying it out takes off what the pair was told of its hub.
     pub(crate) seen: Seen,
+    /// Whether the catalog did not know the pair yet.
+    pub(crate) is_new: bool,
     /// When the two sides were looked at.
     pub made_ms: i64,
 }
@@ -113,15 +119,74 @@ impl Syncs {
     /// # Errors
     /// There is none, or it is from a newer Keepwell.
     pub fn definition(&self, id: PairId) -> Result<(PairRecord, PairDefinition), Fault> {
-        let record = self.catalog.pair(id)?.ok_or_else(|| {
-            Fault::new(
-                FaultKind::NotFound,
-                "This sync pair does not exist (any more).",
-                "Look at the list of pairs.",
-            )
-        })?;
+        let record = self.catalog.pair(id)?.ok_or_else(unknown)?;
         let definition = PairDefinition::of(&record)?;
         Ok((record, definition))
+    }
+
+    /// The pair a job is about, as it is to work in this run; without a row where it is new.
+    pub(crate) fn meant(&self, job: &SyncJob) -> Result<(Option<PairRecord>, PairDefinition), Fault> {
+        let record = self.catalog.pair(job.pair_id)?;
+        let Some(wish) = &job.wish else {
+            let record = record.ok_or_else(unknown)?;
+            let definition = PairDefinition::of(&record)?;
+            return Ok((Some(record), definition));
+        };
+        match (record, &wish.before) {
+            (None, None) => Ok((None, wish.definition.clone())),
+            (None, Some(_)) => Err(unknown()),
+            (Some(record), before) => {
+                let known = PairDefinition::of(&record)?;
+                let wanted = wish.definition.options();
+                // One that was new is kept since this run halted, and a person may have changed it then.
+                let Some(before) = before else { return Ok((Some(record), known)) };
+                if known.options() != *before && known.options() != wanted {
+                    return Err(changed_meanwhile());
+                }
+                Ok((Some(record), known.with_options(wanted)))
+            }
+        }
+    }
+
+    /// Makes the pair what it is in this run, before the run changes anything.
+    pub(crate) fn adopt(
+        &self,
+        record: Option<&PairRecord>,
+        definition: &PairDefinition,
+    ) -> Result<(), Fault> {
+        let unwritable = |error: serde_json::Error| {
+            Fault::new(FaultKind::Failed, format!("The pair can not be kept: {error}."), "")
+        };
+        let Some(record) = record else {
+            let real = |text: &str| Trees::address(text).map(|address| pairs::real_place(&address));
+            let (left, right) = (real(&definition.pair.left.address)?, real(&definition.pair.right.address)?);
+            if let Some(other) =
+                self.catalog.pairs()?.iter().find(|other| pairs::is_of(other, &left, &right).is_some())
+            {
+                return Err(Fault::new(
+                    FaultKind::AlreadyExists,
+                    format!("The pair \"{}\" of these two places was made meanwhile.", other.name),
+                    "Nothing was changed. Run that one.",
+                ));
+            }
+            return Ok(self
+                .catalog
+                .save_pair(&definition.record(self.clock.now_ms()).map_err(unwritable)?)?);
+        };
+        if PairDefinition::of(record)? == *definition {
+            return Ok(());
+        }
+        let text = serde_json::to_string(definition).map_err(unwritable)?;
+        if self.catalog.replace_pair_definition(record, &text)? { Ok(()) } else { Err(changed_meanwhile()) }
+    }
+
+    /// Removes what a look at a pair that was not made left in the state folder.
+    pub(crate) fn forget_unmade(&self, id: PairId) {
+        match self.catalog.pair(id) {
+            Ok(None) => PairDatabase::remove(&self.state_folder, id),
+            Ok(Some(_)) => {}
+            Err(error) => tracing::warn!(%error, "what is left of a preview stays for now"),
+        }
     }
 
     /// Opens a pair; no other process can meanwhile.
@@ -129,8 +194,12 @@ impl Syncs {
     /// # Errors
     /// There is no such pair, a place can not be opened, or it is busy.
     pub fn open(&self, id: PairId) -> Result<Syncer, Fault> {
-        let (_, definition) = self.definition(id)?;
-        let pair = definition.pair;
+        self.open_as(self.definition(id)?.1.pair)
+    }
+
+    /// As [`open`](Self::open), of a pair as it is to work now.
+    fn open_as(&self, pair: PairSpec) -> Result<Syncer, Fault> {
+        let id = pair.id;
         let is_new = !PairDatabase::path_of(&self.state_folder, id).exists();
         let tree = |place: &PlaceSpec| {
             if is_new { self.trees.begin_place(place) } else { self.trees.open_place(place) }
@@ -177,16 +246,16 @@ impl Syncs {
     }
 
     /// As [`open`](Self::open), but waits a while for a process that holds the pair.
-    pub(crate) fn open_patiently(&self, id: PairId, control: &Control) -> Result<Syncer, Fault> {
+    pub(crate) fn open_patiently(&self, pair: &PairSpec, control: &Control) -> Result<Syncer, Fault> {
         for _ in 0..BUSY_TRIES {
-            match self.open(id) {
+            match self.open_as(pair.clone()) {
                 Err(fault) if fault.kind == FaultKind::Busy && control.checkpoint().is_ok() => {
                     std::thread::sleep(BUSY_RETRY);
                 }
                 result => return result,
             }
         }
-        self.open(id)
+        self.open_as(pair.clone())
     }
 
     /// Does something with a pair: with the one that is held for a person, else opened for it.
@@ -209,6 +278,12 @@ impl Syncs {
     /// Looks at the plan a job holds; nothing where it is not held in this process.
     pub fn with_held<T>(&self, job_id: JobId, look: impl FnOnce(&Held) -> T) -> Option<T> {
         self.held.lock().iter().find(|held| held.job_id == job_id).map(look)
+    }
+
+    /// Tells the plan a job holds from any other; nothing where it is not held in this process.
+    #[must_use]
+    pub fn plan_digest(&self, job_id: JobId) -> Option<String> {
+        self.with_held(job_id, |held| sync_work::digest(&held.syncer, &held.prepared))
     }
 
     /// Plans what a job holds anew with a person's choices, in place of the choices before; `false` where it is not held
@@ -295,6 +370,25 @@ impl Syncs {
         Ok(Some(engine.enqueue(new_job(title, record, job, attachment))?))
     }
 
+    /// Puts a run that a person asks for in the queue, of a pair as they want it for this run; where they name a plan by
+    /// its digest, for that plan alone.
+    ///
+    /// # Errors
+    /// Too much is waiting.
+    pub fn start_as(
+        &self,
+        engine: &Engine,
+        record: PairRecord,
+        wish: Option<PairWish>,
+        preview: bool,
+        only_plan: Option<String>,
+    ) -> Result<JobId, Fault> {
+        let job =
+            SyncJob { wish: wish.map(Box::new), only_plan, ..SyncJob::of(&record, preview, Origin::Person) };
+        let title = format!("Sync {}", record.name);
+        Ok(engine.enqueue(new_job(title, record, job, Attachment::default()))?)
+    }
+
     /// Puts the undoing of a run in the queue, and holds the pair: the next run has to be looked at first.
     ///
     /// # Errors
@@ -364,13 +458,24 @@ impl Syncs {
     }
 
     /// Holds a plan for a person.
-    pub(crate) fn hold(&self, job_id: JobId, syncer: Syncer, prepared: Prepared, seen: Seen) {
+    pub(crate) fn hold(&self, job_id: JobId, syncer: Syncer, prepared: Prepared, seen: Seen, is_new: bool) {
         let made_ms = self.clock.now_ms();
         let mut all = self.held.lock();
-        all.retain(|held| held.syncer.pair().id != syncer.pair().id);
-        all.push(Held { job_id, syncer, prepared, shown: None, seen, made_ms });
+        self.let_go(&mut all, |held| held.syncer.pair().id == syncer.pair().id);
+        all.push(Held { job_id, syncer, prepared, shown: None, seen, is_new, made_ms });
+        let oldest = all.first().map(|held| held.job_id);
         if all.len() > HELD_LIMIT {
-            all.remove(0);
+            self.let_go(&mut all, |held| Some(held.job_id) == oldest);
+        }
+    }
+
+    fn let_go(&self, all: &mut Vec<Held>, is_meant: impl Fn(&Held) -> bool) {
+        for held in all.extract_if(.., |held| is_meant(held)) {
+            let (id, is_new) = (held.syncer.pair().id, held.is_new);
+            drop(held);
+            if is_new {
+                self.forget_unmade(id);
+            }
         }
     }
 
@@ -379,12 +484,19 @@ impl Syncs {
         let mut all = self.held.lock();
         let at = all.iter().position(|held| held.job_id == job_id);
         let taken = at.map(|at| all.remove(at));
-        all.retain(|held| held.syncer.pair().id != pair_id);
+        self.let_go(&mut all, |held| held.syncer.pair().id == pair_id);
         taken
     }
 
-    /// Lets go of plans whose job does not wait for a person any more: it was given up, here or by another process.
+    /// Lets go of plans whose job does not wait for a person any more: it was given up, here or by another process. And of
+    /// those that keep another process's look at the pair waiting: they are made again when the person decides.
     pub(crate) fn tidy(&self) {
+        let is_awaited = |held: &Held| {
+            let states = vec![JobState::Planning];
+            let filter = JobFilter { states, pair_id: Some(held.syncer.pair().id), ..JobFilter::default() };
+            let planning = self.catalog.jobs(&filter, 0, 2).map(|(jobs, _)| jobs);
+            planning.is_ok_and(|jobs| jobs.iter().any(|job| job.id != held.job_id))
+        };
         let waits = |id: JobId| match self.catalog.job(id) {
             Ok(job) => job.is_some_and(|job| {
                 matches!(job.state, JobState::Halted | JobState::WaitingForConfirmation | JobState::Queued)
@@ -392,8 +504,20 @@ impl Syncs {
             }),
             Err(_) => true,
         };
-        self.held.lock().retain(|held| waits(held.job_id));
+        self.let_go(&mut self.held.lock(), |held| !waits(held.job_id) || is_awaited(held));
     }
+}
+
+fn unknown() -> Fault {
+    Fault::new(FaultKind::NotFound, "This sync pair does not exist (any more).", "Look at the list of pairs.")
+}
+
+fn changed_meanwhile() -> Fault {
+    Fault::new(
+        FaultKind::Failed,
+        "The pair was changed meanwhile. Nothing was done.",
+        "Look at how it works now, then ask again.",
+    )
 }
 
 fn new_job(title: String, record: PairRecord, job: SyncJob, attachment: Attachment) -> NewJob {

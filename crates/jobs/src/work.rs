@@ -120,6 +120,10 @@ impl Work for MachineWork {
     /// A run of a plan or pair that has a schedule goes on by itself.
     fn interrupted(&self, job: &JobRecord) {
         let retry_ms = self.clock.now_ms().saturating_add(AFTER_CRASH_MS);
+        let request = serde_json::from_str::<JobRequest>(&job.request).ok();
+        if only_looked(request.as_ref()) {
+            return;
+        }
         let note = || {
             if let Some(plan) = job.plan_id.map(|id| self.catalog.plan(id)).transpose()?.flatten() {
                 self.catalog.set_plan_times(plan.id, plan.schedule_from_ms, Some(retry_ms))?;
@@ -128,7 +132,6 @@ impl Work for MachineWork {
                 self.catalog.set_pair_retry(id, Some(retry_ms))?;
                 self.catalog.set_hub_retry(id, retry_ms)?;
             }
-            let request = serde_json::from_str::<JobRequest>(&job.request).ok();
             if let (Some(JobRequest::Sync(sync)), Some(_)) = (&request, job.started_ms)
                 && sync.undo.is_none()
                 && let Ok((_, definition)) = self.syncs.definition(sync.pair_id)
@@ -143,6 +146,11 @@ impl Work for MachineWork {
             tracing::warn!(%error, "what this run was for could not be told to go on");
         }
     }
+}
+
+/// Whether a job was a look at the plan of a pair, after which nothing has to be tried again.
+fn only_looked(request: Option<&JobRequest>) -> bool {
+    matches!(request, Some(JobRequest::Sync(sync)) if sync.only_looks())
 }
 
 impl MachineWork {
@@ -177,6 +185,9 @@ impl MachineWork {
             // Runs that found nothing to do leave no other trace.
             let now = self.clock.now_ms().to_string();
             self.catalog.set_setting_soon(&checked_setting(sync.pair_id), &now)?;
+        }
+        if only_looked(Some(request)) {
+            return Ok(());
         }
         let may_pass = job
             .fault

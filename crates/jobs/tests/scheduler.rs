@@ -2,14 +2,21 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::time::Duration;
+
 use jiff::tz::TimeZone;
-use keepwell_catalog::{Catalog, PairRecord, PlaceRecord, PlanRecord, ReplicaRecord};
+use keepwell_catalog::{Catalog, PairRecord, PlaceRecord, PlanRecord, Presence, ReplicaRecord};
 use keepwell_jobs::pairs::PairGroup;
 use keepwell_jobs::request::PlanDefinition;
 use keepwell_jobs::scheduler::{
-    PAUSED_SETTING, look, look_at_pairs, look_at_replicas, next_pair_run_ms, next_replica_run_ms, next_run_ms,
+    PAIRS_PAUSED_SETTING, PAUSED_SETTING, look, look_at_pairs, look_at_replicas, next_pair_run_ms,
+    next_replica_run_ms, next_run_ms,
 };
-use keepwell_jobs::{BackupRules, Bandwidth, Fault, FaultKind, PairDefinition, Schedule};
+use keepwell_jobs::{
+    BackupRules, Bandwidth, Clock, Due, Fault, FaultKind, PairDefinition, Schedule, Scheduler, Scope,
+};
 use keepwell_model::{PairId, PlaceId, PlanId, ReplicaId};
 
 const HOUR: i64 = 3_600_000;
@@ -168,6 +175,11 @@ fn pairs_run_when_they_are_due_unless_they_are_held() {
     catalog.set_setting(PAUSED_SETTING, "false").unwrap();
     assert_eq!(started_pairs(&catalog, START + 9 * HOUR), [1, 2]);
 
+    // Holding all pairs is apart from that, and from what each is by itself.
+    catalog.set_setting(PAIRS_PAUSED_SETTING, "true").unwrap();
+    assert!(started_pairs(&catalog, START + 19 * HOUR).is_empty(), "all pairs are held");
+    catalog.set_setting(PAIRS_PAUSED_SETTING, "false").unwrap();
+
     // What may pass by itself is tried again before its next slot.
     catalog.set_pair_retry(PairId([1; 16]), Some(START + 9 * HOUR + 60_000)).unwrap();
     assert_eq!(started_pairs(&catalog, START + 9 * HOUR + 60_000), [1]);
@@ -286,4 +298,48 @@ fn replicas_run_by_their_schedule_once_and_wait_while_schedules_are_paused() {
     assert_eq!(started(START + 9 * HOUR), 0);
     catalog.set_setting(PAUSED_SETTING, "false").unwrap();
     assert_eq!((started(START + 9 * HOUR), started(START + 9 * HOUR + 1)), (1, 0));
+}
+
+/// A clock that stands.
+struct Still(i64);
+
+impl Clock for Still {
+    fn now_ms(&self) -> i64 {
+        self.0
+    }
+
+    fn steady_ms(&self) -> u64 {
+        0
+    }
+}
+
+#[test]
+fn who_looks_after_pairs_alone_keeps_no_plan_from_running_and_no_pair_runs_twice() {
+    let home = tempfile::tempdir().unwrap();
+    let hourly = Schedule::EveryHours { hours: 1 };
+    let catalog = Arc::new(catalog(home.path(), &[(hourly, true)]));
+    catalog.save_pair(&pair(1, hourly, false)).unwrap();
+    let begin = |scope, now_ms| {
+        let presence = Arc::new(Presence::announce(home.path(), "test").unwrap());
+        let (told, started) = mpsc::channel();
+        let starter = Arc::new(move |due| {
+            told.send(due).unwrap();
+            Ok(())
+        });
+        let clock = Arc::new(Still(now_ms));
+        let scheduler =
+            Scheduler::start(Arc::clone(&catalog), presence, clock, TimeZone::UTC, scope, starter).unwrap();
+        scheduler.wake();
+        (scheduler, started)
+    };
+    let wait = Duration::from_secs(20);
+    let (watch, of_watch) = begin(Scope::Pairs, START + HOUR);
+    assert_eq!(of_watch.recv_timeout(wait), Ok(Due::Pair(PairId([1; 16]))));
+    // An hour later: the pair is due again, and still the matter of the other.
+    let (window, of_window) = begin(Scope::All, START + 2 * HOUR);
+    assert_eq!(of_window.recv_timeout(wait), Ok(Due::Plan(PlanId([0; 16]))));
+    drop(watch);
+    assert_eq!(of_window.recv_timeout(wait), Ok(Due::Pair(PairId([1; 16]))));
+    drop(window);
+    assert!(of_watch.try_iter().chain(of_window.try_iter()).next().is_none());
 }

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
-use keepwell_catalog::{Catalog, Credentials, JobFilter, JobState, KeyringChoice, Presence};
-use keepwell_jobs::pairs::{PairGroup, checked_setting};
+use keepwell_catalog::{Catalog, Credentials, JobFilter, JobState, KeyringChoice, PairRecord, Presence};
+use keepwell_jobs::pairs::{PairGroup, PairOptions, PairWish, checked_setting};
 use keepwell_jobs::request::{BRING_BACK_FROM_LEFT, BRING_BACK_FROM_RIGHT, JobRequest, SyncJob};
 use keepwell_jobs::schedule::RETRY_MS;
 use keepwell_jobs::scheduler;
@@ -21,7 +21,7 @@ use keepwell_jobs::{
 };
 use keepwell_model::{JobId, PairId, RelativePath};
 use keepwell_sync::policy::BrakeKind;
-use keepwell_sync::{BinWish, Hints, PlanFilter, Side};
+use keepwell_sync::{BinWish, Hints, Mode, PlanFilter, Side};
 
 const PAIR: PairId = PairId([7; 16]);
 
@@ -904,4 +904,87 @@ fn a_run_that_found_nothing_to_do_still_says_when_the_pair_was_looked_at() {
     let _ = house.engine.wait(house.start(false, Origin::Live));
     assert_eq!(house.jobs(), 1);
     assert!(checked() > before);
+}
+
+/// The pair with another mode, as a wish for one run.
+fn wish(house: &House, mode: Mode) -> (PairRecord, PairWish) {
+    let (record, known) = house.syncs.definition(PAIR).unwrap();
+    let wanted = PairOptions { mode, ..known.options() };
+    (record, PairWish { before: Some(known.options()), definition: known.with_options(wanted) })
+}
+
+#[test]
+fn options_of_one_run_are_the_pairs_when_it_runs_and_never_by_a_look() {
+    let (room, mode) = (Room::new(), |house: &House| house.syncs.definition(PAIR).unwrap().1.pair.mode);
+    let house = room.house();
+    room.pair(&house, false);
+    room.write("left/a", "1");
+    room.write("right/only here", "2");
+    house.run();
+    room.write("right/another", "3");
+    let ask = |preview, plan: Option<&str>| {
+        let (record, wish) = wish(&house, Mode::Mirror);
+        house.syncs.start_as(&house.engine, record, Some(wish), preview, plan.map(str::to_owned)).unwrap()
+    };
+    let row = house.catalog.pair(PAIR).unwrap();
+    let look = ask(true, None);
+    let shown: Proposal = serde_json::from_str(
+        house.ended(look, JobState::WaitingForConfirmation).record.proposal.as_ref().unwrap(),
+    )
+    .unwrap();
+    assert_eq!(house.syncs.plan_digest(look).as_ref(), Some(&shown.digest));
+    house.engine.cancel(look).unwrap();
+    assert_eq!(house.catalog.pair(PAIR).unwrap(), row);
+
+    // As long and as old as before; only what it holds is another.
+    let modified = fs::metadata(room.path("right/another")).unwrap().modified().unwrap();
+    room.write("right/another", "4");
+    fs::File::options().write(true).open(room.path("right/another")).unwrap().set_modified(modified).unwrap();
+    house.ended(ask(false, Some(&shown.digest)), JobState::Failed);
+    assert_eq!((mode(&house), room.read("right/another").as_deref()), (Mode::TwoWay, Some("4")));
+
+    // Who changed the pair meanwhile is not overruled.
+    let (record, asked) = wish(&house, Mode::Mirror);
+    let (_, other) = wish(&house, Mode::MoveIn);
+    house.catalog.save_pair(&other.definition.record(1).unwrap()).unwrap();
+    let late = house.syncs.start_as(&house.engine, record, Some(asked), false, None).unwrap();
+    house.ended(late, JobState::Failed);
+    assert_eq!((mode(&house), room.read("left/a").is_some()), (Mode::MoveIn, true));
+
+    house.ended(ask(false, None), JobState::Succeeded);
+    assert_eq!((mode(&house), room.read("right/another")), (Mode::Mirror, None));
+}
+
+#[test]
+fn a_look_that_fails_makes_no_run_due() {
+    let room = Room::new();
+    let house = room.house();
+    room.pair(&house, false);
+    house.run();
+    fs::remove_dir_all(room.path("right")).unwrap();
+    house.ended(house.start(true, Origin::Person), JobState::Failed);
+    assert_eq!(house.catalog.pair(PAIR).unwrap().unwrap().retry_ms, None);
+    house.ended(house.start(false, Origin::Person), JobState::Failed);
+    assert!(house.catalog.pair(PAIR).unwrap().unwrap().retry_ms.is_some(), "a run is tried again");
+}
+
+#[test]
+fn a_halted_plan_makes_way_for_a_look_of_another_process_and_its_run_waits_on() {
+    let room = Room::new();
+    let (window, other) = (room.house(), room.house());
+    room.pair(&window, false);
+    room.write("left/a", "1");
+    window.run();
+    fs::remove_file(room.path("left/a")).unwrap();
+    let halted = window.start(false, Origin::Person);
+    window.ended(halted, JobState::Halted);
+    assert!(window.syncs.with_held(halted, |_| ()).is_some());
+    // It has no other way to the pair, which the window keeps from others.
+    let look = other.start(true, Origin::Person);
+    other.ended(look, JobState::Halted);
+    other.engine.cancel(look).unwrap();
+    assert_eq!(window.engine.job(halted).unwrap().record.state, JobState::Halted);
+    window.decide(halted, BRING_BACK_FROM_RIGHT);
+    window.ended(halted, JobState::Succeeded);
+    assert_eq!(room.read("left/a").as_deref(), Some("1"));
 }

@@ -93,6 +93,15 @@ impl PairDatabase {
         Ok((Self { connection: Mutex::new(connection), path }, notices))
     }
 
+    /// Removes the database of a pair that was only looked at and never made, with its lock.
+    pub fn remove(state_folder: &Path, pair: PairId) {
+        let path = Self::path_of(state_folder, pair);
+        for end in ["sqlite", "sqlite-wal", "sqlite-shm", "lock"] {
+            // What can not be removed is small, and nobody asks for it again.
+            let _ = std::fs::remove_file(path.with_extension(end));
+        }
+    }
+
     /// The database of a pair on a connection that is handed in, so that a simulation keeps one in memory. Nothing is
     /// moved aside.
     ///

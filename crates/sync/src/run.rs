@@ -42,6 +42,8 @@ pub struct Syncer {
     notices: Vec<String>,
     /// The run before this one was killed: it may have left unfinished files.
     died: bool,
+    /// See [`Syncer::only_looks`].
+    only_looks: bool,
     /// Held for as long as this lives.
     _lock: File,
 }
@@ -133,6 +135,7 @@ impl Syncer {
         let died = database.close_dead_runs(now_ms)?;
         Ok(Self {
             died,
+            only_looks: false,
             pair,
             left,
             right,
@@ -164,6 +167,12 @@ impl Syncer {
     #[must_use]
     pub fn notices(&self) -> &[String] {
         &self.notices
+    }
+
+    /// From now on nothing but a look: the pair works otherwise than it is kept, so what waits for a decision stays as it
+    /// was, and no decision goes into the plan.
+    pub fn only_looks(&mut self) {
+        self.only_looks = true;
     }
 
     /// The pair's database: conflicts, runs, bins, the rows of the preview.

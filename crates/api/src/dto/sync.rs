@@ -229,7 +229,7 @@ dto! {
         pub schedule: Schedule,
         /// Whether changes are to be noticed as they happen.
         pub live: bool,
-        /// Whether the person paused it.
+        /// Whether the person paused it, apart from all others.
         pub paused: bool,
         /// How it stands.
         pub state: SyncState,
@@ -253,6 +253,8 @@ dto! {
     pub struct SyncPairs {
         /// In the order they were made.
         pub pairs: Vec<SyncPair>,
+        /// Whether the person holds all pairs, whatever each is by itself.
+        pub all_paused: bool,
     }
 }
 
@@ -343,7 +345,8 @@ request! {
 
     /// Holds several pairs, or lets them go on.
     pub struct SyncHold {
-        /// The pairs of this hub; nothing means all pairs there are.
+        /// The pairs of this hub, each of them; nothing holds all pairs there are as a whole, and leaves what each is by
+        /// itself.
         pub group_id: Option<String>,
         /// Whether they are held.
         pub paused: bool,

@@ -3,12 +3,12 @@
 use keepwell_catalog::{Catalog, JobFilter, JobRecord, JobState, PairRecord};
 use keepwell_endpoint::{Address, Credentials};
 use keepwell_jobs::pairs::checked_setting;
+use keepwell_jobs::scheduler::PAIRS_PAUSED_SETTING;
 use keepwell_jobs::{Fault, Halt, JobRequest, LiveState, Origin, PairDefinition, hub, live, scheduler};
 use keepwell_model::PairId;
 use keepwell_sync::PairDatabase;
 use keepwell_sync::pair::PlaceSpec;
 
-use super::app;
 use super::sync_save::address;
 use super::sync_words as words;
 use crate::convert;
@@ -97,15 +97,14 @@ fn says_nothing(job: &JobRecord) -> bool {
     let is_given_up = job.state == JobState::Cancelled;
     serde_json::from_str(&job.request).is_ok_and(|request: JobRequest| match request {
         JobRequest::Sync(sync) => {
-            (!sync.carries_over() && job.state.is_finished())
-                || (is_given_up && sync.preview && sync.answer.confirmed.is_none())
+            (!sync.carries_over() && job.state.is_finished()) || (is_given_up && sync.only_looks())
         }
         _ => false,
     })
 }
 
 /// Whether a person asked for a run.
-fn is_by_hand(job: &JobRecord) -> bool {
+pub(crate) fn is_by_hand(job: &JobRecord) -> bool {
     serde_json::from_str(&job.request).is_ok_and(|request: JobRequest| request.is_by_hand())
 }
 
@@ -184,12 +183,9 @@ pub(crate) fn brakes_of(api: &Api, id: keepwell_model::JobId) -> Result<Vec<Sync
 pub(crate) fn pair(api: &Api, record: &PairRecord) -> Result<SyncPair, ApiError> {
     let definition = PairDefinition::of(record)?;
     let Standing { state, active, last, conflicts, in_step_ms } = standing(api, record.id)?;
-    let schedules_paused = app::settings(api)?.schedules_paused;
-    let next_run_ms = if schedules_paused || record.paused {
-        None
-    } else {
-        scheduler::next_pair_run_ms(record, api.now_ms(), &api.zone)
-    };
+    let is_held = record.paused || scheduler::are_pairs_paused(&api.catalog)?;
+    let next_run_ms =
+        if is_held { None } else { scheduler::next_pair_run_ms(record, api.now_ms(), &api.zone) };
     let spec = &definition.pair;
     Ok(SyncPair {
         id: record.id.to_string(),
@@ -211,7 +207,7 @@ pub(crate) fn pair(api: &Api, record: &PairRecord) -> Result<SyncPair, ApiError>
         live: spec.live,
         paused: record.paused,
         state,
-        watched: if spec.live && !record.paused { watched(api, record.id)? } else { SyncLive::Off },
+        watched: if spec.live && !is_held { watched(api, record.id)? } else { SyncLive::Off },
         conflicts_waiting: Count(conflicts),
         in_step_ms: in_step_ms.map(Moment),
         next_run_ms: next_run_ms.map(Moment),
@@ -223,7 +219,12 @@ pub(crate) fn pair(api: &Api, record: &PairRecord) -> Result<SyncPair, ApiError>
 
 pub(crate) fn sync_pairs(api: &Api, _: Nothing) -> Result<SyncPairs, ApiError> {
     let pairs: Result<Vec<_>, _> = api.catalog.pairs()?.iter().map(|record| pair(api, record)).collect();
-    Ok(SyncPairs { pairs: pairs? })
+    Ok(SyncPairs { pairs: pairs?, all_paused: all_paused(api)? })
+}
+
+/// Whether the person holds all pairs as a whole.
+pub(crate) fn all_paused(api: &Api) -> Result<bool, ApiError> {
+    Ok(api.catalog.setting(PAIRS_PAUSED_SETTING)?.as_deref() == Some("true"))
 }
 
 pub(crate) fn sync_pair(api: &Api, request: SyncPairGet) -> Result<SyncPair, ApiError> {
@@ -283,36 +284,40 @@ pub(crate) fn sync_pair_pause(api: &Api, request: SyncPairPause) -> Result<SyncP
 }
 
 pub(crate) fn sync_hold(api: &Api, request: SyncHold) -> Result<SyncPairs, ApiError> {
-    let group = request.group_id.as_deref().map(convert::pair_id).transpose()?;
-    let ids: Vec<PairId> = match group {
-        Some(group) => hub::pairs_of(&api.catalog, group)?.into_iter().map(|(record, _)| record.id).collect(),
-        None => api.catalog.pairs()?.into_iter().map(|record| record.id).collect(),
-    };
-    for id in ids {
-        api.catalog.set_pair_paused(id, request.paused)?;
+    match request.group_id.as_deref().map(convert::pair_id).transpose()? {
+        Some(group) => {
+            for (record, _) in hub::pairs_of(&api.catalog, group)? {
+                api.catalog.set_pair_paused(record.id, request.paused)?;
+            }
+        }
+        None => {
+            api.catalog.set_setting(PAIRS_PAUSED_SETTING, if request.paused { "true" } else { "false" })?;
+        }
     }
     wake(api);
     sync_pairs(api, Nothing {})
 }
 
-/// Gives up a run of a pair that only waits for a person; answers one that is under way.
-pub(crate) fn free(api: &Api, id: PairId) -> Result<Option<JobRecord>, ApiError> {
+/// Gives up the runs of a pair that only wait for a person, but for a mere look none that a brake halted; answers one that
+/// is under way.
+pub(crate) fn free(api: &Api, id: PairId, is_look: bool) -> Result<Option<JobRecord>, ApiError> {
     let states = JobState::ALL.into_iter().filter(|state| !state.is_finished()).collect();
     let filter = JobFilter { states, pair_id: Some(id), ..JobFilter::default() };
-    let active = api.catalog.jobs(&filter, 0, 1)?.0.into_iter().next();
-    match active {
-        Some(active) if matches!(active.state, JobState::Halted | JobState::WaitingForConfirmation) => {
-            api.engine.cancel(active.id)?;
-            Ok(None)
+    let mut under_way = None;
+    for job in api.catalog.jobs(&filter, 0, RECENT_RUNS)?.0 {
+        match job.state {
+            JobState::Halted if is_look => {}
+            JobState::Halted | JobState::WaitingForConfirmation => api.engine.cancel(job.id)?,
+            _ => under_way = under_way.or(Some(job)),
         }
-        active => Ok(active),
     }
+    Ok(under_way)
 }
 
 /// Starts a run; one that waits or runs already is not started twice, and one that waits for a person is looked at anew.
 pub(crate) fn start(api: &Api, record: &PairRecord, preview: bool) -> Result<JobStarted, ApiError> {
     // What runs by itself leaves no trace where it finds nothing to do; a person's run comes after it.
-    if let Some(active) = free(api, record.id)?.filter(is_by_hand) {
+    if let Some(active) = free(api, record.id, false)?.filter(is_by_hand) {
         return Ok(JobStarted { job_id: active.id.to_string() });
     }
     match api.syncs.start(&api.engine, record.id, preview, Origin::Person, None)? {

@@ -85,7 +85,7 @@ pub(crate) fn sync_bin_restore(api: &Api, request: SyncBinRestore) -> Result<Job
     });
     let wishes = wishes.collect::<Result<Vec<_>, ApiError>>()?;
     // A plan that waits was made without what comes back.
-    free(api, record.id)?;
+    free(api, record.id, false)?;
     let job_id = api.syncs.start_bring_back(&api.engine, record.id, wishes)?;
     wake(api);
     Ok(JobStarted { job_id: job_id.to_string() })
@@ -124,7 +124,7 @@ pub(crate) fn sync_undo(api: &Api, request: SyncUndo) -> Result<JobStarted, ApiE
             ApiError::not_found("There is no such run of this pair.").hint("Look at its list of runs.")
         );
     }
-    free(api, record.id)?;
+    free(api, record.id, false)?;
     // The next run would carry parts of it over again: the pair is held, and a person looks at it first.
     let job_id = api.syncs.start_undo(&api.engine, record.id, run)?;
     wake(api);

@@ -30,7 +30,7 @@ const DECISIONS_LIMIT: usize = 10_000;
 /// Lines of a comparison.
 const LINES_LIMIT: usize = 4_000;
 
-fn version(version: &Version) -> SyncVersion {
+pub(crate) fn version(version: &Version) -> SyncVersion {
     let state = version.state.as_ref();
     SyncVersion {
         path: version.path.as_ref().map(|path| PathText::new(path.as_bytes())),

@@ -4,13 +4,13 @@
 //! changed hub (`jobs::hub`).
 
 use keepwell_catalog::Catalog;
-use keepwell_jobs::pairs::PairGroup;
-use keepwell_jobs::{PairDefinition, hub};
+use keepwell_jobs::pairs::{PairGroup, real_place};
+use keepwell_jobs::{PairDefinition, Trees, hub};
 use keepwell_model::PairId;
 use keepwell_sync::pair::PlaceSpec;
 
 use super::repository;
-use super::sync::{pair, place, refuse_taken, start, sync_pairs, wake};
+use super::sync::{all_paused, pair, place, refuse_taken, start, sync_pairs, wake};
 use super::sync_save::{
     address, changed_record, keep_accesses, new_record, refuse_more, refuse_the_same, wanted,
 };
@@ -21,6 +21,7 @@ use crate::dto::sync::{
 use crate::dto::{Done, Nothing};
 use crate::error::ApiError;
 use crate::open::Api;
+use crate::path_text;
 
 /// Places of one hub.
 const PLACES_LIMIT: usize = 50;
@@ -99,7 +100,7 @@ pub(crate) fn sync_hub_change(api: &Api, request: SyncHubChange) -> Result<SyncP
     wake(api);
     let pairs: Result<Vec<SyncPair>, ApiError> =
         hub::pairs_of(&api.catalog, id)?.iter().map(|(record, _)| pair(api, record)).collect();
-    Ok(SyncPairs { pairs: pairs? })
+    Ok(SyncPairs { pairs: pairs?, all_paused: all_paused(api)? })
 }
 
 pub(crate) fn sync_hub_save(api: &Api, request: SyncHubSave) -> Result<SyncPairs, ApiError> {
@@ -110,6 +111,14 @@ pub(crate) fn sync_hub_save(api: &Api, request: SyncHubSave) -> Result<SyncPairs
         return Err(ApiError::bad_request(format!("A hub has at most {PLACES_LIMIT} places.")));
     }
     let old = request.group_id.as_deref().map(|id| members(api, id)).transpose()?;
+    let mut request = request;
+    if let Some(first) = old.as_ref().and_then(|(_, members)| members.first()) {
+        // The hub as its pairs have it, however the way to it is written now.
+        let known = &first.pair.left.address;
+        if real_place(&address(&request.pair.left)?) == real_place(&Trees::address(known)?) {
+            request.pair.left = path_text::encode(known.as_bytes());
+        }
+    }
     let group = group(api, &request, old.as_ref())?;
     let with = |right: String, right_access| SyncPairSave {
         name: None,
@@ -150,7 +159,7 @@ pub(crate) fn sync_hub_save(api: &Api, request: SyncHubSave) -> Result<SyncPairs
     }
     wake(api);
     let pairs: Result<Vec<SyncPair>, ApiError> = new.iter().map(|record| pair(api, record)).collect();
-    Ok(SyncPairs { pairs: pairs? })
+    Ok(SyncPairs { pairs: pairs?, all_paused: all_paused(api)? })
 }
 
 pub(crate) fn sync_hub_run(api: &Api, request: SyncGroupGet) -> Result<SyncPairs, ApiError> {

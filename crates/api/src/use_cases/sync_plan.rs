@@ -27,7 +27,7 @@ use crate::path_text::PathText;
 /// Choices in one request.
 const CHOICES_LIMIT: usize = 10_000;
 
-fn gone() -> ApiError {
+pub(crate) fn gone() -> ApiError {
     ApiError::not_found("This plan is not held any more. Nothing was changed.")
         .hint("Look at both places again: the new plan shows what they need now.")
 }

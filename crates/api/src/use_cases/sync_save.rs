@@ -1,11 +1,15 @@
 //! Making and changing sync pairs: a request becomes the pair that is kept.
 //!
 //! Invariants: what a request does not name stays as it was, or as a new pair has it; a rule that can not be understood
-//! is refused here and not in the middle of the night; no secret gets into the pair.
+//! is refused here and not in the middle of the night; no secret gets into the pair; two pairs are never of the same two
+//! places, however the way to them is written.
+
+use std::path::Component;
 
 use keepwell_catalog::{Catalog, PairRecord};
 use keepwell_endpoint::credentials::CredentialKind;
 use keepwell_endpoint::{Address, Credentials};
+use keepwell_jobs::pairs::{self, Order, real_place};
 use keepwell_jobs::trees::secret_name;
 use keepwell_jobs::{Bandwidth, PairDefinition, Trees};
 use keepwell_model::Timestamp;
@@ -45,6 +49,10 @@ pub(crate) fn address(text: &str) -> Result<Address, ApiError> {
         Address::Local(path) if !path.is_absolute() => {
             Err(ApiError::bad_request(format!("\"{shown}\" is not a whole path."))
                 .hint("Begin it at the top, for instance with /home."))
+        }
+        // What `..` leads to is a matter of the links before it: only the file system knows.
+        Address::Local(path) if path.components().any(|part| part == Component::ParentDir) => {
+            Ok(real_place(&address))
         }
         Address::Local(path) => Ok(Address::Local(path.components().collect())),
         _ => Ok(address),
@@ -181,10 +189,14 @@ fn places(
     let (left, right) = (address(&request.left)?, address(&request.right)?);
     refuse_the_same(&left, &right)?;
     let spec = |address: &Address, old: Option<&PlaceSpec>| {
-        let address = address.to_string();
-        // The volume it was last seen on stays with it.
-        let volume = old.filter(|old| old.address == address).and_then(|old| old.volume.clone());
-        PlaceSpec { address, volume, ..PlaceSpec::default() }
+        // One that is known stays as it was first written, with the volume it was last seen on.
+        let is_it = |old: &&PlaceSpec| {
+            Trees::address(&old.address).is_ok_and(|old| real_place(&old) == real_place(address))
+        };
+        match old.filter(is_it) {
+            Some(old) => PlaceSpec { label: String::new(), ..old.clone() },
+            None => PlaceSpec { address: address.to_string(), ..PlaceSpec::default() },
+        }
     };
     let mut specs =
         [spec(&left, before.map(|before| &before.left)), spec(&right, before.map(|before| &before.right))];
@@ -276,14 +288,13 @@ pub(crate) fn refuse_more(known: &[PairRecord], new: &PairSpec) -> Result<(), Ap
             "There are {PAIRS_LIMIT} pairs already. Remove some first."
         )));
     }
-    let is_there = |known: &PairRecord| {
-        (&known.left_address, &known.right_address) == (&new.left.address, &new.right.address)
-    };
-    if known.iter().any(is_there) {
-        let error = ApiError::new(ErrorCode::AlreadyExists, "There is a pair of these two places already.");
-        return Err(error.hint("Change that one, or choose other places."));
-    }
-    Ok(())
+    let real = |place: &PlaceSpec| Trees::address(&place.address).map(|address| real_place(&address));
+    let (left, right) = (real(&new.left)?, real(&new.right)?);
+    let found = known.iter().find_map(|known| Some((known, pairs::is_of(known, &left, &right)?)));
+    let Some((known, order)) = found else { return Ok(()) };
+    let order = if order == Order::Swapped { ", in the other order" } else { "" };
+    let message = format!("The pair \"{}\" is of these two places already{order}.", known.name);
+    Err(ApiError::new(ErrorCode::AlreadyExists, message).hint("Change that one, or choose other places."))
 }
 
 /// The row of a pair, from now on.

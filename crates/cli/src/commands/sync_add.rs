@@ -2,7 +2,6 @@
 
 use std::ffi::OsStr;
 
-use keepwell_api::dto::Nothing;
 use keepwell_api::dto::plan::Schedule;
 use keepwell_api::dto::sync::{
     ConflictPolicy, ConflictRule, SyncBandwidth, SyncBinLimits, SyncBrakeLimits, SyncLinks, SyncMode,
@@ -10,7 +9,7 @@ use keepwell_api::dto::sync::{
 };
 use keepwell_api::{ApiError, Commands, Count};
 
-use super::{sync_hub, sync_list};
+use super::sync_hub;
 use crate::arguments_pair::{Conflict, Links, Mode, OnOff, PairRules};
 use crate::arguments_sync::{PairWhen, SyncAdd};
 use crate::context::Context;
@@ -35,7 +34,17 @@ pub fn run(context: &Context, arguments: SyncAdd) -> Result<Ending, ApiError> {
     }
     output::line(format!("The pair \"{}\" is made. Nothing was changed in either place.", pair.name));
     output::line(format!("See what a run would do: keepwell sync run \"{}\" --preview", pair.name));
+    if let Some(words) = runs_by_itself(&pair) {
+        output::line(words);
+    }
     Ok(Ending::Done)
+}
+
+/// What runs a pair that is not only run by hand.
+pub fn runs_by_itself(pair: &SyncPair) -> Option<&'static str> {
+    (pair.live || pair.schedule != Schedule::Manual).then_some(
+        "It runs by itself while Keepwell is open (its window, or the tray) or while this runs: keepwell sync watch",
+    )
 }
 
 /// When a pair runs by the clock, where the arguments say so.
@@ -145,13 +154,6 @@ fn left_out(flags: &PairRules, before: SyncRules) -> SyncRules {
     }
 }
 
-/// The pair of two places, if there is one.
-pub fn known(context: &Context, left: &OsStr, right: &OsStr) -> Result<Option<SyncPair>, ApiError> {
-    let (left, right) = (paths::place(left), paths::place(right));
-    let pairs = context.api.sync_pairs(Nothing {})?.pairs;
-    Ok(pairs.into_iter().find(|pair| pair.left.address.path == left && pair.right.address.path == right))
-}
-
 /// A pair as a request that changes it; what is not named stays.
 pub fn change(pair: &SyncPair) -> SyncPairSave {
     SyncPairSave {
@@ -187,28 +189,6 @@ pub fn changed(pair: &SyncPair, flags: &PairRules) -> SyncPairSave {
     };
     apply(flags, &mut request, before);
     request
-}
-
-/// Changes a pair as the arguments say, where they say something.
-fn adapted(context: &Context, pair: SyncPair, rules: &PairRules) -> Result<SyncPair, ApiError> {
-    let request = changed(&pair, rules);
-    if request == change(&pair) { Ok(pair) } else { context.api.sync_pair_save(request) }
-}
-
-/// The pair that arguments mean: of two places, made where there is none; or of a name.
-pub fn meant(
-    context: &Context,
-    left: &OsStr,
-    right: Option<&OsStr>,
-    rules: &PairRules,
-) -> Result<SyncPair, ApiError> {
-    match right {
-        None => adapted(context, sync_list::find(context, &left.to_string_lossy())?, rules),
-        Some(right) => match known(context, left, right)? {
-            Some(pair) => adapted(context, pair, rules),
-            None => context.api.sync_pair_save(new_pair(left, right, rules)),
-        },
-    }
 }
 
 fn mode(mode: Mode) -> SyncMode {

@@ -1,30 +1,46 @@
 //! `keepwell sync bin PAIR [--restore NUMBER…]`
 
-use keepwell_api::dto::sync::SyncSide;
+use keepwell_api::dto::sync::{SyncPair, SyncSide};
 use keepwell_api::dto::sync_bin::{BinWhy, SyncBinGet, SyncBinRestore};
 use keepwell_api::{ApiError, Commands};
 
-use super::sync_list;
+use super::sync_hub;
 use crate::arguments_sync::SyncBin;
 use crate::context::Context;
 use crate::ending::Ending;
 use crate::follow::{fact, follow};
-use crate::output::{self, number, size, time};
+use crate::output::{self, counted, size, time};
 
 pub fn run(context: &Context, arguments: SyncBin) -> Result<Ending, ApiError> {
-    let pair = sync_list::find(context, &arguments.pair)?;
-    context.give_access(&pair)?;
+    if let Some(hub) = sync_hub::find(context, &arguments.pair)?
+        && arguments.restore.is_empty()
+        && !context.json
+    {
+        for pair in &hub.pairs {
+            output::line(format!("{}:", pair.name));
+            list(context, pair, &arguments)?;
+        }
+        return Ok(Ending::Done);
+    }
+    // Each pair counts its items by itself.
+    let pair = sync_hub::single(context, &arguments.pair)?;
     if !arguments.restore.is_empty() {
+        context.give_access(&pair)?;
         let request = SyncBinRestore { pair_id: pair.id, ids: arguments.restore };
         let (job, ending) = follow(context, &context.api.sync_bin_restore(request)?.job_id)?;
         if !context.json && job.finished_ms.is_some() {
-            output::line(format!("{} items are back where they were.", number(fact(&job, "broughtBack"))));
+            let count = fact(&job, "broughtBack");
+            output::line(counted(count, "item is back where it was.", "items are back where they were."));
         }
         return Ok(ending);
     }
+    list(context, &pair, &arguments)
+}
+
+fn list(context: &Context, pair: &SyncPair, arguments: &SyncBin) -> Result<Ending, ApiError> {
     let page = context.api.sync_bin(SyncBinGet {
-        pair_id: pair.id,
-        text: arguments.find,
+        pair_id: pair.id.clone(),
+        text: arguments.find.clone(),
         run_id: None,
         offset: None,
         limit: Some(arguments.limit),

@@ -27,6 +27,9 @@ pub fn run(context: &Context, arguments: SyncChange) -> Result<Ending, ApiError>
     }
     output::line(format!("The pair \"{}\" is changed. Nothing was changed in either place.", pair.name));
     output::line(sync_show::facts(&pair));
+    if let Some(words) = sync_add::runs_by_itself(&pair) {
+        output::line(words);
+    }
     Ok(Ending::Done)
 }
 

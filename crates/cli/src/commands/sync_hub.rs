@@ -9,7 +9,9 @@ use keepwell_api::dto::sync::{
 };
 use keepwell_api::{ApiError, Commands};
 
-use super::{sync_run, sync_show};
+use super::sync_run::{self, Meant};
+use super::{sync_add, sync_list, sync_show};
+use crate::arguments_pair::PairRules;
 use crate::arguments_sync::SyncRun;
 use crate::context::Context;
 use crate::ending::Ending;
@@ -41,6 +43,37 @@ pub fn find(context: &Context, name: &str) -> Result<Option<Hub>, ApiError> {
     Ok(hubs.pop())
 }
 
+/// The pairs of a name: all those of a hub, or the one.
+///
+/// # Errors
+/// There is none, or there are several of that name.
+pub fn pairs(context: &Context, name: &str) -> Result<Vec<SyncPair>, ApiError> {
+    match find(context, name)? {
+        Some(hub) => Ok(hub.pairs),
+        None => Ok(vec![sync_list::find(context, name)?]),
+    }
+}
+
+/// The pair of a name, where only one can be meant.
+///
+/// # Errors
+/// It is a hub, there is none, or there are several.
+pub fn single(context: &Context, name: &str) -> Result<SyncPair, ApiError> {
+    match find(context, name)? {
+        Some(hub) => match <[SyncPair; 1]>::try_from(hub.pairs.clone()) {
+            Ok([pair]) => Ok(pair),
+            Err(_) => Err(name_a_pair(&hub)),
+        },
+        None => sync_list::find(context, name),
+    }
+}
+
+fn name_a_pair(hub: &Hub) -> ApiError {
+    let names: Vec<String> = hub.pairs.iter().map(|pair| format!("\"{}\"", pair.name)).collect();
+    ApiError::bad_request(format!("\"{}\" is a hub of several pairs.", hub.group.name))
+        .hint(format!("Name one of them: {}", names.join(", ")))
+}
+
 pub fn add(
     context: &Context,
     pair: SyncPairSave,
@@ -65,6 +98,9 @@ pub fn add(
     }
     output::line("Nothing was changed in any place.");
     output::line(format!("Keep them the same: keepwell sync run \"{name}\""));
+    if let Some(words) = made.pairs.first().and_then(sync_add::runs_by_itself) {
+        output::line(words);
+    }
     Ok(Ending::Done)
 }
 
@@ -76,6 +112,14 @@ fn known(context: &Context, name: &str) -> Result<Hub, ApiError> {
 
 /// Runs every pair of a hub, then all but the last once more: what the later ones brought reaches the earlier ones.
 pub fn run(context: &Context, hub: &Hub, arguments: &SyncRun) -> Result<Ending, ApiError> {
+    let name = &hub.group.name;
+    if arguments.rules != PairRules::default() {
+        return Err(ApiError::bad_request(format!("\"{name}\" is a hub: all of its pairs work alike."))
+            .hint(format!("Change them first: keepwell sync change \"{name}\"")));
+    }
+    if arguments.plan.is_some() {
+        return Err(name_a_pair(hub));
+    }
     let again = &hub.pairs[..hub.pairs.len().saturating_sub(1)];
     let mut worst = Ending::Done;
     for (round, pairs) in [hub.pairs.as_slice(), again].into_iter().enumerate() {
@@ -83,7 +127,8 @@ pub fn run(context: &Context, hub: &Hub, arguments: &SyncRun) -> Result<Ending, 
             if !context.json {
                 output::line(format!("{}{}", pair.name, if round == 0 { "" } else { ", once more" }));
             }
-            let ending = sync_run::run_pair(context, pair, arguments)?;
+            let meant = Meant::known(pair.clone(), &PairRules::default());
+            let ending = sync_run::run_pair(context, &meant, arguments)?;
             if matches!(ending, Ending::Halted | Ending::Cancelled) {
                 return Ok(ending);
             }
@@ -99,12 +144,10 @@ pub fn run(context: &Context, hub: &Hub, arguments: &SyncRun) -> Result<Ending, 
     Ok(worst)
 }
 
-pub fn hold(context: &Context, group_id: Option<String>, paused: bool) -> Result<Vec<SyncPair>, ApiError> {
-    let is_meant = |pair: &SyncPair| match &group_id {
-        Some(id) => pair.group.as_ref().is_some_and(|group| group.id == *id),
-        None => true,
-    };
-    let all = context.api.sync_hold(SyncHold { group_id: group_id.clone(), paused })?.pairs;
+/// Holds every pair of a hub, or lets it go on.
+pub fn hold(context: &Context, group_id: String, paused: bool) -> Result<Vec<SyncPair>, ApiError> {
+    let is_meant = |pair: &SyncPair| pair.group.as_ref().is_some_and(|group| group.id == group_id);
+    let all = context.api.sync_hold(SyncHold { group_id: Some(group_id.clone()), paused })?.pairs;
     Ok(all.into_iter().filter(is_meant).collect())
 }
 

@@ -16,7 +16,7 @@ pub fn run(context: &Context) -> Result<Ending, ApiError> {
         return Ok(Ending::Done);
     }
     if pairs.pairs.is_empty() {
-        output::note("There is no pair yet. Make one with: keepwell sync run LEFT RIGHT --preview");
+        output::note("There is no pair yet. Make one with: keepwell sync add LEFT RIGHT");
         return Ok(Ending::Done);
     }
     let rows: Vec<Vec<String>> = pairs
@@ -33,6 +33,9 @@ pub fn run(context: &Context) -> Result<Ending, ApiError> {
             ]
         })
         .collect();
+    if pairs.all_paused {
+        output::note("All pairs are paused: keepwell sync resume --all");
+    }
     output::line(output::table(&["ID", "NAME", "HUB", "STATE", "RUNS", "PLACES"], &rows));
     Ok(Ending::Done)
 }

@@ -1,23 +1,23 @@
 //! `keepwell sync pause PAIR` and `keepwell sync resume PAIR`
 
-use keepwell_api::dto::sync::SyncPairPause;
+use keepwell_api::dto::sync::{SyncHold, SyncPairPause};
 use keepwell_api::{ApiError, Commands};
 
 use super::{sync_hub, sync_list};
-use crate::arguments_sync::SyncHold;
+use crate::arguments_sync::SyncHold as Arguments;
 use crate::context::Context;
 use crate::ending::Ending;
 use crate::output;
 
-pub fn run(context: &Context, arguments: &SyncHold, paused: bool) -> Result<Ending, ApiError> {
-    let hub = arguments.pair.as_deref().map(|name| sync_hub::find(context, name)).transpose()?.flatten();
-    let changed = match (&arguments.pair, hub) {
-        (_, Some(hub)) => sync_hub::hold(context, Some(hub.group.id), paused)?,
-        (Some(name), None) => {
+pub fn run(context: &Context, arguments: &Arguments, paused: bool) -> Result<Ending, ApiError> {
+    let Some(name) = &arguments.pair else { return all(context, paused) };
+    let hub = sync_hub::find(context, name)?;
+    let changed = match hub {
+        Some(hub) => sync_hub::hold(context, hub.group.id, paused)?,
+        None => {
             let pair = sync_list::find(context, name)?;
             vec![context.api.sync_pair_pause(SyncPairPause { pair_id: pair.id, paused })?]
         }
-        (None, None) => sync_hub::hold(context, None, paused)?,
     };
     if context.json {
         output::json(&changed)?;
@@ -28,6 +28,27 @@ pub fn run(context: &Context, arguments: &SyncHold, paused: bool) -> Result<Endi
             true => format!("The pair \"{}\" is paused: it runs only when you say so.", pair.name),
             false => format!("The pair \"{}\" runs by itself again.", pair.name),
         });
+    }
+    Ok(Ending::Done)
+}
+
+/// All pairs as a whole: what each is by itself stays.
+fn all(context: &Context, paused: bool) -> Result<Ending, ApiError> {
+    let pairs = context.api.sync_hold(SyncHold { group_id: None, paused })?.pairs;
+    if context.json {
+        output::json(&pairs)?;
+        return Ok(Ending::Done);
+    }
+    if paused {
+        output::line("All pairs are paused: they run only when you say so.");
+        return Ok(Ending::Done);
+    }
+    output::line("All pairs may run by themselves again.");
+    for pair in pairs.iter().filter(|pair| pair.paused) {
+        output::line(format!(
+            "But the pair \"{}\" is paused by itself: keepwell sync resume \"{}\"",
+            pair.name, pair.name
+        ));
     }
     Ok(Ending::Done)
 }

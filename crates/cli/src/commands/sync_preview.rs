@@ -1,8 +1,11 @@
 //! `keepwell sync run … --preview`: the plan of a run, then nothing.
+//!
+//! Invariants: the plan is shown also where a safety brake would stop the run; what is printed last does exactly this plan,
+//! by its id, or nothing.
 
 use std::io::Write as _;
 
-use keepwell_api::dto::job::JobGet;
+use keepwell_api::dto::job::{Job, JobGet};
 use keepwell_api::dto::sync::{SyncPair, SyncSide};
 use keepwell_api::dto::sync_plan::{
     SyncAction, SyncFilter, SyncPlanGet, SyncPlanPage, SyncRow, SyncTotals, SyncWhy,
@@ -10,7 +13,9 @@ use keepwell_api::dto::sync_plan::{
 use keepwell_api::{ApiError, Commands, ErrorCode};
 use serde_json::{Value, json};
 
-use super::sync_resolve;
+use super::sync_run::{Meant, examples, ways_on};
+use super::sync_typed;
+use crate::arguments_sync::{Side, SyncRun};
 use crate::context::Context;
 use crate::ending::Ending;
 use crate::output::{self, number, size};
@@ -20,11 +25,54 @@ const PAGE: u32 = 1_000;
 /// Rows printed for people.
 const SHOWN: usize = 1_000;
 
-pub fn run(context: &Context, pair: &SyncPair, job_id: &str) -> Result<Ending, ApiError> {
-    let shown = if context.json { print_json(context, pair, job_id) } else { print(context, pair, job_id) };
+pub fn run(
+    context: &Context,
+    pair: &SyncPair,
+    job: &Job,
+    meant: &Meant,
+    arguments: &SyncRun,
+) -> Result<Ending, ApiError> {
+    let shown = show(context, pair, job, meant, arguments);
     // The plan was only to be looked at.
-    context.api.job_cancel(JobGet { job_id: job_id.to_owned() })?;
-    shown.map(|()| Ending::Done)
+    context.api.job_cancel(JobGet { job_id: job.id.clone() })?;
+    shown.map(|()| Ending::of_job(job))
+}
+
+fn show(
+    context: &Context,
+    pair: &SyncPair,
+    job: &Job,
+    meant: &Meant,
+    arguments: &SyncRun,
+) -> Result<(), ApiError> {
+    if let Some(halt) = &job.halt {
+        output::note(format!("A safety brake would stop this run: {}", halt.reason));
+        examples(&context.api.sync_brakes(&job.id)?);
+    }
+    let has_rows = match context.json {
+        true => print_json(context, &job.id).map(|()| false)?,
+        false => print(context, pair, job)?,
+    };
+    let id = context.api.sync_plan_id(&job.id)?;
+    output::note(format!("Plan: {id}"));
+    // A brake with no row under it, such as of a place that is gone, still has a way on.
+    if context.json || !(has_rows || job.halt.is_some()) {
+        return Ok(());
+    }
+    let again = sync_typed::command(arguments, meant.known.as_ref());
+    let brought = match arguments.bring_back_from {
+        Some(Side::Left) => " --bring-back-from left",
+        Some(Side::Right) => " --bring-back-from right",
+        None => "",
+    };
+    let plan = format!(" --plan {id}");
+    if job.halt.is_some() {
+        output::note("What you can do next:");
+        ways_on(job, &context.api.sync_brakes(&job.id)?, &again, &plan);
+    } else {
+        output::note(format!("To do it: {again}{brought}{plan}"));
+    }
+    Ok(())
 }
 
 fn page(context: &Context, job_id: &str, offset: u32) -> Result<SyncPlanPage, ApiError> {
@@ -40,7 +88,7 @@ fn page(context: &Context, job_id: &str, offset: u32) -> Result<SyncPlanPage, Ap
 }
 
 /// One operation a row: path, kind, from, to, why; conflicts after them. Written as they are read, however many.
-fn print_json(context: &Context, pair: &SyncPair, job_id: &str) -> Result<(), ApiError> {
+fn print_json(context: &Context, job_id: &str) -> Result<(), ApiError> {
     let mut out = std::io::stdout().lock();
     let mut is_first = true;
     let mut write = |row: &Value| {
@@ -58,7 +106,7 @@ fn print_json(context: &Context, pair: &SyncPair, job_id: &str) -> Result<(), Ap
             break;
         }
     }
-    for conflict in sync_resolve::all(context, pair)? {
+    for conflict in context.api.sync_plan_conflicts(job_id)? {
         let why = serde_json::to_value(conflict.kind).map_err(unwritable)?;
         write(
             &json!({ "path": conflict.path.path, "kind": "conflict", "from": null, "to": null, "why": why }),
@@ -109,11 +157,15 @@ fn operation(row: &SyncRow) -> Result<Value, ApiError> {
     }))
 }
 
-fn print(context: &Context, pair: &SyncPair, job_id: &str) -> Result<(), ApiError> {
-    let page = page(context, job_id, 0)?;
+/// The plan for people; whether there is anything in it.
+fn print(context: &Context, pair: &SyncPair, job: &Job) -> Result<bool, ApiError> {
+    let page = page(context, &job.id, 0)?;
     if page.rows.is_empty() && page.conflicts.0 == 0 {
-        output::line("Both places are in step. There is nothing to do.");
-        return Ok(());
+        // What a brake stops may be that nothing can be seen.
+        if job.halt.is_none() {
+            output::line("Both places are in step. There is nothing to do.");
+        }
+        return Ok(false);
     }
     let rows: Vec<Vec<String>> = page
         .rows
@@ -146,8 +198,7 @@ fn print(context: &Context, pair: &SyncPair, job_id: &str) -> Result<(), ApiErro
     if page.conflicts.0 > 0 {
         output::note(format!("  Conflicts that would wait for you: {}", number(page.conflicts)));
     }
-    output::note(format!("  To do it: keepwell sync run \"{}\"", pair.name));
-    Ok(())
+    Ok(true)
 }
 
 fn totals(totals: &SyncTotals) -> String {

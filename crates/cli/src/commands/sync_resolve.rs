@@ -7,7 +7,8 @@ use keepwell_api::dto::sync_conflict::{
 };
 use keepwell_api::{ApiError, Commands};
 
-use super::{sync_list, sync_run};
+use super::sync_hub::{self, Hub};
+use super::sync_run;
 use crate::arguments_sync::{Keep, SyncResolve};
 use crate::context::Context;
 use crate::ending::Ending;
@@ -19,7 +20,14 @@ use crate::paths;
 const PAGE: u32 = 1_000;
 
 pub fn run(context: &Context, arguments: SyncResolve) -> Result<Ending, ApiError> {
-    let pair = sync_list::find(context, &arguments.pair)?;
+    if let Some(hub) = sync_hub::find(context, &arguments.pair)?
+        && arguments.keep.is_none()
+        && !arguments.merge
+    {
+        return list_of_hub(context, &hub);
+    }
+    // Which of a hub's pairs a path is a conflict of, only the person can say.
+    let pair = sync_hub::single(context, &arguments.pair)?;
     context.give_access(&pair)?;
     let conflicts = all(context, &pair)?;
     if arguments.keep.is_none() && !arguments.merge {
@@ -57,6 +65,28 @@ pub fn run(context: &Context, arguments: SyncResolve) -> Result<Ending, ApiError
         sync_run::print(&pair, &job);
     }
     Ok(sync_run::ending_of(&job, ending))
+}
+
+/// The conflicts of all pairs of a hub; as JSON those of each under its id.
+fn list_of_hub(context: &Context, hub: &Hub) -> Result<Ending, ApiError> {
+    let mut of_pairs = serde_json::Map::new();
+    let mut ending = Ending::Done;
+    for pair in &hub.pairs {
+        let conflicts = all(context, pair)?;
+        if !conflicts.is_empty() {
+            ending = Ending::Problems;
+        }
+        if context.json {
+            of_pairs.insert(pair.id.clone(), serde_json::json!(conflicts));
+        } else {
+            output::line(format!("{}:", pair.name));
+            list(context, pair, &conflicts)?;
+        }
+    }
+    if context.json {
+        output::json(&of_pairs)?;
+    }
+    Ok(ending)
 }
 
 /// All conflicts of a pair.

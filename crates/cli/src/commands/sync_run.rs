@@ -1,47 +1,143 @@
 //! `keepwell sync run LEFT RIGHT`, or `keepwell sync run NAME`
+//!
+//! Invariant: what is typed changes the pair only where the run changes something; a preview changes nothing at all.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use keepwell_api::dto::job::{Job, JobState};
-use keepwell_api::dto::sync::{SyncPair, SyncPairGet, SyncRun as Request, SyncSide};
+use keepwell_api::dto::sync::{SyncMode, SyncPair, SyncPairGet, SyncPairSave, SyncSide};
 use keepwell_api::dto::sync_plan::{SyncApply, SyncBrake, SyncBrakeKind};
-use keepwell_api::{ApiError, Commands, Count};
+use keepwell_api::{ApiError, Commands, Count, SyncAsk};
 
-use super::{sync_add, sync_hub, sync_preview};
+use super::{sync_add, sync_hub, sync_list, sync_preview, sync_show, sync_typed};
+use crate::arguments_pair::{Conflict, Mode, PairRules};
 use crate::arguments_sync::{Brake, Side, SyncRun};
 use crate::context::Context;
 use crate::ending::Ending;
 use crate::follow::{fact, told, took, watch};
 use crate::output::{self, number, size};
+use crate::paths;
 
-pub fn run(context: &Context, arguments: SyncRun) -> Result<Ending, ApiError> {
-    if arguments.right.is_none()
-        && let Some(hub) = sync_hub::find(context, &arguments.left.to_string_lossy())?
-    {
-        return sync_hub::run(context, &hub, &arguments);
-    }
-    let pair = sync_add::meant(context, &arguments.left, arguments.right.as_deref(), &arguments.rules)?;
-    run_pair(context, &pair, &arguments)
+/// The pair that was typed.
+pub struct Meant {
+    /// As it is kept; nothing where it is new.
+    pub known: Option<SyncPair>,
+    /// As it is to work in this run.
+    wish: SyncPairSave,
 }
 
-/// Runs one pair, as it is.
-pub fn run_pair(context: &Context, pair: &SyncPair, arguments: &SyncRun) -> Result<Ending, ApiError> {
-    context.give_access(pair)?;
-    let started = context.api.sync_run(Request { pair_id: pair.id.clone(), preview: arguments.preview })?;
-    let mut job = watch(context, &started.job_id)?;
-    if job.state == JobState::Halted {
-        job = answered(context, pair, job, arguments)?;
+impl Meant {
+    pub fn known(pair: SyncPair, rules: &PairRules) -> Self {
+        Self { wish: sync_add::changed(&pair, rules), known: Some(pair) }
     }
-    if job.state == JobState::WaitingForConfirmation {
-        return sync_preview::run(context, pair, &job.id);
+}
+
+pub fn run(context: &Context, arguments: SyncRun) -> Result<Ending, ApiError> {
+    let Some(right) = &arguments.right else {
+        let name = arguments.left.to_string_lossy();
+        if let Some(hub) = sync_hub::find(context, &name)? {
+            return sync_hub::run(context, &hub, &arguments);
+        }
+        let pair = sync_list::find(context, &name)?;
+        return run_pair(context, &Meant::known(pair, &arguments.rules), &arguments);
+    };
+    let known = context.api.sync_known(&paths::place(&arguments.left), &paths::place(right))?;
+    let meant = match known {
+        Some(known) => {
+            if known.is_swapped {
+                refuse_sides(&known.pair, &arguments)?;
+                let pair = &known.pair;
+                output::note(format!(
+                    "This is the pair \"{}\". Its left is {}.",
+                    pair.name, pair.left.address.display
+                ));
+            }
+            Meant::known(known.pair, &arguments.rules)
+        }
+        None => {
+            let wish = sync_add::new_pair(&arguments.left, right, &arguments.rules);
+            let is_absent = !paths::is_remote(right) && !Path::new(right).exists();
+            if is_absent && arguments.preview {
+                let shown = Path::new(right).display().to_string();
+                return Err(ApiError::not_found(format!("{shown} is not there yet. Nothing was changed."))
+                    .hint("The first run makes it and brings everything there; without --preview.")
+                    .about(shown));
+            }
+            Meant { known: None, wish }
+        }
+    };
+    run_pair(context, &meant, &arguments)
+}
+
+/// Where the sides of a pair matter, its places have to be named in their order.
+fn refuse_sides(pair: &SyncPair, arguments: &SyncRun) -> Result<(), ApiError> {
+    let rules = &arguments.rules;
+    let is_side = |way: Conflict| matches!(way, Conflict::Left | Conflict::Right);
+    let matters = rules.mode.is_some_and(|mode| mode != Mode::TwoWay)
+        || (rules.mode.is_none() && pair.mode != SyncMode::TwoWay)
+        || rules.conflict.is_some_and(is_side)
+        || rules.conflict_at.iter().flatten().any(|(_, way)| is_side(*way))
+        || arguments.bring_back_from.is_some();
+    if !matters {
+        return Ok(());
+    }
+    let name = &pair.name;
+    let (left, right) = (&pair.left.address.display, &pair.right.address.display);
+    Err(ApiError::bad_request(format!(
+        "The pair \"{name}\" has these places the other way round: left {left}, right {right}. Nothing was changed."
+    ))
+    .hint(format!(
+        "To run it as it is: keepwell sync run \"{name}\". For the other direction forget it first: keepwell sync \
+         remove \"{name}\""
+    )))
+}
+
+/// Runs one pair.
+pub fn run_pair(context: &Context, meant: &Meant, arguments: &SyncRun) -> Result<Ending, ApiError> {
+    context.give_access_to([&meant.wish.left, &meant.wish.right])?;
+    let asked = context.api.sync_ask(SyncAsk {
+        pair: meant.wish.clone(),
+        preview: arguments.preview,
+        plan: arguments.plan.clone(),
+    })?;
+    let mut job = watch(context, &asked.job_id)?;
+    if job.state == JobState::Halted {
+        job = answered(context, job, arguments)?;
+    }
+    if arguments.preview && matches!(job.state, JobState::WaitingForConfirmation | JobState::Halted) {
+        return sync_preview::run(context, &asked.pair, &job, meant, arguments);
     }
     let (job, ending) = told(context, job)?;
     if ending == Ending::Halted {
-        what_next(context, pair, &job)?;
+        what_next(context, &asked.pair, &job, arguments)?;
     } else if !context.json {
-        print(pair, &job);
+        print(&asked.pair, &job);
     }
+    say_what_changed(context, meant, &asked.pair);
     Ok(ending_of(&job, ending))
+}
+
+/// Says what the pair is from now on, where the run made or changed it.
+fn say_what_changed(context: &Context, meant: &Meant, asked: &SyncPair) {
+    let Ok(pair) = context.api.sync_pair(SyncPairGet { pair_id: asked.id.clone() }) else { return };
+    let Some(before) = &meant.known else {
+        output::note(format!("The pair \"{}\" is remembered.", pair.name));
+        return;
+    };
+    let (was, is) = (sync_show::options(before), sync_show::options(&pair));
+    let of = |rows: &[(&str, String)], label: &str| {
+        rows.iter()
+            .find(|(known, _)| *known == label)
+            .map_or("nothing".to_owned(), |(_, value)| value.clone())
+    };
+    let gone = was.iter().filter(|(label, _)| is.iter().all(|(other, _)| label != other));
+    for (label, _) in is.iter().chain(gone) {
+        let (was, is) = (of(&was, label), of(&is, label));
+        if was != is {
+            output::note(format!("The pair is changed. {label}: {is}; it was: {was}."));
+        }
+    }
 }
 
 /// Conflicts that wait are no success either.
@@ -52,13 +148,9 @@ pub fn ending_of(job: &Job, ending: Ending) -> Ending {
     }
 }
 
-fn halted_by(context: &Context, pair: &SyncPair) -> Result<Vec<SyncBrake>, ApiError> {
-    Ok(context.api.sync_pair(SyncPairGet { pair_id: pair.id.clone() })?.halted_by)
-}
-
-/// Goes on from a brake where the arguments say how.
-fn answered(context: &Context, pair: &SyncPair, job: Job, arguments: &SyncRun) -> Result<Job, ApiError> {
-    let brakes = halted_by(context, pair)?;
+/// Goes on from a brake where the arguments say how. A preview shows the plan all the same, and goes on from none.
+fn answered(context: &Context, job: Job, arguments: &SyncRun) -> Result<Job, ApiError> {
+    let brakes = context.api.sync_brakes(&job.id)?;
     let released: Vec<SyncBrakeKind> = arguments.release_brake.iter().map(|brake| kind(*brake)).collect();
     let is_answered = |brake: &SyncBrake| released.contains(&brake.kind);
     let bring_back = arguments.bring_back_from.map(|from| match from {
@@ -70,7 +162,7 @@ fn answered(context: &Context, pair: &SyncPair, job: Job, arguments: &SyncRun) -
             brakes.iter().any(|brake| brake.side == side && brake.can_bring_back)
                 && brakes.iter().filter(|brake| is_another(brake, side)).all(is_answered)
         }
-        None => !released.is_empty() && brakes.iter().all(is_answered),
+        None => !arguments.preview && !released.is_empty() && brakes.iter().all(is_answered),
     };
     if !is_said {
         return Ok(job);
@@ -85,24 +177,41 @@ fn is_another(brake: &SyncBrake, side: SyncSide) -> bool {
 }
 
 /// After a halt: what was seen in single items, and the commands that go on.
-fn what_next(context: &Context, pair: &SyncPair, job: &Job) -> Result<(), ApiError> {
-    let brakes = halted_by(context, pair)?;
-    let mut examples: Vec<&String> = Vec::new();
-    for brake in &brakes {
+fn what_next(context: &Context, pair: &SyncPair, job: &Job, arguments: &SyncRun) -> Result<(), ApiError> {
+    let brakes = context.api.sync_brakes(&job.id)?;
+    examples(&brakes);
+    output::note("  What you can do next:");
+    let again = sync_typed::command(arguments, Some(pair));
+    ways_on(job, &brakes, &again, "");
+    // Of a folder that is gone there is nothing to look at.
+    if !brakes.iter().any(|brake| brake.kind == SyncBrakeKind::RootGone) {
+        output::note("    Look at what would happen.");
+        output::note(format!("      {again} --preview"));
+    }
+    Ok(())
+}
+
+/// Items brakes are about, each once.
+pub fn examples(brakes: &[SyncBrake]) {
+    let mut told: Vec<&String> = Vec::new();
+    for brake in brakes {
         let what = if brake.kind == SyncBrakeKind::AnotherPlace {
             "there now, for instance"
         } else {
             "for instance"
         };
         for example in &brake.examples {
-            if !examples.contains(&example) {
+            if !told.contains(&example) {
                 output::note(format!("    {what} {example}"));
-                examples.push(example);
+                told.push(example);
             }
         }
     }
-    output::note("  What you can do next:");
-    let run = format!("keepwell sync run \"{}\"", pair.name);
+}
+
+/// The commands that go on from brakes, with what each does; what only goes for the plan that was shown stands at the end of
+/// the last.
+pub fn ways_on(job: &Job, brakes: &[SyncBrake], again: &str, plan: &str) {
     for choice in job.halt.iter().flat_map(|halt| &halt.choices) {
         let (from, side) = match choice.key.as_str() {
             "bringBackFromLeft" => ("left", SyncSide::Right),
@@ -111,20 +220,14 @@ fn what_next(context: &Context, pair: &SyncPair, job: &Job) -> Result<(), ApiErr
         let is_another = brakes.iter().any(|brake| is_another(brake, side));
         let also = if is_another { " --release-brake another-place" } else { "" };
         output::note(format!("    {}. {}", choice.label, choice.means));
-        output::note(format!("      {run} --bring-back-from {from}{also}"));
+        output::note(format!("      {again} --bring-back-from {from}{also}"));
     }
     if !brakes.is_empty() && brakes.iter().all(|brake| brake.can_release) {
         let kinds: BTreeSet<&str> = brakes.iter().map(|brake| word(brake.kind)).collect();
         let words: String = kinds.into_iter().map(|kind| format!(" --release-brake {kind}")).collect();
         output::note("    Go on anyway, as said above.");
-        output::note(format!("      {run}{words}"));
+        output::note(format!("      {again}{words}{plan}"));
     }
-    // Of a folder that is gone there is nothing to look at.
-    if !brakes.iter().any(|brake| brake.kind == SyncBrakeKind::RootGone) {
-        output::note("    Look at what would happen.");
-        output::note(format!("      {run} --preview"));
-    }
-    Ok(())
 }
 
 fn kind(brake: Brake) -> SyncBrakeKind {

@@ -3,41 +3,60 @@
 use keepwell_api::dto::sync::{
     ConflictPolicy, SyncBandwidth, SyncLinks, SyncMode, SyncPair, SyncRules, SyncWindow,
 };
-use keepwell_api::dto::sync_bin::SyncRunsGet;
+use keepwell_api::dto::sync_bin::{SyncRunRow, SyncRunsGet};
 use keepwell_api::{ApiError, Commands, Count};
 
-use super::{plan_list, sync_list, sync_resolve, sync_undo};
+use super::{plan_list, sync_hub, sync_list, sync_resolve, sync_undo};
 use crate::arguments_pair::window_words;
 use crate::arguments_sync::PairName;
 use crate::context::Context;
 use crate::ending::Ending;
-use crate::output::{self, number, size, time};
+use crate::output::{self, counted, size, time};
 
 /// Runs that are shown.
 const RUNS: u32 = 10;
 
 pub fn run(context: &Context, arguments: &PairName) -> Result<Ending, ApiError> {
-    let pair = sync_list::find(context, &arguments.pair)?;
-    let runs =
-        context.api.sync_runs(SyncRunsGet { pair_id: pair.id.clone(), offset: None, limit: Some(RUNS) })?;
-    if context.json {
-        output::json(&serde_json::json!({ "pair": pair, "runs": runs.runs }))?;
+    if let Some(hub) = sync_hub::find(context, &arguments.pair)? {
+        if context.json {
+            output::json(&serde_json::json!({ "hub": hub.group, "pairs": hub.pairs }))?;
+            return Ok(Ending::Done);
+        }
+        for pair in &hub.pairs {
+            show(context, pair)?;
+        }
         return Ok(Ending::Done);
     }
+    let pair = sync_list::find(context, &arguments.pair)?;
+    if context.json {
+        output::json(&serde_json::json!({ "pair": pair, "runs": runs(context, &pair)? }))?;
+    } else {
+        show(context, &pair)?;
+    }
+    Ok(Ending::Done)
+}
+
+fn runs(context: &Context, pair: &SyncPair) -> Result<Vec<SyncRunRow>, ApiError> {
+    let request = SyncRunsGet { pair_id: pair.id.clone(), offset: None, limit: Some(RUNS) };
+    Ok(context.api.sync_runs(request)?.runs)
+}
+
+fn show(context: &Context, pair: &SyncPair) -> Result<(), ApiError> {
     output::line(pair.name.as_str());
-    output::line(facts(&pair));
+    output::line(facts(pair));
     if let Some(error) = pair.last_run.as_ref().and_then(|last| last.error.as_ref()) {
         output::error(error);
     }
     if pair.conflicts_waiting.0 > 0 {
         output::line("\nConflicts");
-        sync_resolve::print(&sync_resolve::all(context, &pair)?);
+        sync_resolve::print(&sync_resolve::all(context, pair)?);
     }
-    if !runs.runs.is_empty() {
+    let runs = runs(context, pair)?;
+    if !runs.is_empty() {
         output::line("\nRuns that changed something");
-        sync_undo::print(&runs.runs);
+        sync_undo::print(&runs);
     }
-    Ok(Ending::Done)
+    Ok(())
 }
 
 /// Everything about how a pair works; what is as new pairs have it and seldom matters is not named.
@@ -46,11 +65,9 @@ pub fn facts(pair: &SyncPair) -> String {
         ("Pair", pair.id.clone()),
         ("Left", pair.left.address.display.clone()),
         ("Right", pair.right.address.display.clone()),
-        ("Mode", mode(pair.mode).to_owned()),
         ("State", sync_list::state(pair)),
         ("Runs", plan_list::schedule_words(pair.schedule)),
         ("Live", if pair.live { "yes" } else { "no" }.to_owned()),
-        ("Conflicts", conflicts(pair)),
     ];
     if let Some(group) = &pair.group {
         rows.insert(1, ("Hub", group.name.clone()));
@@ -58,6 +75,13 @@ pub fn facts(pair: &SyncPair) -> String {
     if let Some(at) = pair.next_run_ms {
         rows.push(("Next", time(at)));
     }
+    rows.extend(options(pair));
+    output::facts(&rows)
+}
+
+/// What a run may be asked for in other words than the pair's.
+pub fn options(pair: &SyncPair) -> Vec<(&'static str, String)> {
+    let mut rows = vec![("Mode", mode(pair.mode).to_owned()), ("Conflicts", conflicts(pair))];
     rows.extend(left_out(&pair.rules));
     rows.push(("Links", links(pair.links).to_owned()));
     rows.push(("Permissions", if pair.modes { "carried over" } else { "left alone" }.to_owned()));
@@ -66,10 +90,10 @@ pub fn facts(pair: &SyncPair) -> String {
     rows.push((
         "Halts at",
         format!(
-            "more than {} items and {} % removed; more than {} files and {} % rewritten; less than {} free",
-            number(brakes.removed_items),
+            "more than {} and {} % removed; more than {} and {} % rewritten; less than {} free",
+            counted(brakes.removed_items, "item", "items"),
             brakes.removed_percent,
-            number(brakes.rewritten_files),
+            counted(brakes.rewritten_files, "file", "files"),
             brakes.rewritten_percent,
             size(brakes.reserve_bytes)
         ),
@@ -79,12 +103,18 @@ pub fn facts(pair: &SyncPair) -> String {
     rows.push((
         "Bin",
         format!(
-            "all of {} days, then one a day for {}, then one a week for {}; {limit}",
-            bin.keep_all_days, bin.keep_daily_days, bin.keep_weekly_days
+            "all of {}, then one a day for {}, then one a week for {}; {limit}",
+            days(bin.keep_all_days),
+            days(bin.keep_daily_days),
+            days(bin.keep_weekly_days)
         ),
     ));
     rows.push(("Speed", speed(&pair.bandwidth)));
-    output::facts(&rows)
+    rows
+}
+
+fn days(days: u32) -> String {
+    counted(Count(u64::from(days)), "day", "days")
 }
 
 fn left_out(rules: &SyncRules) -> Vec<(&'static str, String)> {
@@ -96,14 +126,14 @@ fn left_out(rules: &SyncRules) -> Vec<(&'static str, String)> {
         rows.push(("Left out", rules.exclude.join(", ")));
     }
     let age = |minutes: u32| match minutes {
-        minutes if minutes % 1_440 == 0 => format!("{} days", minutes / 1_440),
-        minutes if minutes % 60 == 0 => format!("{} hours", minutes / 60),
-        minutes => format!("{minutes} minutes"),
+        minutes if minutes % 1_440 == 0 => days(minutes / 1_440),
+        minutes if minutes % 60 == 0 => counted(Count(u64::from(minutes / 60)), "hour", "hours"),
+        minutes => counted(Count(u64::from(minutes)), "minute", "minutes"),
     };
     let files: Vec<String> = [
         rules.max_file_bytes.map(|bytes| format!("larger than {}", size(bytes))),
         rules.min_age_minutes.map(|minutes| format!("changed in the last {}", age(minutes))),
-        rules.max_age_days.map(|days| format!("not changed for {days} days")),
+        rules.max_age_days.map(|age| format!("not changed for {}", days(age))),
     ]
     .into_iter()
     .flatten()

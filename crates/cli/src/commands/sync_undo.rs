@@ -3,15 +3,15 @@
 use keepwell_api::dto::sync_bin::{SyncRunRow, SyncRunsGet, SyncUndo as Request};
 use keepwell_api::{ApiError, Commands};
 
-use super::sync_list;
+use super::sync_hub;
 use crate::arguments_sync::SyncUndo;
 use crate::context::Context;
 use crate::ending::Ending;
 use crate::follow::{fact, follow};
-use crate::output::{self, number, time};
+use crate::output::{self, counted, number, time};
 
 pub fn run(context: &Context, arguments: &SyncUndo) -> Result<Ending, ApiError> {
-    let pair = sync_list::find(context, &arguments.pair)?;
+    let pair = sync_hub::single(context, &arguments.pair)?;
     context.give_access(&pair)?;
     let request = SyncRunsGet { pair_id: pair.id.clone(), offset: None, limit: Some(1_000) };
     let runs = context.api.sync_runs(request)?.runs;
@@ -38,7 +38,8 @@ pub fn run(context: &Context, arguments: &SyncUndo) -> Result<Ending, ApiError> 
     let undo = Request { pair_id: pair.id.clone(), run_id: run.run_id.clone() };
     let (job, ending) = follow(context, &context.api.sync_undo(undo)?.job_id)?;
     if !context.json && job.finished_ms.is_some() {
-        output::line(format!("{} items are as they were before that run.", number(fact(&job, "undone"))));
+        let count = counted(fact(&job, "undone"), "item is as it was", "items are as they were");
+        output::line(format!("{count} before that run."));
         output::note(format!(
             "The pair is paused. See what a run would do now: keepwell sync run \"{}\" --preview",
             pair.name

@@ -1,17 +1,19 @@
-//! `keepwell sync watch`: changes of live pairs are carried over as they happen, until Ctrl-C.
+//! `keepwell sync watch`: changes of live pairs are carried over as they happen, and pairs with a clock or a hub run when
+//! they are due, until Ctrl-C.
 
 use std::collections::HashSet;
 
 use keepwell_api::dto::Nothing;
 use keepwell_api::dto::job::{JobChangesGet, JobKind, JobState};
-use keepwell_api::dto::sync::SyncLive;
+use keepwell_api::dto::plan::Schedule;
+use keepwell_api::dto::sync::{SyncLive, SyncPair};
 use keepwell_api::{ApiError, Commands};
 
-use super::{job_list, sync_add, sync_list};
+use super::{job_list, plan_list, sync_add, sync_hub};
 use crate::arguments_sync::SyncWatch;
 use crate::context::Context;
 use crate::ending::Ending;
-use crate::output;
+use crate::output::{self, counted};
 
 /// How long one wait for news takes at most.
 const WAIT_MS: u32 = 10_000;
@@ -23,28 +25,36 @@ once a minute. On Linux a higher fs.inotify.max_user_watches lets changes be not
 pub fn run(arguments: &SyncWatch, json: bool, verbose: bool) -> Result<Ending, ApiError> {
     let context = Context::watching(json, verbose)?;
     for name in &arguments.pairs {
-        let pair = sync_list::find(&context, name)?;
-        if !pair.live {
-            let mut request = sync_add::change(&pair);
+        for pair in sync_hub::pairs(&context, name)?.iter().filter(|pair| !pair.live) {
+            let mut request = sync_add::change(pair);
             request.live = Some(true);
             context.api.sync_pair_save(request)?;
         }
     }
-    let live: Vec<_> = context
-        .api
-        .sync_pairs(Nothing {})?
-        .pairs
-        .into_iter()
-        .filter(|pair| pair.live && !pair.paused)
-        .collect();
-    if live.is_empty() {
-        return Err(
-            ApiError::not_found("No pair is live.").hint("Name the pairs to watch: keepwell sync watch NAME")
-        );
+    let all = context.api.sync_pairs(Nothing {})?;
+    if all.all_paused {
+        return Err(ApiError::bad_request("All pairs are paused.").hint("First: keepwell sync resume --all"));
     }
-    for pair in &live {
+    let runs_by_itself = |pair: &SyncPair| {
+        !pair.paused && (pair.live || pair.schedule != Schedule::Manual || pair.group.is_some())
+    };
+    let watched: Vec<SyncPair> = all.pairs.into_iter().filter(runs_by_itself).collect();
+    if watched.is_empty() {
+        return Err(ApiError::not_found("No pair is live or has a clock.")
+            .hint("Name the pairs to watch: keepwell sync watch NAME"));
+    }
+    for pair in &watched {
         context.give_access(pair)?;
-        output::note(format!("Watching {} and {}.", pair.left.address.display, pair.right.address.display));
+        let (left, right) = (&pair.left.address.display, &pair.right.address.display);
+        if pair.live {
+            output::note(format!("Watching {left} and {right}."));
+        }
+        if pair.schedule != Schedule::Manual {
+            let when = plan_list::schedule_words(pair.schedule);
+            output::note(format!("Running {left} and {right} by the clock: {when}."));
+        } else if !pair.live {
+            output::note(format!("Running {left} and {right} when their hub changed."));
+        }
     }
     output::note("Press Ctrl-C to stop.");
     let mut told = HashSet::new();
@@ -69,7 +79,8 @@ pub fn run(arguments: &SyncWatch, json: bool, verbose: bool) -> Result<Ending, A
                 output::json(&job)?;
             } else {
                 let items = job.result.as_ref().map(|result| result.items).unwrap_or_default();
-                output::line(format!("{}: {}, {} changes", job.title, job_list::word(job.state), items));
+                let changes = counted(items, "change", "changes");
+                output::line(format!("{}: {}, {changes}", job.title, job_list::word(job.state)));
             }
             if let Some(halt) = &job.halt {
                 output::note(format!("  {}", halt.reason));

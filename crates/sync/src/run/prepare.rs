@@ -100,6 +100,10 @@ pub(super) fn prepare(
     if hints.is_some() && is_one_over(syncer, &prepared.plan)? {
         return prepare(syncer, None, preview, control);
     }
+    if syncer.only_looks {
+        store(syncer, &prepared, preview)?;
+        return Ok(prepared);
+    }
     syncer.database().set_conflicts(&prepared.plan.conflicts)?;
     let choices = stored_choices(syncer, &prepared)?;
     if choices.is_empty() {

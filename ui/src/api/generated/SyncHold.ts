@@ -5,7 +5,8 @@
  */
 export type SyncHold = { 
 /**
- * The pairs of this hub; nothing means all pairs there are.
+ * The pairs of this hub, each of them; nothing holds all pairs there are as a whole, and leaves what each is by
+ * itself.
  */
 groupId?: string, 
 /**

@@ -88,7 +88,7 @@ schedule: Schedule,
  */
 live: boolean, 
 /**
- * Whether the person paused it.
+ * Whether the person paused it, apart from all others.
  */
 paused: boolean, 
 /**

@@ -8,4 +8,8 @@ export type SyncPairs = {
 /**
  * In the order they were made.
  */
-pairs: Array<SyncPair>, };
+pairs: Array<SyncPair>, 
+/**
+ * Whether the person holds all pairs, whatever each is by itself.
+ */
+allPaused: boolean, };

@@ -7,7 +7,7 @@ import { isActive, useJob, type SyncPair } from "../../api";
 import { Button, LinkButton } from "../../components/Button";
 import { JobActions } from "../../components/JobPanel";
 import { Menu } from "../../components/Menu";
-import { Empty, Loading, Page } from "../../components/Page";
+import { Empty, Loading, Notice, Page } from "../../components/Page";
 import { Status } from "../../components/Status";
 import { Trouble } from "../../components/Trouble";
 import { PathText, ProgressBar } from "../../components/Values";
@@ -136,7 +136,7 @@ export function SyncPage() {
   const [removingHub, setRemovingHub] = useState<Hub>();
   const hold = useHold();
   const list = pairs.data?.pairs;
-  const allHeld = list?.every((pair) => pair.paused) ?? false;
+  const allHeld = pairs.data?.allPaused ?? false;
   return (
     <Page
       heading={t("sync.heading")}
@@ -156,6 +156,11 @@ export function SyncPage() {
     >
       {pairs.error && <Trouble error={pairs.error.details} onRetry={() => void pairs.refetch()} />}
       {pairs.isPending && <Loading />}
+      {allHeld && list && list.length > 0 && (
+        <Notice tone="paused" heading={t("sync.all_paused")}>
+          <p>{t("sync.all_paused_note")}</p>
+        </Notice>
+      )}
       {list?.length === 0 && (
         <Empty
           icon={RefreshCw}

@@ -149,6 +149,8 @@ export const sync = {
 
   "sync.pause_all": "Pause all",
   "sync.resume_all": "Let all run again",
+  "sync.all_paused": "All pairs are paused",
+  "sync.all_paused_note": "They run only when you say so. A pair that is paused by itself stays so when all run again.",
   "hub.two": "Keep two places the same",
   "hub.two_note": "This computer and a drive, a server, or another folder.",
   "hub.several": "Keep several places the same through one hub",

@@ -1,0 +1,106 @@
+//! What was typed after `sync run`, to be told again: with the options of that run, which the pair does not have.
+//!
+//! Invariant: what is told does what the person asked for before and nothing else; so nothing of how a brake was answered,
+//! and no plan, is taken over.
+
+use std::ffi::OsString;
+
+use keepwell_api::dto::sync::SyncPair;
+
+use crate::arguments_sync::SyncRun;
+
+/// Flags that are about one run, with whether a value follows.
+const OF_ONE_RUN: [(&str, bool); 6] = [
+    ("--preview", false),
+    ("--json", false),
+    ("--verbose", false),
+    ("--plan", true),
+    ("--release-brake", true),
+    ("--bring-back-from", true),
+];
+
+/// The command that asks for the same run again: of a pair that is known by its name.
+pub fn command(arguments: &SyncRun, known: Option<&SyncPair>) -> String {
+    let places = match known {
+        Some(pair) => quoted(&pair.name),
+        None => [Some(&arguments.left), arguments.right.as_ref()]
+            .into_iter()
+            .flatten()
+            .map(|place| quoted(&place.to_string_lossy()))
+            .collect::<Vec<_>>()
+            .join(" "),
+    };
+    let typed: Vec<OsString> = std::env::args_os().collect();
+    format!("keepwell sync run {places}{}", options(typed.iter().map(|word| word.to_string_lossy())))
+}
+
+/// The options among the words of a command line. All of them have a value, in a word of its own or after `=`.
+fn options(typed: impl IntoIterator<Item = impl AsRef<str>>) -> String {
+    let mut words = typed.into_iter();
+    let mut text = String::new();
+    while let Some(word) = words.next() {
+        let word = word.as_ref();
+        if word == "--" {
+            break;
+        }
+        let Some((flag, value)) = word
+            .split_once('=')
+            .map(|(flag, value)| (flag, Some(value)))
+            .or(Some((word, None)))
+            .filter(|(flag, _)| flag.starts_with("--"))
+        else {
+            continue;
+        };
+        let of_one_run = OF_ONE_RUN.iter().find(|(known, _)| *known == flag);
+        if of_one_run.is_some_and(|(_, has_value)| !has_value) {
+            continue;
+        }
+        let value = match value {
+            Some(value) => value.to_owned(),
+            None => words.next().map(|word| word.as_ref().to_owned()).unwrap_or_default(),
+        };
+        if of_one_run.is_none() {
+            text.push_str(&format!(" {flag} {}", if is_plain(&value) { value } else { quoted(&value) }));
+        }
+    }
+    text
+}
+
+fn is_plain(word: &str) -> bool {
+    !word.is_empty() && word.chars().all(|letter| letter.is_alphanumeric() || "-_./:,+@%".contains(letter))
+}
+
+/// As every shell takes it for one word.
+pub fn quoted(word: &str) -> String {
+    format!("\"{word}\"")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_options_of_a_run_are_told_again_and_nothing_of_that_run_alone() {
+        let typed = [
+            "keepwell",
+            "--json",
+            "sync",
+            "run",
+            "a b",
+            "c",
+            "--mode",
+            "mirror",
+            "--preview",
+            "--exclude=*.tmp",
+            "--release-brake",
+            "many-removed",
+            "--bring-back-from=left",
+            "--plan",
+            "0123",
+            "--max-size",
+            "2G",
+        ];
+        assert_eq!(options(typed), " --mode mirror --exclude \"*.tmp\" --max-size 2G");
+        assert_eq!(options(["sync", "run", "--exclude", "", "a", "--", "--mode"]), " --exclude \"\"");
+    }
+}
