@@ -135,6 +135,15 @@ impl House {
         .unwrap()
     }
 
+    /// From now on the right of a pair was on a drive that is not connected.
+    fn unplug_right(&self, id: PairId) {
+        let (record, mut definition) = self.syncs.definition(id).unwrap();
+        let volume = definition.pair.right.volume.replace("a drive that is elsewhere".to_owned());
+        assert!(volume.is_some(), "a run notes the volume");
+        let text = serde_json::to_string(&definition).unwrap();
+        self.catalog.replace_pair_definition(&record, &text).unwrap();
+    }
+
     fn jobs(&self) -> u64 {
         self.catalog.jobs(&JobFilter { pair_id: Some(PAIR), ..JobFilter::default() }, 0, 1).unwrap().1
     }
@@ -403,12 +412,8 @@ fn a_drive_that_is_not_connected_is_no_folder_that_is_gone() {
     room.pair(&house, false);
     room.write("left/one", "1");
     house.run();
-    let (record, mut definition) = house.syncs.definition(PAIR).unwrap();
-    assert!(definition.pair.right.volume.is_some(), "a run notes the volume");
-    definition.pair.right.volume = Some("a drive that is elsewhere".to_owned());
-    let text = serde_json::to_string(&definition).unwrap();
-    house.catalog.replace_pair_definition(&record, &text).unwrap();
     fs::remove_dir_all(room.path("right")).unwrap();
+    house.unplug_right(PAIR);
     let id = house.start(false, Origin::Person);
     house.ended(id, JobState::Failed);
     assert!(!room.path("right").exists(), "a folder was made on the wrong drive");
@@ -626,6 +631,7 @@ fn a_pair_whose_run_failed_or_was_given_up_still_learns_what_changed_but_not_in_
     let (house, b) = (&hub.house, HubRoom::id("b"));
     hub.run("b");
     fs::rename(hub.room.path("b"), hub.room.path("unplugged")).unwrap();
+    house.unplug_right(b);
     hub.room.write("a/news", "from a");
     hub.run("a");
     let id = house.syncs.start(&house.engine, b, false, Origin::Person, None).unwrap().unwrap();
