@@ -195,7 +195,9 @@ fn fill(view: &mut View<'_>, row: usize, from: Side, taken: &mut Taken) {
     let is_two_way = view.policy.mode == Mode::TwoWay;
     match (view.is_present(row, from), view.is_present(row, other)) {
         (false, true) if is_two_way || other == Side::Left => like(view, row, other, Why::New),
-        (false, true) => drop(view.hold(row)),
+        (false, true) => {
+            view.hold(row);
+        }
         (_, is_on_both) => {
             like(view, row, from, Why::BroughtBack);
             let is_another = view.base_of(row).is_none() || view.is_changed(row, other);
