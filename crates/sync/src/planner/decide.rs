@@ -189,13 +189,15 @@ fn like(view: &mut View<'_>, row: usize, side: Side, why: Why) {
 }
 
 /// The other side gets what this one has, and keeps what it has besides: that is new there, and carried over where the mode
-/// carries over what is new on both. Another version of a file stays beside this side's.
+/// carries anything from there. Another version of a file stays beside this side's where the mode goes both ways.
 fn fill(view: &mut View<'_>, row: usize, from: Side, taken: &mut Taken) {
     let other = from.other();
     let is_two_way = view.policy.mode == Mode::TwoWay;
     match (view.is_present(row, from), view.is_present(row, other)) {
-        (false, true) if is_two_way => like(view, row, other, Why::New),
-        (false, true) => drop(view.hold(row)),
+        (false, true) if is_two_way || other == Side::Left => like(view, row, other, Why::New),
+        (false, true) => {
+            view.hold(row);
+        }
         (_, is_on_both) => {
             like(view, row, from, Why::BroughtBack);
             let is_another = view.base_of(row).is_none() || view.is_changed(row, other);
