@@ -3,7 +3,8 @@
 //! Invariant: a brake without a meaning of "going on" can not be released. Deliberately not here: when a brake is pulled
 //! (`sync`'s planner).
 
-use keepwell_sync::plan::Brake;
+use jiff::tz::TimeZone;
+use keepwell_sync::plan::{Brake, Earlier};
 use keepwell_sync::policy::BrakeKind;
 
 /// What was found, in a sentence.
@@ -30,6 +31,17 @@ pub(crate) fn brake_words(brake: &Brake, place: &str) -> String {
         }
         BrakeKind::NoSpace => format!("{place} has not enough space for the changes."),
     }
+}
+
+/// What the runs just before did of it, and how that is taken back.
+pub(crate) fn earlier_words(earlier: &Earlier, pair: &str, zone: &TimeZone) -> String {
+    let since = jiff::Timestamp::from_millisecond(earlier.since_ms).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    let since = since.to_zoned(zone.clone()).strftime("%H:%M");
+    format!(
+        " in this run. Runs since {since} did this to {} of them already; to undo these runs: \
+         keepwell sync undo \"{pair}\" --since {since}",
+        earlier.items
+    )
 }
 
 /// What going on means for the data; nothing where it is no choice.

@@ -6,8 +6,9 @@
 
 use std::sync::Arc;
 
+use jiff::tz::TimeZone;
 use keepwell_model::{Control, Problem};
-use keepwell_sync::plan::{Brake, Plan, Totals};
+use keepwell_sync::plan::{Brake, Earlier, Plan, Totals};
 use keepwell_sync::policy::BrakeKind;
 use keepwell_sync::run_types::ActionKind;
 use keepwell_sync::{Done, Limits, PairSpec, Prepared, Side, SyncError, SyncReport, Syncer};
@@ -20,7 +21,7 @@ use crate::pairs::PairDefinition;
 use crate::path_text;
 use crate::request::{BRING_BACK_FROM_LEFT, BRING_BACK_FROM_RIGHT, Origin, SyncJob};
 use crate::run::Running;
-use crate::sync_words::{brake_means, brake_words};
+use crate::sync_words::{brake_means, brake_words, earlier_words};
 use crate::syncs::{Seen, Syncs};
 use crate::throttle::Ceiling;
 
@@ -57,7 +58,7 @@ pub(crate) fn sync(
     };
     let prepared = answered(&syncer, prepared, job)?;
     if !prepared.plan().brakes.is_empty() {
-        let halt = halt(&definition.pair, &prepared.plan().brakes);
+        let halt = halt(&definition.pair, &prepared.plan().brakes, syncs.zone());
         // Planned once more as it is, which writes its rows down: a person has to see what it is about.
         let prepared = syncer.release(&prepared, &[])?;
         syncs.hold(running.job_id, syncer, prepared, seen);
@@ -266,9 +267,15 @@ fn place_name(pair: &PairSpec, side: Side) -> String {
     if place.label.is_empty() { place.address.clone() } else { place.label.clone() }
 }
 
-fn halt(pair: &PairSpec, brakes: &[Brake]) -> Halt {
+fn halt(pair: &PairSpec, brakes: &[Brake], zone: &TimeZone) -> Halt {
     let named = |side| place_name(pair, side);
     let reasons: Vec<String> = brakes.iter().map(|brake| brake_words(brake, &named(brake.side))).collect();
+    let earlier = brakes.iter().filter_map(|brake| brake.earlier);
+    let earlier = earlier.reduce(|one, two| Earlier {
+        items: one.items + two.items,
+        since_ms: one.since_ms.min(two.since_ms),
+    });
+    let earlier = earlier.map_or(".".to_owned(), |earlier| earlier_words(&earlier, &pair.name, zone));
     let means: Vec<String> =
         brakes.iter().filter_map(|brake| brake_means(brake.kind)).map(str::to_owned).collect();
     let pulled: Vec<PulledBrake> = brakes
@@ -289,7 +296,7 @@ fn halt(pair: &PairSpec, brakes: &[Brake]) -> Halt {
         .map(|from| bring_back(&named(from), &named(from.other()), from))
         .collect();
     Halt {
-        reason: format!("{} Nothing was changed.", reasons.join(" ")),
+        reason: format!("{} Nothing was changed{earlier}", reasons.join(" ")),
         if_continued: means.join(" "),
         choices,
         brakes: pulled,
