@@ -370,6 +370,25 @@ fn a_folder_that_is_not_there_is_never_taken_for_an_empty_one() {
 }
 
 #[test]
+fn all_runs_since_a_time_are_undone_the_last_one_first() {
+    let pair = Pair::in_step(4);
+    for text in ["worse", "even worse"] {
+        pair.write("left", "folder 0/file 0", text);
+        pair.sync(&[]).expect(0);
+    }
+    pair.remove("left", "folder 1/file 1");
+    pair.sync(&[]).expect(0);
+    let undo = |more: &[&str]| pair.room.run([&["sync", "undo", "left and right"], more].concat());
+    undo(&["--since", "tomorrow"]).expect(2);
+    // In another order an item would be found changed, and left alone.
+    undo(&["--since", "2020-01-01 00:00"]).expect(0).says("paused");
+    let runs = undo(&["--list", "--json"]).expect(0).json();
+    assert!((0..4).all(|run| runs[run]["undone"] == true), "{runs}");
+    assert!(!pair.has("right", "folder 0/file 0") && !pair.has("right", "folder 1/file 1"));
+    assert_eq!(pair.read("left", "folder 0/file 0"), "even worse");
+}
+
+#[test]
 fn a_run_is_undone_as_a_whole() {
     let pair = Pair::in_step(4);
     pair.write("left", "folder 0/file 0", "changed, and longer than before");

@@ -382,6 +382,31 @@ pub(crate) fn parse_time(text: &str) -> Result<u16, String> {
     if hours < 24 && minutes < 60 { Ok(hours * 60 + minutes) } else { Err(wrong()) }
 }
 
+/// A moment that was, by the clock of this machine, in milliseconds.
+pub(crate) fn parse_since(text: &str) -> Result<i64, String> {
+    since(text, &jiff::Zoned::now())
+}
+
+fn since(text: &str, now: &jiff::Zoned) -> Result<i64, String> {
+    let wrong = || format!("\"{text}\" is no time that was: write 18:30, or \"2026-11-30 18:30\"");
+    let at = match jiff::civil::DateTime::strptime("%Y-%m-%d %H:%M", text) {
+        Ok(at) => at,
+        Err(_) => {
+            let minutes = parse_time(text)?;
+            let hour = i8::try_from(minutes / 60).map_err(|_| wrong())?;
+            let minute = i8::try_from(minutes % 60).map_err(|_| wrong())?;
+            let today = now.date().at(hour, minute, 0, 0);
+            if today > now.datetime() {
+                today.checked_sub(jiff::Span::new().days(1)).map_err(|_| wrong())?
+            } else {
+                today
+            }
+        }
+    };
+    let at = at.to_zoned(now.time_zone().clone()).map_err(|_| wrong())?;
+    if at > *now { Err(wrong()) } else { Ok(at.timestamp().as_millisecond()) }
+}
+
 pub(crate) fn parse_weekly(text: &str) -> Result<(u8, u16), String> {
     const DAYS: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
     let wrong = || format!("\"{text}\" is not a day and time: write monday@18:30");
@@ -412,5 +437,16 @@ mod tests {
         assert!(parse_time("24:00").is_err() && parse_time("1830").is_err());
         assert_eq!(parse_weekly("Sun@0:05"), Ok((7, 5)));
         assert!(parse_weekly("someday@1:00").is_err() && parse_weekly("m@1:00").is_err());
+    }
+
+    #[test]
+    fn a_time_of_day_is_the_last_time_it_was() {
+        let now = jiff::civil::date(2026, 11, 30).at(14, 30, 0, 0).to_zoned(jiff::tz::TimeZone::UTC).unwrap();
+        let hours = |text: &str| {
+            since(text, &now).map(|at_ms| (now.timestamp().as_millisecond() - at_ms) / 3_600_000)
+        };
+        assert_eq!((hours("14:30"), hours("13:30"), hours("15:30")), (Ok(0), Ok(1), Ok(23)));
+        assert_eq!(hours("2026-11-29 14:30"), Ok(24));
+        assert!(since("2026-11-30 14:31", &now).is_err() && since("yesterday", &now).is_err());
     }
 }

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use crate::arguments::{parse_time, parse_weekly};
+use crate::arguments::{parse_since, parse_time, parse_weekly};
 use crate::arguments_pair::PairRules;
 
 const ADD_EXAMPLES: &str = "\
@@ -195,8 +195,12 @@ pub struct SyncUndo {
     pub pair: String,
     /// The run: the start of its id. Without it: the last one that changed something.
     pub run: Option<String>,
+    /// All runs that began at this time or later, the last one first: 18:30 (the last time it was), or
+    /// "2026-11-30 18:30".
+    #[arg(long, value_name = "TIME", conflicts_with = "run", value_parser = parse_since)]
+    pub since: Option<i64>,
     /// Lists the runs that can be undone.
-    #[arg(long, conflicts_with = "run")]
+    #[arg(long, conflicts_with_all = ["run", "since"])]
     pub list: bool,
 }
 

@@ -4,7 +4,8 @@
 //! answered so; every sentence names the side it is about. Deliberately not here: when a brake is pulled (`sync`'s
 //! planner).
 
-use keepwell_sync::plan::Brake;
+use jiff::tz::TimeZone;
+use keepwell_sync::plan::{Brake, Earlier};
 use keepwell_sync::policy::{BrakeKind, Mode};
 use keepwell_sync::{PairSpec, Side};
 
@@ -135,6 +136,17 @@ impl<'a> Words<'a> {
     }
 }
 
+/// What the runs just before did of it, and how that is taken back.
+pub(crate) fn earlier_words(earlier: &Earlier, pair: &str, zone: &TimeZone) -> String {
+    let since = jiff::Timestamp::from_millisecond(earlier.since_ms).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    let since = since.to_zoned(zone.clone()).strftime("%H:%M");
+    format!(
+        " in this run. Runs since {since} did this to {} of them already; to undo these runs: \
+         keepwell sync undo \"{pair}\" --since {since}",
+        earlier.items
+    )
+}
+
 fn counted(count: u64, what: &str) -> String {
     if count == 1 { format!("{count} {what}") } else { format!("{count} {what}s") }
 }
@@ -180,7 +192,7 @@ mod tests {
             let words = Words::of(&pair);
             for kind in KINDS {
                 for (side, place, there) in [(Side::Left, "Laptop", "/b"), (Side::Right, "/b", "Laptop")] {
-                    let found = words.found(&Brake { kind, side, items: 3, out_of: 7, examples: Vec::new() });
+                    let found = words.found(&Brake { kind, side, items: 3, earlier: None, out_of: 7, examples: Vec::new() });
                     assert!(found.contains(place), "{found}");
                     if let Some(means) = words.going_on(kind, side) {
                         assert!(means.contains(there), "{means}");

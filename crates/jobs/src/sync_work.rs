@@ -9,9 +9,10 @@
 
 use std::sync::Arc;
 
+use jiff::tz::TimeZone;
 use keepwell_model::{Control, Problem};
 use keepwell_sync::node::{Content, State};
-use keepwell_sync::plan::{Action, Brake, Operation, Totals};
+use keepwell_sync::plan::{Action, Brake, Earlier, Operation, Totals};
 use keepwell_sync::policy::BrakeKind;
 use keepwell_sync::run_types::ActionKind;
 use keepwell_sync::{Done, Limits, PairSpec, Prepared, Side, SyncError, SyncReport, Syncer};
@@ -24,7 +25,7 @@ use crate::pairs::{PairDefinition, real_place};
 use crate::path_text;
 use crate::request::{BRING_BACK_FROM_LEFT, BRING_BACK_FROM_RIGHT, Origin, SyncAnswer, SyncJob};
 use crate::run::Running;
-use crate::sync_words::Words;
+use crate::sync_words::{Words, earlier_words};
 use crate::syncs::{Seen, Syncs};
 use crate::throttle::Ceiling;
 use crate::trees::Trees;
@@ -82,7 +83,7 @@ pub(crate) fn sync(
     };
     let prepared = answered(&syncer, prepared, &answer)?;
     if !prepared.plan().brakes.is_empty() {
-        let halt = halt(&definition.pair, &prepared.plan().brakes);
+        let halt = halt(&definition.pair, &prepared.plan().brakes, syncs.zone());
         // Planned once more as it is, which writes its rows down: a person has to see what it is about.
         let prepared = syncer.release(&prepared, &[])?;
         if is_new && !job.preview {
@@ -367,9 +368,15 @@ fn root_gone(side: Side) -> Brake {
     Brake { kind: BrakeKind::RootGone, side, items: 0, out_of: 0, examples: Vec::new() }
 }
 
-fn halt(pair: &PairSpec, brakes: &[Brake]) -> Halt {
+fn halt(pair: &PairSpec, brakes: &[Brake], zone: &TimeZone) -> Halt {
     let words = Words::of(pair);
     let reasons: Vec<String> = brakes.iter().map(|brake| words.found(brake)).collect();
+    let earlier = brakes.iter().filter_map(|brake| brake.earlier);
+    let earlier = earlier.reduce(|one, two| Earlier {
+        items: one.items + two.items,
+        since_ms: one.since_ms.min(two.since_ms),
+    });
+    let earlier = earlier.map_or(".".to_owned(), |earlier| earlier_words(&earlier, &pair.name, zone));
     // What is missing in another place is said with that.
     let is_said = |brake: &Brake| {
         let is_another = |other: &Brake| (other.kind, other.side) == (BrakeKind::AnotherPlace, brake.side);
@@ -406,7 +413,7 @@ fn halt(pair: &PairSpec, brakes: &[Brake]) -> Halt {
         })
         .collect();
     Halt {
-        reason: format!("{} Nothing was changed.", reasons.join(" ")),
+        reason: format!("{} Nothing was changed{earlier}", reasons.join(" ")),
         if_continued: goes_on.unwrap_or_default().join(" "),
         choices,
         brakes: pulled,

@@ -457,6 +457,7 @@ fn a_burst_in_which_all_is_written_anew_halts_a_live_pair_and_slow_rewriting_too
     let (id, halt) = halted(&house);
     assert_eq!(kinds(&halt), [BrakeKind::ManyRewritten]);
     assert_eq!((halt.brakes[0].items, halt.brakes[0].out_of), (200, 201));
+    assert!(halt.reason.contains("keepwell sync undo \"Photos\" --since "), "{}", halt.reason);
     let kept =
         (30..200).filter(|number| room.read(&format!("right/{number}")) == Some(format!("content {number}")));
     assert!(kept.count() >= 150);

@@ -47,3 +47,33 @@ impl PairDatabase {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use keepwell_model::PairId;
+    use rusqlite::Connection;
+
+    use super::super::schema::{APPLICATION_ID, STEPS};
+    use super::*;
+
+    #[test]
+    fn a_database_of_the_format_before_gets_the_list() {
+        let connection = Connection::open_in_memory().unwrap();
+        STEPS[..5].iter().for_each(|step| connection.execute_batch(step).unwrap());
+        connection.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
+        connection.pragma_update(None, "user_version", 5).unwrap();
+        connection
+            .execute("INSERT INTO meta (key, value) VALUES ('next_id', x'0700000000000000')", [])
+            .unwrap();
+
+        let database = PairDatabase::on(connection, Path::new("state"), PairId([1; 16])).unwrap();
+        assert_eq!(database.next_id().unwrap(), 7, "what it held is there");
+        assert_eq!(database.open_files(Side::Left).unwrap(), BTreeMap::new());
+        let files = BTreeMap::from([(RelativePath::parse(b"a/log").unwrap(), 5)]);
+        database.set_open_files(Side::Left, &files).unwrap();
+        assert_eq!(database.open_files(Side::Left).unwrap(), files);
+        assert_eq!(database.open_files(Side::Right).unwrap(), BTreeMap::new());
+    }
+}
