@@ -88,7 +88,7 @@ impl Api {
                 changed_record(&old, &definition, now_ms)?;
                 let before = old.1.options();
                 let is_other = before != definition.options();
-                (old.0, is_other.then(|| PairWish { definition, before: Some(before) }))
+                (old.0, is_other.then_some(PairWish { definition, before: Some(before) }))
             }
             None => {
                 refuse_more(&self.catalog.pairs()?, &definition.pair)?;

@@ -43,6 +43,7 @@ pub fn run(context: &Context, arguments: SyncRun) -> Result<Ending, ApiError> {
         return run_pair(context, &Meant::known(pair, &arguments.rules), &arguments);
     };
     let known = context.api.sync_known(&paths::place(&arguments.left), &paths::place(right))?;
+    let is_absent = known.is_none() && !paths::is_remote(right) && !Path::new(right).exists();
     let meant = match known {
         Some(known) => {
             if known.is_swapped {
@@ -57,7 +58,6 @@ pub fn run(context: &Context, arguments: SyncRun) -> Result<Ending, ApiError> {
         }
         None => {
             let wish = sync_add::new_pair(&arguments.left, right, &arguments.rules);
-            let is_absent = !paths::is_remote(right) && !Path::new(right).exists();
             if is_absent && arguments.preview {
                 let shown = Path::new(right).display().to_string();
                 return Err(ApiError::not_found(format!("{shown} is not there yet. Nothing was changed."))
@@ -67,7 +67,11 @@ pub fn run(context: &Context, arguments: SyncRun) -> Result<Ending, ApiError> {
             Meant { known: None, wish }
         }
     };
-    run_pair(context, &meant, &arguments)
+    let ending = run_pair(context, &meant, &arguments)?;
+    if is_absent && Path::new(right).exists() {
+        output::note(format!("{} was not there: it was made.", Path::new(right).display()));
+    }
+    Ok(ending)
 }
 
 /// Where the sides of a pair matter, its places have to be named in their order.
