@@ -17,13 +17,13 @@ pub(crate) mod open;
 pub(crate) mod times;
 pub(crate) mod view;
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 
 use keepwell_endpoint::EndpointError;
 use keepwell_endpoint::tree::PlaceIdentity;
-use keepwell_model::{EntryKind, JobId, Phase, Problem};
+use keepwell_model::{EntryKind, JobId, Phase, Problem, RelativePath};
 use parking_lot::{Mutex, RwLock};
 
 use self::bin::Planned;
@@ -86,10 +86,43 @@ struct Progress<'a, 'd> {
     made_closed: BTreeSet<(Side, NodeId)>,
     /// Sides that have no room left.
     full: [bool; 2],
+    /// What a place could not keep of items, by what that is: said once, with the first of them.
+    not_kept: BTreeMap<(Side, String), NotKept>,
     /// Why the run ends early.
     ended: Option<SyncError>,
     view: &'a RwLock<View<'a>>,
     done: &'d mut (dyn FnMut(Done) + Send),
+}
+
+/// Items of which a place could not keep something.
+struct NotKept {
+    first: RelativePath,
+    /// What the place said of the first of them.
+    why: String,
+    items: u64,
+}
+
+impl Progress<'_, '_> {
+    /// Counts an item of which something could not be kept: `what`, or `what: why`.
+    fn not_kept(&mut self, operation: &Operation, what: &str) {
+        let (what, why) = what.split_once(": ").unwrap_or((what, ""));
+        let key = (operation.side, what.to_owned());
+        let known = self.not_kept.entry(key).or_insert_with(|| NotKept {
+            first: operation.path.clone(),
+            why: sentence(why),
+            items: 0,
+        });
+        known.items += 1;
+    }
+}
+
+/// Words as a sentence of their own.
+fn sentence(words: &str) -> String {
+    let mut letters = words.chars();
+    match letters.next() {
+        Some(first) => format!("{}{}.", first.to_uppercase(), letters.as_str().trim_end_matches('.')),
+        None => String::new(),
+    }
 }
 
 impl Execution<'_> {
@@ -122,6 +155,7 @@ impl Execution<'_> {
             refused: None,
             made_closed: BTreeSet::new(),
             full: [false; 2],
+            not_kept: BTreeMap::new(),
             ended: None,
             view,
             done,
@@ -138,10 +172,28 @@ impl Execution<'_> {
             let changes = self.set_folder_times(&view.read(), folders);
             progress.gathered.group.changes.extend(changes);
         }
+        for ((side, what), not_kept) in std::mem::take(&mut progress.not_kept) {
+            control.problem(self.not_kept(side, &what, not_kept));
+        }
         // What was done is written down, also where the run ends early.
         let flushed = progress.flush();
         let result = result.and(progress.ended.map_or(Ok(()), Err)).and(flushed);
         (progress.report, result)
+    }
+
+    /// What a place could not keep, in one sentence however many items it is about.
+    fn not_kept(&self, side: Side, what: &str, NotKept { first, why, items }: NotKept) -> Problem {
+        let whose = match items {
+            1 => "this item".to_owned(),
+            2 => "this and another item".to_owned(),
+            items => format!("this and {} other items", items - 1),
+        };
+        Problem::new(
+            self.tools.shown(side, &first),
+            format!("Something of {whose} could not be kept there: {what}."),
+            why,
+            "What they hold is safe. The place may not be able to keep this.",
+        )
     }
 
     fn all(&self, progress: &mut Progress<'_, '_>) -> Result<(), SyncError> {
@@ -342,13 +394,8 @@ impl Execution<'_> {
                 return Ok(());
             }
         };
-        for what in &deed.not_kept {
-            self.tools.control.problem(Problem::new(
-                operation.path.to_string(),
-                "Not everything about this item could be kept",
-                what.clone(),
-                "Its content is safe. The place may not support this.",
-            ));
+        for what in std::mem::take(&mut deed.not_kept) {
+            progress.not_kept(operation, &what);
         }
         let mut view = progress.view.write();
         let change = view.learn(operation, &deed.outcome);
@@ -398,8 +445,8 @@ impl Execution<'_> {
             error if is_changed_meanwhile(&error) && self.is_link_in_the_way(operation) => {
                 progress.report.failed += 1;
                 self.tools.control.problem(Problem::new(
-                    operation.path.to_string(),
-                    "This could not be copied: a link has its name there",
+                    self.tools.shown(operation.side, &operation.path),
+                    "This could not be copied: a link has its name there.",
                     "The pair does not keep links as links, so the link is left as it is.",
                     "Rename one of the two, or remove the link.",
                 ));
@@ -425,7 +472,8 @@ impl Execution<'_> {
                 progress.report.failed += 1;
                 // One sentence is enough to say that a place is full.
                 if !(is_full && was_full) {
-                    self.tools.control.problem(trouble(operation, &error));
+                    let at = self.tools.shown(operation.side, &operation.path);
+                    self.tools.control.problem(trouble(at, operation, &error));
                 }
                 if let Err(error) = self.check_place(side) {
                     progress.ended = Some(error);
@@ -578,7 +626,7 @@ fn apply(base: &mut BaseTree, change: BaseChange) {
 }
 
 /// Trouble with one row, for a person.
-fn trouble(operation: &Operation, error: &EndpointError) -> Problem {
+fn trouble(at: String, operation: &Operation, error: &EndpointError) -> Problem {
     let what = match (&operation.action, operation.kind) {
         (Action::CreateFolder { .. }, _) => "This folder could not be made",
         (Action::Copy { .. }, _) => "This could not be copied",
@@ -588,5 +636,5 @@ fn trouble(operation: &Operation, error: &EndpointError) -> Problem {
         (Action::Remove, _) => "This could not be put into the bin; it is still there",
         (Action::SetMetadata, _) => "The times or permissions of this could not be set",
     };
-    Problem::new(operation.path.to_string(), what, error.to_string(), error.next_step())
+    Problem::new(at, what, error.to_string(), error.next_step())
 }

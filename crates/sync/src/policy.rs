@@ -118,6 +118,16 @@ pub struct Policy {
     pub bring_back_from: Option<Side>,
 }
 
+impl Policy {
+    /// How a side is called.
+    pub(crate) fn side_name(&self, side: Side) -> &str {
+        match side {
+            Side::Left => &self.side_names.0,
+            Side::Right => &self.side_names.1,
+        }
+    }
+}
+
 /// Why a run halts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -158,7 +158,16 @@ pub struct SideTree {
     pub circumstances: Circumstances,
 }
 
-/// What is known of a side as a whole, for the brakes.
+/// A file both sides agreed on that is another one on a side now, or gone there, and is left out by its size or age.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LeftOut {
+    /// It is young: it is synced once it is older.
+    pub is_for_now: bool,
+    /// It is gone.
+    pub is_gone: bool,
+}
+
+/// What is known of a side as a whole, beside its items.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Circumstances {
     /// The place at the path is another volume, bucket or folder than the one the base is about.
@@ -171,4 +180,8 @@ pub struct Circumstances {
     pub items: u64,
     /// The rules of what is left out changed since the base was agreed.
     pub are_rules_changed: bool,
+    /// Known files that changed and are left out since, by their size or age.
+    pub left_out: BTreeMap<NodeId, LeftOut>,
+    /// Something is left out only until it is older.
+    pub has_young: bool,
 }
