@@ -13,22 +13,24 @@ pub mod bin;
 mod commit;
 mod expect;
 pub(crate) mod item;
+mod not_kept;
 pub(crate) mod open;
 pub(crate) mod times;
 pub(crate) mod view;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 
 use keepwell_endpoint::EndpointError;
 use keepwell_endpoint::tree::PlaceIdentity;
-use keepwell_model::{EntryKind, JobId, Phase, Problem, RelativePath};
+use keepwell_model::{EntryKind, JobId, Phase, Problem};
 use parking_lot::{Mutex, RwLock};
 
 use self::bin::Planned;
 use self::commit::{Commits, Gathered};
 use self::item::{Deed, Tools};
+use self::not_kept::NotKept;
 use self::open::Opened;
 use self::times::TimePolicy;
 use self::view::View;
@@ -87,42 +89,11 @@ struct Progress<'a, 'd> {
     /// Sides that have no room left.
     full: [bool; 2],
     /// What a place could not keep of items, by what that is: said once, with the first of them.
-    not_kept: BTreeMap<(Side, String), NotKept>,
+    not_kept: NotKept,
     /// Why the run ends early.
     ended: Option<SyncError>,
     view: &'a RwLock<View<'a>>,
     done: &'d mut (dyn FnMut(Done) + Send),
-}
-
-/// Items of which a place could not keep something.
-struct NotKept {
-    first: RelativePath,
-    /// What the place said of the first of them.
-    why: String,
-    items: u64,
-}
-
-impl Progress<'_, '_> {
-    /// Counts an item of which something could not be kept: `what`, or `what: why`.
-    fn not_kept(&mut self, operation: &Operation, what: &str) {
-        let (what, why) = what.split_once(": ").unwrap_or((what, ""));
-        let key = (operation.side, what.to_owned());
-        let known = self.not_kept.entry(key).or_insert_with(|| NotKept {
-            first: operation.path.clone(),
-            why: sentence(why),
-            items: 0,
-        });
-        known.items += 1;
-    }
-}
-
-/// Words as a sentence of their own.
-fn sentence(words: &str) -> String {
-    let mut letters = words.chars();
-    match letters.next() {
-        Some(first) => format!("{}{}.", first.to_uppercase(), letters.as_str().trim_end_matches('.')),
-        None => String::new(),
-    }
 }
 
 impl Execution<'_> {
@@ -155,7 +126,7 @@ impl Execution<'_> {
             refused: None,
             made_closed: BTreeSet::new(),
             full: [false; 2],
-            not_kept: BTreeMap::new(),
+            not_kept: NotKept::default(),
             ended: None,
             view,
             done,
@@ -172,28 +143,11 @@ impl Execution<'_> {
             let changes = self.set_folder_times(&view.read(), folders);
             progress.gathered.group.changes.extend(changes);
         }
-        for ((side, what), not_kept) in std::mem::take(&mut progress.not_kept) {
-            control.problem(self.not_kept(side, &what, not_kept));
-        }
+        std::mem::take(&mut progress.not_kept).tell(&self.tools);
         // What was done is written down, also where the run ends early.
         let flushed = progress.flush();
         let result = result.and(progress.ended.map_or(Ok(()), Err)).and(flushed);
         (progress.report, result)
-    }
-
-    /// What a place could not keep, in one sentence however many items it is about.
-    fn not_kept(&self, side: Side, what: &str, NotKept { first, why, items }: NotKept) -> Problem {
-        let whose = match items {
-            1 => "this item".to_owned(),
-            2 => "this and another item".to_owned(),
-            items => format!("this and {} other items", items - 1),
-        };
-        Problem::new(
-            self.tools.shown(side, &first),
-            format!("Something of {whose} could not be kept there: {what}."),
-            why,
-            "What they hold is safe. The place may not be able to keep this.",
-        )
     }
 
     fn all(&self, progress: &mut Progress<'_, '_>) -> Result<(), SyncError> {
@@ -395,7 +349,7 @@ impl Execution<'_> {
             }
         };
         for what in std::mem::take(&mut deed.not_kept) {
-            progress.not_kept(operation, &what);
+            progress.not_kept.add(operation.side, &operation.path, &what);
         }
         let mut view = progress.view.write();
         let change = view.learn(operation, &deed.outcome);
