@@ -7,8 +7,9 @@
 use std::sync::Arc;
 
 use keepwell_model::{Control, Problem};
+use keepwell_sync::bins::care::Thinned;
 use keepwell_sync::plan::{Brake, Plan, Totals};
-use keepwell_sync::policy::BrakeKind;
+use keepwell_sync::policy::{self, BrakeKind};
 use keepwell_sync::run_types::ActionKind;
 use keepwell_sync::{Done, Limits, PairSpec, Prepared, Side, SyncError, SyncReport, Syncer};
 
@@ -18,7 +19,7 @@ use crate::merkle::MerkleTree;
 use crate::outcome::{Choice, Ending, Fact, Fault, Halt, Outcome, Proposal, PulledBrake};
 use crate::pairs::PairDefinition;
 use crate::path_text;
-use crate::request::{BRING_BACK_FROM_LEFT, BRING_BACK_FROM_RIGHT, Origin, SyncJob};
+use crate::request::{BRING_BACK_FROM_LEFT, BRING_BACK_FROM_RIGHT, BinRemoval, Origin, SyncJob};
 use crate::run::Running;
 use crate::sync_words::{brake_means, brake_words};
 use crate::syncs::{Seen, Syncs};
@@ -26,6 +27,16 @@ use crate::throttle::Ceiling;
 
 /// The fact of items that changed under a run's hands.
 pub(crate) const CHANGED_MEANWHILE: &str = "changedMeanwhile";
+/// The fact of rows of a plan that a person left out.
+pub(crate) const LEFT_BY_CHOICE: &str = "leftByChoice";
+/// The fact of known files that changed and are left out until they are older.
+pub(crate) const WAITS_FOR_AGE: &str = "waitsForAge";
+/// The fact of items that were removed from the bins for good.
+const REMOVED_FOR_GOOD: &str = "removedForGood";
+/// The fact of conflicts that stay as they are.
+pub(crate) const CONFLICTS: &str = "conflicts";
+/// The fact of the changes a preview shows.
+pub(crate) const PLANNED: &str = "rows";
 
 /// Carries out one run.
 pub(crate) fn sync(
@@ -37,12 +48,19 @@ pub(crate) fn sync(
 ) -> Result<Ending, Fault> {
     let (record, definition) = syncs.definition(job.pair_id)?;
     let held = syncs.take(running.job_id, job.pair_id);
+    if let Some(removal) = &job.remove {
+        return remove_from_bin(running, job, syncs, removal);
+    }
     if !job.carries_over() {
         return put_back(running, job, syncs, &definition);
     }
     let was_held = held.is_some();
     let planned = match held {
-        Some(held) => Ok((held.syncer, held.prepared, held.seen)),
+        Some(held) => {
+            // They were met by the look, which is not done again.
+            held.problems.problems.into_iter().for_each(|problem| running.control.problem(problem));
+            Ok((held.syncer, held.prepared, held.seen))
+        }
         None => {
             // Read before anything is looked at: whoever tells of the hub has changed it by then. Where only the folders
             // that changed are looked into, nobody knows whether the hub's change is among them.
@@ -60,19 +78,22 @@ pub(crate) fn sync(
         let halt = halt(&definition.pair, &prepared.plan().brakes);
         // Planned once more as it is, which writes its rows down: a person has to see what it is about.
         let prepared = syncer.release(&prepared, &[])?;
-        syncs.hold(running.job_id, syncer, prepared, seen);
+        hold(running, syncs, syncer, prepared, seen);
         return Ok(Ending::Halted(halt));
     }
     let confirmed = job.answer.confirmed.as_deref();
     let said_yes = || confirmed.is_some_and(|confirmed| was_held || confirmed == digest(prepared.plan()));
     if job.preview && !said_yes() {
-        let proposal = proposal(prepared.plan());
-        syncs.hold(running.job_id, syncer, prepared, seen);
+        let proposal = proposal(&prepared);
+        hold(running, syncs, syncer, prepared, seen);
         return Ok(Ending::Proposed(proposal));
     }
 
     running.desk.planned();
     let was_idle = prepared.plan().operations.is_empty();
+    let was_partial = running.attachment.hints.is_some();
+    let is_skip = |choice: &&policy::Choice| **choice == policy::Choice::Skip;
+    let left_by_choice = prepared.policy().choices.values().filter(is_skip).count() as u64;
     let mut tree = MerkleTree::default();
     let limits = limits(definition.bandwidth.clone(), syncs, clock, overall, running.control);
     let mut done = |done: Done| tree.add(&leaf(&done));
@@ -88,7 +109,9 @@ pub(crate) fn sync(
                 tracing::warn!(%fault, "the volumes of the pair could not be noted");
             }
             let mut outcome = outcome(&definition.pair, &report, tree.root_text());
-            outcome.was_idle = was_idle;
+            outcome.facts.push(waits_for_age(&prepared));
+            outcome.facts.push(Fact::count(LEFT_BY_CHOICE, "Left as they are, as you chose", left_by_choice));
+            (outcome.was_idle, outcome.was_partial) = (was_idle, was_partial);
             if job.origin == Origin::Live {
                 syncs.close(syncer);
             }
@@ -99,6 +122,13 @@ pub(crate) fn sync(
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// Holds a plan for a person, and tells what applying it would tell of what can not be done.
+fn hold(running: &Running<'_>, syncs: &Syncs, syncer: Syncer, prepared: Prepared, seen: Seen) {
+    let problems = running.control.problems();
+    prepared.plan().problems.iter().for_each(|problem| running.control.problem(problem.clone()));
+    syncs.hold(running.job_id, syncer, prepared, seen, problems);
 }
 
 /// Undoes one run (the pair is held since this was asked for), or brings single items back from the bins.
@@ -143,6 +173,37 @@ fn put_back(
     }
 }
 
+/// Removes from the bins for good what a person said.
+fn remove_from_bin(
+    running: &Running<'_>,
+    job: &SyncJob,
+    syncs: &Syncs,
+    removal: &BinRemoval,
+) -> Result<Ending, Fault> {
+    let syncer = syncs.open_patiently(job.pair_id, running.control)?;
+    running.desk.planned();
+    let mut gone = Thinned::default();
+    let ended = match removal {
+        BinRemoval::Items(wishes) => syncer.remove_from_bin(wishes, running.control, &mut gone),
+        BinRemoval::AllUntil(until_ms) => syncer.empty_bin(*until_ms, running.control, &mut gone),
+    };
+    // Also where it was stopped: so many are gone.
+    let outcome = Outcome {
+        items: gone.items,
+        bytes: gone.bytes,
+        facts: vec![
+            Fact::count(REMOVED_FOR_GOOD, "Removed for good", gone.items),
+            Fact::bytes("freedBytes", "Freed", gone.bytes),
+        ],
+        ..Outcome::default()
+    };
+    match ended {
+        Ok(()) => Ok(Ending::Done(outcome)),
+        Err(SyncError::Cancelled) => Ok(Ending::Cancelled(outcome)),
+        Err(error) => Err(error.into()),
+    }
+}
+
 fn is_changed(totals: &Totals) -> bool {
     totals.created + totals.replaced + totals.moved + totals.removed + totals.metadata > 0
 }
@@ -173,11 +234,12 @@ fn plan(running: &Running<'_>, job: &SyncJob, syncs: &Syncs) -> Result<(Syncer, 
     for notice in syncer.notices() {
         running.control.problem(Problem::new(
             &job.name,
-            "What both sides had agreed on was lost. They are compared by their content instead.",
+            "What both sides last agreed on was lost. They are compared by their content instead, and nothing is removed.",
             notice,
-            "Look at the next runs: what was removed on one side meanwhile may come back from the other.",
+            "Look at both places: what was removed or renamed on one side since the run before may be back.",
         ));
     }
+    syncer.find_in_bins(&syncs.whose_runs(job.pair_id)?, running.control)?;
     let hints = running.attachment.hints.as_ref();
     let prepared = syncer.prepare(hints, job.preview, running.control)?;
     Ok((syncer, prepared))
@@ -309,17 +371,24 @@ fn bring_back(from: &str, to: &str, side: Side) -> Choice {
     }
 }
 
-fn proposal(plan: &Plan) -> Proposal {
+fn proposal(prepared: &Prepared) -> Proposal {
+    let plan = prepared.plan();
     let rows = plan.changes() as u64;
-    let mut facts = vec![Fact::count("rows", "Changes", rows)];
+    let mut facts = vec![Fact::count(PLANNED, "Changes", rows)];
     facts.extend(totals_facts(&plan.left, &plan.right));
-    facts.push(Fact::count("conflicts", "Conflicts that stay as they are", plan.conflicts.len() as u64));
+    facts.push(Fact::count(CONFLICTS, "Conflicts that stay as they are", plan.conflicts.len() as u64));
+    facts.push(waits_for_age(prepared));
     let summary = match rows {
-        0 => "Both sides are in step: there is nothing to do.".to_owned(),
+        0 => "There is nothing to do.".to_owned(),
         1 => "One change waits for your word.".to_owned(),
         rows => format!("{rows} changes wait for your word."),
     };
     Proposal { summary, facts, digest: digest(plan) }
+}
+
+fn waits_for_age(prepared: &Prepared) -> Fact {
+    let label = "Changed lately, left out until they are older";
+    Fact::count(WAITS_FOR_AGE, label, prepared.waits_for_age())
 }
 
 fn totals_facts(left: &Totals, right: &Totals) -> Vec<Fact> {
@@ -338,7 +407,7 @@ fn totals_facts(left: &Totals, right: &Totals) -> Vec<Fact> {
 fn outcome(pair: &PairSpec, report: &SyncReport, merkle_root: String) -> Outcome {
     let mut facts = totals_facts(&report.left, &report.right);
     facts.extend([
-        Fact::count("conflicts", "Conflicts that wait for you", report.conflicts),
+        Fact::count(CONFLICTS, "Conflicts that wait for you", report.conflicts),
         Fact::count(CHANGED_MEANWHILE, "Changed meanwhile, left for the next run", report.changed_meanwhile),
         Fact::count("failed", "Could not be done", report.failed),
         Fact::bytes("sparedBytes", "Did not have to travel", report.spared_bytes),

@@ -9,14 +9,15 @@
 //!
 //! Deliberately not here: what is asked and answered (`sync_work`), and when pairs run (`scheduler`, `live`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use keepwell_catalog::{Catalog, JobFilter, JobState, PairRecord};
-use keepwell_model::{Control, JobId, PairId, Timestamp};
+use keepwell_model::{Control, JobId, PairId, ProblemLog, Timestamp};
+use keepwell_sync::bins::found::Whose;
 use keepwell_sync::pair::PlaceSpec;
 use keepwell_sync::policy::Choice;
 use keepwell_sync::{
@@ -29,8 +30,9 @@ use crate::engine::{Engine, NewJob};
 use crate::hub;
 use crate::outcome::{Fault, FaultKind};
 use crate::pairs::PairDefinition;
-use crate::request::{JobRequest, Origin, SyncJob};
+use crate::request::{BinRemoval, JobRequest, Origin, SyncJob};
 use crate::run::Attachment;
+use crate::standing::standing;
 use crate::trees::Trees;
 
 /// Plans that are held at most: each has both trees in memory.
@@ -53,6 +55,8 @@ pub struct Held {
     pub(crate) seen: Seen,
     /// When the two sides were looked at.
     pub made_ms: i64,
+    /// What the look could not see or do.
+    pub problems: ProblemLog,
 }
 
 impl std::fmt::Debug for Held {
@@ -121,6 +125,38 @@ impl Syncs {
         Ok((record, definition))
     }
 
+    /// The database of a pair, to be read while a run may hold the pair. Where it has none any more although it ran, the
+    /// new one says so until a run has told it.
+    ///
+    /// # Errors
+    /// The catalog can not be read; the database can not be used.
+    pub fn database(&self, id: PairId) -> Result<PairDatabase, Fault> {
+        let path = PairDatabase::path_of(&self.state_folder, id);
+        let is_lost = !path.exists() && standing(&self.catalog, id)?.is_some_and(|standing| standing.has_run);
+        let (database, _) = PairDatabase::open(&self.state_folder, id, self.clock.now_ms())?;
+        if is_lost {
+            database.note_lost(&format!("There is no {} any more.", path.display()))?;
+        }
+        Ok(database)
+    }
+
+    /// Says whose the runs are that filled the bins of a pair's places: other pairs may have places in common with it.
+    pub(crate) fn whose_runs(&self, id: PairId) -> Result<impl Fn(JobId) -> Whose, Fault> {
+        let mut of_others = HashSet::new();
+        for other in self.catalog.pairs()? {
+            let is_there = PairDatabase::path_of(&self.state_folder, other.id).exists();
+            if other.id != id && is_there {
+                of_others.extend(self.database(other.id)?.bin_runs()?);
+            }
+        }
+        let catalog = Arc::clone(&self.catalog);
+        Ok(move |run: JobId| match catalog.job(run) {
+            _ if of_others.contains(&run) => Whose::Another,
+            Ok(Some(job)) if job.pair_id == Some(id) => Whose::This,
+            _ => Whose::Unknown,
+        })
+    }
+
     /// Opens a pair; no other process can meanwhile.
     ///
     /// # Errors
@@ -128,7 +164,12 @@ impl Syncs {
     pub fn open(&self, id: PairId) -> Result<Syncer, Fault> {
         let (_, definition) = self.definition(id)?;
         let pair = definition.pair;
-        let is_new = !PairDatabase::path_of(&self.state_folder, id).exists();
+        let is_new = !PairDatabase::path_of(&self.state_folder, id).exists()
+            && !standing(&self.catalog, id)?.is_some_and(|standing| standing.has_run);
+        if !is_new {
+            // Where it is gone, the new one has to say so.
+            drop(self.database(id)?);
+        }
         let tree = |place: &PlaceSpec| {
             if is_new { self.trees.begin_place(place) } else { self.trees.open_place(place) }
         };
@@ -254,6 +295,17 @@ impl Syncs {
         Ok(engine.enqueue(new_job(title, record, job, None))?)
     }
 
+    /// Puts removing items from the bins of a pair for good in the queue.
+    ///
+    /// # Errors
+    /// There is no such pair, or too much is waiting.
+    pub fn start_removal(&self, engine: &Engine, id: PairId, removal: BinRemoval) -> Result<JobId, Fault> {
+        let (record, _) = self.definition(id)?;
+        let job = SyncJob { remove: Some(removal), ..SyncJob::of(&record, false, Origin::Person) };
+        let title = format!("Remove from the bin of {}", record.name);
+        Ok(engine.enqueue(new_job(title, record, job, None))?)
+    }
+
     /// Puts bringing items back from the bins of a pair in the queue.
     ///
     /// # Errors
@@ -311,11 +363,18 @@ impl Syncs {
     }
 
     /// Holds a plan for a person.
-    pub(crate) fn hold(&self, job_id: JobId, syncer: Syncer, prepared: Prepared, seen: Seen) {
+    pub(crate) fn hold(
+        &self,
+        job_id: JobId,
+        syncer: Syncer,
+        prepared: Prepared,
+        seen: Seen,
+        problems: ProblemLog,
+    ) {
         let made_ms = self.clock.now_ms();
         let mut all = self.held.lock();
         all.retain(|held| held.syncer.pair().id != syncer.pair().id);
-        all.push(Held { job_id, syncer, prepared, seen, made_ms });
+        all.push(Held { job_id, syncer, prepared, seen, made_ms, problems });
         if all.len() > HELD_LIMIT {
             all.remove(0);
         }

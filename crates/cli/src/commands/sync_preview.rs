@@ -2,17 +2,18 @@
 
 use std::io::Write as _;
 
-use keepwell_api::dto::job::JobGet;
+use keepwell_api::dto::job::{Job, JobGet};
 use keepwell_api::dto::sync::{SyncPair, SyncSide};
 use keepwell_api::dto::sync_plan::{
     SyncAction, SyncFilter, SyncPlanGet, SyncPlanPage, SyncRow, SyncTotals, SyncWhy,
 };
-use keepwell_api::{ApiError, Commands, ErrorCode};
+use keepwell_api::{ApiError, Commands, Count, ErrorCode};
 use serde_json::{Value, json};
 
 use super::sync_resolve;
 use crate::context::Context;
 use crate::ending::Ending;
+use crate::follow::problems;
 use crate::output::{self, number, size};
 
 /// Rows asked for at once.
@@ -20,11 +21,15 @@ const PAGE: u32 = 1_000;
 /// Rows printed for people.
 const SHOWN: usize = 1_000;
 
-pub fn run(context: &Context, pair: &SyncPair, job_id: &str) -> Result<Ending, ApiError> {
-    let shown = if context.json { print_json(context, pair, job_id) } else { print(context, pair, job_id) };
+pub fn run(context: &Context, pair: &SyncPair, job: &Job) -> Result<Ending, ApiError> {
+    let job_id = job.id.as_str();
+    let shown = if context.json { print_json(context, pair, job_id) } else { print(context, pair, job) };
+    // What a run would tell, too: what can not be synced is in no plan.
+    let told = problems(context, job);
     // The plan was only to be looked at.
     context.api.job_cancel(JobGet { job_id: job_id.to_owned() })?;
-    shown.map(|()| Ending::Done)
+    shown.and(told)?;
+    Ok(if job.problems == Count(0) { Ending::Done } else { Ending::Problems })
 }
 
 fn page(context: &Context, job_id: &str, offset: u32) -> Result<SyncPlanPage, ApiError> {
@@ -108,10 +113,16 @@ fn operation(row: &SyncRow) -> Result<Value, ApiError> {
     }))
 }
 
-fn print(context: &Context, pair: &SyncPair, job_id: &str) -> Result<(), ApiError> {
-    let page = page(context, job_id, 0)?;
+fn print(context: &Context, pair: &SyncPair, job: &Job) -> Result<(), ApiError> {
+    let page = page(context, &job.id, 0)?;
+    let waits = page.waits_for_age;
+    if waits > Count(0) {
+        output::note(format!("Changed lately, left out until they are older: {}", number(waits)));
+    }
     if page.rows.is_empty() && page.conflicts.0 == 0 {
-        output::line("Both places are in step. There is nothing to do.");
+        let is_alike = job.problems == Count(0) && waits == Count(0);
+        let found = if is_alike { "Both places are in step." } else { "Not everything is in step." };
+        output::line(format!("{found} There is nothing to do."));
         return Ok(());
     }
     let rows: Vec<Vec<String>> = page

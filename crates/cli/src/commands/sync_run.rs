@@ -31,7 +31,7 @@ pub fn run_pair(context: &Context, pair: &SyncPair, arguments: &SyncRun) -> Resu
         job = answered(context, pair, job, arguments)?;
     }
     if job.state == JobState::WaitingForConfirmation {
-        return sync_preview::run(context, pair, &job.id);
+        return sync_preview::run(context, pair, &job);
     }
     let (job, ending) = told(context, job)?;
     if ending == Ending::Halted {
@@ -139,6 +139,8 @@ pub fn print(pair: &SyncPair, job: &Job) {
         ("Put into the bin", "removed"),
         ("Times or rights set", "metadataSet"),
         ("Changed meanwhile, left for the next run", "changedMeanwhile"),
+        ("Left as they are, as you chose", "leftByChoice"),
+        ("Changed lately, left out until they are older", "waitsForAge"),
         ("Could not be done", "failed"),
     ]
     .into_iter()
@@ -148,7 +150,12 @@ pub fn print(pair: &SyncPair, job: &Job) {
     .collect();
     let conflicts = fact(job, "conflicts");
     if rows.is_empty() && conflicts == Count(0) {
-        output::line(format!("In step. There was nothing to do ({}).", took(job)));
+        let found = if job.problems == Count(0) {
+            "In step."
+        } else {
+            "Not everything is in step, see the problems."
+        };
+        output::line(format!("{found} There was nothing to do ({}).", took(job)));
     } else {
         output::line(format!("Synced in {}.", took(job)));
         let mut rows = rows;
