@@ -239,7 +239,9 @@ fn plan(running: &Running<'_>, job: &SyncJob, syncs: &Syncs) -> Result<(Syncer, 
             "Look at both places: what was removed or renamed on one side since the run before may be back.",
         ));
     }
-    syncer.find_in_bins(&syncs.whose_runs(job.pair_id)?, running.control)?;
+    if !syncer.knows_its_bins()? {
+        syncer.find_in_bins(&syncs.whose_runs(job.pair_id)?, running.control)?;
+    }
     let hints = running.attachment.hints.as_ref();
     let prepared = syncer.prepare(hints, job.preview, running.control)?;
     Ok((syncer, prepared))

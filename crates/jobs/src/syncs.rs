@@ -145,8 +145,16 @@ impl Syncs {
         let mut of_others = HashSet::new();
         for other in self.catalog.pairs()? {
             let is_there = PairDatabase::path_of(&self.state_folder, other.id).exists();
-            if other.id != id && is_there {
-                of_others.extend(self.database(other.id)?.bin_runs()?);
+            if other.id == id || !is_there {
+                continue;
+            }
+            let runs = self.database(other.id).and_then(|database| Ok(database.bin_runs()?));
+            match runs {
+                Ok(runs) => of_others.extend(runs),
+                // What is found of it then stays until a person removes it.
+                Err(fault) => {
+                    tracing::warn!(%fault, pair = %other.id, "the bin of another pair is not known")
+                }
             }
         }
         let catalog = Arc::clone(&self.catalog);
@@ -164,10 +172,10 @@ impl Syncs {
     pub fn open(&self, id: PairId) -> Result<Syncer, Fault> {
         let (_, definition) = self.definition(id)?;
         let pair = definition.pair;
-        let is_new = !PairDatabase::path_of(&self.state_folder, id).exists()
-            && !standing(&self.catalog, id)?.is_some_and(|standing| standing.has_run);
-        if !is_new {
-            // Where it is gone, the new one has to say so.
+        let is_there = PairDatabase::path_of(&self.state_folder, id).exists();
+        let is_new = !is_there && !standing(&self.catalog, id)?.is_some_and(|standing| standing.has_run);
+        if !is_there && !is_new {
+            // The new one has to say that it is in place of one that is gone.
             drop(self.database(id)?);
         }
         let tree = |place: &PlaceSpec| {

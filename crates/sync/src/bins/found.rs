@@ -59,6 +59,15 @@ impl BinItem {
 }
 
 impl Syncer {
+    /// Whether the index names all that lies in the bins: something was agreed on with both places.
+    ///
+    /// # Errors
+    /// The database can not be read.
+    pub fn knows_its_bins(&self) -> Result<bool, SyncError> {
+        let database = self.database();
+        Ok(database.identity(Side::Left)?.is_some() && database.identity(Side::Right)?.is_some())
+    }
+
     /// Puts into the index what lies in the bins and is not in it, as long as nothing was agreed on: afterwards the index
     /// is right. How many items were found.
     ///
