@@ -322,7 +322,14 @@ fn two_texts_are_merged_where_they_changed_different_lines() {
     pair.write("left", "list", "ONE\ntwo\nthree\nfour\nfive\nsix\n");
     pair.write("right", "list", "one\ntwo\nthree\nfour\nfive\nsix\nseven\n");
     pair.sync(&[]).expect(3);
-    pair.room.run(["sync", "resolve", "left and right", "list", "--merge"]).expect(0);
+    let merge = |more: &[&str]| {
+        pair.room.run([&["sync", "resolve", "left and right", "list", "--merge"], more].concat())
+    };
+    // Nobody can be asked here, so it is shown and not written.
+    merge(&[]).expect(1).says("+ ONE").says("--yes");
+    merge(&["--show"]).expect(0).says("+ seven").says("Nothing was written");
+    assert_eq!(pair.read("left", "list"), "ONE\ntwo\nthree\nfour\nfive\nsix\n");
+    merge(&["--yes"]).expect(0);
     pair.assert_alike();
     assert_eq!(pair.read("right", "list"), "ONE\ntwo\nthree\nfour\nfive\nsix\nseven\n");
 }
@@ -402,8 +409,45 @@ fn a_run_is_undone_as_a_whole() {
     assert_eq!(pair.read("right", "folder 2/file 2"), "content 2");
     assert!(!pair.has("right", "new") && !pair.has("right", "moved"));
     assert_eq!(pair.show()["paused"], true);
+    assert_eq!((&pair.show()["state"], &pair.show()["differs"]), (&"notInStep".into(), &"undone".into()));
+    pair.room.run(["sync", "list"]).expect(0).says("paused; not in step: the last run was undone");
     let runs = pair.room.run(["sync", "undo", "left and right", "--list", "--json"]).expect(0).json();
     assert_eq!(runs[0]["undone"], true);
+}
+
+#[test]
+fn the_bin_is_emptied_by_hand_only_by_who_says_yes() {
+    let pair = Pair::in_step(2);
+    for content in ["second, and longer", "third, and longer still"] {
+        pair.write("left", "folder 0/file 0", content);
+        pair.sync(&[]).expect(0);
+    }
+    let bin = |more: &[&str]| pair.room.run([&["sync", "bin", "left and right"], more].concat());
+    let numbers: Vec<String> = pair.bin().iter().map(|row| row["id"].as_str().unwrap().to_owned()).collect();
+    bin(&["--restore", &numbers[0], &numbers[1]]).expect(1).says("only one of them can be there");
+    bin(&["--empty"]).expect(1).says("--yes");
+    bin(&[]).expect(0).says("In all: 2 items, 27 B");
+    bin(&["--remove", &numbers[1], "--yes"]).expect(0).says("1 item is gone for good, 9 B freed");
+    assert_eq!(pair.binned("right"), 1);
+    bin(&["--empty", "--yes"]).expect(0);
+    assert_eq!(pair.binned("right"), 0);
+    bin(&[]).expect(0).says("The bin is empty");
+    assert_eq!(pair.show()["state"], "inStep");
+}
+
+#[test]
+fn rules_that_leave_nothing_are_refused_or_told_and_a_preview_tells_what_its_run_would() {
+    let pair = Pair::in_step(2);
+    for rule in [["--max-size", "0"], ["--max-age", "0"], ["--exclude", "["], ["--exclude", "!"]] {
+        let refused = pair.sync(&rule);
+        assert!(refused.code == Some(1) && refused.said().contains("Next:"), "{rule:?}: {refused:?}");
+    }
+    for way in [&[][..], &["--preview"]] {
+        let run = pair.sync(&[&["--folder", "nothere"], way].concat()).expect(3).says("is in neither place");
+        assert!(!run.said().contains("are in step") && !run.said().contains("In step"), "{run:?}");
+    }
+    assert_eq!(pair.show()["state"], "problems");
+    assert!(pair.has("right", "folder 0/file 0"));
 }
 
 #[test]

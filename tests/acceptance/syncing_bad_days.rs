@@ -59,7 +59,7 @@ fn a_lost_memory_of_the_pair_loses_nothing() {
     let pair = Pair::in_step(12);
     pair.write("left", "folder 0/file 0", "edited on the left, later");
     fs::remove_dir_all(pair.path("state/sync")).unwrap();
-    pair.sync(&["--conflict", "both"]).expect(0);
+    pair.sync(&["--conflict", "both"]).expect(3).says("was lost");
     pair.assert_alike();
     let mut texts: Vec<_> = files_below(&pair.path("right/folder 0"))
         .iter()

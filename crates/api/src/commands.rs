@@ -36,7 +36,9 @@ use crate::dto::sync::{
     SyncFolders, SyncFoldersGet, SyncGroupGet, SyncHold, SyncHubChange, SyncHubSave, SyncPair, SyncPairGet,
     SyncPairPause, SyncPairSave, SyncPairs, SyncRun,
 };
-use crate::dto::sync_bin::{SyncBinGet, SyncBinPage, SyncBinRestore, SyncRunPage, SyncRunsGet, SyncUndo};
+use crate::dto::sync_bin::{
+    SyncBinGet, SyncBinPage, SyncBinRemove, SyncBinRestore, SyncRunPage, SyncRunsGet, SyncUndo,
+};
 use crate::dto::sync_conflict::{
     SyncConflictGet, SyncConflictPage, SyncConflictView, SyncConflictsGet, SyncMerge, SyncResolve,
     SyncResolved,
@@ -238,6 +240,8 @@ commands! {
     sync_bin "sync.bin" (SyncBinGet) -> SyncBinPage;
     /// Brings things back from the bin, as a run of its own.
     sync_bin_restore "sync.binRestore" (SyncBinRestore) -> JobStarted;
+    /// Removes things from the bin for good.
+    sync_bin_remove "sync.binRemove" (SyncBinRemove) -> JobStarted;
     /// The runs of a pair that changed something.
     sync_runs "sync.runs" (SyncRunsGet) -> SyncRunPage;
     /// Undoes a whole run, and pauses the pair so that the next one is looked at first.

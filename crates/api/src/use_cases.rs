@@ -46,7 +46,7 @@ pub(crate) use snapshot::{
     file_preview, file_versions, snapshot_diff, snapshot_files, snapshot_find, snapshot_list,
 };
 pub(crate) use sync::{sync_hold, sync_pair, sync_pair_pause, sync_pair_remove, sync_pairs, sync_run};
-pub(crate) use sync_bin::{sync_bin, sync_bin_restore, sync_runs, sync_undo};
+pub(crate) use sync_bin::{sync_bin, sync_bin_remove, sync_bin_restore, sync_runs, sync_undo};
 pub(crate) use sync_conflict::{sync_conflict, sync_conflicts, sync_merge, sync_resolve};
 pub(crate) use sync_folders::sync_folders;
 pub(crate) use sync_hub::{sync_hub_change, sync_hub_remove, sync_hub_run, sync_hub_save};

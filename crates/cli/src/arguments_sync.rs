@@ -38,7 +38,7 @@ pub enum SyncVerb {
     Resolve(SyncResolve),
     /// Undoes a whole run.
     Undo(SyncUndo),
-    /// Lists what runs replaced or removed, or brings it back.
+    /// Lists what runs replaced or removed, brings it back, or removes it for good.
     Bin(SyncBin),
     /// Forgets a pair, or all pairs of a hub. The places stay as they are.
     Remove(PairName),
@@ -184,9 +184,15 @@ pub struct SyncResolve {
     /// Which one stays. Without it, the conflicts are listed.
     #[arg(long, value_enum, group = "decision")]
     pub keep: Option<Keep>,
-    /// Merges both texts into one, where they changed different lines.
+    /// Merges both texts into one, where they changed different lines: shows it, asks, and writes that very text.
     #[arg(long, group = "decision", conflicts_with = "all")]
     pub merge: bool,
+    /// With --merge: shows the merged text and writes nothing.
+    #[arg(long, requires = "merge", conflicts_with = "yes")]
+    pub show: bool,
+    /// With --merge: writes without asking; needed where nobody can be asked.
+    #[arg(long, requires = "merge")]
+    pub yes: bool,
 }
 
 #[derive(Debug, Args)]
@@ -212,8 +218,17 @@ pub struct SyncBin {
     #[arg(long, value_name = "TEXT")]
     pub find: Option<String>,
     /// Brings these back to where they were: their numbers in the list.
-    #[arg(long, value_name = "NUMBER", num_args = 1..)]
+    #[arg(long, value_name = "NUMBER", num_args = 1.., group = "deed")]
     pub restore: Vec<String>,
+    /// Removes these from the bin for good: their numbers in the list. It can not be undone.
+    #[arg(long, value_name = "NUMBER", num_args = 1.., group = "deed")]
+    pub remove: Vec<String>,
+    /// Removes everything in the bin for good. It can not be undone.
+    #[arg(long, group = "deed", conflicts_with = "find")]
+    pub empty: bool,
+    /// Removes without asking; needed where nobody can be asked.
+    #[arg(long, conflicts_with = "restore")]
+    pub yes: bool,
     /// Rows to print at most.
     #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub limit: u32,

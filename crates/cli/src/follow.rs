@@ -79,7 +79,10 @@ pub fn watch(context: &Context, job_id: &str) -> Result<Job, ApiError> {
 }
 
 /// Prints the problems of a job.
-fn problems(context: &Context, job: &Job) -> Result<(), ApiError> {
+///
+/// # Errors
+/// The engine refused.
+pub fn problems(context: &Context, job: &Job) -> Result<(), ApiError> {
     if job.problems == Count(0) {
         return Ok(());
     }

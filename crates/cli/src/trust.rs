@@ -67,6 +67,13 @@ pub fn can_ask() -> bool {
     std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
 }
 
+/// Asks a person at the terminal.
+pub fn says_yes(question: &str) -> bool {
+    output::note(question);
+    let mut answer = String::new();
+    std::io::stdin().lock().read_line(&mut answer).is_ok() && answer.trim() == "yes"
+}
+
 /// Shows a server and asks; true where it was accepted.
 ///
 /// # Errors
@@ -74,10 +81,7 @@ pub fn can_ask() -> bool {
 pub fn accept_if_right(api: &Api, server: &ShownServer) -> Result<bool, ApiError> {
     output::note(shown(server));
     output::note("  Compare the fingerprint with the one its keeper gives you.");
-    output::note("Is it right? Type \"yes\" to accept this server, anything else to stop:");
-    let mut answer = String::new();
-    let read = std::io::stdin().lock().read_line(&mut answer);
-    if read.is_err() || answer.trim() != "yes" {
+    if !says_yes("Is it right? Type \"yes\" to accept this server, anything else to stop:") {
         return Ok(false);
     }
     accept(api, server)?;

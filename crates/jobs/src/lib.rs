@@ -24,6 +24,7 @@ pub mod repositories;
 pub mod request;
 pub mod schedule;
 pub mod scheduler;
+pub mod standing;
 pub mod syncs;
 pub mod throttle;
 pub mod trees;
@@ -57,8 +58,8 @@ pub use receipt::{Receipt, ReceiptError};
 pub use replicas::{LastReplication, ReplicaDefinition};
 pub use repositories::Repositories;
 pub use request::{
-    BackupJob, BackupRules, CheckJob, JobRequest, Origin, Overwrite, ReplicateJob, RestoreJob, RestoreTarget,
-    SyncAnswer, SyncJob, Target,
+    BackupJob, BackupRules, BinRemoval, CheckJob, JobRequest, Origin, Overwrite, ReplicateJob, RestoreJob,
+    RestoreTarget, SyncAnswer, SyncJob, Target,
 };
 pub use run::{Attachment, HISTORY_JOBS, HISTORY_SETTING, Running, Work};
 pub use schedule::Schedule;

@@ -29,7 +29,6 @@ use crate::live_watch::{Dirty, SideWatch};
 use crate::news::News;
 use crate::outcome::{Fact, Fault, Outcome};
 use crate::pairs::PairDefinition;
-use crate::request::Origin;
 use crate::scheduler::are_pairs_paused;
 use crate::sync_work::CHANGED_MEANWHILE;
 use crate::syncs::Syncs;

@@ -61,6 +61,9 @@ pub struct Outcome {
     /// There was nothing to do: where nobody asked for the run by hand, it leaves no trace in the history.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub was_idle: bool,
+    /// A sync that looked only where something had changed: it says nothing of what is elsewhere.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub was_partial: bool,
 }
 
 /// What a client can branch on.

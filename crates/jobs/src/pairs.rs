@@ -138,9 +138,9 @@ pub fn is_of(record: &PairRecord, left: &Address, right: &Address) -> Option<Ord
     }
 }
 
-/// The setting that says when a pair was last found or made in step, in milliseconds.
-#[must_use]
-pub fn checked_setting(id: PairId) -> String {
+/// The setting in which older versions said when a pair was last found or made in step, in milliseconds: see
+/// [`crate::standing`].
+pub(crate) fn checked_setting(id: PairId) -> String {
     format!("pairChecked/{id}")
 }
 

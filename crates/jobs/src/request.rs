@@ -183,6 +183,19 @@ pub struct SyncJob {
     /// What is to be brought back from the bins instead; nothing looks at both places and carries changes over.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub bring_back: Vec<BinWish>,
+    /// What is to be removed from the bins for good instead; nothing looks at both places.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remove: Option<BinRemoval>,
+}
+
+/// What a person wants removed from the bins of a pair for good.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum BinRemoval {
+    /// These.
+    Items(Vec<BinWish>),
+    /// Everything that went there up to a moment, in milliseconds.
+    AllUntil(i64),
 }
 
 impl SyncJob {
@@ -201,13 +214,15 @@ impl SyncJob {
             only_plan: None,
             undo: None,
             bring_back: Vec::new(),
+            remove: None,
         }
     }
 
-    /// Whether both places are looked at and changes are carried over: not where something is only brought back or undone.
+    /// Whether both places are looked at and changes are carried over: not where something is only brought back, undone or
+    /// removed from the bins.
     #[must_use]
     pub fn carries_over(&self) -> bool {
-        self.undo.is_none() && self.bring_back.is_empty()
+        self.undo.is_none() && self.bring_back.is_empty() && self.remove.is_none()
     }
 
     /// Whether it only looks: a preview nobody said yes to. Whatever becomes of it says nothing of the pair.

@@ -192,7 +192,14 @@ mod tests {
             let words = Words::of(&pair);
             for kind in KINDS {
                 for (side, place, there) in [(Side::Left, "Laptop", "/b"), (Side::Right, "/b", "Laptop")] {
-                    let found = words.found(&Brake { kind, side, items: 3, earlier: None, out_of: 7, examples: Vec::new() });
+                    let found = words.found(&Brake {
+                        kind,
+                        side,
+                        items: 3,
+                        earlier: None,
+                        out_of: 7,
+                        examples: Vec::new(),
+                    });
                     assert!(found.contains(place), "{found}");
                     if let Some(means) = words.going_on(kind, side) {
                         assert!(means.contains(there), "{means}");

@@ -11,9 +11,10 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 use keepwell_model::{Control, Problem};
+use keepwell_sync::bins::care::Thinned;
 use keepwell_sync::node::{Content, State};
 use keepwell_sync::plan::{Action, Brake, Earlier, Operation, Totals};
-use keepwell_sync::policy::BrakeKind;
+use keepwell_sync::policy::{self, BrakeKind};
 use keepwell_sync::run_types::ActionKind;
 use keepwell_sync::{Done, Limits, PairSpec, Prepared, Side, SyncError, SyncReport, Syncer};
 
@@ -23,7 +24,7 @@ use crate::merkle::MerkleTree;
 use crate::outcome::{Choice, Ending, Fact, Fault, FaultKind, Halt, Outcome, Proposal, PulledBrake};
 use crate::pairs::{PairDefinition, real_place};
 use crate::path_text;
-use crate::request::{BRING_BACK_FROM_LEFT, BRING_BACK_FROM_RIGHT, Origin, SyncAnswer, SyncJob};
+use crate::request::{BRING_BACK_FROM_LEFT, BRING_BACK_FROM_RIGHT, BinRemoval, Origin, SyncAnswer, SyncJob};
 use crate::run::Running;
 use crate::sync_words::{Words, earlier_words};
 use crate::syncs::{Seen, Syncs};
@@ -32,6 +33,16 @@ use crate::trees::Trees;
 
 /// The fact of items that changed under a run's hands.
 pub(crate) const CHANGED_MEANWHILE: &str = "changedMeanwhile";
+/// The fact of rows of a plan that a person left out.
+pub(crate) const LEFT_BY_CHOICE: &str = "leftByChoice";
+/// The fact of known files that changed and are left out until they are older.
+pub(crate) const WAITS_FOR_AGE: &str = "waitsForAge";
+/// The fact of items that were removed from the bins for good.
+const REMOVED_FOR_GOOD: &str = "removedForGood";
+/// The fact of conflicts that stay as they are.
+pub(crate) const CONFLICTS: &str = "conflicts";
+/// The fact of the changes a preview shows.
+pub(crate) const PLANNED: &str = "rows";
 
 /// Carries out one run.
 pub(crate) fn sync(
@@ -44,6 +55,9 @@ pub(crate) fn sync(
     let (record, definition) = syncs.meant(job)?;
     let is_new = record.is_none();
     let held = syncs.take(running.job_id, job.pair_id);
+    if let Some(removal) = &job.remove {
+        return remove_from_bin(running, syncs, &definition.pair, removal);
+    }
     if !job.carries_over() {
         return put_back(running, job, syncs, &definition);
     }
@@ -51,7 +65,7 @@ pub(crate) fn sync(
     let gone = gone_root(&definition.pair).filter(|_| !was_held);
     if let Some(side) = gone {
         if !job.answer.make_again || job.answer.bring_back_from != Some(side.other()) {
-            return Ok(Ending::Halted(halt(&definition.pair, &[root_gone(side)])));
+            return Ok(Ending::Halted(halt(&definition.pair, &[root_gone(side)], syncs.zone())));
         }
         syncs.trees().make_again(definition.pair.place(side))?;
     }
@@ -59,7 +73,11 @@ pub(crate) fn sync(
     let is_void = job.answer.make_again && gone.is_none() && !was_held;
     let answer = if is_void { SyncAnswer::default() } else { job.answer.clone() };
     let planned = match held {
-        Some(held) => Ok((held.syncer, held.prepared, held.seen)),
+        Some(held) => {
+            // They were met by the look, which is not done again.
+            held.problems.problems.into_iter().for_each(|problem| running.control.problem(problem));
+            Ok((held.syncer, held.prepared, held.seen))
+        }
         None => {
             // Read before anything is looked at: whoever tells of the hub has changed it by then. Where only the folders
             // that changed are looked into, nobody knows whether the hub's change is among them.
@@ -90,14 +108,14 @@ pub(crate) fn sync(
             // The person's answer needs a pair it is about.
             syncs.adopt(None, &definition)?;
         }
-        syncs.hold(running.job_id, syncer, prepared, seen, is_new);
+        hold(running, syncs, syncer, prepared, seen, is_new);
         return Ok(Ending::Halted(halt));
     }
     let confirmed = job.answer.confirmed.as_deref();
     let said_yes = || confirmed.is_some_and(|confirmed| was_held || confirmed == digest(&syncer, &prepared));
     if job.preview && !said_yes() {
         let proposal = proposal(&syncer, &prepared);
-        syncs.hold(running.job_id, syncer, prepared, seen, is_new);
+        hold(running, syncs, syncer, prepared, seen, is_new);
         return Ok(Ending::Proposed(proposal));
     }
     if let Some(wanted) = &job.only_plan
@@ -117,6 +135,9 @@ pub(crate) fn sync(
     syncs.adopt(record.as_ref(), &definition)?;
     running.desk.planned();
     let was_idle = prepared.plan().operations.is_empty();
+    let was_partial = running.attachment.hints.is_some();
+    let is_skip = |choice: &&policy::Choice| **choice == policy::Choice::Skip;
+    let left_by_choice = prepared.policy().choices.values().filter(is_skip).count() as u64;
     let mut tree = MerkleTree::default();
     let limits = limits(definition.bandwidth.clone(), syncs, clock, overall, running.control);
     let mut done = |done: Done| tree.add(&leaf(&done));
@@ -132,7 +153,9 @@ pub(crate) fn sync(
                 tracing::warn!(%fault, "the volumes of the pair could not be noted");
             }
             let mut outcome = outcome(&definition.pair, &report, tree.root_text());
-            outcome.was_idle = was_idle;
+            outcome.facts.push(waits_for_age(&prepared));
+            outcome.facts.push(Fact::count(LEFT_BY_CHOICE, "Left as they are, as you chose", left_by_choice));
+            (outcome.was_idle, outcome.was_partial) = (was_idle, was_partial);
             if job.origin == Origin::Live {
                 syncs.close(syncer);
             }
@@ -143,6 +166,13 @@ pub(crate) fn sync(
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// Holds a plan for a person, and tells what applying it would tell of what can not be done.
+fn hold(running: &Running<'_>, syncs: &Syncs, syncer: Syncer, prepared: Prepared, seen: Seen, is_new: bool) {
+    let problems = running.control.problems();
+    prepared.plan().problems.iter().for_each(|problem| running.control.problem(problem.clone()));
+    syncs.hold(running.job_id, syncer, prepared, seen, is_new, problems);
 }
 
 /// Undoes one run (the pair is held since this was asked for), or brings single items back from the bins.
@@ -183,6 +213,37 @@ fn put_back(
     match ended {
         Ok(back) => Ok(Ending::Done(outcome(back.left_alone))),
         Err(SyncError::Cancelled) => Ok(Ending::Cancelled(outcome(running.control.problems().total))),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Removes from the bins for good what a person said.
+fn remove_from_bin(
+    running: &Running<'_>,
+    syncs: &Syncs,
+    pair: &PairSpec,
+    removal: &BinRemoval,
+) -> Result<Ending, Fault> {
+    let syncer = syncs.open_patiently(pair, running.control)?;
+    running.desk.planned();
+    let mut gone = Thinned::default();
+    let ended = match removal {
+        BinRemoval::Items(wishes) => syncer.remove_from_bin(wishes, running.control, &mut gone),
+        BinRemoval::AllUntil(until_ms) => syncer.empty_bin(*until_ms, running.control, &mut gone),
+    };
+    // Also where it was stopped: so many are gone.
+    let outcome = Outcome {
+        items: gone.items,
+        bytes: gone.bytes,
+        facts: vec![
+            Fact::count(REMOVED_FOR_GOOD, "Removed for good", gone.items),
+            Fact::bytes("freedBytes", "Freed", gone.bytes),
+        ],
+        ..Outcome::default()
+    };
+    match ended {
+        Ok(()) => Ok(Ending::Done(outcome)),
+        Err(SyncError::Cancelled) => Ok(Ending::Cancelled(outcome)),
         Err(error) => Err(error.into()),
     }
 }
@@ -231,10 +292,13 @@ fn plan(
     for notice in syncer.notices() {
         running.control.problem(Problem::new(
             &job.name,
-            "What both sides had agreed on was lost. They are compared by their content instead.",
+            "What both sides last agreed on was lost. They are compared by their content instead, and nothing is removed.",
             notice,
-            "Look at the next runs: what was removed on one side meanwhile may come back from the other.",
+            "Look at both places: what was removed or renamed on one side since the run before may be back.",
         ));
+    }
+    if !syncer.knows_its_bins()? {
+        syncer.find_in_bins(&syncs.whose_runs(job.pair_id)?, running.control)?;
     }
     let hints = running.attachment.hints.as_ref();
     let mut prepared = syncer.prepare(hints, job.preview, running.control)?;
@@ -365,7 +429,7 @@ fn gone_root(pair: &PairSpec) -> Option<Side> {
 }
 
 fn root_gone(side: Side) -> Brake {
-    Brake { kind: BrakeKind::RootGone, side, items: 0, out_of: 0, examples: Vec::new() }
+    Brake { kind: BrakeKind::RootGone, side, items: 0, earlier: None, out_of: 0, examples: Vec::new() }
 }
 
 fn halt(pair: &PairSpec, brakes: &[Brake], zone: &TimeZone) -> Halt {
@@ -429,15 +493,21 @@ fn is_nothing_to_bring_back_from(brake: &Brake, side: Side) -> bool {
 fn proposal(syncer: &Syncer, prepared: &Prepared) -> Proposal {
     let plan = prepared.plan();
     let rows = plan.changes() as u64;
-    let mut facts = vec![Fact::count("rows", "Changes", rows)];
+    let mut facts = vec![Fact::count(PLANNED, "Changes", rows)];
     facts.extend(totals_facts(&plan.left, &plan.right));
-    facts.push(Fact::count("conflicts", "Conflicts that stay as they are", plan.conflicts.len() as u64));
+    facts.push(Fact::count(CONFLICTS, "Conflicts that stay as they are", plan.conflicts.len() as u64));
+    facts.push(waits_for_age(prepared));
     let summary = match rows {
-        0 => "Both sides are in step: there is nothing to do.".to_owned(),
+        0 => "There is nothing to do.".to_owned(),
         1 => "One change waits for your word.".to_owned(),
         rows => format!("{rows} changes wait for your word."),
     };
     Proposal { summary, facts, digest: digest(syncer, prepared) }
+}
+
+fn waits_for_age(prepared: &Prepared) -> Fact {
+    let label = "Changed lately, left out until they are older";
+    Fact::count(WAITS_FOR_AGE, label, prepared.waits_for_age())
 }
 
 fn totals_facts(left: &Totals, right: &Totals) -> Vec<Fact> {
@@ -456,7 +526,7 @@ fn totals_facts(left: &Totals, right: &Totals) -> Vec<Fact> {
 fn outcome(pair: &PairSpec, report: &SyncReport, merkle_root: String) -> Outcome {
     let mut facts = totals_facts(&report.left, &report.right);
     facts.extend([
-        Fact::count("conflicts", "Conflicts that wait for you", report.conflicts),
+        Fact::count(CONFLICTS, "Conflicts that wait for you", report.conflicts),
         Fact::count(CHANGED_MEANWHILE, "Changed meanwhile, left for the next run", report.changed_meanwhile),
         Fact::count("stillOpen", "Open in another program, left for a later run", report.still_open),
         Fact::count("failed", "Could not be done", report.failed),

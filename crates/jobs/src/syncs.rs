@@ -11,14 +11,15 @@
 //!
 //! Deliberately not here: what is asked and answered (`sync_work`), and when pairs run (`scheduler`, `live`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use keepwell_catalog::{Catalog, JobFilter, JobState, PairRecord};
-use keepwell_model::{Control, JobId, PairId, Timestamp};
+use keepwell_model::{Control, JobId, PairId, ProblemLog, Timestamp};
+use keepwell_sync::bins::found::Whose;
 use keepwell_sync::pair::PlaceSpec;
 use keepwell_sync::policy::Choice;
 use keepwell_sync::{
@@ -33,8 +34,9 @@ use crate::hub;
 use crate::news::News;
 use crate::outcome::{Fault, FaultKind};
 use crate::pairs::{self, PairDefinition, PairWish};
-use crate::request::{JobRequest, Origin, SyncJob};
+use crate::request::{BinRemoval, JobRequest, Origin, SyncJob};
 use crate::run::Attachment;
+use crate::standing::standing;
 use crate::sync_work;
 use crate::trees::Trees;
 
@@ -62,6 +64,8 @@ pub struct Held {
     pub(crate) is_new: bool,
     /// When the two sides were looked at.
     pub made_ms: i64,
+    /// What the look could not see or do.
+    pub problems: ProblemLog,
 }
 
 impl std::fmt::Debug for Held {
@@ -189,6 +193,46 @@ impl Syncs {
         }
     }
 
+    /// The database of a pair, to be read while a run may hold the pair. Where it has none any more although it ran, the
+    /// new one says so until a run has told it.
+    ///
+    /// # Errors
+    /// The catalog can not be read; the database can not be used.
+    pub fn database(&self, id: PairId) -> Result<PairDatabase, Fault> {
+        let path = PairDatabase::path_of(&self.state_folder, id);
+        let is_lost = !path.exists() && standing(&self.catalog, id)?.is_some_and(|standing| standing.has_run);
+        let (database, _) = PairDatabase::open(&self.state_folder, id, self.clock.now_ms())?;
+        if is_lost {
+            database.note_lost(&format!("There is no {} any more.", path.display()))?;
+        }
+        Ok(database)
+    }
+
+    /// Says whose the runs are that filled the bins of a pair's places: other pairs may have places in common with it.
+    pub(crate) fn whose_runs(&self, id: PairId) -> Result<impl Fn(JobId) -> Whose, Fault> {
+        let mut of_others = HashSet::new();
+        for other in self.catalog.pairs()? {
+            let is_there = PairDatabase::path_of(&self.state_folder, other.id).exists();
+            if other.id == id || !is_there {
+                continue;
+            }
+            let runs = self.database(other.id).and_then(|database| Ok(database.bin_runs()?));
+            match runs {
+                Ok(runs) => of_others.extend(runs),
+                // What is found of it then stays until a person removes it.
+                Err(fault) => {
+                    tracing::warn!(%fault, pair = %other.id, "the bin of another pair is not known")
+                }
+            }
+        }
+        let catalog = Arc::clone(&self.catalog);
+        Ok(move |run: JobId| match catalog.job(run) {
+            _ if of_others.contains(&run) => Whose::Another,
+            Ok(Some(job)) if job.pair_id == Some(id) => Whose::This,
+            _ => Whose::Unknown,
+        })
+    }
+
     /// Opens a pair; no other process can meanwhile.
     ///
     /// # Errors
@@ -200,7 +244,12 @@ impl Syncs {
     /// As [`open`](Self::open), of a pair as it is to work now.
     fn open_as(&self, pair: PairSpec) -> Result<Syncer, Fault> {
         let id = pair.id;
-        let is_new = !PairDatabase::path_of(&self.state_folder, id).exists();
+        let is_there = PairDatabase::path_of(&self.state_folder, id).exists();
+        let is_new = !is_there && !standing(&self.catalog, id)?.is_some_and(|standing| standing.has_run);
+        if !is_there && !is_new {
+            // The new one has to say that it is in place of one that is gone.
+            drop(self.database(id)?);
+        }
         let tree = |place: &PlaceSpec| {
             if is_new { self.trees.begin_place(place) } else { self.trees.open_place(place) }
         };
@@ -401,6 +450,17 @@ impl Syncs {
         Ok(engine.enqueue(new_job(title, record, job, Attachment::default()))?)
     }
 
+    /// Puts removing items from the bins of a pair for good in the queue.
+    ///
+    /// # Errors
+    /// There is no such pair, or too much is waiting.
+    pub fn start_removal(&self, engine: &Engine, id: PairId, removal: BinRemoval) -> Result<JobId, Fault> {
+        let (record, _) = self.definition(id)?;
+        let job = SyncJob { remove: Some(removal), ..SyncJob::of(&record, false, Origin::Person) };
+        let title = format!("Remove from the bin of {}", record.name);
+        Ok(engine.enqueue(new_job(title, record, job, Attachment::default()))?)
+    }
+
     /// Puts bringing items back from the bins of a pair in the queue.
     ///
     /// # Errors
@@ -458,11 +518,19 @@ impl Syncs {
     }
 
     /// Holds a plan for a person.
-    pub(crate) fn hold(&self, job_id: JobId, syncer: Syncer, prepared: Prepared, seen: Seen, is_new: bool) {
+    pub(crate) fn hold(
+        &self,
+        job_id: JobId,
+        syncer: Syncer,
+        prepared: Prepared,
+        seen: Seen,
+        is_new: bool,
+        problems: ProblemLog,
+    ) {
         let made_ms = self.clock.now_ms();
         let mut all = self.held.lock();
         self.let_go(&mut all, |held| held.syncer.pair().id == syncer.pair().id);
-        all.push(Held { job_id, syncer, prepared, shown: None, seen, is_new, made_ms });
+        all.push(Held { job_id, syncer, prepared, shown: None, seen, is_new, made_ms, problems });
         let oldest = all.first().map(|held| held.job_id);
         if all.len() > HELD_LIMIT {
             self.let_go(&mut all, |held| Some(held.job_id) == oldest);

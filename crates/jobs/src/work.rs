@@ -21,12 +21,12 @@ use crate::clock::Clock;
 use crate::desk::Resumed;
 use crate::merkle::MerkleTree;
 use crate::outcome::{Ending, Fact, Fault, FaultKind, Halt, Outcome, Skip};
-use crate::pairs::checked_setting;
 use crate::path_text;
 use crate::repositories::Repositories;
 use crate::request::{BackupJob, CheckJob, JobRequest, Overwrite, RestoreJob, RestoreTarget};
 use crate::run::{Running, Work};
 use crate::schedule::RETRY_MS;
+use crate::standing;
 use crate::sync_work;
 use crate::syncs::Syncs;
 
@@ -132,6 +132,10 @@ impl Work for MachineWork {
                 self.catalog.set_pair_retry(id, Some(retry_ms))?;
                 self.catalog.set_hub_retry(id, retry_ms)?;
             }
+            let request = serde_json::from_str::<JobRequest>(&job.request).ok();
+            if let Some(JobRequest::Sync(sync)) = &request {
+                standing::note_job(&self.catalog, job, sync, self.clock.now_ms())?;
+            }
             if let (Some(JobRequest::Sync(sync)), Some(_)) = (&request, job.started_ms)
                 && sync.undo.is_none()
                 && let Ok((_, definition)) = self.syncs.definition(sync.pair_id)
@@ -179,12 +183,9 @@ impl MachineWork {
                 self.catalog.set_last_check(place_id, &text)?;
             }
         }
-        if let (JobRequest::Sync(sync), JobState::Succeeded) = (request, job.state)
-            && sync.carries_over()
-        {
+        if let JobRequest::Sync(sync) = request {
             // Runs that found nothing to do leave no other trace.
-            let now = self.clock.now_ms().to_string();
-            self.catalog.set_setting_soon(&checked_setting(sync.pair_id), &now)?;
+            standing::note_job(&self.catalog, job, sync, self.clock.now_ms())?;
         }
         if only_looked(Some(request)) {
             return Ok(());
@@ -391,6 +392,7 @@ fn backup_outcome(made: &BackupOutcome) -> Outcome {
         skipped: Vec::new(),
         merkle_root: tree.root_text(),
         was_idle: false,
+        was_partial: false,
     };
     if made.resumed_files > 0 {
         let label = "Files stored by a run that was broken off before";
@@ -549,5 +551,6 @@ fn restore_outcome(id: SnapshotId, report: &RestoreReport, verify: bool, merkle_
         skipped,
         merkle_root,
         was_idle: false,
+        was_partial: false,
     }
 }

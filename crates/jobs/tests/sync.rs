@@ -3,21 +3,24 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+#[path = "common/house.rs"]
+mod house;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
+use house::{House, PAIR, Room, fact, wait_for};
 use jiff::tz::TimeZone;
-use keepwell_catalog::{Catalog, Credentials, JobFilter, JobState, KeyringChoice, PairRecord, Presence};
-use keepwell_jobs::pairs::{PairGroup, PairOptions, PairWish, checked_setting};
+use keepwell_catalog::{JobFilter, JobState, PairRecord};
+use keepwell_jobs::pairs::{PairGroup, PairOptions, PairWish};
 use keepwell_jobs::request::{BRING_BACK_FROM_LEFT, BRING_BACK_FROM_RIGHT, JobRequest, SyncJob};
 use keepwell_jobs::schedule::RETRY_MS;
 use keepwell_jobs::scheduler;
+use keepwell_jobs::standing::{Differs, PairState};
 use keepwell_jobs::{
-    Attachment, Bandwidth, CONTINUE, Clock, DeviceKey, Engine, EngineError, EngineOptions, Halt, JobView,
-    Live, LiveState, MachineWork, Origin, Outcome, PairDefinition, Proposal, Receipt, Repositories, Schedule,
-    Syncs, SystemClock, Trees,
+    Attachment, Bandwidth, CONTINUE, Clock, EngineError, Halt, JobView, LiveState, Origin, PairDefinition,
+    Proposal, Receipt, Schedule, SystemClock,
 };
 use keepwell_model::{JobId, PairId, RelativePath};
 use keepwell_sync::policy::BrakeKind;
@@ -25,147 +28,6 @@ use keepwell_sync::{BinWish, Hints, Mode};
 
 #[path = "sync/halts.rs"]
 mod halts;
-
-const PAIR: PairId = PairId([7; 16]);
-
-/// One process with its engine, on the state of a room.
-struct House {
-    engine: Arc<Engine>,
-    catalog: Arc<Catalog>,
-    syncs: Arc<Syncs>,
-    presence: Arc<Presence>,
-}
-
-struct Room(tempfile::TempDir);
-
-impl Room {
-    fn new() -> Self {
-        let room = tempfile::tempdir().unwrap();
-        for name in ["left", "right", "state"] {
-            fs::create_dir(room.path().join(name)).unwrap();
-        }
-        Self(room)
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn write(&self, name: &str, content: &str) {
-        let path = self.path(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, content).unwrap();
-    }
-
-    fn read(&self, name: &str) -> Option<String> {
-        fs::read_to_string(self.path(name)).ok()
-    }
-
-    /// Writes the pair down.
-    fn pair(&self, house: &House, live: bool) {
-        let text = format!(
-            r#"{{"id":"{PAIR}","name":"Photos","left":{{"address":"{}"}},"right":{{"address":"{}"}}}}"#,
-            self.path("left").display(),
-            self.path("right").display(),
-        );
-        let mut pair: keepwell_sync::PairSpec = serde_json::from_str(&text).unwrap();
-        pair.live = live;
-        let definition =
-            PairDefinition { pair, schedule: Schedule::Manual, bandwidth: Bandwidth::default(), group: None };
-        house.catalog.save_pair(&definition.record(1).unwrap()).unwrap();
-    }
-
-    fn house(&self) -> House {
-        let home = self.path("state");
-        let catalog = Arc::new(Catalog::open(&home, 1).unwrap().catalog);
-        let credentials = Arc::new(Credentials::open(&home, KeyringChoice::File));
-        let device = Arc::new(DeviceKey::load_or_make(&catalog, &credentials).unwrap());
-        let clock = Arc::new(SystemClock::default());
-        let repositories =
-            Arc::new(Repositories::new(Arc::clone(&catalog), Arc::clone(&credentials)).unwrap());
-        let trees = Arc::new(Trees::new(credentials, None, home.clone(), "me"));
-        let syncs = Arc::new(Syncs::new(Arc::clone(&catalog), trees, clock.clone(), TimeZone::UTC));
-        let work = MachineWork {
-            catalog: Arc::clone(&catalog),
-            repositories,
-            syncs: Arc::clone(&syncs),
-            clock: clock.clone(),
-            host: "host".to_owned(),
-            user: "me".to_owned(),
-            program: "test".to_owned(),
-        };
-        let presence = Arc::new(Presence::announce(&home, "test").unwrap());
-        let options = EngineOptions {
-            catalog: Arc::clone(&catalog),
-            presence: Arc::clone(&presence),
-            clock,
-            work: Arc::new(work),
-            device,
-            host: "host".to_owned(),
-            program: "test".to_owned(),
-        };
-        House { engine: Arc::new(Engine::start(options).unwrap()), catalog, syncs, presence }
-    }
-}
-
-impl House {
-    fn start(&self, preview: bool, origin: Origin) -> JobId {
-        self.syncs.start(&self.engine, PAIR, preview, origin, None).unwrap().expect("it is started")
-    }
-
-    fn run(&self) -> JobView {
-        self.engine.wait(self.start(false, Origin::Person)).unwrap()
-    }
-
-    fn ended(&self, id: JobId, state: JobState) -> JobView {
-        let view = self.engine.wait(id).unwrap();
-        assert_eq!(view.record.state, state, "{:?} {:?}", view.record.fault, view.record.halt);
-        view
-    }
-
-    fn decide(&self, id: JobId, choice: &str) {
-        self.engine.decide(id, choice, Attachment::default()).unwrap();
-    }
-
-    fn live(&self) -> Live {
-        Live::start(
-            Arc::clone(&self.catalog),
-            Arc::clone(&self.presence),
-            Arc::new(SystemClock::default()),
-            Arc::clone(&self.engine),
-            Arc::clone(&self.syncs),
-        )
-        .unwrap()
-    }
-
-    /// From now on the right of a pair was on a drive that is not connected.
-    fn unplug_right(&self, id: PairId) {
-        let (record, mut definition) = self.syncs.definition(id).unwrap();
-        let volume = definition.pair.right.volume.replace("a drive that is elsewhere".to_owned());
-        assert!(volume.is_some(), "a run notes the volume");
-        let text = serde_json::to_string(&definition).unwrap();
-        self.catalog.replace_pair_definition(&record, &text).unwrap();
-    }
-
-    fn jobs(&self) -> u64 {
-        self.catalog.jobs(&JobFilter { pair_id: Some(PAIR), ..JobFilter::default() }, 0, 1).unwrap().1
-    }
-}
-
-fn fact(view: &JobView, key: &str) -> u64 {
-    let outcome: Outcome = serde_json::from_str(view.record.outcome.as_ref().unwrap()).unwrap();
-    outcome.facts.into_iter().find(|fact| fact.key == key).unwrap().value
-}
-
-fn wait_for(mut so: impl FnMut() -> bool) {
-    for _ in 0..3_000 {
-        if so() {
-            return;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(10));
-    }
-    panic!("waited half a minute in vain");
-}
 
 #[test]
 fn a_run_carries_changes_over_and_its_receipt_is_over_what_was_done() {
@@ -777,8 +639,7 @@ fn items_come_back_from_the_bin_as_a_job_with_a_receipt_that_says_nothing_of_how
     house.run();
     room.write("left/letter", "after, and longer");
     house.run();
-    let checked = || house.catalog.setting(&checked_setting(PAIR)).unwrap();
-    let before = checked();
+    let before = house.stands().in_step_ms;
     let wishes = house
         .syncs
         .with_pair(PAIR, |syncer| Ok(syncer.database().bin_items(0, 10)?.iter().map(BinWish::of).collect()));
@@ -787,12 +648,14 @@ fn items_come_back_from_the_bin_as_a_job_with_a_receipt_that_says_nothing_of_how
     assert_eq!(ended.record.title, "Bring back from the bin of Photos");
     assert_eq!(room.read("right/letter").as_deref(), Some("before"));
     assert_eq!((fact(&ended, "broughtBack"), fact(&ended, "leftAlone")), (1, 0));
-    assert_eq!(checked(), before, "nobody looked at both places");
+    assert_eq!(house.stands().in_step_ms, before, "nobody looked at both places");
+    assert_eq!(house.stands().state, PairState::NotInStep(Differs::BroughtBack));
     assert!(!house.catalog.pair(PAIR).unwrap().unwrap().paused);
     let receipt: Receipt = serde_json::from_str(&house.catalog.receipt(job).unwrap().unwrap()).unwrap();
     assert!(receipt.is_valid());
     house.run();
     assert_eq!(room.read("left/letter").as_deref(), Some("before"), "the next run carries it over");
+    assert_eq!(house.stands().state, PairState::InStep);
 }
 
 #[test]
@@ -802,8 +665,7 @@ fn a_run_that_found_nothing_to_do_still_says_when_the_pair_was_looked_at() {
     room.pair(&house, false);
     room.write("left/letter", "one");
     house.run();
-    let checked =
-        || -> i64 { house.catalog.setting(&checked_setting(PAIR)).unwrap().unwrap().parse().unwrap() };
+    let checked = || house.stands().in_step_ms.unwrap();
     let before = checked();
     wait_for(|| SystemClock::default().now_ms() > before);
     // It leaves no trace in the history.

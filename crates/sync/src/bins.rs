@@ -6,4 +6,5 @@
 
 pub mod bring_back;
 pub mod care;
+pub mod found;
 pub mod thinning;

@@ -275,7 +275,7 @@ impl PairDatabase {
         Ok(notice)
     }
 
-    /// What was said when a damaged database was moved aside, until a run has told it: who noticed may have been
+    /// What was said when a damaged database was moved aside, or none was there any more, until a run has told it: who noticed may have been
     /// somebody who only looked.
     ///
     /// # Errors
@@ -283,6 +283,14 @@ impl PairDatabase {
     pub fn lost(&self) -> Result<Option<String>, SyncError> {
         let bytes = self.with(|connection| value(connection, LOST))?;
         Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+    }
+
+    /// Keeps, until a run has told it, that this database is in place of one that is gone.
+    ///
+    /// # Errors
+    /// The database refused.
+    pub fn note_lost(&self, notice: &str) -> Result<(), SyncError> {
+        self.write(|transaction| set_value(transaction, LOST, notice.as_bytes()))
     }
 
     /// From now on it was told.

@@ -13,6 +13,7 @@ pub mod bin;
 mod commit;
 mod expect;
 pub(crate) mod item;
+mod not_kept;
 pub(crate) mod open;
 pub(crate) mod times;
 pub(crate) mod view;
@@ -29,6 +30,7 @@ use parking_lot::{Mutex, RwLock};
 use self::bin::Planned;
 use self::commit::{Commits, Gathered};
 use self::item::{Deed, Tools};
+use self::not_kept::NotKept;
 use self::open::Opened;
 use self::times::TimePolicy;
 use self::view::View;
@@ -86,6 +88,8 @@ struct Progress<'a, 'd> {
     made_closed: BTreeSet<(Side, NodeId)>,
     /// Sides that have no room left.
     full: [bool; 2],
+    /// What a place could not keep of items, by what that is: said once, with the first of them.
+    not_kept: NotKept,
     /// Why the run ends early.
     ended: Option<SyncError>,
     view: &'a RwLock<View<'a>>,
@@ -122,6 +126,7 @@ impl Execution<'_> {
             refused: None,
             made_closed: BTreeSet::new(),
             full: [false; 2],
+            not_kept: NotKept::default(),
             ended: None,
             view,
             done,
@@ -138,6 +143,7 @@ impl Execution<'_> {
             let changes = self.set_folder_times(&view.read(), folders);
             progress.gathered.group.changes.extend(changes);
         }
+        std::mem::take(&mut progress.not_kept).tell(&self.tools);
         // What was done is written down, also where the run ends early.
         let flushed = progress.flush();
         let result = result.and(progress.ended.map_or(Ok(()), Err)).and(flushed);
@@ -342,13 +348,8 @@ impl Execution<'_> {
                 return Ok(());
             }
         };
-        for what in &deed.not_kept {
-            self.tools.control.problem(Problem::new(
-                operation.path.to_string(),
-                "Not everything about this item could be kept",
-                what.clone(),
-                "Its content is safe. The place may not support this.",
-            ));
+        for what in std::mem::take(&mut deed.not_kept) {
+            progress.not_kept.add(operation.side, &operation.path, &what);
         }
         let mut view = progress.view.write();
         let change = view.learn(operation, &deed.outcome);
@@ -398,8 +399,8 @@ impl Execution<'_> {
             error if is_changed_meanwhile(&error) && self.is_link_in_the_way(operation) => {
                 progress.report.failed += 1;
                 self.tools.control.problem(Problem::new(
-                    operation.path.to_string(),
-                    "This could not be copied: a link has its name there",
+                    self.tools.shown(operation.side, &operation.path),
+                    "This could not be copied: a link has its name there.",
                     "The pair does not keep links as links, so the link is left as it is.",
                     "Rename one of the two, or remove the link.",
                 ));
@@ -425,7 +426,8 @@ impl Execution<'_> {
                 progress.report.failed += 1;
                 // One sentence is enough to say that a place is full.
                 if !(is_full && was_full) {
-                    self.tools.control.problem(trouble(operation, &error));
+                    let at = self.tools.shown(operation.side, &operation.path);
+                    self.tools.control.problem(trouble(at, operation, &error));
                 }
                 if let Err(error) = self.check_place(side) {
                     progress.ended = Some(error);
@@ -578,7 +580,7 @@ fn apply(base: &mut BaseTree, change: BaseChange) {
 }
 
 /// Trouble with one row, for a person.
-fn trouble(operation: &Operation, error: &EndpointError) -> Problem {
+fn trouble(at: String, operation: &Operation, error: &EndpointError) -> Problem {
     let what = match (&operation.action, operation.kind) {
         (Action::CreateFolder { .. }, _) => "This folder could not be made",
         (Action::Copy { .. }, _) => "This could not be copied",
@@ -588,5 +590,5 @@ fn trouble(operation: &Operation, error: &EndpointError) -> Problem {
         (Action::Remove, _) => "This could not be put into the bin; it is still there",
         (Action::SetMetadata, _) => "The times or permissions of this could not be set",
     };
-    Problem::new(operation.path.to_string(), what, error.to_string(), error.next_step())
+    Problem::new(at, what, error.to_string(), error.next_step())
 }

@@ -10,6 +10,7 @@ use keepwell_model::{EntryKind, RelativePath, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::pair::FilterSpec;
+use crate::trees::LeftOut;
 
 /// How many patterns one source of them may have.
 pub const PATTERNS_LIMIT: usize = 10_000;
@@ -122,11 +123,13 @@ impl Filter {
     /// Whether an item is left out. What lies in a folder that is left out is never asked for.
     #[must_use]
     pub fn excludes(&self, path: &RelativePath, facts: &Facts) -> bool {
-        let is_folder = facts.kind == EntryKind::Folder;
+        (facts.kind == EntryKind::File && self.excludes_file(facts))
+            || self.excludes_path(path, facts.kind == EntryKind::Folder)
+    }
+
+    /// Whether what is at a path is left out, whatever it holds.
+    fn excludes_path(&self, path: &RelativePath, is_folder: bool) -> bool {
         if !self.is_chosen(path, is_folder) {
-            return true;
-        }
-        if facts.kind == EntryKind::File && self.excludes_file(facts) {
             return true;
         }
         if self.patterns.is_empty() {
@@ -147,8 +150,30 @@ impl Filter {
     fn excludes_file(&self, facts: &Facts) -> bool {
         let seconds = facts.modified.map(|modified| modified.seconds);
         self.max_size_bytes.is_some_and(|limit| facts.size_bytes > limit)
-            || seconds.zip(self.changed_before).is_some_and(|(seconds, limit)| seconds > limit)
             || seconds.zip(self.changed_after).is_some_and(|(seconds, limit)| seconds < limit)
+            || self.is_too_young(facts)
+    }
+
+    /// Whether a file changed so lately that it is left out until it is older.
+    fn is_too_young(&self, facts: &Facts) -> bool {
+        facts.modified.zip(self.changed_before).is_some_and(|(modified, limit)| modified.seconds > limit)
+    }
+
+    /// How a file is left out by its size or age alone; nothing where it is not.
+    pub(crate) fn leaves_out_file(
+        &self,
+        path: &RelativePath,
+        facts: &Facts,
+        is_gone: bool,
+    ) -> Option<LeftOut> {
+        let is_left_out =
+            facts.kind == EntryKind::File && self.excludes_file(facts) && !self.excludes_path(path, false);
+        is_left_out.then(|| LeftOut { is_for_now: self.is_too_young(facts), is_gone })
+    }
+
+    /// The folders that were chosen; none where everything is synced.
+    pub(crate) fn folders(&self) -> &[RelativePath] {
+        &self.folders
     }
 
     /// Whether it lies in one of the chosen folders, is one, or is on the way to one.
@@ -168,6 +193,24 @@ impl PartialEq for Filter {
 }
 
 impl Eq for Filter {}
+
+/// Refuses patterns that a person can not have meant. Asked where they are typed: a pair that has such already runs as it did.
+///
+/// # Errors
+/// The first that says nothing, or what [`Filter::new`] can not understand.
+pub fn check_patterns(patterns: &[String]) -> Result<(), FilterError> {
+    let error = |rule: &str, why: &str| FilterError { rule: rule.to_owned(), why: why.to_owned() };
+    for pattern in patterns {
+        let name = pattern.trim().trim_start_matches('!').trim_matches('/');
+        if name.is_empty() && !pattern.trim().is_empty() {
+            return Err(error(pattern, "it names nothing"));
+        }
+        let mut builder = GitignoreBuilder::new("");
+        builder.allow_unclosed_class(false);
+        builder.add_line(None, pattern).map_err(|why| error(pattern, &why.to_string()))?;
+    }
+    Ok(())
+}
 
 fn gitignore<'a>(lines: impl Iterator<Item = &'a str>) -> Result<Gitignore, FilterError> {
     let error = |rule: &str, why: String| FilterError { rule: rule.to_owned(), why };
@@ -307,6 +350,20 @@ mod tests {
         // A line that takes something back may change what any other means.
         assert_ne!(digest(&["a\n!ab\n", "a\n"]), digest(&["a\n!ab\n"]));
         assert_eq!(digest(&["a\n!ab\n", "a\n!ab\n"]), digest(&["a\n!ab\n"]));
+    }
+
+    #[test]
+    fn patterns_that_nobody_can_have_meant_are_refused_where_they_are_typed() {
+        let check = |pattern: &str| check_patterns(&[pattern.to_owned()]);
+        for sound in ["*.tmp", "!keep", "/build/", "[a-z]*", "\\[", "# a comment", ""] {
+            assert_eq!(check(sound), Ok(()), "{sound}");
+        }
+        for senseless in ["[", "a[b", "!", "/", "!/", "[z-a]"] {
+            assert_eq!(check(senseless).unwrap_err().rule, senseless);
+        }
+        // A pair that has one runs as it did.
+        let spec = FilterSpec { patterns: vec!["[".into()], ..Default::default() };
+        assert!(excludes(&filter(&spec, &[]), "[", EntryKind::File));
     }
 
     #[test]

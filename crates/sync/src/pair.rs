@@ -4,7 +4,7 @@
 //! keyring under the address). Deliberately not here: schedules and bandwidth (`jobs` keeps them beside the pair), what
 //! was agreed on (`database`).
 
-use keepwell_model::PairId;
+use keepwell_model::{PairId, RelativePath};
 use serde::{Deserialize, Serialize};
 
 use crate::node::Side;
@@ -141,6 +141,11 @@ impl Default for BinSpec {
     }
 }
 
+/// Where an item is, for people: which of the two places, and the path there.
+pub(crate) fn shown(place: &str, path: &RelativePath) -> String {
+    if path.is_root() { place.to_owned() } else { format!("{place}: {path}") }
+}
+
 impl PairSpec {
     /// The place of a side.
     #[must_use]
@@ -151,12 +156,19 @@ impl PairSpec {
         }
     }
 
+    /// What a side is called.
+    #[must_use]
+    pub fn side_name(&self, side: Side) -> &str {
+        let (place, otherwise) = match side {
+            Side::Left => (&self.left, "left"),
+            Side::Right => (&self.right, "right"),
+        };
+        if place.label.is_empty() { otherwise } else { &place.label }
+    }
+
     /// What the planner has to know of the pair. `today` is a date such as `2026-11-22`.
     #[must_use]
     pub fn policy(&self, today: &str) -> Policy {
-        let label = |place: &PlaceSpec, fallback: &str| {
-            if place.label.is_empty() { fallback.to_owned() } else { place.label.clone() }
-        };
         Policy {
             mode: self.mode,
             conflicts: self.conflicts,
@@ -166,7 +178,7 @@ impl PairSpec {
                 .map(|entry| (entry.pattern.clone(), entry.conflicts))
                 .collect(),
             brakes: self.brakes,
-            side_names: (label(&self.left, "left"), label(&self.right, "right")),
+            side_names: (self.side_name(Side::Left).to_owned(), self.side_name(Side::Right).to_owned()),
             today: today.to_owned(),
             ..Policy::default()
         }

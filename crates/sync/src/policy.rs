@@ -168,6 +168,14 @@ impl Policy {
     fn answers(&self, kinds: &[BrakeKind]) -> bool {
         self.bring_back_from.is_some() || kinds.iter().any(|kind| self.released.contains(kind))
     }
+
+    /// How a side is called.
+    pub(crate) fn side_name(&self, side: Side) -> &str {
+        match side {
+            Side::Left => &self.side_names.0,
+            Side::Right => &self.side_names.1,
+        }
+    }
 }
 
 /// Why a run halts.

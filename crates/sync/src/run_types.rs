@@ -86,6 +86,8 @@ pub struct Prepared {
     pub(crate) identities: [keepwell_endpoint::tree::PlaceIdentity; 2],
     /// Which rules it was looked with, those of the shared files with them.
     pub(crate) rules: Arc<Filter>,
+    /// Known files that changed and are left out until they are older.
+    pub(crate) waits_for_age: u64,
 }
 
 impl Prepared {
@@ -99,6 +101,12 @@ impl Prepared {
     #[must_use]
     pub fn policy(&self) -> &Policy {
         &self.policy
+    }
+
+    /// How many files that both sides knew changed so lately that the rules leave them out until they are older.
+    #[must_use]
+    pub fn waits_for_age(&self) -> u64 {
+        self.waits_for_age
     }
 
     /// One side as it was seen.

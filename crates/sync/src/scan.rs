@@ -28,7 +28,7 @@ use crate::error::SyncError;
 use crate::filter::{Facts, Filter};
 use crate::node::{NodeId, Side};
 use crate::policy::Links;
-use crate::trees::{BaseTree, Changes, Circumstances, Seen, SideTree};
+use crate::trees::{BaseTree, Changes, Circumstances, LeftOut, Seen, SideTree};
 
 /// The name of the shared rules in a root's own folder.
 pub const RULES_NAME: &[u8] = b"rules";
@@ -38,6 +38,8 @@ pub const RULES_LIMIT_BYTES: usize = 1 << 20;
 /// How a side is looked at.
 #[derive(Clone, Copy)]
 pub struct ScanOptions<'a> {
+    /// What the place is called, for problems.
+    pub place: &'a str,
     /// What is left out.
     pub filter: &'a Filter,
     /// The folders to look into; nothing: everywhere.
@@ -235,6 +237,8 @@ struct Findings {
     folder_times: Vec<(NodeId, Timestamp)>,
     folders: Vec<Task>,
     unsettled: Vec<Unsettled>,
+    left_out: Vec<(NodeId, LeftOut)>,
+    has_young: bool,
 }
 
 impl Scan<'_> {
@@ -394,6 +398,8 @@ impl Scan<'_> {
         }
         found.folder_times.extend(findings.folder_times);
         found.circumstances.items += findings.items;
+        found.circumstances.left_out.extend(findings.left_out);
+        found.circumstances.has_young |= findings.has_young;
         drop(found);
         if !findings.unsettled.is_empty() {
             self.unsettled.lock().extend(findings.unsettled);
@@ -416,6 +422,13 @@ fn concerns_place(error: &EndpointError) -> bool {
             | EndpointError::UnknownServer { .. }
             | EndpointError::ServerChanged { .. }
     )
+}
+
+/// Whether a folder that was chosen is one of what both sides agreed on.
+pub(crate) fn is_known(base: &BaseTree, filter: &Filter, folder: &RelativePath) -> bool {
+    Side::BOTH
+        .into_iter()
+        .any(|side| nearest_known(base, side, filter, folder).is_some_and(|(_, known)| known == *folder))
 }
 
 /// The folder of the base that a path on a side names, or else the nearest one above it. Nothing where it is left out.

@@ -160,7 +160,16 @@ pub struct SideTree {
     pub circumstances: Circumstances,
 }
 
-/// What is known of a side as a whole, for the brakes.
+/// A file both sides agreed on that is another one on a side now, or gone there, and is left out by its size or age.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LeftOut {
+    /// It is young: it is synced once it is older.
+    pub is_for_now: bool,
+    /// It is gone.
+    pub is_gone: bool,
+}
+
+/// What is known of a side as a whole, beside its items.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Circumstances {
     /// The place at the path is another volume, bucket or folder than the one the base is about.
@@ -181,6 +190,10 @@ pub struct Circumstances {
     pub open_files: BTreeMap<RelativePath, i64>,
     /// So many of these were left for a later run.
     pub still_open: u64,
+    /// Known files that changed and are left out since, by their size or age.
+    pub left_out: BTreeMap<NodeId, LeftOut>,
+    /// Something is left out only until it is older.
+    pub has_young: bool,
 }
 
 /// What the runs of the last while took from a side because the other one had it no more, or had it otherwise: a burst

@@ -10,6 +10,9 @@ use std::sync::atomic::Ordering;
 
 use home::Home;
 use keepwell_model::{ContentHash, Control, JobId};
+use keepwell_sync::bins::care::Thinned;
+use keepwell_sync::bins::found::Whose;
+use keepwell_sync::database::rows::BinItem;
 use keepwell_sync::run_types::RunState;
 use keepwell_sync::text::Merged;
 use keepwell_sync::{BinWish, Choice, Side, SyncError, Syncer};
@@ -212,12 +215,74 @@ fn what_a_person_throws_away_is_gone_for_good_and_only_that() {
     home.write("left/a.txt", "22");
     home.write("left/b.txt", "22");
     home.run();
-    let mut syncer = home.open();
+    let syncer = home.open();
     let items = syncer.database().bin_items(0, 10).unwrap();
-    let thinned = syncer.remove_from_bin(&[items[0].id], &Control::new()).unwrap();
-    assert_eq!((thinned.items, thinned.bytes), (1, 1));
+    let (wish, mut gone) = (BinWish::of(&items[0]), Thinned::default());
+    let another = BinWish { at_ms: wish.at_ms + 1, ..wish };
+    assert!(
+        syncer.remove_from_bin(&[another], &Control::new(), &mut gone).is_err(),
+        "its number is another's now"
+    );
+    syncer.remove_from_bin(&[wish], &Control::new(), &mut gone).unwrap();
+    assert_eq!((gone.items, gone.bytes), (1, 1));
     assert_eq!(home.bin("right"), ["1"]);
-    assert!(syncer.remove_from_bin(&[items[0].id], &Control::new()).is_err());
+    assert!(syncer.remove_from_bin(&[wish], &Control::new(), &mut gone).is_err());
+    syncer.empty_bin(items[1].at_ms - 1, &Control::new(), &mut gone).unwrap();
+    assert_eq!(home.bin("right"), ["1"], "what went there later than was seen stays");
+    syncer.empty_bin(items[1].at_ms, &Control::new(), &mut gone).unwrap();
+    assert_eq!((gone.items, home.bin("right").len()), (2, 0));
+}
+
+#[test]
+fn what_lies_in_the_bins_is_found_again_when_the_database_is_gone() {
+    let mut home = Home::new();
+    home.write("left/folder/a.txt", "1");
+    home.write("left/b.txt", "1");
+    home.run();
+    home.write("left/folder/a.txt", "22");
+    home.run();
+    home.write("left/b.txt", "333");
+    home.run();
+    let before = home.open().database().bin_items(0, 10).unwrap();
+    home.lose_database();
+    let theirs = before.iter().find(|item| item.path.to_string() == "b.txt").unwrap().run;
+    let whose = |run| if run == theirs { Whose::Another } else { Whose::Unknown };
+    let syncer = home.open();
+    assert_eq!(syncer.find_in_bins(&whose, &Control::new()).unwrap(), 1);
+    assert_eq!(syncer.find_in_bins(&whose, &Control::new()).unwrap(), 0, "each is found once");
+    let found = syncer.database().bin_items(0, 10).unwrap();
+    let known = before.iter().find(|item| item.run != theirs).unwrap();
+    assert!(found[0].is_found() && !known.is_found());
+    let facts =
+        |item: &BinItem| (item.run, item.path.clone(), item.bin_path.clone(), item.size_bytes, item.modified);
+    assert_eq!(facts(&found[0]), facts(known));
+    drop(syncer);
+    home.run();
+    assert_eq!(
+        home.open().find_in_bins(&|_| Whose::Unknown, &Control::new()).unwrap(),
+        0,
+        "the index is right now"
+    );
+    let mut syncer = home.open();
+    syncer.bring_back(&[BinWish::of(&found[0])], DEED, &Control::new(), &mut |_| {}).unwrap();
+    drop(syncer);
+    assert_eq!(home.read("right/folder/a.txt").as_deref(), Some("1"));
+}
+
+#[test]
+fn what_was_found_goes_by_itself_only_where_a_run_of_the_pair_put_it_there() {
+    for (whose, left) in [(Whose::Unknown, 1), (Whose::This, 0)] {
+        let mut home = Home::new();
+        home.write("left/a.txt", "1");
+        home.run();
+        home.write("left/a.txt", "22");
+        home.run();
+        home.lose_database();
+        home.open().find_in_bins(&|_| whose, &Control::new()).unwrap();
+        home.time.fetch_add(1_000 * DAY_SECONDS, Ordering::Relaxed);
+        home.open().thin_bin(&Control::new()).unwrap();
+        assert_eq!(home.bin("right").len(), left, "{whose:?}");
+    }
 }
 
 #[test]

@@ -170,7 +170,7 @@ fn nothing_is_taken_away_through_a_link() {
     for _ in 0..2 {
         let (_, told) = run(&mut home);
         let paths: Vec<_> = told.iter().map(|(path, _)| path.as_str()).collect();
-        assert_eq!(paths, ["to file", "to folder/letter"]);
+        assert_eq!(paths, ["Laptop: to file", "Laptop: to folder/letter"]);
         assert!(told.iter().all(|(_, why)| why.contains("link")), "{told:?}");
         assert!(is_link(&home, "left/to file") && is_link(&home, "left/to folder"));
         assert_eq!(home.read("left/papers/letter").as_deref(), Some("Dear Ada"));
@@ -207,7 +207,8 @@ fn links_that_lead_nowhere_out_or_in_a_circle_are_told_and_never_endless() {
     let mut paths: Vec<_> = told.iter().map(|(path, _)| path.as_str()).collect();
     paths.retain(|path| !path.contains(" to "));
     for path in ["one/up", "one/two/up twice", "itself", "ping", "pong", "out", "broken", "device"] {
-        assert!(paths.contains(&path), "{path} is not told: {paths:?}");
+        let path = format!("Laptop: {path}");
+        assert!(paths.contains(&path.as_str()), "{path} is not told: {paths:?}");
     }
     assert!(told.iter().any(|(_, why)| why.contains("\"../outside\"")), "where it points to is told");
     assert_eq!(home.read("right/one/two/file").as_deref(), Some("1"));
@@ -274,7 +275,7 @@ fn links_that_are_left_out_are_never_removed() {
     home.write("left/other", "a file");
     for _ in 0..2 {
         let (report, told) = run(&mut home);
-        assert_eq!((report.failed, told.len(), told[0].0.as_str()), (1, 1, "other"), "{told:?}");
+        assert_eq!((report.failed, told.len(), told[0].0.as_str()), (1, 1, "Disk: other"), "{told:?}");
         assert!(is_link(&home, "right/other"));
     }
 }

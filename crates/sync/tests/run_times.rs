@@ -192,17 +192,45 @@ fn with_hints_a_folder_gets_its_time_too() {
 
 /// A run with a right side that keeps times as a FAT stick does.
 fn run_with_stick(home: &mut Home) -> SyncReport {
+    let mut syncer = open_with(home, Coarse::open(&home.path("right")));
+    home.run_with(&mut syncer).unwrap().0
+}
+
+fn open_with(home: &Home, right: Coarse) -> Syncer {
     let time = Arc::clone(&home.time);
-    let mut syncer = Syncer::open(SyncerOptions {
+    Syncer::open(SyncerOptions {
         state_folder: home.path("state"),
         pair: home.pair.clone(),
         left: Arc::new(LocalTree::open(&home.path("left")).unwrap()),
-        right: Arc::new(Coarse::open(&home.path("right"))),
+        right: Arc::new(right),
         clock: Arc::new(move || Timestamp::new(time.fetch_add(1, Ordering::Relaxed), 0)),
         utc_offset_seconds: 0,
     })
-    .unwrap();
-    home.run_with(&mut syncer).unwrap().0
+    .unwrap()
+}
+
+#[test]
+fn what_a_place_can_not_keep_is_told_once_however_many_files_it_is_about() {
+    let home = Home::new();
+    for number in 0..5 {
+        home.write(&format!("left/file {number}"), "1");
+    }
+    let mut right = Coarse::open(&home.path("right"));
+    right.forgets_times = true;
+    let mut syncer = open_with(&home, right);
+    let control = Control::new();
+    let prepared = syncer.prepare(None, false, &control).unwrap();
+    syncer.apply(&prepared, JobId([1; 16]), &control, &Limits::default(), &mut |_| {}).unwrap();
+    let told = control.problems().problems;
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].path.starts_with("Disk: file "), "{told:?}");
+    assert_eq!(
+        (told[0].what.as_str(), told[0].why.as_str()),
+        (
+            "Something of this and 4 other items could not be kept there: the time of the last change.",
+            "This server does not store it."
+        )
+    );
 }
 
 #[test]
@@ -323,8 +351,8 @@ fn what_makes_a_program_run_as_its_owner_goes_only_between_own_files() {
     let prepared = syncer.prepare(None, false, &control).unwrap();
     syncer.apply(&prepared, JobId([91; 16]), &control, &Limits::default(), &mut |_| {}).unwrap();
     let told = control.problems().problems;
-    assert_eq!((told.len(), told[0].path.as_str()), (1, "other"));
-    assert!(told[0].why.contains("another person"), "{told:?}");
+    assert_eq!((told.len(), told[0].path.as_str()), (1, "Disk: other"));
+    assert!(told[0].what.contains("another person"), "{told:?}");
     drop(syncer);
     assert_eq!((mode(&home, "left/other"), mode(&home, "right/other")), (0o4755, 0o755));
     nothing_to_do(&mut home);

@@ -57,11 +57,13 @@ words! {
     pub enum SyncState {
         /// It did not run yet.
         New,
-        /// Both sides are in step, as the last run found and left them.
+        /// The last look at both sides found or left them in step, and nothing is known to have happened since.
         InStep,
+        /// They are known to differ, or nobody looked since something that makes them differ: `differs` says what.
+        NotInStep,
         /// In step but for items that had problems.
         Problems,
-        /// Conflicts wait for a decision; the rest is in step.
+        /// Conflicts wait for a decision; the rest is in step but for problems the last look had.
         Conflicts,
         /// A run waits for its turn.
         Waiting,
@@ -69,12 +71,30 @@ words! {
         Running,
         /// A preview waits to be applied.
         Preview,
-        /// A safety brake asks a person.
+        /// A safety brake asks a person, or held the last run and that was given up.
         Halted,
         /// The last run could not be done.
         Failed,
         /// The last run was stopped by a person.
         Stopped,
+    }
+
+    /// Why both sides are not known to be in step.
+    pub enum SyncDiffers {
+        /// A run was undone.
+        Undone,
+        /// Items were brought back from the bin.
+        BroughtBack,
+        /// The last run left items for the next one.
+        LeftOver,
+        /// A preview found changes that were not carried over.
+        Planned,
+        /// How the pair works was changed, and nobody looked since.
+        SettingsChanged,
+        /// The hub changed, and that was not carried over yet.
+        HubChanged,
+        /// What both sides last agreed on is lost.
+        BaseLost,
     }
 
     /// Whether changes are noticed as they happen.
@@ -233,6 +253,10 @@ dto! {
         pub paused: bool,
         /// How it stands.
         pub state: SyncState,
+        /// Why it is not known to be in step, where the state says so.
+        pub differs: Option<SyncDiffers>,
+        /// Problems the last look at both sides had.
+        pub problems: Count,
         /// Whether changes are noticed as they happen now.
         pub watched: SyncLive,
         /// Conflicts that wait for a decision.

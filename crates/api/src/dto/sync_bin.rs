@@ -13,6 +13,8 @@ words! {
         Replaced,
         /// It was removed.
         Removed,
+        /// It was found there: the pair is new, or what it knew was lost.
+        Found,
     }
 }
 
@@ -45,6 +47,8 @@ dto! {
         pub rows: Vec<SyncBinRow>,
         /// How many there are with this filter.
         pub total: Count,
+        /// How many there are without a filter.
+        pub items: Count,
         /// What everything in the bin takes.
         pub bytes: Count,
     }
@@ -97,6 +101,16 @@ request! {
         pub pair_id: String,
         /// Which, at most 10,000 at once.
         pub ids: Vec<String>,
+    }
+
+    /// Removes things from the bin for good, as a run of its own. It can not be undone.
+    pub struct SyncBinRemove {
+        /// The pair.
+        pub pair_id: String,
+        /// Which, at most 10,000 at once; nothing where everything is meant.
+        pub ids: Option<Vec<String>>,
+        /// Everything that went there up to this moment: that of the newest that was seen.
+        pub all_until_ms: Option<Moment>,
     }
 
     /// Asks for the runs of a pair.

@@ -180,6 +180,8 @@ dto! {
         pub conflicts: Count,
         /// Items that can not be synced as they are.
         pub problems: Count,
+        /// Known files that changed so lately that the rules leave them out until they are older.
+        pub waits_for_age: Count,
     }
 
     /// A choice for one row.

@@ -2,8 +2,8 @@
 
 use keepwell_catalog::{Catalog, JobFilter, JobRecord, JobState, PairRecord};
 use keepwell_endpoint::{Address, Credentials};
-use keepwell_jobs::pairs::checked_setting;
 use keepwell_jobs::scheduler::PAIRS_PAUSED_SETTING;
+use keepwell_jobs::standing::{self, Differs, PairState};
 use keepwell_jobs::{Fault, Halt, JobRequest, LiveState, Origin, PairDefinition, hub, live, scheduler};
 use keepwell_model::PairId;
 use keepwell_sync::PairDatabase;
@@ -14,8 +14,8 @@ use super::sync_words as words;
 use crate::convert;
 use crate::dto::job::JobStarted;
 use crate::dto::sync::{
-    SyncHold, SyncLastRun, SyncLive, SyncPair, SyncPairGet, SyncPairPause, SyncPairs, SyncPlace, SyncRun,
-    SyncState,
+    SyncDiffers, SyncHold, SyncLastRun, SyncLive, SyncPair, SyncPairGet, SyncPairPause, SyncPairs, SyncPlace,
+    SyncRun, SyncState,
 };
 use crate::dto::sync_plan::SyncBrake;
 use crate::dto::{Done, Nothing};
@@ -24,7 +24,7 @@ use crate::numbers::{Count, Moment};
 use crate::open::Api;
 use crate::path_text::{self, PathText};
 
-/// Runs that are looked through for the one that says how a pair stands.
+/// Runs that are looked through for the last one.
 const RECENT_RUNS: u64 = 20;
 
 /// The row of a pair.
@@ -43,27 +43,23 @@ pub(crate) fn named(api: &Api, text: &str) -> Result<(PairRecord, PairDefinition
 
 /// The database of a pair, to be read while a run may hold the pair.
 pub(crate) fn database(api: &Api, id: PairId) -> Result<PairDatabase, ApiError> {
-    let (database, _) = PairDatabase::open(&api.options.home, id, api.now_ms()).map_err(Fault::from)?;
-    Ok(database)
+    Ok(api.syncs.database(id)?)
 }
 
-/// Conflicts that wait; a pair that never ran has none.
-fn conflicts_waiting(api: &Api, id: PairId) -> u64 {
+/// Conflicts that wait, and whether what both sides agreed on is there. A pair that has no database yet has neither.
+fn database_says(api: &Api, id: PairId) -> (u64, bool) {
     if !PairDatabase::path_of(&api.options.home, id).exists() {
-        return 0;
+        return (0, false);
     }
-    let waiting = database(api, id).map(|database| database.conflicts());
-    match waiting {
-        Ok(Ok(conflicts)) => conflicts.len() as u64,
-        Ok(Err(error)) => {
-            tracing::warn!(%error, pair = %id, "the conflicts could not be counted");
-            0
-        }
-        Err(error) => {
-            tracing::warn!(%error, pair = %id, "the conflicts could not be counted");
-            0
-        }
-    }
+    let read = || -> Result<(u64, bool), ApiError> {
+        let database = database(api, id)?;
+        let conflicts = database.conflicts().map_err(Fault::from)?;
+        Ok((conflicts.len() as u64, database.lost().map_err(Fault::from)?.is_none()))
+    };
+    read().unwrap_or_else(|error| {
+        tracing::warn!(%error, pair = %id, "the database of a pair could not be read");
+        (0, false)
+    })
 }
 
 /// A place as clients see it.
@@ -91,8 +87,8 @@ pub(crate) fn place(api: &Api, spec: &PlaceSpec) -> SyncPlace {
     SyncPlace { address: PathText::new(spec.address.as_bytes()), name, device, is_local }
 }
 
-/// Whether a run says nothing of how the pair stands: a look at the plan that was given up, one that was undone, or items
-/// that were brought back.
+/// Whether a job is none of the runs a pair shows as its last one: a look at the plan that was given up, one that was
+/// undone, or items that were brought back.
 fn says_nothing(job: &JobRecord) -> bool {
     let is_given_up = job.state == JobState::Cancelled;
     serde_json::from_str(&job.request).is_ok_and(|request: JobRequest| match request {
@@ -109,43 +105,60 @@ pub(crate) fn is_by_hand(job: &JobRecord) -> bool {
 }
 
 /// How a pair stands, and what made it so.
-struct Standing {
+struct Stands {
     state: SyncState,
+    differs: Option<SyncDiffers>,
+    problems: u64,
     active: Option<JobRecord>,
     last: Option<JobRecord>,
     conflicts: u64,
     in_step_ms: Option<i64>,
 }
 
-fn standing(api: &Api, id: PairId) -> Result<Standing, ApiError> {
+fn stands(api: &Api, record: &PairRecord, is_live: bool) -> Result<Stands, ApiError> {
     let newest = |wanted: fn(&JobState) -> bool| {
         let states = JobState::ALL.into_iter().filter(wanted).collect();
-        let filter = JobFilter { states, pair_id: Some(id), ..JobFilter::default() };
+        let filter = JobFilter { states, pair_id: Some(record.id), ..JobFilter::default() };
         let found = api.catalog.jobs(&filter, 0, RECENT_RUNS);
         found.map(|(jobs, _)| jobs.into_iter().find(|job| !says_nothing(job)))
     };
     let active = newest(|state| !state.is_finished())?;
     let last = newest(|state| state.is_finished())?;
-    let good = newest(|state| matches!(state, JobState::Succeeded))?;
-    let conflicts = conflicts_waiting(api, id);
-    let state = match (active.as_ref().map(|job| job.state), last.as_ref().map(|job| job.state)) {
-        (Some(JobState::Halted), _) => SyncState::Halted,
-        (Some(JobState::WaitingForConfirmation), _) => SyncState::Preview,
-        (Some(JobState::Queued), _) => SyncState::Waiting,
-        (Some(_), _) => SyncState::Running,
-        (None, None) => SyncState::New,
-        (None, Some(JobState::Failed | JobState::Interrupted)) => SyncState::Failed,
-        (None, Some(JobState::Cancelled)) => SyncState::Stopped,
-        (None, Some(_)) if conflicts > 0 => SyncState::Conflicts,
-        (None, Some(JobState::SucceededWithProblems)) => SyncState::Problems,
-        (None, Some(_)) => SyncState::InStep,
+    let (conflicts, has_base) = database_says(api, record.id);
+    let found = standing::standing(&api.catalog, record.id)?;
+    let mut now = found;
+    if !has_base {
+        now = now.map(|now| now.unless(Differs::BaseLost));
+    }
+    // A live pair is told of the change as of any other.
+    if record.hub.is_waiting() && !is_live {
+        now = now.map(|now| now.unless(Differs::HubChanged));
+    }
+    let (state, differs) = match (active.as_ref().map(|job| job.state), now.map(|now| now.state)) {
+        (Some(JobState::Halted), _) => (SyncState::Halted, None),
+        (Some(JobState::WaitingForConfirmation), _) => (SyncState::Preview, None),
+        (Some(JobState::Queued), _) => (SyncState::Waiting, None),
+        (Some(_), _) => (SyncState::Running, None),
+        (None, None) => (SyncState::New, None),
+        (None, Some(PairState::Halted)) => (SyncState::Halted, None),
+        (None, Some(PairState::Failed)) => (SyncState::Failed, None),
+        (None, Some(PairState::Stopped)) => (SyncState::Stopped, None),
+        (None, Some(PairState::NotInStep(differs))) => (SyncState::NotInStep, Some(words::differs(differs))),
+        (None, Some(PairState::InStep | PairState::Problems)) if conflicts > 0 => {
+            (SyncState::Conflicts, None)
+        }
+        (None, Some(PairState::Problems)) => (SyncState::Problems, None),
+        (None, Some(PairState::InStep)) => (SyncState::InStep, None),
     };
-    let checked_ms = api.catalog.setting(&checked_setting(id))?.and_then(|text| text.parse::<i64>().ok());
-    let in_step_ms = good.and_then(|job| job.finished_ms).max(checked_ms);
-    // A run that found nothing to do leaves no trace but this: what failed before has passed.
-    let has_passed = last.as_ref().is_some_and(|job| job.finished_ms < in_step_ms);
-    let state = if state == SyncState::Failed && has_passed { SyncState::InStep } else { state };
-    Ok(Standing { state, active, last, conflicts, in_step_ms })
+    Ok(Stands {
+        state,
+        differs,
+        problems: found.map_or(0, |found| found.problems),
+        active,
+        last,
+        conflicts,
+        in_step_ms: found.and_then(|found| found.in_step_ms),
+    })
 }
 
 fn last_run(job: JobRecord) -> SyncLastRun {
@@ -182,11 +195,12 @@ pub(crate) fn brakes_of(api: &Api, id: keepwell_model::JobId) -> Result<Vec<Sync
 /// A pair as clients see it.
 pub(crate) fn pair(api: &Api, record: &PairRecord) -> Result<SyncPair, ApiError> {
     let definition = PairDefinition::of(record)?;
-    let Standing { state, active, last, conflicts, in_step_ms } = standing(api, record.id)?;
     let is_held = record.paused || scheduler::are_pairs_paused(&api.catalog)?;
     let next_run_ms =
         if is_held { None } else { scheduler::next_pair_run_ms(record, api.now_ms(), &api.zone) };
     let spec = &definition.pair;
+    let Stands { state, differs, problems, active, last, conflicts, in_step_ms } =
+        stands(api, record, spec.live)?;
     Ok(SyncPair {
         id: record.id.to_string(),
         name: record.name.clone(),
@@ -207,6 +221,8 @@ pub(crate) fn pair(api: &Api, record: &PairRecord) -> Result<SyncPair, ApiError>
         live: spec.live,
         paused: record.paused,
         state,
+        differs,
+        problems: Count(problems),
         watched: if spec.live && !is_held { watched(api, record.id)? } else { SyncLive::Off },
         conflicts_waiting: Count(conflicts),
         in_step_ms: in_step_ms.map(Moment),

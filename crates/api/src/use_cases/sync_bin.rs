@@ -1,6 +1,9 @@
 //! The bins of a pair, and the runs that filled them: looking, bringing back, undoing.
 
-use keepwell_jobs::Fault;
+use std::collections::HashMap;
+
+use keepwell_jobs::{BinRemoval, Fault};
+use keepwell_model::PairId;
 use keepwell_sync::database::rows::BinItem;
 use keepwell_sync::run_types::{RunRecord, RunState};
 use keepwell_sync::{BinWish, PairDatabase, SyncError};
@@ -10,8 +13,8 @@ use super::sync_words as words;
 use crate::convert::{self, cut, page};
 use crate::dto::job::JobStarted;
 use crate::dto::sync_bin::{
-    BinWhy, SyncBinGet, SyncBinPage, SyncBinRestore, SyncBinRow, SyncRunPage, SyncRunRow, SyncRunsGet,
-    SyncUndo,
+    BinWhy, SyncBinGet, SyncBinPage, SyncBinRemove, SyncBinRestore, SyncBinRow, SyncRunPage, SyncRunRow,
+    SyncRunsGet, SyncUndo,
 };
 use crate::error::ApiError;
 use crate::numbers::{Count, Moment};
@@ -20,8 +23,8 @@ use crate::path_text::{self, PathText};
 
 /// Items read at once.
 const ITEMS_AT_ONCE: u32 = 10_000;
-/// Items brought back in one request.
-const RESTORE_LIMIT: usize = 10_000;
+/// Items named in one request.
+const CHOSEN_LIMIT: usize = 10_000;
 
 fn row(item: &BinItem) -> SyncBinRow {
     SyncBinRow {
@@ -32,7 +35,11 @@ fn row(item: &BinItem) -> SyncBinRow {
         size_bytes: Count(item.size_bytes),
         modified_ms: item.modified.map(Moment::from),
         binned_ms: Moment(item.at_ms),
-        why: if item.is_replaced { BinWhy::Replaced } else { BinWhy::Removed },
+        why: match item.is_replaced {
+            _ if item.is_found() => BinWhy::Found,
+            true => BinWhy::Replaced,
+            false => BinWhy::Removed,
+        },
         run_id: item.run.to_string(),
     }
 }
@@ -56,7 +63,7 @@ pub(crate) fn sync_bin(api: &Api, request: SyncBinGet) -> Result<SyncBinPage, Ap
     let (record, _) = named(api, &request.pair_id)?;
     let run = request.run_id.as_deref().map(convert::job_id).transpose()?;
     let mut all = items(&database(api, record.id)?).map_err(Fault::from)?;
-    let bytes = all.iter().map(|item| item.size_bytes).sum();
+    let (items, bytes) = (all.len(), all.iter().map(|item| item.size_bytes).sum());
     let text = request.text.map(|text| text.to_lowercase()).unwrap_or_default();
     all.retain(|item| {
         run.is_none_or(|run| item.run == run)
@@ -64,26 +71,59 @@ pub(crate) fn sync_bin(api: &Api, request: SyncBinGet) -> Result<SyncBinPage, Ap
     });
     Ok(SyncBinPage {
         total: Count::from(all.len()),
+        items: Count::from(items),
         bytes: Count(bytes),
         rows: cut(all, rows).iter().map(row).collect(),
     })
 }
 
-pub(crate) fn sync_bin_restore(api: &Api, request: SyncBinRestore) -> Result<JobStarted, ApiError> {
-    if request.ids.is_empty() || request.ids.len() > RESTORE_LIMIT {
-        return Err(ApiError::bad_request(format!("Choose 1 to {RESTORE_LIMIT} items.")));
+/// The items of a bin that a request names.
+fn meant(api: &Api, id: PairId, ids: &[String]) -> Result<Vec<BinItem>, ApiError> {
+    if ids.is_empty() || ids.len() > CHOSEN_LIMIT {
+        return Err(ApiError::bad_request(format!("Choose 1 to {CHOSEN_LIMIT} items.")));
     }
-    let (record, _) = named(api, &request.pair_id)?;
-    let database = database(api, record.id)?;
-    let wishes = request.ids.iter().map(|id| {
+    let database = database(api, id)?;
+    let item = |id: &String| {
         let wrong = |_| ApiError::bad_request(format!("\"{id}\" names nothing in the bin."));
         let found = database.bin_item(id.parse().map_err(wrong)?).map_err(Fault::from)?;
-        found.as_ref().map(BinWish::of).ok_or_else(|| {
-            ApiError::not_found(format!("Number {id} is not in the bin any more. Nothing was brought back."))
+        found.ok_or_else(|| {
+            ApiError::not_found(format!("Number {id} is not in the bin any more. Nothing was done."))
                 .hint("Look into the bin again.")
         })
-    });
-    let wishes = wishes.collect::<Result<Vec<_>, ApiError>>()?;
+    };
+    ids.iter().map(item).collect()
+}
+
+pub(crate) fn sync_bin_remove(api: &Api, request: SyncBinRemove) -> Result<JobStarted, ApiError> {
+    let (record, _) = named(api, &request.pair_id)?;
+    let removal = match (&request.ids, request.all_until_ms) {
+        (Some(ids), None) => BinRemoval::Items(meant(api, record.id, ids)?.iter().map(BinWish::of).collect()),
+        (None, Some(until)) => BinRemoval::AllUntil(until.0),
+        _ => {
+            return Err(ApiError::bad_request(
+                "Name what is to be removed, or the moment up to which all is.",
+            ));
+        }
+    };
+    let job_id = api.syncs.start_removal(&api.engine, record.id, removal)?;
+    wake(api);
+    Ok(JobStarted { job_id: job_id.to_string() })
+}
+
+pub(crate) fn sync_bin_restore(api: &Api, request: SyncBinRestore) -> Result<JobStarted, ApiError> {
+    let (record, _) = named(api, &request.pair_id)?;
+    let items = meant(api, record.id, &request.ids)?;
+    let mut places = HashMap::new();
+    for (item, id) in items.iter().zip(&request.ids) {
+        if let Some(other) = places.insert((item.side, &item.path), id) {
+            let path = path_text::display(item.path.as_bytes());
+            return Err(ApiError::bad_request(format!(
+                "Numbers {other} and {id} are both \"{path}\": only one of them can be there. Nothing was brought back."
+            ))
+            .hint("Choose one of them."));
+        }
+    }
+    let wishes = items.iter().map(BinWish::of).collect();
     // A plan that waits was made without what comes back.
     free(api, record.id, false)?;
     let job_id = api.syncs.start_bring_back(&api.engine, record.id, wishes)?;

@@ -12,7 +12,7 @@ use keepwell_sync::pair::PlaceSpec;
 use super::repository;
 use super::sync::{all_paused, pair, place, refuse_taken, start, sync_pairs, wake};
 use super::sync_save::{
-    address, changed_record, keep_accesses, new_record, refuse_more, refuse_the_same, wanted,
+    address, changed_record, keep_accesses, new_record, note_change, refuse_more, refuse_the_same, wanted,
 };
 use crate::convert;
 use crate::dto::sync::{
@@ -84,7 +84,8 @@ pub(crate) fn sync_hub_change(api: &Api, request: SyncHubChange) -> Result<SyncP
             group.name.clone_from(name);
         }
         if definition != before {
-            new.push(changed_record(&(record, before), &definition, now_ms)?);
+            let old = (record, before);
+            new.push((changed_record(&old, &definition, now_ms)?, old.1.pair, definition.pair));
         }
     }
     if !wishes.is_empty() {
@@ -94,8 +95,9 @@ pub(crate) fn sync_hub_change(api: &Api, request: SyncHubChange) -> Result<SyncP
     for wish in &accesses {
         keep_accesses(api, wish)?;
     }
-    for record in &new {
+    for (record, before, now) in &new {
         api.catalog.save_pair(record)?;
+        note_change(api, before, now)?;
     }
     wake(api);
     let pairs: Result<Vec<SyncPair>, ApiError> =

@@ -5,12 +5,14 @@
 use std::collections::BTreeMap;
 
 use keepwell_jobs::request::{BRING_BACK_FROM_LEFT, BRING_BACK_FROM_RIGHT};
+use keepwell_jobs::syncs::Held;
 use keepwell_jobs::{Attachment, CONTINUE, Fault};
 use keepwell_model::JobId;
+use keepwell_sync::NodeId;
 use keepwell_sync::database::plan_store::{PlanFilter, PlanOrder, PlanPage, PlanRow};
 use keepwell_sync::policy::Choice;
 use keepwell_sync::run_types::ActionKind;
-use keepwell_sync::{NodeId, Prepared, Side};
+use keepwell_sync::{Prepared, Side};
 
 use super::sync_words as words;
 use crate::convert;
@@ -63,12 +65,12 @@ fn row(row: PlanRow) -> SyncRow {
 }
 
 /// What a plan says as a whole, with some rows of it.
-fn page(prepared: &Prepared, made_ms: i64, page: PlanPage) -> SyncPlanPage {
+fn page(held: &Held, prepared: &Prepared, page: PlanPage) -> SyncPlanPage {
     let plan = prepared.plan();
     let choices = &prepared.policy().choices;
     let skipped = choices.values().filter(|choice| **choice == Choice::Skip).count();
     SyncPlanPage {
-        made_ms: Moment(made_ms),
+        made_ms: Moment(held.made_ms),
         rows: page.rows.into_iter().map(row).collect(),
         total: Count(page.total),
         rows_total: Count::from(plan.changes() + skipped),
@@ -76,7 +78,8 @@ fn page(prepared: &Prepared, made_ms: i64, page: PlanPage) -> SyncPlanPage {
         right: words::totals(&plan.right),
         chosen: Count::from(choices.len()),
         conflicts: Count::from(plan.conflicts.len()),
-        problems: Count::from(plan.problems.len()),
+        problems: Count(held.problems.total + plan.problems.len() as u64),
+        waits_for_age: Count(prepared.waits_for_age()),
     }
 }
 
@@ -95,7 +98,7 @@ fn read(
     let limit = u32::try_from(limit).unwrap_or(convert::PAGE_LIMIT);
     let found = api.syncs.show(job_id, bring_back.map(from), |held, prepared| {
         let rows = held.syncer.database().plan_page(filter, offset as u64, limit)?;
-        Ok::<_, keepwell_sync::SyncError>(page(prepared, held.made_ms, rows))
+        Ok::<_, keepwell_sync::SyncError>(page(held, prepared, rows))
     })?;
     Ok(found.ok_or_else(gone)?.map_err(Fault::from)?)
 }

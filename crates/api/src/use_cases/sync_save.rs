@@ -10,9 +10,11 @@ use keepwell_catalog::{Catalog, PairRecord};
 use keepwell_endpoint::credentials::CredentialKind;
 use keepwell_endpoint::{Address, Credentials};
 use keepwell_jobs::pairs::{self, Order, real_place};
+use keepwell_jobs::standing;
 use keepwell_jobs::trees::secret_name;
 use keepwell_jobs::{Bandwidth, PairDefinition, Trees};
 use keepwell_model::Timestamp;
+use keepwell_sync::filter::check_patterns;
 use keepwell_sync::pair::{BinSpec, FilterSpec, PairSpec, PatternPolicy, PlaceSpec};
 use keepwell_sync::{Filter, FilterError};
 
@@ -115,7 +117,19 @@ fn filter(rules: SyncRules) -> Result<FilterSpec, ApiError> {
         return Err(ApiError::bad_request("With these ages no file is left to sync.")
             .hint("Let the least age be below the greatest one."));
     }
-    Filter::new(&spec, &[], Timestamp::default()).map_err(|error| rule_error(&error))?;
+    let leaves_nothing = |what: &str| {
+        Err(ApiError::bad_request(format!("With {what} of 0 no file is left to sync."))
+            .hint("Give one above 0, or take this rule away."))
+    };
+    if spec.max_size_bytes == Some(0) {
+        return leaves_nothing("a greatest size");
+    }
+    if spec.max_age_seconds == Some(0) {
+        return leaves_nothing("a greatest age");
+    }
+    check_patterns(&spec.patterns)
+        .and_then(|()| Filter::new(&spec, &[], Timestamp::default()))
+        .map_err(|error| rule_error(&error))?;
     Ok(spec)
 }
 
@@ -134,7 +148,9 @@ fn conflict_rules(rules: Vec<ConflictRule>) -> Result<Vec<PatternPolicy>, ApiErr
             .hint("Give it one, such as *.docx, or take it out."));
     }
     let spec = FilterSpec { patterns: patterns.clone(), ..FilterSpec::default() };
-    Filter::new(&spec, &[], Timestamp::default()).map_err(|error| rule_error(&error))?;
+    check_patterns(&spec.patterns)
+        .and_then(|()| Filter::new(&spec, &[], Timestamp::default()))
+        .map_err(|error| rule_error(&error))?;
     Ok(patterns
         .into_iter()
         .zip(rules)
@@ -330,6 +346,15 @@ pub(crate) fn changed_record(
     Ok(new)
 }
 
+/// What was in step by other rules may not be by these.
+pub(crate) fn note_change(api: &Api, before: &PairSpec, now: &PairSpec) -> Result<(), ApiError> {
+    let of = |pair: &PairSpec| (pair.mode, pair.links, pair.modes, pair.attributes, pair.rules.clone());
+    if of(before) != of(now) {
+        standing::note_settings_changed(&api.catalog, now.id)?;
+    }
+    Ok(())
+}
+
 pub(crate) fn sync_pair_save(api: &Api, request: SyncPairSave) -> Result<SyncPair, ApiError> {
     let old = request.id.as_deref().map(|id| named(api, id)).transpose()?;
     let definition = wanted(api, request.clone(), old.as_ref().map(|(_, definition)| definition))?;
@@ -343,6 +368,9 @@ pub(crate) fn sync_pair_save(api: &Api, request: SyncPairSave) -> Result<SyncPai
     };
     keep_accesses(api, &request)?;
     api.catalog.save_pair(&new)?;
+    if let Some((_, before)) = &old {
+        note_change(api, &before.pair, &definition.pair)?;
+    }
     wake(api);
     pair(api, &new)
 }

@@ -3,6 +3,7 @@
 use keepwell_jobs::bandwidth::{Bandwidth, Window};
 use keepwell_jobs::outcome::PulledBrake;
 use keepwell_jobs::pairs::PairGroup;
+use keepwell_jobs::standing::Differs;
 use keepwell_sync::Side;
 use keepwell_sync::pair::{BinSpec, FilterSpec, PatternPolicy};
 use keepwell_sync::plan::{ConflictKind as EngineConflictKind, Totals, Why};
@@ -12,8 +13,8 @@ use keepwell_sync::policy::{
 use keepwell_sync::run_types::ActionKind;
 
 use crate::dto::sync::{
-    ConflictPolicy, ConflictRule, SyncBandwidth, SyncBinLimits, SyncBrakeLimits, SyncGroup, SyncLinks,
-    SyncMode, SyncRules, SyncSide, SyncWindow,
+    ConflictPolicy, ConflictRule, SyncBandwidth, SyncBinLimits, SyncBrakeLimits, SyncDiffers, SyncGroup,
+    SyncLinks, SyncMode, SyncRules, SyncSide, SyncWindow,
 };
 use crate::dto::sync_conflict::{ConflictChoice, ConflictKind};
 use crate::dto::sync_plan::{SyncAction, SyncBrake, SyncBrakeKind, SyncChoice, SyncTotals, SyncWhy};
@@ -57,6 +58,18 @@ both_ways!(
     SyncChoice,
     [Skip = Skip, LeftToRight = LeftToRight, RightToLeft = RightToLeft, KeepBoth = KeepBoth,]
 );
+pub(crate) fn differs(differs: Differs) -> SyncDiffers {
+    match differs {
+        Differs::Undone => SyncDiffers::Undone,
+        Differs::BroughtBack => SyncDiffers::BroughtBack,
+        Differs::LeftOver => SyncDiffers::LeftOver,
+        Differs::Planned => SyncDiffers::Planned,
+        Differs::SettingsChanged => SyncDiffers::SettingsChanged,
+        Differs::HubChanged => SyncDiffers::HubChanged,
+        Differs::BaseLost => SyncDiffers::BaseLost,
+    }
+}
+
 fn brake_kind(kind: BrakeKind) -> SyncBrakeKind {
     match kind {
         BrakeKind::RootEmptied => SyncBrakeKind::RootEmptied,

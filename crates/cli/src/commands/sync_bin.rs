@@ -1,15 +1,16 @@
-//! `keepwell sync bin PAIR [--restore NUMBER…]`
+//! `keepwell sync bin PAIR [--restore NUMBER… | --remove NUMBER… | --empty]`
 
-use keepwell_api::dto::sync::{SyncPair, SyncSide};
-use keepwell_api::dto::sync_bin::{BinWhy, SyncBinGet, SyncBinRestore};
-use keepwell_api::{ApiError, Commands};
+use keepwell_api::dto::sync::{SyncDiffers, SyncPair, SyncSide};
+use keepwell_api::dto::sync_bin::{BinWhy, SyncBinGet, SyncBinPage, SyncBinRemove, SyncBinRestore};
+use keepwell_api::{ApiError, Commands, Count};
 
 use super::sync_hub;
 use crate::arguments_sync::SyncBin;
 use crate::context::Context;
 use crate::ending::Ending;
 use crate::follow::{fact, follow};
-use crate::output::{self, counted, size, time};
+use crate::output::{self, counted, number, size, time};
+use crate::trust::{can_ask, says_yes};
 
 pub fn run(context: &Context, arguments: SyncBin) -> Result<Ending, ApiError> {
     if let Some(hub) = sync_hub::find(context, &arguments.pair)?
@@ -30,9 +31,13 @@ pub fn run(context: &Context, arguments: SyncBin) -> Result<Ending, ApiError> {
         let (job, ending) = follow(context, &context.api.sync_bin_restore(request)?.job_id)?;
         if !context.json && job.finished_ms.is_some() {
             let count = fact(&job, "broughtBack");
-            output::line(counted(count, "item is back where it was.", "items are back where they were."));
+            output::line(counted(count, "item is back.", "items are back."));
         }
         return Ok(ending);
+    }
+    if !arguments.remove.is_empty() || arguments.empty {
+        context.give_access(&pair)?;
+        return remove(context, &pair, arguments);
     }
     list(context, &pair, &arguments)
 }
@@ -50,15 +55,91 @@ fn list(context: &Context, pair: &SyncPair, arguments: &SyncBin) -> Result<Endin
         return Ok(Ending::Done);
     }
     if page.rows.is_empty() {
-        output::line("The bin holds nothing that fits.");
+        output::line(match page.items {
+            Count(0) if pair.differs == Some(SyncDiffers::BaseLost) => {
+                "What is in the bin is not known any more. The next run looks, and lists it again."
+            }
+            Count(0) => "The bin is empty.",
+            _ => "The bin holds nothing that fits.",
+        });
         return Ok(Ending::Done);
     }
+    print(&page);
+    output::note(format!("To bring back: keepwell sync bin \"{}\" --restore NUMBER", pair.name));
+    output::note(format!(
+        "To free the space: keepwell sync bin \"{}\" --remove NUMBER, or --empty",
+        pair.name
+    ));
+    Ok(Ending::Done)
+}
+
+/// "1 item is" or "3 items are", in two parts.
+fn counted(items: Count) -> (String, &'static str) {
+    match items.0 {
+        1 => ("1 item".to_owned(), "is"),
+        _ => (format!("{} items", number(items)), "are"),
+    }
+}
+
+/// Removes for good what the arguments name, once a person said so.
+fn remove(context: &Context, pair: &SyncPair, arguments: SyncBin) -> Result<Ending, ApiError> {
+    let SyncBin { remove, empty, yes, .. } = arguments;
+    let newest = context.api.sync_bin(SyncBinGet {
+        pair_id: pair.id.clone(),
+        text: None,
+        run_id: None,
+        offset: None,
+        limit: Some(1),
+    })?;
+    let (ids, all_until_ms, question) = if empty {
+        let Some(row) = newest.rows.first() else {
+            output::line("The bin is empty.");
+            return Ok(Ending::Done);
+        };
+        let question = format!(
+            "Everything in the bins of \"{}\": {}, {}",
+            pair.name,
+            counted(newest.items).0,
+            size(newest.bytes)
+        );
+        (None, Some(row.binned_ms), question)
+    } else {
+        let count = Count(remove.len() as u64);
+        (Some(remove), None, format!("{} in the bins of \"{}\"", counted(count).0, pair.name))
+    };
+    if !yes {
+        if !can_ask() {
+            return Err(ApiError::bad_request(
+                "What is removed from the bin can not be brought back, and nobody can be asked here.",
+            )
+            .hint("Give --yes if you mean it."));
+        }
+        output::note(format!("{question}: it is removed for good. It can not be undone."));
+        if !says_yes("Type \"yes\" to remove it, anything else to stop:") {
+            output::line("Nothing was removed.");
+            return Ok(Ending::Cancelled);
+        }
+    }
+    let request = SyncBinRemove { pair_id: pair.id.clone(), ids, all_until_ms };
+    let (job, ending) = follow(context, &context.api.sync_bin_remove(request)?.job_id)?;
+    if !context.json && job.finished_ms.is_some() {
+        let (items, are) = counted(fact(&job, "removedForGood"));
+        output::line(format!("{items} {are} gone for good, {} freed.", size(fact(&job, "freedBytes"))));
+    }
+    Ok(ending)
+}
+
+fn print(page: &SyncBinPage) {
     let rows: Vec<Vec<String>> = page
         .rows
         .iter()
         .map(|row| {
             let side = if row.side == SyncSide::Left { "left" } else { "right" };
-            let why = if row.why == BinWhy::Replaced { "replaced" } else { "removed" };
+            let why = match row.why {
+                BinWhy::Replaced => "replaced",
+                BinWhy::Removed => "removed",
+                BinWhy::Found => "found there",
+            };
             vec![
                 row.id.clone(),
                 time(row.binned_ms),
@@ -74,6 +155,5 @@ fn list(context: &Context, pair: &SyncPair, arguments: &SyncBin) -> Result<Endin
     if rest > 0 {
         output::line(format!("and {rest} more"));
     }
-    output::note(format!("To bring back: keepwell sync bin \"{}\" --restore NUMBER", pair.name));
-    Ok(Ending::Done)
+    output::line(format!("In all: {}, {}", counted(page.items).0, size(page.bytes)));
 }

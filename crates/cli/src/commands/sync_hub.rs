@@ -10,7 +10,7 @@ use keepwell_api::dto::sync::{
 use keepwell_api::{ApiError, Commands};
 
 use super::sync_run::{self, Meant};
-use super::{sync_add, sync_list, sync_show};
+use super::{sync_add, sync_list, sync_remove, sync_show};
 use crate::arguments_pair::PairRules;
 use crate::arguments_sync::SyncRun;
 use crate::context::Context;
@@ -181,6 +181,7 @@ pub fn remove(context: &Context, hub: &Hub) -> Result<Ending, ApiError> {
         output::json(&serde_json::json!({ "removed": ids }))?;
     } else {
         output::line(format!("The hub \"{}\" is forgotten. All places stay as they are.", hub.group.name));
+        output::note(sync_remove::BINS_STAY);
     }
     Ok(Ending::Done)
 }

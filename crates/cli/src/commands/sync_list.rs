@@ -1,7 +1,7 @@
 //! `keepwell sync list`
 
 use keepwell_api::dto::Nothing;
-use keepwell_api::dto::sync::{SyncMode, SyncPair, SyncState};
+use keepwell_api::dto::sync::{SyncDiffers, SyncMode, SyncPair, SyncState};
 use keepwell_api::{ApiError, Commands};
 
 use super::plan_list;
@@ -50,14 +50,21 @@ pub fn arrow(mode: SyncMode) -> &'static str {
 /// How a pair stands, in words.
 pub fn state(pair: &SyncPair) -> String {
     let checked = || pair.in_step_ms.map(|at| format!(", checked {}", time(at))).unwrap_or_default();
+    let conflicts = || match pair.conflicts_waiting.0 {
+        1 => "1 conflict".to_owned(),
+        _ => format!("{} conflicts", number(pair.conflicts_waiting)),
+    };
     let words = match pair.state {
         SyncState::New => "has not run yet".to_owned(),
         SyncState::InStep => format!("in step{}", checked()),
+        SyncState::NotInStep => {
+            match (pair.differs.map(differs).unwrap_or("not in step"), pair.conflicts_waiting.0) {
+                (words, 0) => words.to_owned(),
+                (words, _) => format!("{words}; {} to decide", conflicts()),
+            }
+        }
         SyncState::Problems => "in step but for problems".to_owned(),
-        SyncState::Conflicts => match pair.conflicts_waiting.0 {
-            1 => "waits for your decision: 1 conflict".to_owned(),
-            _ => format!("waits for your decision: {} conflicts", number(pair.conflicts_waiting)),
-        },
+        SyncState::Conflicts => format!("waits for your decision: {}", conflicts()),
         SyncState::Waiting => "waits for its turn".to_owned(),
         SyncState::Running => "running".to_owned(),
         SyncState::Preview => "its plan waits to be looked at".to_owned(),
@@ -66,6 +73,19 @@ pub fn state(pair: &SyncPair) -> String {
         SyncState::Stopped => "the last run was stopped".to_owned(),
     };
     if pair.paused { format!("paused; {words}") } else { words }
+}
+
+/// Why a pair is not known to be in step.
+fn differs(differs: SyncDiffers) -> &'static str {
+    match differs {
+        SyncDiffers::Undone => "not in step: the last run was undone",
+        SyncDiffers::BroughtBack => "not in step: items were brought back from the bin",
+        SyncDiffers::LeftOver => "not in step: the last run left items for the next one",
+        SyncDiffers::Planned => "not in step: a preview found changes",
+        SyncDiffers::SettingsChanged => "not checked since its settings were changed",
+        SyncDiffers::HubChanged => "not in step: the hub changed",
+        SyncDiffers::BaseLost => "not checked: what both sides last agreed on is lost",
+    }
 }
 
 fn when(pair: &SyncPair) -> String {

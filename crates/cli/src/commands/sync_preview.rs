@@ -10,7 +10,7 @@ use keepwell_api::dto::sync::{SyncPair, SyncSide};
 use keepwell_api::dto::sync_plan::{
     SyncAction, SyncFilter, SyncPlanGet, SyncPlanPage, SyncRow, SyncTotals, SyncWhy,
 };
-use keepwell_api::{ApiError, Commands, ErrorCode};
+use keepwell_api::{ApiError, Commands, Count, ErrorCode};
 use serde_json::{Value, json};
 
 use super::sync_run::{Meant, examples, ways_on};
@@ -18,6 +18,7 @@ use super::sync_typed;
 use crate::arguments_sync::{Side, SyncRun};
 use crate::context::Context;
 use crate::ending::Ending;
+use crate::follow::problems;
 use crate::output::{self, number, size};
 
 /// Rows asked for at once.
@@ -33,9 +34,15 @@ pub fn run(
     arguments: &SyncRun,
 ) -> Result<Ending, ApiError> {
     let shown = show(context, pair, job, meant, arguments);
+    // What a run would tell, too: what can not be synced is in no plan.
+    let told = problems(context, job);
     // The plan was only to be looked at.
     context.api.job_cancel(JobGet { job_id: job.id.clone() })?;
-    shown.map(|()| Ending::of_job(job))
+    shown.and(told)?;
+    Ok(match Ending::of_job(job) {
+        Ending::Done if job.problems > Count(0) => Ending::Problems,
+        ending => ending,
+    })
 }
 
 fn show(
@@ -160,10 +167,16 @@ fn operation(row: &SyncRow) -> Result<Value, ApiError> {
 /// The plan for people; whether there is anything in it.
 fn print(context: &Context, pair: &SyncPair, job: &Job) -> Result<bool, ApiError> {
     let page = page(context, &job.id, 0)?;
+    let waits = page.waits_for_age;
+    if waits > Count(0) {
+        output::note(format!("Changed lately, left out until they are older: {}", number(waits)));
+    }
     if page.rows.is_empty() && page.conflicts.0 == 0 {
         // What a brake stops may be that nothing can be seen.
         if job.halt.is_none() {
-            output::line("Both places are in step. There is nothing to do.");
+            let is_alike = job.problems == Count(0) && waits == Count(0);
+            let found = if is_alike { "Both places are in step." } else { "Not everything is in step." };
+            output::line(format!("{found} There is nothing to do."));
         }
         return Ok(false);
     }

@@ -9,6 +9,10 @@ use crate::context::Context;
 use crate::ending::Ending;
 use crate::output;
 
+/// What becomes of the bins.
+pub const BINS_STAY: &str = "What is in their bins (.keepwell/bin) stays too, but is not listed and not thinned any more. \
+    A new pair of these places lists it again.";
+
 pub fn run(context: &Context, arguments: &PairName) -> Result<Ending, ApiError> {
     if let Some(hub) = sync_hub::find(context, &arguments.pair)? {
         return sync_hub::remove(context, &hub);
@@ -19,6 +23,7 @@ pub fn run(context: &Context, arguments: &PairName) -> Result<Ending, ApiError> 
         output::json(&serde_json::json!({ "removed": pair.id }))?;
     } else {
         output::line(format!("The pair \"{}\" is forgotten. Both places stay as they are.", pair.name));
+        output::note(BINS_STAY);
     }
     Ok(Ending::Done)
 }

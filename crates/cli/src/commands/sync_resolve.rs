@@ -1,9 +1,9 @@
-//! `keepwell sync resolve PAIR [PATH…] --keep left|right|both|newest`
+//! `keepwell sync resolve PAIR [PATH…] --keep left|right|both|newest`, or `--merge`
 
 use keepwell_api::dto::sync::SyncPair;
 use keepwell_api::dto::sync_conflict::{
-    ConflictChoice, ConflictDecision, ConflictKind, SyncConflict, SyncConflictsGet, SyncMerge,
-    SyncResolve as Request, SyncVersion,
+    ConflictChoice, ConflictDecision, ConflictKind, MergedLine, SyncConflict, SyncConflictGet,
+    SyncConflictsGet, SyncMerge, SyncResolve as Request, SyncVersion,
 };
 use keepwell_api::{ApiError, Commands};
 
@@ -15,6 +15,7 @@ use crate::ending::Ending;
 use crate::follow::follow;
 use crate::output::{self, size, time};
 use crate::paths;
+use crate::trust::{can_ask, says_yes};
 
 /// Conflicts asked for at once.
 const PAGE: u32 = 1_000;
@@ -52,14 +53,19 @@ pub fn run(context: &Context, arguments: SyncResolve) -> Result<Ending, ApiError
         job_id = Some(context.api.sync_resolve(request)?.job_id);
     } else {
         for conflict in &meant {
-            let request = SyncMerge { pair_id: pair.id.clone(), node: conflict.node.clone(), hash: None };
+            let Some(hash) = shown(context, &pair, conflict, &arguments)? else { continue };
+            // What was seen is what is written.
+            let request =
+                SyncMerge { pair_id: pair.id.clone(), node: conflict.node.clone(), hash: Some(hash) };
             let merged = context.api.sync_merge(request)?;
             // The pair is free for the next one only when this run is over.
             context.api.job_wait(&merged.job_id)?;
             job_id = Some(merged.job_id);
         }
     }
-    let Some(job_id) = job_id else { return Ok(Ending::Done) };
+    let Some(job_id) = job_id else {
+        return Ok(if arguments.show { Ending::Done } else { Ending::Cancelled });
+    };
     let (job, ending) = follow(context, &job_id)?;
     if !context.json {
         sync_run::print(&pair, &job);
@@ -87,6 +93,71 @@ fn list_of_hub(context: &Context, hub: &Hub) -> Result<Ending, ApiError> {
         output::json(&of_pairs)?;
     }
     Ok(ending)
+}
+
+/// Shows the merged text of a conflict; its hash, where a person wants it to be written.
+fn shown(
+    context: &Context,
+    pair: &SyncPair,
+    conflict: &SyncConflict,
+    arguments: &SyncResolve,
+) -> Result<Option<String>, ApiError> {
+    let request = SyncConflictGet { pair_id: pair.id.clone(), node: conflict.node.clone() };
+    let path = &conflict.path.display;
+    let Some(merged) = context.api.sync_conflict(request)?.merged else {
+        return Err(ApiError::bad_request(format!(
+            "{path} can not be merged: these are not two texts with a known version before them, or both changed the same lines."
+        ))
+        .hint("Keep one of them, or both: --keep left|right|both."));
+    };
+    if arguments.show && context.json {
+        output::json(&merged)?;
+        return Ok(None);
+    }
+    // With --json the answer is the run alone.
+    let print = |text: String| if context.json { output::note(text) } else { output::line(text) };
+    print(format!("{path}, merged:"));
+    merged.lines.iter().for_each(|line| print(merged_line(line)));
+    if !merged.whole {
+        print("    … more lines were changed than are shown here".to_owned());
+    }
+    if arguments.show {
+        print(format!("Nothing was written. BLAKE3 of the merged text: {}", merged.hash));
+        return Ok(None);
+    }
+    if !arguments.yes && !can_ask() {
+        return Err(ApiError::bad_request(
+            "Nobody can be asked here whether this text is right. It was not written.",
+        )
+        .hint("Look at it with --merge --show, then give --merge --yes."));
+    }
+    let is_wanted = arguments.yes
+        || says_yes(
+            "Write this text in both places? Both versions go to their bins. Type \"yes\", or anything else to leave the conflict:",
+        );
+    if !is_wanted {
+        output::note("Nothing was written; the conflict waits as before.");
+    }
+    Ok(is_wanted.then_some(merged.hash))
+}
+
+/// A line of a merged text: its number, who brought it in or took it out, the line.
+fn merged_line(line: &MergedLine) -> String {
+    let who = match (line.by_left, line.by_right) {
+        (true, true) => "both",
+        (true, false) => "left",
+        (false, true) => "right",
+        (false, false) => "",
+    };
+    let number = line.number.map(|number| number.to_string()).unwrap_or_default();
+    let sign = match (line.number, who) {
+        (None, _) => '-',
+        (_, "") => ' ',
+        _ => '+',
+    };
+    let text = line.text.trim_end_matches(['\n', '\r']).replace('\t', "    ");
+    // What is in a file must not steer the terminal.
+    format!("{number:>6} {who:>5} {sign} {}", text.replace(char::is_control, "\u{fffd}"))
 }
 
 /// All conflicts of a pair.

@@ -273,6 +273,8 @@ pub fn print(pair: &SyncPair, job: &Job) {
         ("Times or rights set", "metadataSet"),
         ("Changed meanwhile, left for the next run", "changedMeanwhile"),
         ("Open in another program, left for a later run", "stillOpen"),
+        ("Left as they are, as you chose", "leftByChoice"),
+        ("Changed lately, left out until they are older", "waitsForAge"),
         ("Could not be done", "failed"),
     ]
     .into_iter()
@@ -282,7 +284,12 @@ pub fn print(pair: &SyncPair, job: &Job) {
     .collect();
     let conflicts = fact(job, "conflicts");
     if rows.is_empty() && conflicts == Count(0) {
-        output::line(format!("In step. There was nothing to do ({}).", took(job)));
+        let found = if job.problems == Count(0) {
+            "In step."
+        } else {
+            "Not everything is in step, see the problems."
+        };
+        output::line(format!("{found} There was nothing to do ({}).", took(job)));
     } else {
         output::line(format!("Synced in {}.", took(job)));
         let mut rows = rows;

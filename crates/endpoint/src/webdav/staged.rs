@@ -132,7 +132,7 @@ impl Staged for WebDavStaged {
         if let Some(modified) = metadata.modified
             && !tree.note_time(&staged, modified)?
         {
-            not_kept.push("the time of the last change: this server takes no notes".to_owned());
+            not_kept.push("the time of the last change: this server does not store it".to_owned());
         }
         // As late as can be: sending may have taken long.
         tree.require(path, expected)?;

@@ -375,7 +375,7 @@ impl Tree for WebDavTree {
             && expected.kind == EntryKind::File
             && !self.note_time(self.text(path)?, modified)?
         {
-            not_kept.push("the time of the last change: this server takes no notes".to_owned());
+            not_kept.push("the time of the last change: this server does not store it".to_owned());
         }
         self.published(path, not_kept, metadata)
     }

@@ -25,6 +25,7 @@ use crate::database::rows::{BinItem, JournalLine};
 use crate::error::SyncError;
 use crate::execute::bin::{Planned, bin_path, put_into_bin};
 use crate::node::{Content, NodeId, Side};
+use crate::pair::shown;
 use crate::place::copy::{CopyError, hash_file};
 use crate::place::made_folders::MadeFolders;
 use crate::place::relocate::{Mover, is_changed_meanwhile, is_of_one_item, put_together, relocate};
@@ -188,7 +189,7 @@ impl Syncer {
                     undone(&line.done);
                 }
                 control.add_done(1, 0);
-                note(outcome, line.done.side, &line.done.path, control, &mut result)?;
+                note(outcome, self.pair().side_name(line.done.side), &line.done.path, control, &mut result)?;
             }
             Ok(())
         };
@@ -213,7 +214,7 @@ impl Syncer {
 /// Counts what came of one item; only what concerns everything ends it all.
 fn note(
     outcome: Result<(), Trouble>,
-    side: Side,
+    place: &str,
     path: &RelativePath,
     control: &Control,
     result: &mut BroughtBack,
@@ -235,11 +236,7 @@ fn note(
         Err(Trouble::Place(error)) => (LEFT, error.to_string(), error.next_step()),
     };
     result.left_alone += 1;
-    let shown = match side {
-        Side::Left => format!("left: {path}"),
-        Side::Right => format!("right: {path}"),
-    };
-    control.problem(Problem::new(shown, what, why, next));
+    control.problem(Problem::new(shown(place, path), what, why, next));
     Ok(())
 }
 
@@ -321,7 +318,7 @@ impl<'a> Deeds<'a> {
                 brought(&back(&item));
             }
             control.add_done(1, 0);
-            note(outcome, item.side, &item.path, control, result)?;
+            note(outcome, self.syncer.pair().side_name(item.side), &item.path, control, result)?;
         }
         Ok(())
     }
@@ -445,7 +442,9 @@ impl<'a> Deeds<'a> {
                 "A folder has this name now.",
                 "Rename the folder, then bring it back again.",
             ))),
-            Some(item) => self.put_away(coming.side, coming.node, &coming.path, &item, None, true),
+            Some(item) => {
+                self.put_away(coming.side, coming.node_in_its_place(), &coming.path, &item, None, true)
+            }
         }
     }
 

@@ -10,11 +10,13 @@ use keepwell_endpoint::EndpointError;
 use keepwell_endpoint::tree::{OWN_FOLDER, Tree};
 use keepwell_model::{Control, EntryKind, Problem, RelativePath};
 
+use super::bring_back::BinWish;
 use super::thinning::{BinVersion, thin};
 use crate::database::rows::BinItem;
 use crate::database::{PairDatabase, set_value, value};
 use crate::error::SyncError;
 use crate::node::Side;
+use crate::pair::shown;
 use crate::run::Syncer;
 
 /// How many items are read at once.
@@ -62,7 +64,7 @@ impl Syncer {
                 if more.is_empty() {
                     break;
                 }
-                for item in more.into_iter().filter(|item| item.side == side) {
+                for item in more.into_iter().filter(|item| item.side == side && item.is_thinned()) {
                     let next = numbers.len() as u64;
                     let number = *numbers.entry(item.path.clone()).or_insert(next);
                     versions.push(BinVersion {
@@ -83,22 +85,46 @@ impl Syncer {
         Ok(result)
     }
 
-    /// Removes items from the bin for good, because a person said so.
+    /// Removes items from the bin for good, because a person said so. What is gone is counted also where it ends early.
     ///
     /// # Errors
-    /// [`SyncError::Missing`] where one is not in the bin; as [`Syncer::thin_bin`].
-    pub fn remove_from_bin(&mut self, ids: &[i64], control: &Control) -> Result<Thinned, SyncError> {
-        let missing = |id: &i64| SyncError::Missing { what: "bin item", id: id.to_string() };
-        let items: Vec<BinItem> = ids
-            .iter()
-            .map(|id| self.database().bin_item(*id)?.ok_or_else(|| missing(id)))
-            .collect::<Result<_, _>>()?;
-        let mut result = Thinned::default();
+    /// [`SyncError::Missing`] where one is not in the bin: nothing was removed then; as [`Syncer::thin_bin`].
+    pub fn remove_from_bin(
+        &self,
+        wishes: &[BinWish],
+        control: &Control,
+        result: &mut Thinned,
+    ) -> Result<(), SyncError> {
+        let missing = |wish: &BinWish| SyncError::Missing { what: "bin item", id: wish.id.to_string() };
+        let mut items: Vec<BinItem> = Vec::with_capacity(wishes.len());
+        for wish in wishes {
+            let found = self.database().bin_item(wish.id)?.filter(|item| item.at_ms == wish.at_ms);
+            items.push(found.ok_or_else(|| missing(wish))?);
+        }
+        control.add_total(items.len() as u64, 0);
         for side in Side::BOTH {
             let of_side: Vec<BinItem> = items.iter().filter(|item| item.side == side).cloned().collect();
-            self.remove_for_good(side, &of_side, control, &mut result)?;
+            self.remove_for_good(side, &of_side, control, result)?;
         }
-        Ok(result)
+        Ok(())
+    }
+
+    /// As [`Syncer::remove_from_bin`], of everything that went there up to a moment.
+    ///
+    /// # Errors
+    /// As [`Syncer::thin_bin`].
+    pub fn empty_bin(&self, until_ms: i64, control: &Control, result: &mut Thinned) -> Result<(), SyncError> {
+        let mut wishes = Vec::new();
+        let mut offset = 0;
+        loop {
+            let more = self.database().bin_items(offset, ITEMS_AT_ONCE)?;
+            if more.is_empty() {
+                break;
+            }
+            offset += ITEMS_AT_ONCE;
+            wishes.extend(more.iter().filter(|item| item.at_ms <= until_ms).map(BinWish::of));
+        }
+        self.remove_from_bin(&wishes, control, result)
     }
 
     fn remove_for_good(
@@ -117,6 +143,7 @@ impl Syncer {
                 is_stopped = true;
                 break;
             }
+            control.add_done(1, 0);
             match remove(tree, item) {
                 Ok(()) => {
                     result.items += 1;
@@ -125,7 +152,7 @@ impl Syncer {
                     gone.push(item.id);
                 }
                 Err(error) => control.problem(Problem::new(
-                    item.bin_path.to_string(),
+                    shown(self.pair().side_name(side), &item.bin_path),
                     "This version could not be removed from the bin.",
                     error.to_string(),
                     error.next_step(),

@@ -4,6 +4,8 @@
 //! a crash left unsettled is looked at when the pair is opened again. Deliberately not here: thinning (`bins::care`),
 //! restoring and undo (`bins::bring_back`).
 
+use std::collections::HashSet;
+
 use keepwell_model::{ContentHash, EntryKind, JobId, RelativePath, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::Serialize;
@@ -309,30 +311,42 @@ impl PairDatabase {
     /// # Errors
     /// The database refused: then nothing may be renamed.
     pub fn expect_in_bin(&self, items: &[BinItem]) -> Result<Vec<i64>, SyncError> {
-        self.write_for_certain(|transaction| {
-            let mut insert = transaction.prepare_cached(
-                "INSERT INTO bin (run, side, node, path, bin_path, kind, size_bytes, modified_ms, hash, why, replaced,
-                 at_ms, settled) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 0)",
-            )?;
-            items
-                .iter()
-                .map(|item| {
-                    insert.execute(params![
-                        item.run.to_string(),
-                        side_word(item.side),
-                        sql(item.node.0),
-                        item.path.as_bytes(),
-                        item.bin_path.as_bytes(),
-                        kind_number(item.kind),
-                        item.size_bytes.cast_signed(),
-                        item.modified.map(Timestamp::to_milliseconds),
-                        item.hash.as_ref().map(|hash| &hash.as_bytes()[..]),
-                        word(&item.why),
-                        item.is_replaced,
-                        item.at_ms,
-                    ])?;
-                    Ok(transaction.last_insert_rowid())
-                })
+        self.write_for_certain(|transaction| insert_into_bin(transaction, items, false))
+    }
+
+    /// Writes down what lies in a bin already. The `id`s given are not looked at.
+    ///
+    /// # Errors
+    /// The database refused.
+    pub(crate) fn add_to_bin(&self, items: &[BinItem]) -> Result<(), SyncError> {
+        match items {
+            [] => Ok(()),
+            items => self.write(|transaction| insert_into_bin(transaction, items, true).map(drop)),
+        }
+    }
+
+    /// Where everything lies that the index names of one side's bin.
+    ///
+    /// # Errors
+    /// The database can not be read.
+    pub(crate) fn bin_paths(&self, side: Side) -> Result<HashSet<RelativePath>, SyncError> {
+        self.with(|connection| {
+            connection
+                .prepare_cached("SELECT bin_path FROM bin WHERE side = ?1")?
+                .query_map([side_word(side)], |row| path_at(row, 0))?
+                .collect()
+        })
+    }
+
+    /// The runs that put something into the bins.
+    ///
+    /// # Errors
+    /// The database can not be read.
+    pub fn bin_runs(&self) -> Result<HashSet<JobId>, SyncError> {
+        self.with(|connection| {
+            connection
+                .prepare_cached("SELECT DISTINCT run FROM bin")?
+                .query_map([], |row| id_at(row, 0))?
                 .collect()
         })
     }
@@ -493,6 +507,38 @@ impl PairDatabase {
             bin_items(connection, "settled = 1 AND run = ?1 ORDER BY id", [run.to_string()])
         })
     }
+}
+
+fn insert_into_bin(
+    connection: &Connection,
+    items: &[BinItem],
+    is_settled: bool,
+) -> rusqlite::Result<Vec<i64>> {
+    let mut insert = connection.prepare_cached(
+        "INSERT INTO bin (run, side, node, path, bin_path, kind, size_bytes, modified_ms, hash, why, replaced,
+         at_ms, settled) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+    )?;
+    items
+        .iter()
+        .map(|item| {
+            insert.execute(params![
+                item.run.to_string(),
+                side_word(item.side),
+                sql(item.node.0),
+                item.path.as_bytes(),
+                item.bin_path.as_bytes(),
+                kind_number(item.kind),
+                item.size_bytes.cast_signed(),
+                item.modified.map(Timestamp::to_milliseconds),
+                item.hash.as_ref().map(|hash| &hash.as_bytes()[..]),
+                word(&item.why),
+                item.is_replaced,
+                item.at_ms,
+                is_settled,
+            ])?;
+            Ok(connection.last_insert_rowid())
+        })
+        .collect()
 }
 
 fn write_journal(connection: &Connection, run: JobId, lines: &[JournalLine]) -> rusqlite::Result<()> {

@@ -27,6 +27,9 @@ use crate::place::relocate::{is_copy_removed, relocate};
 /// The folder of the bin below [`OWN_FOLDER`].
 pub const BIN_FOLDER: &[u8] = b"bin";
 
+/// What follows the run in the name of a second folder of its, see [`bin_path_again`].
+pub(crate) const AGAIN: &str = "-again";
+
 /// Where an item of a run lies in the bin.
 #[must_use]
 pub fn bin_path(run: JobId, path: &RelativePath) -> RelativePath {
@@ -48,7 +51,7 @@ pub fn bin_of_run(run: JobId) -> RelativePath {
 #[must_use]
 pub(crate) fn bin_path_again(run: JobId, path: &RelativePath) -> RelativePath {
     let bin = joined(&joined(&RelativePath::root(), OWN_FOLDER), BIN_FOLDER);
-    let again = joined(&bin, format!("{run}-again").as_bytes());
+    let again = joined(&bin, format!("{run}{AGAIN}").as_bytes());
     path.components().fold(again, |at, name| joined(&at, name))
 }
 

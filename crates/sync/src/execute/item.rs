@@ -16,6 +16,7 @@ use super::view::{Known, Outcome};
 use crate::database::PairDatabase;
 use crate::database::texts::KEPT_LIMIT_BYTES;
 use crate::node::{Content, Side, State};
+use crate::pair::shown;
 use crate::place::copy::{CopyError, CopyOrder, StagedCopy, stage_copy};
 use crate::place::made_folders::MadeFolders;
 use crate::place::relocate::{Mover, relocate};
@@ -37,6 +38,8 @@ pub(crate) struct Tools<'a> {
     pub attributes: bool,
     /// What links are to the pair.
     pub links: Links,
+    /// What the two places are called.
+    pub places: [&'a str; 2],
     pub control: &'a Control,
     pub limits: &'a Limits,
     /// Bytes of texts that may still be kept for merging.
@@ -62,6 +65,11 @@ pub(super) struct Deed {
 }
 
 impl Tools<'_> {
+    /// Where an item is, for people.
+    pub(super) fn shown(&self, side: Side, path: &RelativePath) -> String {
+        shown(self.places[usize::from(side == Side::Right)], path)
+    }
+
     pub(crate) fn tree(&self, side: Side) -> &dyn Tree {
         match side {
             Side::Left => self.left,

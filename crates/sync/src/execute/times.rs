@@ -298,7 +298,7 @@ impl Execution<'_> {
             Err(error) => error.to_string(),
         };
         self.tools.control.problem(Problem::new(
-            path.to_string(),
+            self.tools.shown(side, path),
             "The time or the permissions of this folder could not be kept",
             told,
             "What is in it is safe. Its owner can set it.",

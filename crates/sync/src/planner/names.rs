@@ -61,10 +61,7 @@ impl Taken {
         name: &[u8],
         of: Side,
     ) -> Vec<u8> {
-        let side_name = match of {
-            Side::Left => &view.policy.side_names.0,
-            Side::Right => &view.policy.side_names.1,
-        };
+        let side_name = view.policy.side_name(of);
         let places = [view.capabilities(Side::Left), view.capabilities(Side::Right)];
         let taken = self.names(view, folder);
         let mut made = Vec::new();

@@ -14,6 +14,7 @@ use super::decide::{Conflicts, report};
 use super::names::{Taken, part};
 use super::view::{Name, View, number};
 use crate::node::{NodeId, Side};
+use crate::pair::shown;
 use crate::plan::{ConflictKind, Why};
 use crate::policy::{Choice, ConflictPolicy};
 
@@ -149,7 +150,7 @@ fn must_wait(view: &mut View<'_>, row: usize, told: &mut HashSet<NodeId>, known:
                 if told.insert(id) {
                     let path = view.path_now(row, side).unwrap_or_default();
                     view.problems.push(Problem::new(
-                        path.to_string(),
+                        shown(view.policy.side_name(side), &path),
                         "This folder was removed on the other side, but is kept here.",
                         "It holds items that are not synced: left out by a rule, or no files.",
                         "Remove it by hand if you do not need what is in it.",
@@ -218,8 +219,8 @@ fn folder_length(view: &View<'_>, folder: NodeId, side: Side, known: &mut HashMa
 fn refusal(view: &View<'_>, row: usize, side: Side, length: usize) -> Option<Problem> {
     let place = view.capabilities(side);
     let where_it_is = || {
-        let path = view.path_now(row, side.other()).or_else(|| view.path_now(row, side));
-        path.unwrap_or_default().to_string()
+        let on = |side| Some(shown(view.policy.side_name(side), &view.path_now(row, side)?));
+        on(side.other()).or_else(|| on(side)).unwrap_or_default()
     };
     if view.nodes[row].kind == EntryKind::Symlink && !place.symlinks && !view.is_present(row, side) {
         return Some(Problem::new(

@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 
 use crate::error::SyncError;
 use crate::node::{Content, NodeId, Side};
+use crate::pair::shown;
 use crate::place::copy::{CopyError, hash_file};
 use crate::trees::{BaseTree, Seen, SideTree};
 
@@ -63,6 +64,7 @@ pub(super) fn read_all(
     files: &[ToRead],
     trees: [&dyn Tree; 2],
     sides: [&mut SideTree; 2],
+    places: [&str; 2],
     workers: usize,
     control: &Control,
 ) -> Result<(), SyncError> {
@@ -89,7 +91,7 @@ pub(super) fn read_all(
                 Err(CopyError::Changed) => None,
                 Err(CopyError::Source(error) | CopyError::Target(error)) => {
                     control.problem(Problem::new(
-                        file.path.to_string(),
+                        shown(places[usize::from(file.side == Side::Right)], &file.path),
                         "This could not be read, so it is left alone",
                         error.to_string(),
                         error.next_step(),

@@ -8,16 +8,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keepwell_endpoint::tree::Tree;
-use keepwell_model::{Control, RelativePath};
+use keepwell_model::{Control, EntryKind, Problem, RelativePath};
 
 use super::Syncer;
 use super::prepare::workers;
 use crate::error::SyncError;
 use crate::filter::{Filter, FilterError};
-use crate::node::Side;
+use crate::node::{NodeId, Side};
 use crate::policy::Links;
 use crate::run_types::Hints;
-use crate::scan::{ScanOptions, scan, shared_rules};
+use crate::scan::{ScanOptions, is_known, scan, shared_rules};
 use crate::trees::SideTree;
 
 /// How long a file must have been still when changes are carried over as they happen.
@@ -55,6 +55,7 @@ pub(super) fn look_at_both(
     let of = |side: Side| {
         let hints = hints.as_ref().and_then(|hints| hints.on(side));
         let options = ScanOptions {
+            place: pair.side_name(side),
             filter: &filter,
             hints,
             links: pair.links,
@@ -79,12 +80,54 @@ pub(super) fn look_at_both(
             Ok::<_, SyncError>((left?, right?))
         })?
     };
+    if hints.is_none() {
+        tell_what_is_left_out(syncer, &filter, [&left, &right], control);
+    }
     for (side, seen, before) in [(Side::Left, &left, &open[0]), (Side::Right, &right, &open[1])] {
         if seen.circumstances.open_files != *before {
             syncer.database().set_open_files(side, &seen.circumstances.open_files)?;
         }
     }
     Ok(Look { left, right, rules: filter })
+}
+
+/// Tells where rules leave out what nobody may expect: what both sides have alike then says nothing. Where a place is not
+/// there, that says more.
+fn tell_what_is_left_out(syncer: &Syncer, filter: &Filter, sides: [&SideTree; 2], control: &Control) {
+    if sides.iter().any(|side| side.circumstances.is_root_gone) {
+        return;
+    }
+    let both =
+        || format!("{} and {}", syncer.pair().side_name(Side::Left), syncer.pair().side_name(Side::Right));
+    let mut is_told = false;
+    for folder in filter.folders().iter().filter(|folder| !is_known(syncer.base(), filter, folder)) {
+        let may_be_there = |side: Side| match syncer.tree(side).stat(folder) {
+            Ok(found) => found.is_some_and(|found| found.fingerprint.kind == EntryKind::Folder),
+            // What can not be looked at is told by the look itself.
+            Err(_) => true,
+        };
+        if !Side::BOTH.into_iter().any(may_be_there) {
+            is_told = true;
+            control.problem(Problem::new(
+                folder.to_string(),
+                "This folder was chosen to be synced, and is in neither place.",
+                format!("{} have no folder of this name.", both()),
+                "Correct its name, or take it out of the folders that are synced.",
+            ));
+        }
+    }
+    let is_nothing_left = sides.iter().all(|side| side.circumstances.items == 0)
+        && sides.iter().any(|side| side.occupied.contains(&NodeId::ROOT))
+        && !sides.iter().any(|side| side.circumstances.has_young)
+        && !filter.takes_everything();
+    if is_nothing_left && !is_told {
+        control.problem(Problem::new(
+            both(),
+            "Nothing is synced: the rules leave out everything there is.",
+            "No file or folder of either place is left.",
+            "Change what is left out.",
+        ));
+    }
 }
 
 /// The folders in which the versions of conflicts lie are looked into too: what is not seen is not in the plan, and does

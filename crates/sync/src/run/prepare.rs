@@ -5,12 +5,12 @@
 //! in every plan until it is applied or the conflict is another one; where hints say where to look and a conflict is over,
 //! everything is looked at. Deliberately not here: each of the steps.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use keepwell_endpoint::tree::{PlaceIdentity, Tree};
-use keepwell_model::{Control, EntryKind, JobId, Phase};
+use keepwell_model::{Control, EntryKind, JobId, Phase, Problem};
 use parking_lot::{Mutex, RwLock};
 
 use super::Syncer;
@@ -26,6 +26,7 @@ use crate::execute::times::TimePolicy;
 use crate::execute::view::View;
 use crate::filter::Filter;
 use crate::node::{NodeId, Side};
+use crate::pair::shown;
 use crate::place::made_folders::MadeFolders;
 use crate::place::marker;
 use crate::place::relocate::put_together;
@@ -35,7 +36,10 @@ use crate::planner::meet::meet;
 use crate::planner::moves::{self, Demand};
 use crate::policy::Policy;
 use crate::run_types::{Done, Hints, Limits, Prepared, RunState, SyncReport};
-use crate::trees::SideTree;
+use crate::trees::{LeftOut, SideTree};
+
+/// Files that are named beside the first where several are left out by size or age.
+const LEFT_OUT_SHOWN: usize = 4;
 
 /// See [`Syncer::prepare`].
 pub(super) fn prepare(
@@ -59,6 +63,7 @@ pub(super) fn prepare(
         };
         return Err(SyncError::AnotherPlace { side });
     }
+    let waits_for_age = tell_left_out(syncer, [&left, &right], control);
     let (are_rules_changed, rules_before) = rules_before(syncer, &rules)?;
     let now_ms = syncer.now().to_milliseconds();
     for (side, tree) in [(Side::Left, &mut left), (Side::Right, &mut right)] {
@@ -96,6 +101,7 @@ pub(super) fn prepare(
         generation: syncer.database().generation()?,
         identities: before,
         rules,
+        waits_for_age,
     };
     if hints.is_some() && is_one_over(syncer, &prepared.plan)? {
         return prepare(syncer, None, preview, control);
@@ -126,6 +132,45 @@ fn rules_before(syncer: &Syncer, now: &Filter) -> Result<(bool, Option<Arc<Filte
     };
     let before = kept.and_then(|kept| Filter::of_kept(&kept, digest, syncer.now()));
     Ok((true, before.map(Arc::new)))
+}
+
+/// Tells of files both sides agreed on that are other ones now, or gone, and are left out by their size or age: one
+/// place keeps what it had, and nobody would know. How many of them only wait until they are older.
+fn tell_left_out(syncer: &Syncer, sides: [&SideTree; 2], control: &Control) -> u64 {
+    let [left, right] = sides.map(|side| &side.circumstances.left_out);
+    let is_gone = |side: &BTreeMap<NodeId, LeftOut>, id| side.get(id).is_some_and(|found| found.is_gone);
+    let mut waits = BTreeSet::new();
+    let mut told: BTreeMap<NodeId, Side> = BTreeMap::new();
+    for (side, found) in [(Side::Left, left), (Side::Right, right)] {
+        for (id, left_out) in found {
+            match left_out.is_for_now {
+                // What is gone in both places differs in neither.
+                _ if is_gone(left, id) && is_gone(right, id) => {}
+                true => drop(waits.insert(*id)),
+                false => drop(told.entry(*id).or_insert(side)),
+            }
+        }
+    }
+    let mut paths = told.iter().filter_map(|(id, side)| {
+        Some(shown(syncer.pair().side_name(*side), &syncer.base().path_on(*side, *id)?))
+    });
+    if let Some(first) = paths.next() {
+        let examples: Vec<String> = paths.take(LEFT_OUT_SHOWN).collect();
+        let (which, why) = match told.len() - 1 {
+            0 => ("This file was".to_owned(), String::new()),
+            1 => ("This file and another one were".to_owned(), format!("Also {}.", examples.join(", "))),
+            more => (format!("This file and {more} others were"), format!("Also {}.", examples.join(", "))),
+        };
+        control.problem(Problem::new(
+            first,
+            format!(
+                "{which} changed or removed, but left out by size or age: the other place keeps what it had."
+            ),
+            why,
+            "Raise the limit of size or age, or leave such files out by a pattern to say that it is meant.",
+        ));
+    }
+    waits.len() as u64
 }
 
 /// Whether a conflict that waited is none any more. What hung on it may be anywhere; and so may a version of it that the
@@ -234,7 +279,8 @@ fn read_demanded(
         return Ok(());
     }
     let trees = [&**syncer.tree(Side::Left), &**syncer.tree(Side::Right)];
-    read_all(&files, trees, [left, right], workers(trees[0], trees[1]), control)
+    let places = Side::BOTH.map(|side| syncer.pair().side_name(side));
+    read_all(&files, trees, [left, right], places, workers(trees[0], trees[1]), control)
 }
 
 /// See [`Syncer::apply`].
@@ -287,6 +333,7 @@ pub(super) fn apply(
                 database: syncer.database(),
                 attributes: syncer.pair().attributes,
                 links: syncer.pair().links,
+                places: Side::BOTH.map(|side| syncer.pair().side_name(side)),
                 control,
                 limits,
                 texts_left: AtomicU64::new(match plan.operations.len() <= RUN_LIMIT_FILES {

@@ -18,9 +18,10 @@ use super::{Findings, RULES_NAME, Scan, Task, Unsettled, attributes_hash, concer
 use crate::error::SyncError;
 use crate::filter::Facts;
 use crate::node::{Content, NodeId, State};
+use crate::pair::shown;
 use crate::policy::Links;
 use crate::trees::base::Packed;
-use crate::trees::{BaseEntry, Seen, SeenNode};
+use crate::trees::{BaseEntry, LeftOut, Seen, SeenNode};
 
 /// The permission bits by which a file runs as its owner or its group.
 const SET_IDS: u32 = 0o6000;
@@ -120,7 +121,13 @@ impl Scan<'_> {
                 continue;
             }
             let entry = self.meet(&mut known, &item);
-            let is_left_out = self.is_left_out(&task.path, &item.name, &facts_of(&item));
+            let facts = facts_of(&item);
+            let is_left_out = self.is_left_out(&task.path, &item.name, &facts);
+            if is_left_out && let Some(left_out) = self.left_out(&task.path, &item.name, &facts, false) {
+                findings.has_young |= left_out.is_for_now;
+                let changed = entry.as_ref().filter(|(_, entry)| !self.is_unchanged(&item, entry));
+                findings.left_out.extend(changed.map(|(id, _)| (*id, left_out)));
+            }
             let is_link_left_out = kind == EntryKind::Symlink && self.options.links != Links::Keep;
             if is_link_left_out && !is_left_out && self.options.links == Links::Follow {
                 self.not_followed(&path_of(task, &item));
@@ -141,7 +148,11 @@ impl Scan<'_> {
                 modified: entry.state.modified,
             };
             match self.is_left_out(&task.path, entry.name_on(self.side), &facts) {
-                true => findings.blind.push(child.id),
+                true => {
+                    let left_out = self.left_out(&task.path, entry.name_on(self.side), &facts, true);
+                    findings.left_out.extend(left_out.map(|left_out| (child.id, left_out)));
+                    findings.blind.push(child.id);
+                }
                 false => findings.changes.push((child.id, Seen::Gone)),
             }
         }
@@ -584,15 +595,21 @@ impl Scan<'_> {
         !is_own && folder.join(name).is_ok_and(|path| self.options.filter.excludes(&path, facts))
     }
 
+    /// How a file that is left out is so by its size or age alone.
+    fn left_out(&self, folder: &RelativePath, name: &[u8], facts: &Facts, is_gone: bool) -> Option<LeftOut> {
+        self.options.filter.leaves_out_file(&folder.join(name).ok()?, facts, is_gone)
+    }
+
     pub(super) fn told(&self, path: &RelativePath, what: &str, error: &EndpointError) {
-        self.control.problem(Problem::new(path.to_string(), what, error.to_string(), error.next_step()));
+        let path = shown(self.options.place, path);
+        self.control.problem(Problem::new(path, what, error.to_string(), error.next_step()));
     }
 
     /// A link that could be followed is no link any more when it comes here.
     fn not_followed(&self, path: &RelativePath) {
         let target = self.tree.read_link(path).unwrap_or_default();
         self.control.problem(Problem::new(
-            path.to_string(),
+            shown(self.options.place, path),
             "This link is not followed; it and what the other side has in its place are left as they are.",
             format!(
                 "It points to \"{}\": that is not there, is no file or folder, lies outside of this place, or leads back \
@@ -605,7 +622,7 @@ impl Scan<'_> {
 
     fn skipped(&self, path: &RelativePath) {
         self.control.problem(Problem::new(
-            path.to_string(),
+            shown(self.options.place, path),
             "This is a pipe, a socket or a device; it is not synced.",
             "It has no content that another place could hold.",
             "Leave it out with a rule if it belongs there.",

@@ -186,6 +186,7 @@ impl Scene {
         let shared: Vec<Vec<u8>> = shared_rules(tree).unwrap().into_iter().collect();
         let filter = Filter::new(&self.spec, &shared, Timestamp::default()).unwrap();
         let options = ScanOptions {
+            place: "right",
             filter: &filter,
             hints,
             links: Links::Keep,

@@ -15,6 +15,8 @@ use keepwell_model::{ContentHash, ExtendedAttribute, RelativePath, Timestamp};
 pub struct Coarse {
     inner: LocalTree,
     capabilities: Capabilities,
+    /// Says of every file that its time could not be kept.
+    pub forgets_times: bool,
 }
 
 fn coarse(item: TreeItem) -> TreeItem {
@@ -46,7 +48,7 @@ impl Coarse {
             time_grain_ns: 2_000_000_000,
             ..*inner.capabilities()
         };
-        Self { inner, capabilities }
+        Self { inner, capabilities, forgets_times: false }
     }
 
     /// What lies there really, if it is what was shown.
@@ -85,7 +87,7 @@ impl Content for CoarseContent {
     }
 }
 
-struct CoarseStaged(Box<dyn Staged>);
+struct CoarseStaged(Box<dyn Staged>, bool);
 
 impl Staged for CoarseStaged {
     fn write_at(&mut self, bytes: &[u8], offset_bytes: u64) -> Result<(), EndpointError> {
@@ -104,7 +106,11 @@ impl Staged for CoarseStaged {
         proof: &ContentHash,
     ) -> Result<Published, EndpointError> {
         assert_eq!(*expected, Expected::Absent);
-        self.0.publish(path, expected, &kept(metadata), proof).map(published)
+        let mut published = self.0.publish(path, expected, &kept(metadata), proof).map(published)?;
+        if self.1 {
+            published.not_kept.push("the time of the last change: this server does not store it".to_owned());
+        }
+        Ok(published)
     }
 }
 
@@ -149,7 +155,7 @@ impl Tree for Coarse {
         size_bytes: u64,
         from: Option<&RelativePath>,
     ) -> Result<Box<dyn Staged>, EndpointError> {
-        Ok(Box::new(CoarseStaged(self.inner.stage(path, size_bytes, from)?)))
+        Ok(Box::new(CoarseStaged(self.inner.stage(path, size_bytes, from)?, self.forgets_times)))
     }
 
     fn create_folder(

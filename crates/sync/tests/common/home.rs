@@ -96,6 +96,16 @@ impl Home {
         self.run_with(&mut syncer).unwrap()
     }
 
+    /// As a person who cleans up too much.
+    pub fn lose_database(&self) {
+        for item in fs::read_dir(self.path("state/sync")).unwrap() {
+            let path = item.unwrap().path();
+            if path.to_string_lossy().contains(".sqlite") {
+                fs::remove_file(path).unwrap();
+            }
+        }
+    }
+
     /// Every path below a side with its content; our own folder is not looked at.
     pub fn tree(&self, side: &str) -> Vec<(String, Option<String>)> {
         fn walk(root: &Path, at: &Path, into: &mut Vec<(String, Option<String>)>) {

@@ -3,4 +3,4 @@
 /**
  * Why something went to the bin.
  */
-export type BinWhy = "replaced" | "removed";
+export type BinWhy = "replaced" | "removed" | "found";

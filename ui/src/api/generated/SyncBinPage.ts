@@ -14,6 +14,10 @@ rows: Array<SyncBinRow>,
  */
 total: number, 
 /**
+ * How many there are without a filter.
+ */
+items: number, 
+/**
  * What everything in the bin takes.
  */
 bytes: number, };

@@ -6,6 +6,7 @@ import type { SyncBandwidth } from "./SyncBandwidth";
 import type { SyncBinLimits } from "./SyncBinLimits";
 import type { SyncBrake } from "./SyncBrake";
 import type { SyncBrakeLimits } from "./SyncBrakeLimits";
+import type { SyncDiffers } from "./SyncDiffers";
 import type { SyncGroup } from "./SyncGroup";
 import type { SyncLastRun } from "./SyncLastRun";
 import type { SyncLinks } from "./SyncLinks";
@@ -95,6 +96,14 @@ paused: boolean,
  * How it stands.
  */
 state: SyncState, 
+/**
+ * Why it is not known to be in step, where the state says so.
+ */
+differs: SyncDiffers | null, 
+/**
+ * Problems the last look at both sides had.
+ */
+problems: number, 
 /**
  * Whether changes are noticed as they happen now.
  */

@@ -41,4 +41,8 @@ conflicts: number,
 /**
  * Items that can not be synced as they are.
  */
-problems: number, };
+problems: number, 
+/**
+ * Known files that changed so lately that the rules leave them out until they are older.
+ */
+waitsForAge: number, };

@@ -3,4 +3,4 @@
 /**
  * How a pair stands, in one word.
  */
-export type SyncState = "new" | "inStep" | "problems" | "conflicts" | "waiting" | "running" | "preview" | "halted" | "failed" | "stopped";
+export type SyncState = "new" | "inStep" | "notInStep" | "problems" | "conflicts" | "waiting" | "running" | "preview" | "halted" | "failed" | "stopped";

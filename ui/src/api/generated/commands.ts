@@ -76,6 +76,7 @@ import type { SnapshotPage } from "./SnapshotPage";
 import type { SyncApply } from "./SyncApply";
 import type { SyncBinGet } from "./SyncBinGet";
 import type { SyncBinPage } from "./SyncBinPage";
+import type { SyncBinRemove } from "./SyncBinRemove";
 import type { SyncBinRestore } from "./SyncBinRestore";
 import type { SyncChoose } from "./SyncChoose";
 import type { SyncConflictGet } from "./SyncConflictGet";
@@ -231,6 +232,8 @@ export interface Commands {
   "sync.bin": { request: SyncBinGet; answer: SyncBinPage };
   /** Brings things back from the bin, as a run of its own. */
   "sync.binRestore": { request: SyncBinRestore; answer: JobStarted };
+  /** Removes things from the bin for good. */
+  "sync.binRemove": { request: SyncBinRemove; answer: JobStarted };
   /** The runs of a pair that changed something. */
   "sync.runs": { request: SyncRunsGet; answer: SyncRunPage };
   /** Undoes a whole run, and pauses the pair so that the next one is looked at first. */
@@ -331,6 +334,7 @@ export const commandNames: readonly CommandName[] = [
   "sync.merge",
   "sync.bin",
   "sync.binRestore",
+  "sync.binRemove",
   "sync.runs",
   "sync.undo",
   "job.list",

@@ -1,4 +1,4 @@
-/** What runs replaced or removed and still keep: found by name, brought back to where it was. */
+/** What runs replaced or removed and still keep: found by name, brought back to where it was, or removed for good. */
 import { useNavigate } from "@tanstack/react-router";
 import { Trash2, Undo2 } from "lucide-react";
 import { useState } from "react";
@@ -19,13 +19,16 @@ import { CameBack } from "./CameBack";
 import type { PlaceNames } from "./names";
 import styles from "./Sync.module.css";
 
-const BIN_WHY: Record<BinWhy, TextKey & `bin.why.${string}`> = { replaced: "bin.why.replaced", removed: "bin.why.removed" };
+const BIN_WHY: Record<BinWhy, TextKey & `bin.why.${string}`> = { replaced: "bin.why.replaced", removed: "bin.why.removed", found: "bin.why.found" };
+
+type Deed = "bringBack" | "remove";
 
 export function BinTab({ pair, names, runId }: { pair: SyncPair; names: PlaceNames; runId: string | undefined }) {
   const navigate = useNavigate();
   const [text, setText] = useState("");
-  const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
-  const [asking, setAsking] = useState(false);
+  const [chosen, setChosen] = useState<ReadonlyMap<string, SyncBinRow>>(new Map());
+  const [asking, setAsking] = useState<Deed>();
+  const [done, setDone] = useState<{ deed: Deed; jobId: string }>();
   const question = { pairId: pair.id, ...(text.trim() === "" ? {} : { text: text.trim() }), ...(runId === undefined ? {} : { runId }) };
   const pages = usePages(
     ["sync.bin", question],
@@ -33,35 +36,45 @@ export function BinTab({ pair, names, runId }: { pair: SyncPair; names: PlaceNam
     (page) => ({ rows: page.rows, total: page.total }),
     { keep: true },
   );
-  const bringBack = useAct("sync.binRestore", {
-    renews: ["sync", "job"],
-    // How far it is stands above, like that of every run of the pair.
-    onDone: () => {
-      setAsking(false);
-      setChosen(new Set());
-    },
-    onFailed: () => setAsking(false),
-  });
-  const job = useJob(bringBack.data?.jobId);
-  const cameBack = job && !isActive(job) && <CameBack job={job} done="bin.done" stopped="bin.stopped" leftAlone="bin.problems" />;
+  // How far it is stands above, like that of every run of the pair.
+  const started = (deed: Deed) => (job: { jobId: string }) => {
+    setDone({ deed, jobId: job.jobId });
+    setAsking(undefined);
+    setChosen(new Map());
+  };
+  const onFailed = () => setAsking(undefined);
+  const bringBack = useAct("sync.binRestore", { renews: ["sync", "job"], onDone: started("bringBack"), onFailed });
+  const remove = useAct("sync.binRemove", { renews: ["sync", "job"], onDone: started("remove"), onFailed });
+  const job = useJob(done?.jobId);
+  const cameBack =
+    job &&
+    !isActive(job) &&
+    (done?.deed === "remove" ? (
+      <CameBack job={job} done="bin.remove_done" stopped="bin.remove_stopped" leftAlone="bin.remove_problems" />
+    ) : (
+      <CameBack job={job} done="bin.done" stopped="bin.stopped" leftAlone="bin.problems" />
+    ));
   if (pages.error) return <Trouble error={pages.error.details} onRetry={pages.again} />;
   if (pages.isPending) return <Loading />;
   if (pages.total === 0 && text.trim() === "" && runId === undefined) {
     return (
       <div className={styles.tabBody}>
         {cameBack}
-        <Empty icon={Trash2} heading={t("bin.none")}>
-          {t("bin.none_text")}
+        <Empty icon={Trash2} heading={t(pair.differs === "baseLost" ? "bin.not_known" : "bin.none")}>
+          {t(pair.differs === "baseLost" ? "bin.not_known_text" : "bin.none_text")}
         </Empty>
       </div>
     );
   }
   const choose = (row: SyncBinRow, on: boolean) => {
-    const next = new Set(chosen);
-    if (on) next.add(row.id);
+    const next = new Map(chosen);
+    if (on) next.set(row.id, row);
     else next.delete(row.id);
     setChosen(next);
   };
+  const ids = [...chosen.keys()];
+  const bytes = [...chosen.values()].reduce((sum, row) => sum + row.sizeBytes, 0);
+  const error = bringBack.error ?? remove.error;
   return (
     <div className={styles.tabBody}>
       <div className={styles.filters}>
@@ -75,13 +88,25 @@ export function BinTab({ pair, names, runId }: { pair: SyncPair; names: PlaceNam
           </>
         )}
         <span className={styles.quiet}>{t("bin.size", { size: formatBytes(pages.first?.bytes ?? 0) })}</span>
+        {chosen.size > 0 ? (
+          <Button onClick={() => setChosen(new Map())}>{t("bin.choose_none")}</Button>
+        ) : (
+          pages.rows.length > 1 && (
+            <Button onClick={() => setChosen(new Map(pages.rows.map((row) => [row.id, row])))}>
+              {t(pages.rows.length < pages.total ? "bin.choose_shown" : "bin.choose_all", { count: pages.rows.length })}
+            </Button>
+          )
+        )}
         <span className={styles.push}>
-          <Button kind="primary" icon={Undo2} disabled={chosen.size === 0} onClick={() => setAsking(true)}>
+          <Button icon={Trash2} disabled={chosen.size === 0} onClick={() => setAsking("remove")}>
+            {t("bin.remove")}
+          </Button>
+          <Button kind="primary" icon={Undo2} disabled={chosen.size === 0} onClick={() => setAsking("bringBack")}>
             {chosen.size === 0 ? t("bin.do_it") : t("bin.bring_back", { count: chosen.size })}
           </Button>
         </span>
       </div>
-      {bringBack.error && <Trouble error={bringBack.error.details} />}
+      {error && <Trouble error={error.details} />}
       {cameBack}
       <DataGrid
         label={t("bin.heading")}
@@ -111,14 +136,25 @@ export function BinTab({ pair, names, runId }: { pair: SyncPair; names: PlaceNam
         empty={<p className={styles.noMatch}>{t("bin.none_match")}</p>}
       />
       <Confirm
-        open={asking}
-        onClose={() => setAsking(false)}
-        onConfirm={() => bringBack.mutate({ pairId: pair.id, ids: [...chosen] })}
+        open={asking === "bringBack"}
+        onClose={() => setAsking(undefined)}
+        onConfirm={() => bringBack.mutate({ pairId: pair.id, ids })}
         busy={bringBack.isPending}
         heading={t("bin.confirm", { count: chosen.size })}
         confirm={t("bin.do_it")}
       >
         {t("bin.bring_back_means")}
+      </Confirm>
+      <Confirm
+        open={asking === "remove"}
+        danger
+        onClose={() => setAsking(undefined)}
+        onConfirm={() => remove.mutate({ pairId: pair.id, ids })}
+        busy={remove.isPending}
+        heading={t("bin.remove_confirm", { count: chosen.size })}
+        confirm={t("bin.remove")}
+      >
+        {t("bin.remove_means", { size: formatBytes(bytes) })}
       </Confirm>
     </div>
   );

@@ -1,4 +1,4 @@
-/** What became of bringing back, or of undoing a run: how many items are as before, and which were left as they are. */
+/** What became of bringing back, removing from the bin, or undoing a run: how many items, and which were left as they are. */
 import type { Job } from "../../api";
 import { Notice } from "../../components/Page";
 import { Trouble } from "../../components/Trouble";
@@ -8,9 +8,9 @@ import { LeftAlone } from "./LeftAlone";
 
 interface CameBackProps {
   job: Job;
-  done: "bin.done" | "runs.undo_done";
-  stopped: "bin.stopped" | "runs.undo_stopped";
-  leftAlone: "bin.problems" | "runs.left_alone";
+  done: "bin.done" | "bin.remove_done" | "runs.undo_done";
+  stopped: "bin.stopped" | "bin.remove_stopped" | "runs.undo_stopped";
+  leftAlone: "bin.problems" | "bin.remove_problems" | "runs.left_alone";
 }
 
 export function CameBack({ job, done, stopped, leftAlone }: CameBackProps) {

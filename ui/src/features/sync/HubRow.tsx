@@ -17,7 +17,7 @@ import { useHold } from "./actions";
 import { hubStanding, type Hub, type HubStanding } from "./hubState";
 import styles from "./Sync.module.css";
 
-const TONES = { asking: "asking", failed: "bad", running: "running", paused: "paused", new: "idle", problems: "warn", inStep: "ok" } as const satisfies Record<HubStanding["kind"], Tone>;
+const TONES = { asking: "asking", failed: "bad", running: "running", paused: "paused", new: "idle", differs: "warn", problems: "warn", inStep: "ok" } as const satisfies Record<HubStanding["kind"], Tone>;
 
 function standingWords(standing: HubStanding, now: number): string {
   if (standing.kind === "inStep") return t("hub.in_step", { when: standing.checkedMs === null ? t("common.never") : formatRelative(standing.checkedMs, now) });

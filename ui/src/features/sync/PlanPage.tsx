@@ -4,7 +4,7 @@
  * Invariant: what is applied is the very plan that is shown: the engine holds it under the job's id.
  */
 import { useNavigate, useParams } from "@tanstack/react-router";
-import { Check, CircleCheck, Eye, Pencil } from "lucide-react";
+import { Check, CircleCheck, Eye, Pencil, TriangleAlert } from "lucide-react";
 import { useCallback, useState } from "react";
 
 import { isActive, useJob, type SyncFilter, type SyncPair, type SyncPlanPage, type SyncSide } from "../../api";
@@ -26,6 +26,16 @@ import styles from "./Sync.module.css";
 import { brakeWords, changesOf, FILTERS, totalsWords } from "./words";
 import { ROWS_LIMIT } from "./windowing";
 
+/** What the plan can not carry over. */
+function Left({ head }: { head: SyncPlanPage }) {
+  return (
+    <>
+      {head.problems > 0 && <Status quiet tone="warn" word={t("changes.problems", { count: head.problems })} />}
+      {head.waitsForAge > 0 && <Status quiet tone="idle" word={t("changes.waits_for_age", { count: head.waitsForAge })} />}
+    </>
+  );
+}
+
 function Head({ head, names }: { head: SyncPlanPage; names: PlaceNames }) {
   return (
     <div className={styles.planHead}>
@@ -39,7 +49,7 @@ function Head({ head, names }: { head: SyncPlanPage; names: PlaceNames }) {
       </dl>
       <p className={styles.planNotes}>
         {head.conflicts > 0 && <Status quiet tone="asking" word={t("changes.conflicts_stay", { count: head.conflicts })} />}
-        {head.problems > 0 && <Status quiet tone="warn" word={t("changes.problems", { count: head.problems })} />}
+        <Left head={head} />
         {head.chosen > 0 && <Status quiet tone="idle" word={t("changes.chosen", { count: head.chosen })} />}
       </p>
     </div>
@@ -92,6 +102,7 @@ function Plan({ pair, jobId, names }: { pair: SyncPair; jobId: string; names: Pl
   if (rows.error) return <Trouble error={rows.error.details} onRetry={rows.again} />;
   if (!head) return <Loading />;
   const changes = changesOf(head.left) + changesOf(head.right);
+  const isAlike = head.problems === 0 && head.waitsForAge === 0;
   const busy = apply.isPending || giveUp.isPending || rows.isChoosing;
   const buttons = (
     <div className={styles.buttons}>
@@ -107,9 +118,10 @@ function Plan({ pair, jobId, names }: { pair: SyncPair; jobId: string; names: Pl
   if (head.rowsTotal === 0 && changes === 0) {
     return (
       <>
-        <Empty icon={CircleCheck} heading={t("changes.nothing")} actions={<Button onClick={() => giveUp.mutate({ jobId })}>{t("common.close")}</Button>}>
+        <Empty icon={isAlike ? CircleCheck : TriangleAlert} heading={t(isAlike ? "changes.nothing" : "changes.nothing_but")} actions={<Button onClick={() => giveUp.mutate({ jobId })}>{t("common.close")}</Button>}>
           {t("changes.nothing_text")}
         </Empty>
+        <Left head={head} />
         {head.conflicts > 0 && <ConflictsStay pair={pair} count={head.conflicts} />}
       </>
     );

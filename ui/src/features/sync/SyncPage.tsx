@@ -31,7 +31,7 @@ function NextStep({ pair }: { pair: SyncPair }) {
   const job = useJob(pair.activeJobId);
   const run = useRunPair(pair);
   const params = { pairId: pair.id };
-  if (pair.state === "halted") {
+  if (pair.state === "halted" && pair.activeJobId !== null) {
     return (
       <LinkButton kind="primary" to="/sync/$pairId" params={params} search={{}}>
         {t("sync.see_conflicts")}

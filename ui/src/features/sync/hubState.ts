@@ -95,16 +95,17 @@ export function isHub(row: SyncPair | Hub): row is Hub {
 
 /** How the places of a hub stand, as one: the worst of them first. */
 export type HubStanding =
-  | { kind: "asking" | "failed" | "running" | "paused" | "new" | "problems"; count: number; of: number }
+  | { kind: "asking" | "failed" | "running" | "paused" | "new" | "differs" | "problems"; count: number; of: number }
   | { kind: "inStep"; checkedMs: number | null };
 
 export function hubStanding({ pairs }: Hub): HubStanding {
   const kinds: [Exclude<HubStanding["kind"], "inStep">, (pair: SyncPair) => boolean][] = [
-    ["asking", (pair) => pair.state === "halted" || pair.state === "conflicts" || pair.state === "preview"],
+    ["asking", (pair) => (pair.state === "halted" && pair.activeJobId !== null) || pair.state === "conflicts" || pair.state === "preview"],
     ["failed", (pair) => pair.state === "failed" || pair.state === "stopped"],
     ["running", (pair) => pair.state === "running" || pair.state === "waiting"],
     ["paused", (pair) => pair.paused],
     ["new", (pair) => pair.state === "new"],
+    ["differs", (pair) => pair.state === "notInStep" || pair.state === "halted"],
     ["problems", (pair) => pair.state === "problems"],
   ];
   for (const [kind, is] of kinds) {

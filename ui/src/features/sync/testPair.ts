@@ -28,6 +28,8 @@ export function testPair(over: Partial<SyncPair> = {}): SyncPair {
     state: "inStep",
     watched: "off",
     conflictsWaiting: 0,
+    differs: null,
+    problems: 0,
     inStepMs: 0,
     nextRunMs: null,
     lastRun: null,

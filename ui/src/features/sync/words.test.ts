@@ -21,8 +21,21 @@ describe("the state of a pair in words", () => {
 
   it("of a halt says what was seen", () => {
     const brake: SyncBrake = { kind: "manyRemoved", side: "left", items: 40, outOf: 100, examples: [], canRelease: true, canBringBack: true };
-    const state = words({ state: "halted", haltedBy: [brake] });
+    const state = words({ state: "halted", haltedBy: [brake], activeJobId: "j" });
     expect([state.text, state.means]).toEqual(["Halted: it needs your decision", "40 items of 100 items are gone from Laptop"]);
+  });
+
+  it("says that it is not in step, and why, also of a pair that is paused or whose halt was given up", () => {
+    const undone = { state: "notInStep", differs: "undone" } as const;
+    expect(words(undone)).toEqual({ tone: "warn", text: "Not in step", means: "The last run was undone." });
+    expect(words({ ...undone, conflictsWaiting: 1 }).means).toBe("The last run was undone. 1 conflict waits for your decision, too.");
+    expect(words({ ...undone, paused: true }).means).toBe("Not in step: The last run was undone.");
+    expect(words({ state: "halted" }).text).toBe("Not in step: a safety brake held the last run");
+  });
+
+  it("says of conflicts that the rest is in step only where the last look had no problems", () => {
+    expect(words({ state: "conflicts", conflictsWaiting: 1, lastRun: last }).means).toContain("Everything else is in step");
+    expect(words({ state: "conflicts", conflictsWaiting: 1, lastRun: last, problems: 2 }).means).toContain("2 problems, too");
   });
 
   it("of a paused pair is that, whatever its last run was, but not while it waits for a person", () => {

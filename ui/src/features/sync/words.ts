@@ -1,5 +1,5 @@
 /** The engine's words of sync as the window shows them. Exhaustive, so a new word does not compile. */
-import type { Job, SyncAction, SyncBrake, SyncBrakeKind, SyncFilter, SyncMode, SyncPair, SyncRow, SyncTotals, SyncWhy } from "../../api";
+import type { Job, SyncAction, SyncBrake, SyncBrakeKind, SyncDiffers, SyncFilter, SyncMode, SyncPair, SyncRow, SyncTotals, SyncWhy } from "../../api";
 import { isActive } from "../../api/jobs";
 import type { Tone } from "../../components/Status";
 import { formatBytes, formatRelative } from "../../lib/format";
@@ -116,6 +116,22 @@ export function brakeWords(brake: SyncBrake, names: PlaceNames, mode: SyncMode):
   };
 }
 
+const DIFFERS: Record<SyncDiffers, TextKey & `sync.differs.${string}`> = {
+  undone: "sync.differs.undone",
+  broughtBack: "sync.differs.broughtBack",
+  leftOver: "sync.differs.leftOver",
+  planned: "sync.differs.planned",
+  settingsChanged: "sync.differs.settingsChanged",
+  hubChanged: "sync.differs.hubChanged",
+  baseLost: "sync.differs.baseLost",
+};
+
+/** Why a pair is not known to be in step, and what waits beside that. */
+function differsWords(pair: SyncPair): string {
+  const why = t(pair.differs === null ? "sync.state.not_in_step_means" : DIFFERS[pair.differs]);
+  return pair.conflictsWaiting === 0 ? why : `${why} ${t("sync.state.conflicts_too", { count: pair.conflictsWaiting })}`;
+}
+
 export interface PairState {
   tone: Tone;
   text: string;
@@ -140,20 +156,25 @@ export function pairState(pair: SyncPair, job: Job | undefined, now: number, nam
   const live = job && isActive(job) ? job : undefined;
   if (pair.state === "halted") {
     const first = pair.haltedBy[0];
+    if (pair.activeJobId === null) return { tone: "warn", text: t("sync.state.halted_before"), means: t("sync.state.halted_before_means") };
     return { tone: "asking", text: t("sync.state.halted"), ...(first ? { means: brakeWords(first, names, pair.mode).heading } : {}) };
   }
   if (pair.state === "preview") return { tone: "asking", text: t("sync.state.preview"), means: t("sync.state.preview_means") };
   if (pair.state === "running" || live?.state === "running" || live?.state === "planning") return { tone: live?.state === "paused" ? "paused" : "running", text: runningWords(live) };
   if (pair.state === "waiting") return { tone: "idle", text: t("sync.state.waiting") };
-  if (pair.paused) return { tone: "paused", text: t("sync.state.paused"), means: t("sync.state.paused_means") };
+  if (pair.paused) return { tone: "paused", text: t("sync.state.paused"), means: pair.state === "notInStep" ? `${t("sync.state.not_in_step")}: ${differsWords(pair)}` : t("sync.state.paused_means") };
   const when = (moment: number | null | undefined) => (moment === null || moment === undefined ? t("common.never") : formatRelative(moment, now));
   switch (pair.state) {
     case "new":
       return { tone: "idle", text: t("sync.state.new"), means: t("sync.state.new_means") };
-    case "conflicts":
-      return { tone: "asking", text: t("sync.state.conflicts", { count: pair.conflictsWaiting }), means: t("sync.state.conflicts_means", { when: when(pair.lastRun?.finishedMs) }) };
+    case "notInStep":
+      return { tone: "warn", text: t("sync.state.not_in_step"), means: differsWords(pair) };
+    case "conflicts": {
+      const means = pair.problems === 0 ? t("sync.state.conflicts_means", { when: when(pair.lastRun?.finishedMs) }) : t("sync.state.conflicts_problems_means", { count: pair.problems });
+      return { tone: "asking", text: t("sync.state.conflicts", { count: pair.conflictsWaiting }), means };
+    }
     case "problems":
-      return { tone: "warn", text: t("sync.state.problems", { count: pair.lastRun?.problems ?? 0 }), means: t("sync.state.checked", { when: when(pair.lastRun?.finishedMs) }) };
+      return { tone: "warn", text: t("sync.state.problems", { count: pair.problems }), means: t("sync.state.checked", { when: when(pair.lastRun?.finishedMs) }) };
     case "failed":
       return { tone: "bad", text: t("sync.state.failed", { when: when(pair.lastRun?.finishedMs) }), means: pair.lastRun?.error?.message ?? t("sync.state.failed_means") };
     case "stopped":

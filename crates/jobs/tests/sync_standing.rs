@@ -1,0 +1,182 @@
+//! How a pair stands after its jobs, and what its runs and previews tell of what they could not do.
+
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+#[path = "common/house.rs"]
+mod house;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use house::{PAIR, Room, fact};
+use keepwell_catalog::JobState;
+use keepwell_jobs::request::BRING_BACK_FROM_RIGHT;
+use keepwell_jobs::standing::{Differs, PairState, note_settings_changed, standing};
+use keepwell_jobs::{BinRemoval, CONTINUE, Origin, PairDefinition};
+use keepwell_model::RelativePath;
+use keepwell_sync::Hints;
+
+#[test]
+fn in_step_is_said_only_where_the_last_look_found_it_so_and_nothing_happened_since() {
+    let room = Room::new();
+    let house = room.house();
+    room.pair(&house, false);
+    assert_eq!(standing(&house.catalog, PAIR).unwrap(), None);
+    room.write("left/letter", "before");
+    house.run();
+    assert_eq!(house.stands().state, PairState::InStep);
+    room.write("left/letter", "after, and longer");
+    let second = house.run();
+    house.ended(house.syncs.start_undo(&house.engine, PAIR, second.record.id).unwrap(), JobState::Succeeded);
+    assert_eq!(house.stands().state, PairState::NotInStep(Differs::Undone));
+    // Both versions differ now, so it is a conflict: a preview of that finds nothing to do, and not that both are alike.
+    let look = |state| {
+        let job = house.start(true, Origin::Person);
+        house.ended(job, state);
+        house.engine.cancel(job).unwrap();
+        house.stands().state
+    };
+    assert_eq!(look(JobState::WaitingForConfirmation), PairState::NotInStep(Differs::Undone));
+    room.write("right/letter", "after, and longer");
+    assert_eq!(look(JobState::WaitingForConfirmation), PairState::InStep);
+    room.write("left/another", "new");
+    assert_eq!(look(JobState::WaitingForConfirmation), PairState::NotInStep(Differs::Planned));
+    house.run();
+    note_settings_changed(&house.catalog, PAIR).unwrap();
+    assert_eq!(house.stands().state, PairState::NotInStep(Differs::SettingsChanged));
+    assert_eq!(look(JobState::WaitingForConfirmation), PairState::InStep);
+}
+
+#[test]
+fn a_halt_stays_how_a_pair_stands_whatever_previews_show_until_a_run_ends_otherwise() {
+    let room = Room::new();
+    let house = room.house();
+    room.pair(&house, false);
+    for number in 0..60 {
+        room.write(&format!("left/{number}"), "content");
+    }
+    house.run();
+    fs::remove_dir_all(room.path("left")).unwrap();
+    fs::create_dir(room.path("left")).unwrap();
+    let job = house.start(true, Origin::Person);
+    house.ended(job, JobState::Halted);
+    assert_eq!(house.stands().state, PairState::Halted);
+    house.decide(job, CONTINUE);
+    house.ended(job, JobState::WaitingForConfirmation);
+    house.engine.cancel(job).unwrap();
+    assert_eq!(house.stands().state, PairState::Halted);
+    let job = house.start(false, Origin::Person);
+    house.ended(job, JobState::Halted);
+    house.decide(job, BRING_BACK_FROM_RIGHT);
+    house.ended(job, JobState::Succeeded);
+    assert_eq!(house.stands().state, PairState::InStep);
+}
+
+#[test]
+fn what_a_preview_could_not_see_is_told_by_it_and_by_the_run_that_carries_it_out() {
+    let room = Room::new();
+    let house = room.house();
+    room.pair(&house, false);
+    room.write("left/letter", "one");
+    make_pipe(&room.path("left/pipe"));
+    let job = house.start(true, Origin::Person);
+    assert_eq!(house.ended(job, JobState::WaitingForConfirmation).record.problems_total, 1);
+    house.decide(job, CONTINUE);
+    assert_eq!(house.ended(job, JobState::SucceededWithProblems).record.problems_total, 1);
+    assert_eq!((house.stands().state, house.stands().problems), (PairState::Problems, 1));
+    // A run that looks only where something changed does not see it, and does not say that it has passed.
+    room.write("left/folder/new", "two");
+    let hints = Hints {
+        left: Some(BTreeSet::from([RelativePath::root().join(b"folder").unwrap()])),
+        right: Some(BTreeSet::new()),
+    };
+    let job = house.syncs.start(&house.engine, PAIR, false, Origin::Live, Some(hints)).unwrap().unwrap();
+    let _ = house.engine.wait(job);
+    assert_eq!((house.stands().state, house.stands().problems), (PairState::Problems, 1));
+    fs::remove_file(room.path("left/pipe")).unwrap();
+    let _ = house.engine.wait(house.start(false, Origin::Live));
+    assert_eq!((house.stands().state, house.stands().problems), (PairState::InStep, 0));
+}
+
+#[test]
+fn a_lost_database_is_told_nothing_is_removed_and_its_bin_is_listed_again_and_can_be_emptied() {
+    let room = Room::new();
+    let house = room.house();
+    room.pair(&house, false);
+    room.write("left/letter", "before");
+    room.write("left/removed", "content");
+    house.run();
+    room.write("left/letter", "after, and longer");
+    house.run();
+    for item in fs::read_dir(room.path("state/sync")).unwrap() {
+        let path = item.unwrap().path();
+        if path.to_string_lossy().contains(".sqlite") {
+            fs::remove_file(path).unwrap();
+        }
+    }
+    fs::remove_file(room.path("left/removed")).unwrap();
+    // Somebody looks first: that makes a new one, and the run tells it all the same.
+    assert!(house.syncs.database(PAIR).unwrap().lost().unwrap().is_some());
+    let job = house.start(false, Origin::Person);
+    house.ended(job, JobState::SucceededWithProblems);
+    let problem = house.engine.problems(job, 0, 10).unwrap().0.problems.remove(0);
+    assert!(problem.what.starts_with("What both sides last agreed on was lost"), "{problem:?}");
+    assert_eq!(room.read("left/removed").as_deref(), Some("content"), "it is back, as was said");
+    let bin = || house.syncs.database(PAIR).unwrap().bin_items(0, 10).unwrap();
+    assert_eq!(
+        bin().iter().map(|item| (item.path.to_string(), item.is_found())).collect::<Vec<_>>(),
+        [("letter".to_owned(), true)]
+    );
+    house.run();
+    assert_eq!(house.stands().state, PairState::InStep, "it is told once");
+    let removal = BinRemoval::AllUntil(bin()[0].at_ms);
+    let job = house.syncs.start_removal(&house.engine, PAIR, removal).unwrap();
+    let ended = house.ended(job, JobState::Succeeded);
+    assert_eq!((fact(&ended, "removedForGood"), fact(&ended, "freedBytes"), bin().len()), (1, 6, 0));
+    assert_eq!(house.stands().state, PairState::InStep);
+}
+
+#[test]
+fn a_known_file_that_outgrew_the_rules_is_told_and_one_that_is_only_young_waits() {
+    let room = Room::new();
+    let house = room.house();
+    room.pair(&house, false);
+    room.write("left/grows", "small");
+    room.write("left/stays", "small");
+    room.write("left/large", "larger than ten bytes from the start");
+    let rules = |change: fn(&mut keepwell_sync::pair::FilterSpec)| {
+        let record = house.catalog.pair(PAIR).unwrap().unwrap();
+        let mut definition = PairDefinition::of(&record).unwrap();
+        change(&mut definition.pair.rules);
+        house.catalog.save_pair(&definition.record(1).unwrap()).unwrap();
+    };
+    rules(|rules| rules.max_size_bytes = Some(10));
+    let view = house.run();
+    assert_eq!(view.record.problems_total, 0, "what was never synced is nothing to tell");
+    room.write("left/grows", "grown beyond ten bytes");
+    let job = house.start(false, Origin::Person);
+    house.ended(job, JobState::SucceededWithProblems);
+    let problem = house.engine.problems(job, 0, 10).unwrap().0.problems.remove(0);
+    assert!(
+        problem.path.ends_with("grows") && problem.what.contains("left out by size or age"),
+        "{problem:?}"
+    );
+    assert_eq!(room.read("right/grows").as_deref(), Some("small"));
+    rules(|rules| rules.patterns = vec!["grows".into()]);
+    assert_eq!(house.run().record.problems_total, 0, "a pattern says that it is meant");
+    rules(|rules| rules.patterns.clear());
+    rules(|rules| (rules.max_size_bytes, rules.min_age_seconds) = (None, Some(3_600)));
+    let view = house.run();
+    assert_eq!((view.record.problems_total, fact(&view, "waitsForAge")), (0, 1));
+    assert_eq!(house.stands().state, PairState::NotInStep(Differs::LeftOver));
+    rules(|rules| rules.min_age_seconds = None);
+    house.run();
+    assert_eq!(house.stands().state, PairState::InStep);
+    assert_eq!(room.read("right/grows").as_deref(), Some("grown beyond ten bytes"));
+}
+
+fn make_pipe(path: &Path) {
+    assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
+}
