@@ -31,7 +31,10 @@ impl<'a> Words<'a> {
         let place = self.name(brake.side);
         match brake.kind {
             BrakeKind::RootEmptied => format!("{place} held {} and is empty now.", counted(*out_of, "item")),
-            BrakeKind::RootGone => format!("The folder {place} is gone; the one above it is there."),
+            BrakeKind::RootGone => {
+                let path = &self.pair.place(brake.side).address;
+                format!("The folder of {place} is gone, and the one above it is there: {path}.")
+            }
             BrakeKind::AnotherPlace => format!(
                 "Another drive or folder than before is at {place}: it holds {}, and the pair knows {out_of}.",
                 counted(*items, "item")
