@@ -14,6 +14,7 @@ pub mod conflicts;
 pub(crate) mod moves;
 mod open_files;
 pub mod plan_store;
+mod recent;
 pub mod rows;
 mod schema;
 pub(crate) mod texts;

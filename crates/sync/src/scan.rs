@@ -7,11 +7,12 @@
 //!    the folders in it comes first; and all of every folder that is new or was replaced, in which no hint counts any more.
 //! 3. Of what is as the base says, nothing is kept: memory goes with the differences.
 //! 4. A file that somebody has open for writing is blind until it was closed or at rest, but not for ever: see
-//!    `compare`. Where the place does not tell, a live pair takes it when it has been still for a moment.
+//!    `at_rest`. Where the place does not tell, a live pair takes it when it has been still for a moment.
 //!
 //! Deliberately not here: moves (`planner::moves`), reading contents (`run::hash`), whether it is the right place
 //! (`run::prepare`).
 
+mod at_rest;
 mod compare;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -23,7 +24,7 @@ use keepwell_endpoint::tree::{OWN_FOLDER, Tree, TreeItem};
 use keepwell_model::{Control, EntryKind, ExtendedAttribute, RelativePath, Timestamp};
 use parking_lot::{Condvar, Mutex};
 
-use self::compare::Unrest;
+use self::at_rest::Unrest;
 use crate::error::SyncError;
 use crate::filter::{Facts, Filter};
 use crate::node::{NodeId, Side};

@@ -73,12 +73,8 @@ fn list(context: &Context, pair: &SyncPair, arguments: &SyncBin) -> Result<Endin
     Ok(Ending::Done)
 }
 
-/// "1 item is" or "3 items are", in two parts.
-fn counted(items: Count) -> (String, &'static str) {
-    match items.0 {
-        1 => ("1 item".to_owned(), "is"),
-        _ => (format!("{} items", number(items)), "are"),
-    }
+fn items(count: Count) -> String {
+    counted(count, "item", "items")
 }
 
 /// Removes for good what the arguments name, once a person said so.
@@ -99,13 +95,13 @@ fn remove(context: &Context, pair: &SyncPair, arguments: SyncBin) -> Result<Endi
         let question = format!(
             "Everything in the bins of \"{}\": {}, {}",
             pair.name,
-            counted(newest.items).0,
+            items(newest.items),
             size(newest.bytes)
         );
         (None, Some(row.binned_ms), question)
     } else {
         let count = Count(remove.len() as u64);
-        (Some(remove), None, format!("{} in the bins of \"{}\"", counted(count).0, pair.name))
+        (Some(remove), None, format!("{} in the bins of \"{}\"", items(count), pair.name))
     };
     if !yes {
         if !can_ask() {
@@ -123,8 +119,8 @@ fn remove(context: &Context, pair: &SyncPair, arguments: SyncBin) -> Result<Endi
     let request = SyncBinRemove { pair_id: pair.id.clone(), ids, all_until_ms };
     let (job, ending) = follow(context, &context.api.sync_bin_remove(request)?.job_id)?;
     if !context.json && job.finished_ms.is_some() {
-        let (items, are) = counted(fact(&job, "removedForGood"));
-        output::line(format!("{items} {are} gone for good, {} freed.", size(fact(&job, "freedBytes"))));
+        let gone = counted(fact(&job, "removedForGood"), "item is", "items are");
+        output::line(format!("{gone} gone for good, {} freed.", size(fact(&job, "freedBytes"))));
     }
     Ok(ending)
 }
@@ -155,5 +151,5 @@ fn print(page: &SyncBinPage) {
     if rest > 0 {
         output::line(format!("and {rest} more"));
     }
-    output::line(format!("In all: {}, {}", counted(page.items).0, size(page.bytes)));
+    output::line(format!("In all: {}, {}", items(page.items), size(page.bytes)));
 }

@@ -5,7 +5,8 @@
 //! over in many small runs, of which none is large. Invariants: a brake names the side that looks wrong, not the one that
 //! would be changed; a side whose changes the mode carries nowhere pulls none; what earlier runs did alone pulls none; what
 //! a person released for this run does not come again in it; bringing back from a side is never held up by what the other
-//! side lost. Deliberately not here: halting and asking (`run`, `jobs`), what is counted of earlier runs (`database::rows`).
+//! side lost. Deliberately not here: halting and asking (`run`, `jobs`), what is counted of earlier runs
+//! (`database::recent`).
 
 use keepwell_model::{EntryKind, RelativePath};
 

@@ -1,17 +1,16 @@
-//! One folder of a scan compared with the base, and files that are still being written.
+//! One folder of a scan compared with the base.
 //!
 //! Invariants: those of `scan`; nothing is read here but links and extended attributes. Deliberately not here: which
-//! folders are listed, and by whom (`scan`).
+//! folders are listed, and by whom (`scan`), files that are still being written (`scan::at_rest`).
 
 use std::borrow::Cow;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use keepwell_endpoint::EndpointError;
-use keepwell_endpoint::tree::{Fingerprint, OWN_FOLDER, TreeItem, UnicodeNames};
+use keepwell_endpoint::tree::{OWN_FOLDER, TreeItem, UnicodeNames};
 use keepwell_model::path::check_name;
-use keepwell_model::{ContentHash, EntryKind, ExtendedAttribute, Problem, RelativePath, Timestamp};
+use keepwell_model::{ContentHash, EntryKind, ExtendedAttribute, Problem, RelativePath};
 use unicode_normalization::UnicodeNormalization;
 
 use super::{Findings, RULES_NAME, Scan, Task, Unsettled, attributes_hash, concerns_place};
@@ -25,33 +24,8 @@ use crate::trees::{BaseEntry, LeftOut, Seen, SeenNode};
 
 /// The permission bits by which a file runs as its owner or its group.
 const SET_IDS: u32 = 0o6000;
-/// How long is waited for files that somebody is writing, in all.
-const PATIENCE: Duration = Duration::from_secs(2);
-/// A version so young that is written again already is one of many, as of a log: it has to be still, or each of them would
-/// go over, and the one before into the bin, with every run.
-const RECENTLY: Duration = Duration::from_secs(5);
-/// The clocks of file systems go in steps of up to 10 ms: within one a further change could not be told from this one.
-const CLOCK_STEP: Duration = Duration::from_millis(20);
-/// How soon it is asked again whether they are done, the first time.
-const FIRST_LOOK: Duration = Duration::from_millis(2);
-/// A file that somebody has open for writing is taken once it was still for so long: a database is at rest most of the day.
-const AT_REST: Duration = Duration::from_secs(30);
-/// One that never comes to rest, as a log, is taken after it waited for so long …
-const LONGEST_MS: i64 = 10 * 60_000;
-/// … and one the other side has nothing of yet after so long: it may be a large one on its way.
-const LONGEST_NEW_MS: i64 = 60 * 60_000;
-
 /// The extended attributes of an item, or why they can not be read.
 type Attributes = Result<Vec<ExtendedAttribute>, EndpointError>;
-
-/// Why a file is not taken yet.
-#[derive(Clone, Copy)]
-pub(super) struct Unrest {
-    /// How long it has to be still yet.
-    left: Duration,
-    /// Somebody has it open for writing.
-    is_open: bool,
-}
 
 /// A child of a folder as the base has it.
 struct Known<'b> {
@@ -325,150 +299,6 @@ impl Scan<'_> {
         }
     }
 
-    /// Once all is listed: takes the files that came to rest, and waits a moment for the others; not for those that were
-    /// open when it was looked before.
-    pub(super) fn settle(&self) -> Result<(), SyncError> {
-        let mut waited = Duration::ZERO;
-        let unsettled = std::mem::take(&mut *self.unsettled.lock());
-        let was_open = |file: &Unsettled| file.unrest.is_open && self.options.open.contains_key(&file.path);
-        let (open, mut waiting): (Vec<_>, Vec<_>) = unsettled.into_iter().partition(was_open);
-        open.into_iter().for_each(|file| self.leave(file));
-        // Where the place tells who is done, most are after a moment: it is asked again soon, then less often.
-        let tells = waiting.first().is_some_and(|file| self.tree.is_being_written(&file.path).is_some());
-        let mut soon = if tells { FIRST_LOOK } else { PATIENCE };
-        while !waiting.is_empty() {
-            let wait = waiting.iter().map(|file| file.unrest.left).max().unwrap_or_default();
-            let wait = wait.clamp(Duration::from_millis(1), soon);
-            soon = soon.saturating_mul(2);
-            let is_last = waited + wait > PATIENCE;
-            if !is_last {
-                self.control.checkpoint()?;
-                std::thread::sleep(wait);
-                waited += wait;
-            }
-            let mut moving = Vec::new();
-            for mut file in waiting {
-                let now = self
-                    .tree
-                    .stat(&file.path)
-                    .map_err(|source| SyncError::Place { side: self.side, source })?;
-                let Some(now) = now.filter(|now| now.fingerprint.kind == EntryKind::File) else {
-                    // It is gone: the next look sees to it.
-                    self.found.lock().blind.extend(file.known);
-                    continue;
-                };
-                let unrest = self.unsettled_for(&file, &now);
-                let is_same = now.fingerprint == file.item.fingerprint;
-                if unrest.is_none() && is_same {
-                    self.settled(&file, now);
-                    continue;
-                }
-                // One that changed just now and is at rest already is asked once more.
-                file.unrest = unrest.unwrap_or(Unrest { left: Duration::ZERO, is_open: false });
-                file.item = now;
-                if is_last { self.leave(file) } else { moving.push(file) }
-            }
-            waiting = moving;
-        }
-        self.leave_where_they_were();
-        Ok(())
-    }
-
-    /// Leaves a file that is still being written for a later look; one that is open for too long is taken as it is.
-    fn leave(&self, file: Unsettled) {
-        if file.unrest.is_open {
-            let now_ms = self.options.now_ms;
-            let since_ms = self.options.open.get(&file.path).map_or(now_ms, |since_ms| now_ms.min(*since_ms));
-            let longest_ms = if file.known.is_some() { LONGEST_MS } else { LONGEST_NEW_MS };
-            let is_too_long = now_ms - since_ms >= longest_ms;
-            let since_ms = if is_too_long { now_ms } else { since_ms };
-            self.found.lock().circumstances.open_files.insert(file.path.clone(), since_ms);
-            if is_too_long {
-                let item = file.item.clone();
-                return self.settled(&file, item);
-            }
-            if since_ms == now_ms {
-                tracing::info!(path = %file.path, "open for writing: left until it is closed, or at rest");
-            }
-            self.found.lock().circumstances.still_open += 1;
-        }
-        self.found.lock().blind.extend(file.known);
-        if file.known.is_none() && file.item.fingerprint.id != 0 {
-            self.left.lock().insert(file.item.fingerprint.id);
-        }
-    }
-
-    /// A file that was left may be one that was moved here: where it was it is not gone.
-    fn leave_where_they_were(&self) {
-        let left = self.left.lock();
-        let mut found = self.found.lock();
-        if left.is_empty() || found.changes.all_gone().next().is_none() {
-            return;
-        }
-        for (id, entry) in self.base.iter() {
-            let is_gone = found.changes.get(id).is_none_or(|seen| matches!(seen, Seen::Gone));
-            if is_gone
-                && entry.state.kind == EntryKind::File
-                && left.contains(&entry.fingerprint_on(self.side).id)
-            {
-                found.changes.remove(id);
-                found.blind.insert(id);
-            }
-        }
-    }
-
-    fn settled(&self, file: &Unsettled, item: TreeItem) {
-        let id = file.known.unwrap_or_else(|| self.fresh());
-        let known = file.known.and_then(|id| self.base.get(id));
-        let attributes = self.file_attributes(&file.path, None);
-        match attributes.and_then(|attributes| self.state(&file.path, &item, attributes, known.as_ref())) {
-            Ok(state) => {
-                let seen =
-                    SeenNode { parent: file.folder, name: item.name, state, fingerprint: item.fingerprint };
-                self.found.lock().changes.insert(id, Seen::Here(seen));
-            }
-            Err(error) => {
-                self.told(&file.path, "This could not be read; it is not synced.", &error);
-                self.found.lock().blind.extend(file.known);
-            }
-        }
-    }
-
-    /// [`Scan::settles_in`] for a file that waits and is like this now.
-    fn unsettled_for(&self, file: &Unsettled, now: &TreeItem) -> Option<Unrest> {
-        let known = file.known.and_then(|id| self.base.get(id));
-        self.settles_in(&file.path, now, known.as_ref().map(|entry| entry.fingerprint_on(self.side)))
-    }
-
-    /// How long a file that changed lately must stay still yet; nothing where it may be taken. `before` is what the base
-    /// knows of it.
-    fn settles_in(
-        &self,
-        path: &RelativePath,
-        item: &TreeItem,
-        before: Option<&Fingerprint>,
-    ) -> Option<Unrest> {
-        let now = nanoseconds(Timestamp::from_system(std::time::SystemTime::now()));
-        let age = |modified: Timestamp| {
-            // A time in the future says nothing.
-            u64::try_from(now - nanoseconds(modified)).ok().map(Duration::from_nanos)
-        };
-        let still = age(item.fingerprint.modified?)?;
-        let needs = |rest: Duration, is_open| {
-            let left = rest.checked_sub(still).filter(|left| !left.is_zero())?;
-            Some(Unrest { left, is_open })
-        };
-        // Asked of none that is at rest: a million old files are not opened for it.
-        let is_open = if still < AT_REST { self.tree.is_being_written(path) } else { None };
-        if is_open == Some(true) {
-            return needs(AT_REST, true);
-        }
-        let settle = self.options.settle?;
-        let was_just_taken =
-            before.and_then(|before| age(before.modified?)).is_some_and(|before| before < RECENTLY);
-        needs(if was_just_taken || is_open.is_none() { settle } else { settle.min(CLOCK_STEP) }, false)
-    }
-
     fn is_unchanged(&self, item: &TreeItem, entry: &BaseEntry<'_>) -> bool {
         let before = entry.fingerprint_on(self.side);
         // A version that changes with every change says all of the permissions too; folders are compared without.
@@ -499,7 +329,7 @@ impl Scan<'_> {
         Some(mode & !SET_IDS | before & SET_IDS)
     }
 
-    fn state(
+    pub(super) fn state(
         &self,
         path: &RelativePath,
         item: &TreeItem,
@@ -525,7 +355,7 @@ impl Scan<'_> {
     }
 
     /// The attributes of a file, asked for now where they were not before.
-    fn file_attributes(
+    pub(super) fn file_attributes(
         &self,
         path: &RelativePath,
         asked: Option<Attributes>,
@@ -564,7 +394,7 @@ impl Scan<'_> {
         }
     }
 
-    fn fresh(&self) -> NodeId {
+    pub(super) fn fresh(&self) -> NodeId {
         NodeId(self.next.fetch_add(1, Ordering::Relaxed))
     }
 
@@ -638,8 +468,4 @@ fn path_of(task: &Task, item: &TreeItem) -> RelativePath {
 fn facts_of(item: &TreeItem) -> Facts {
     let print = &item.fingerprint;
     Facts { kind: print.kind, size_bytes: print.size_bytes, modified: print.modified }
-}
-
-fn nanoseconds(time: Timestamp) -> i128 {
-    i128::from(time.seconds) * 1_000_000_000 + i128::from(time.nanoseconds)
 }
