@@ -19,8 +19,8 @@ use keepwell_jobs::schedule::RETRY_MS;
 use keepwell_jobs::scheduler;
 use keepwell_jobs::standing::{Differs, PairState};
 use keepwell_jobs::{
-    Attachment, Bandwidth, CONTINUE, Clock, EngineError, Halt, JobView, LiveState, Origin, PairDefinition,
-    Proposal, Receipt, Schedule, SystemClock,
+    Attachment, Bandwidth, CONTINUE, Clock, EngineError, Halt, JobView, Live, LiveState, Origin,
+    PairDefinition, Proposal, Receipt, Schedule, SystemClock,
 };
 use keepwell_model::{JobId, PairId, RelativePath};
 use keepwell_sync::policy::BrakeKind;

@@ -9,7 +9,7 @@ use crate::arguments_sync::SyncBin;
 use crate::context::Context;
 use crate::ending::Ending;
 use crate::follow::{fact, follow};
-use crate::output::{self, counted, number, size, time};
+use crate::output::{self, counted, size, time};
 use crate::trust::{can_ask, says_yes};
 
 pub fn run(context: &Context, arguments: SyncBin) -> Result<Ending, ApiError> {

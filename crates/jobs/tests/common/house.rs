@@ -131,6 +131,15 @@ impl House {
         standing(&self.catalog, PAIR).unwrap().expect("it ran")
     }
 
+    /// From now on the right of a pair was on a drive that is not connected.
+    pub fn unplug_right(&self, id: PairId) {
+        let (record, mut definition) = self.syncs.definition(id).unwrap();
+        let volume = definition.pair.right.volume.replace("a drive that is elsewhere".to_owned());
+        assert!(volume.is_some(), "a run notes the volume");
+        let text = serde_json::to_string(&definition).unwrap();
+        self.catalog.replace_pair_definition(&record, &text).unwrap();
+    }
+
     pub fn jobs(&self) -> u64 {
         self.catalog.jobs(&JobFilter { pair_id: Some(PAIR), ..JobFilter::default() }, 0, 1).unwrap().1
     }
