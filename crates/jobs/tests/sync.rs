@@ -729,7 +729,9 @@ fn a_look_that_fails_makes_no_run_due() {
     let house = room.house();
     room.pair(&house, false);
     house.run();
+    // One alone that is gone halts.
     fs::remove_dir_all(room.path("right")).unwrap();
+    fs::remove_dir_all(room.path("left")).unwrap();
     house.ended(house.start(true, Origin::Person), JobState::Failed);
     assert_eq!(house.catalog.pair(PAIR).unwrap().unwrap().retry_ms, None);
     house.ended(house.start(false, Origin::Person), JobState::Failed);

@@ -352,7 +352,7 @@ fn what_makes_a_program_run_as_its_owner_goes_only_between_own_files() {
     syncer.apply(&prepared, JobId([91; 16]), &control, &Limits::default(), &mut |_| {}).unwrap();
     let told = control.problems().problems;
     assert_eq!((told.len(), told[0].path.as_str()), (1, "Disk: other"));
-    assert!(told[0].what.contains("another person"), "{told:?}");
+    assert!(told[0].why.contains("another person"), "{told:?}");
     drop(syncer);
     assert_eq!((mode(&home, "left/other"), mode(&home, "right/other")), (0o4755, 0o755));
     nothing_to_do(&mut home);
