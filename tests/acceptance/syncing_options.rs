@@ -155,7 +155,7 @@ fn everything_a_pair_was_told_is_shown_and_stays_until_it_is_told_otherwise() {
     pair.sync(&["--conflict", "left"]).expect(0);
     let show = pair.room.run(["sync", "show", NAME]).expect(0);
     for words in [
-        "all of 3 days, then one a day for 10, then one a week for 100; at most 20.0 GiB",
+        "all of 3 days, then one a day for 10 days, then one a week for 100 days; at most 20.0 GiB",
         "2.00 MiB/s; mon,tue,wed,thu,fri 08:00-18:00 500.0 KiB/s; 22:00-06:00 no limit",
         "less than 1.00 GiB free",
         "the left one stays; *.docx: the newer one stays",
@@ -234,6 +234,8 @@ fn a_hub_is_held_let_go_and_forgotten_as_one() {
     };
     assert_eq!(paused(), 3);
     pair.room.run(["sync", "resume", "--all"]).expect(0);
+    assert_eq!(paused(), 3, "what was paused by itself stays so");
+    pair.room.run(["sync", "resume", "Work"]).expect(0);
     assert_eq!(paused(), 0);
     pair.room.run(["sync", "remove", "Work"]).expect(0).says("All places stay as they are");
     assert_eq!(pair.room.run(["sync", "list", "--json"]).expect(0).json()["pairs"], serde_json::json!([]));

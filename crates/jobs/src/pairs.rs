@@ -234,6 +234,20 @@ impl PairDefinition {
     }
 }
 
+/// What is said of a pair that is not there.
+pub(crate) fn unknown() -> Fault {
+    Fault::new(FaultKind::NotFound, "This sync pair does not exist (any more).", "Look at the list of pairs.")
+}
+
+/// What is said where somebody changed a pair while it was asked to run.
+pub(crate) fn changed_meanwhile() -> Fault {
+    Fault::new(
+        FaultKind::Failed,
+        "The pair was changed meanwhile. Nothing was done.",
+        "Look at how it works now, then ask again.",
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

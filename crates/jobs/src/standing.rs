@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::outcome::{Fact, Outcome, Proposal};
-use crate::pairs::checked_setting;
+use crate::pairs::{PairWish, checked_setting};
 use crate::request::{JobRequest, SyncJob};
 use crate::sync_work::{CHANGED_MEANWHILE, CONFLICTS, LEFT_BY_CHOICE, PLANNED, WAITS_FOR_AGE};
 
@@ -115,6 +115,12 @@ pub(crate) fn note_job(
     request: &SyncJob,
     now_ms: i64,
 ) -> Result<(), CatalogError> {
+    // What a look with other options than the pair's finds says nothing of how the pair stands.
+    let is_other = |wish: &PairWish| wish.before.as_ref() != Some(&wish.definition.options());
+    if request.preview && request.answer.confirmed.is_none() && request.wish.as_deref().is_some_and(is_other)
+    {
+        return Ok(());
+    }
     let before = before(catalog, request.pair_id, Some(job.id))?;
     keep(catalog, request.pair_id, after(before, job, request, now_ms))
 }

@@ -123,7 +123,7 @@ impl Syncs {
     /// # Errors
     /// There is none, or it is from a newer Keepwell.
     pub fn definition(&self, id: PairId) -> Result<(PairRecord, PairDefinition), Fault> {
-        let record = self.catalog.pair(id)?.ok_or_else(unknown)?;
+        let record = self.catalog.pair(id)?.ok_or_else(pairs::unknown)?;
         let definition = PairDefinition::of(&record)?;
         Ok((record, definition))
     }
@@ -132,20 +132,20 @@ impl Syncs {
     pub(crate) fn meant(&self, job: &SyncJob) -> Result<(Option<PairRecord>, PairDefinition), Fault> {
         let record = self.catalog.pair(job.pair_id)?;
         let Some(wish) = &job.wish else {
-            let record = record.ok_or_else(unknown)?;
+            let record = record.ok_or_else(pairs::unknown)?;
             let definition = PairDefinition::of(&record)?;
             return Ok((Some(record), definition));
         };
         match (record, &wish.before) {
             (None, None) => Ok((None, wish.definition.clone())),
-            (None, Some(_)) => Err(unknown()),
+            (None, Some(_)) => Err(pairs::unknown()),
             (Some(record), before) => {
                 let known = PairDefinition::of(&record)?;
                 let wanted = wish.definition.options();
                 // One that was new is kept since this run halted, and a person may have changed it then.
                 let Some(before) = before else { return Ok((Some(record), known)) };
                 if known.options() != *before && known.options() != wanted {
-                    return Err(changed_meanwhile());
+                    return Err(pairs::changed_meanwhile());
                 }
                 Ok((Some(record), known.with_options(wanted)))
             }
@@ -181,7 +181,11 @@ impl Syncs {
             return Ok(());
         }
         let text = serde_json::to_string(definition).map_err(unwritable)?;
-        if self.catalog.replace_pair_definition(record, &text)? { Ok(()) } else { Err(changed_meanwhile()) }
+        if self.catalog.replace_pair_definition(record, &text)? {
+            Ok(())
+        } else {
+            Err(pairs::changed_meanwhile())
+        }
     }
 
     /// Removes what a look at a pair that was not made left in the state folder.
@@ -574,18 +578,6 @@ impl Syncs {
         };
         self.let_go(&mut self.held.lock(), |held| !waits(held.job_id) || is_awaited(held));
     }
-}
-
-fn unknown() -> Fault {
-    Fault::new(FaultKind::NotFound, "This sync pair does not exist (any more).", "Look at the list of pairs.")
-}
-
-fn changed_meanwhile() -> Fault {
-    Fault::new(
-        FaultKind::Failed,
-        "The pair was changed meanwhile. Nothing was done.",
-        "Look at how it works now, then ask again.",
-    )
 }
 
 fn new_job(title: String, record: PairRecord, job: SyncJob, attachment: Attachment) -> NewJob {

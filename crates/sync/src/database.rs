@@ -62,6 +62,9 @@ pub enum BaseChange {
     Remove(NodeId),
 }
 
+/// The digest of rules, and as they were written.
+type AgreedRules = ([u8; 16], Option<Vec<u8>>);
+
 impl PairDatabase {
     /// Where the database of a pair is.
     #[must_use]
@@ -220,7 +223,7 @@ impl PairDatabase {
 
     /// The rules under which something was last agreed on: their digest, and as they were written, where a Keepwell that
     /// keeps that agreed on it.
-    pub(crate) fn rules(&self) -> Result<Option<([u8; 16], Option<Vec<u8>>)>, SyncError> {
+    pub(crate) fn rules(&self) -> Result<Option<AgreedRules>, SyncError> {
         self.with(|connection| {
             let digest = value(connection, "rules")?.and_then(|bytes| bytes.try_into().ok());
             let written = value(connection, "rules_written")?;

@@ -56,7 +56,7 @@ fn brakes(rewritten: u64, removed: u64, recent: Recent, policy: &Policy) -> Vec<
         if id <= rewritten {
             let now = state(2, 2);
             let fingerprint = fingerprint(id, &now);
-            let seen = SeenNode { parent: NodeId::ROOT, name: name.into(), state: now, fingerprint };
+            let seen = SeenNode { parent: NodeId::ROOT, name, state: now, fingerprint };
             changes.insert(NodeId(id), Seen::Here(seen));
         } else if id <= rewritten + removed {
             changes.insert(NodeId(id), Seen::Gone);
