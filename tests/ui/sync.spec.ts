@@ -288,7 +288,7 @@ for (const theme of ["light", "dark"] as const) {
     await page.setViewportSize({ width: 1200, height: 800 });
     await page.screenshot({ path: join(pictures, `plan-${theme}.png`) });
     await page.getByRole("button", { name: "Give up this plan" }).click();
-    await expect(page.getByText(/Waits for your decision/).first()).toBeVisible();
+    await expect(page.getByText(/waits for your decision/i).first()).toBeVisible();
     expect(existsSync(join(stick, "new.txt"))).toBe(false);
     expect(faults).toEqual([]);
     await context.close();
