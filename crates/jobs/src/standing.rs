@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::outcome::{Fact, Outcome, Proposal};
 use crate::pairs::{PairWish, checked_setting};
 use crate::request::{JobRequest, SyncJob};
-use crate::sync_work::{CHANGED_MEANWHILE, CONFLICTS, LEFT_BY_CHOICE, PLANNED, WAITS_FOR_AGE};
+use crate::sync_work::{CHANGED_MEANWHILE, CONFLICTS, LEFT_BY_CHOICE, PLANNED, STILL_OPEN, WAITS_FOR_AGE};
 
 /// Jobs that are read to say how a pair stands of which an older Keepwell kept nothing else.
 const RECENT_JOBS: u64 = 20;
@@ -61,7 +61,8 @@ pub enum Differs {
     Undone,
     /// Items were brought back from the bin.
     BroughtBack,
-    /// The last run left items for a later one: they changed under its hands, are too young, or a person said so.
+    /// The last run left items for a later one: they changed under its hands, are open in another program, are too young, or
+    /// a person said so.
     LeftOver,
     /// A preview found changes that were not carried over.
     Planned,
@@ -115,12 +116,6 @@ pub(crate) fn note_job(
     request: &SyncJob,
     now_ms: i64,
 ) -> Result<(), CatalogError> {
-    // What a look with other options than the pair's finds says nothing of how the pair stands.
-    let is_other = |wish: &PairWish| wish.before.as_ref() != Some(&wish.definition.options());
-    if request.preview && request.answer.confirmed.is_none() && request.wish.as_deref().is_some_and(is_other)
-    {
-        return Ok(());
-    }
     let before = before(catalog, request.pair_id, Some(job.id))?;
     keep(catalog, request.pair_id, after(before, job, request, now_ms))
 }
@@ -162,8 +157,10 @@ fn after(before: Option<Standing>, job: &JobRecord, request: &SyncJob, now_ms: i
     let outcome = read::<Outcome>(job.outcome.as_deref()).unwrap_or_default();
     let is_look = request.preview && request.answer.confirmed.is_none();
     let is_halted = before.is_some_and(|before| before.state == PairState::Halted);
+    let is_other = |wish: &PairWish| wish.before.as_ref() != Some(&wish.definition.options());
     let state = match job.state {
-        _ if is_look && is_halted => return before,
+        // What a look with other options than the pair's finds says nothing of how the pair stands.
+        _ if is_look && (is_halted || request.wish.as_deref().is_some_and(is_other)) => return before,
         JobState::Halted => PairState::Halted,
         // An older Keepwell, which kept nothing else, gave it up so.
         JobState::Cancelled if job.halt.is_some() => PairState::Halted,
@@ -205,7 +202,7 @@ fn after(before: Option<Standing>, job: &JobRecord, request: &SyncJob, now_ms: i
 /// How both sides were left by a run that had no trouble.
 fn found(before: Option<Standing>, outcome: &Outcome) -> PairState {
     let is_left = |key| count(&outcome.facts, key) > 0;
-    if [CHANGED_MEANWHILE, LEFT_BY_CHOICE, WAITS_FOR_AGE].into_iter().any(is_left) {
+    if [CHANGED_MEANWHILE, LEFT_BY_CHOICE, WAITS_FOR_AGE, STILL_OPEN].into_iter().any(is_left) {
         return PairState::NotInStep(Differs::LeftOver);
     }
     match before.map(|before| before.state) {
@@ -222,7 +219,7 @@ fn seen(before: Option<Standing>, job: &JobRecord, now_ms: i64) -> Option<Standi
     let before = before?;
     let facts = read::<Proposal>(job.proposal.as_deref())?.facts;
     let (changes, conflicts) = (count(&facts, PLANNED), count(&facts, CONFLICTS));
-    let waits = count(&facts, WAITS_FOR_AGE);
+    let waits = count(&facts, WAITS_FOR_AGE) + count(&facts, STILL_OPEN);
     Some(match before.state {
         PairState::NotInStep(_) if changes + waits > 0 => before,
         _ if changes == 0 && waits > 0 => before.unless(Differs::LeftOver),

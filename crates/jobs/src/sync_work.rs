@@ -37,6 +37,8 @@ pub(crate) const CHANGED_MEANWHILE: &str = "changedMeanwhile";
 pub(crate) const LEFT_BY_CHOICE: &str = "leftByChoice";
 /// The fact of known files that changed and are left out until they are older.
 pub(crate) const WAITS_FOR_AGE: &str = "waitsForAge";
+/// The fact of files that were left for a later run because somebody has them open for writing.
+pub(crate) const STILL_OPEN: &str = "stillOpen";
 /// The fact of items that were removed from the bins for good.
 const REMOVED_FOR_GOOD: &str = "removedForGood";
 /// The fact of conflicts that stay as they are.
@@ -497,6 +499,7 @@ fn proposal(syncer: &Syncer, prepared: &Prepared) -> Proposal {
     facts.extend(totals_facts(&plan.left, &plan.right));
     facts.push(Fact::count(CONFLICTS, "Conflicts that stay as they are", plan.conflicts.len() as u64));
     facts.push(waits_for_age(prepared));
+    facts.push(still_open(prepared.still_open()));
     let summary = match rows {
         0 => "There is nothing to do.".to_owned(),
         1 => "One change waits for your word.".to_owned(),
@@ -508,6 +511,10 @@ fn proposal(syncer: &Syncer, prepared: &Prepared) -> Proposal {
 fn waits_for_age(prepared: &Prepared) -> Fact {
     let label = "Changed lately, left out until they are older";
     Fact::count(WAITS_FOR_AGE, label, prepared.waits_for_age())
+}
+
+fn still_open(files: u64) -> Fact {
+    Fact::count(STILL_OPEN, "Open in another program, left for a later run", files)
 }
 
 fn totals_facts(left: &Totals, right: &Totals) -> Vec<Fact> {
@@ -528,7 +535,7 @@ fn outcome(pair: &PairSpec, report: &SyncReport, merkle_root: String) -> Outcome
     facts.extend([
         Fact::count(CONFLICTS, "Conflicts that wait for you", report.conflicts),
         Fact::count(CHANGED_MEANWHILE, "Changed meanwhile, left for the next run", report.changed_meanwhile),
-        Fact::count("stillOpen", "Open in another program, left for a later run", report.still_open),
+        still_open(report.still_open),
         Fact::count("failed", "Could not be done", report.failed),
         Fact::bytes("sparedBytes", "Did not have to travel", report.spared_bytes),
     ]);

@@ -49,6 +49,30 @@ fn in_step_is_said_only_where_the_last_look_found_it_so_and_nothing_happened_sin
     assert_eq!(look(JobState::WaitingForConfirmation), PairState::InStep);
 }
 
+/// Linux tells who has a file open for writing.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_pair_is_not_in_step_while_a_file_of_it_waits_for_whoever_writes_it() {
+    use std::io::Write;
+    let room = Room::new();
+    let house = room.house();
+    room.pair(&house, false);
+    house.run();
+    let mut film = fs::File::create(room.path("left/film")).unwrap();
+    film.write_all(b"half of it").unwrap();
+    let look = house.start(true, Origin::Person);
+    house.ended(look, JobState::WaitingForConfirmation);
+    assert_eq!(house.syncs.with_held(look, |held| held.prepared.still_open()), Some(1));
+    house.engine.cancel(look).unwrap();
+    assert_eq!(house.stands().state, PairState::NotInStep(Differs::LeftOver));
+    assert_eq!(fact(&house.run(), "stillOpen"), 1);
+    assert_eq!(house.stands().state, PairState::NotInStep(Differs::LeftOver));
+    drop(film);
+    house.run();
+    assert_eq!(house.stands().state, PairState::InStep);
+    assert_eq!(room.read("right/film").as_deref(), Some("half of it"));
+}
+
 #[test]
 fn a_halt_stays_how_a_pair_stands_whatever_previews_show_until_a_run_ends_otherwise() {
     let room = Room::new();

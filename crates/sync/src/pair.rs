@@ -159,11 +159,11 @@ impl PairSpec {
     /// What a side is called.
     #[must_use]
     pub fn side_name(&self, side: Side) -> &str {
-        let (place, otherwise) = match side {
-            Side::Left => (&self.left, "left"),
-            Side::Right => (&self.right, "right"),
-        };
-        if place.label.is_empty() { otherwise } else { &place.label }
+        match (self.place(side).label.as_str(), side) {
+            ("", Side::Left) => "left",
+            ("", Side::Right) => "right",
+            (label, _) => label,
+        }
     }
 
     /// What the planner has to know of the pair. `today` is a date such as `2026-11-22`.

@@ -109,6 +109,12 @@ impl Prepared {
         self.waits_for_age
     }
 
+    /// How many files of both sides are left for a later run because somebody has them open for writing.
+    #[must_use]
+    pub fn still_open(&self) -> u64 {
+        Side::BOTH.iter().map(|side| self.side(*side).circumstances.still_open).sum()
+    }
+
     /// One side as it was seen.
     #[must_use]
     pub fn side(&self, side: Side) -> &SideTree {

@@ -182,6 +182,8 @@ dto! {
         pub problems: Count,
         /// Known files that changed so lately that the rules leave them out until they are older.
         pub waits_for_age: Count,
+        /// Files that are left for a later run because another program has them open for writing.
+        pub still_open: Count,
     }
 
     /// A choice for one row.

@@ -80,6 +80,7 @@ fn page(held: &Held, prepared: &Prepared, page: PlanPage) -> SyncPlanPage {
         conflicts: Count::from(plan.conflicts.len()),
         problems: Count(held.problems.total + plan.problems.len() as u64),
         waits_for_age: Count(prepared.waits_for_age()),
+        still_open: Count(prepared.still_open()),
     }
 }
 

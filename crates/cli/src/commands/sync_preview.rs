@@ -8,7 +8,7 @@ use std::io::Write as _;
 use keepwell_api::dto::job::{Job, JobGet};
 use keepwell_api::dto::sync::{SyncPair, SyncSide};
 use keepwell_api::dto::sync_plan::{
-    SyncAction, SyncFilter, SyncPlanGet, SyncPlanPage, SyncRow, SyncTotals, SyncWhy,
+    SyncAction, SyncBrakeKind, SyncFilter, SyncPlanGet, SyncPlanPage, SyncRow, SyncTotals, SyncWhy,
 };
 use keepwell_api::{ApiError, Commands, Count, ErrorCode};
 use serde_json::{Value, json};
@@ -52,9 +52,20 @@ fn show(
     meant: &Meant,
     arguments: &SyncRun,
 ) -> Result<(), ApiError> {
+    let brakes = context.api.sync_brakes(&job.id)?;
+    let again = sync_typed::command(arguments, meant.known.as_ref());
     if let Some(halt) = &job.halt {
         output::note(format!("A safety brake would stop this run: {}", halt.reason));
-        examples(&context.api.sync_brakes(&job.id)?);
+        examples(&brakes);
+    }
+    // Where a folder is gone there was nothing to look at, and there is no plan.
+    if brakes.iter().any(|brake| brake.kind == SyncBrakeKind::RootGone) {
+        if context.json {
+            return output::json(&[(); 0]);
+        }
+        output::note("What you can do next:");
+        ways_on(job, &brakes, &again, "");
+        return Ok(());
     }
     let has_rows = match context.json {
         true => print_json(context, &job.id).map(|()| false)?,
@@ -62,11 +73,10 @@ fn show(
     };
     let id = context.api.sync_plan_id(&job.id)?;
     output::note(format!("Plan: {id}"));
-    // A brake with no row under it, such as of a place that is gone, still has a way on.
+    // A brake with no row under it still has a way on.
     if context.json || !(has_rows || job.halt.is_some()) {
         return Ok(());
     }
-    let again = sync_typed::command(arguments, meant.known.as_ref());
     let brought = match arguments.bring_back_from {
         Some(Side::Left) => " --bring-back-from left",
         Some(Side::Right) => " --bring-back-from right",
@@ -75,7 +85,7 @@ fn show(
     let plan = format!(" --plan {id}");
     if job.halt.is_some() {
         output::note("What you can do next:");
-        ways_on(job, &context.api.sync_brakes(&job.id)?, &again, &plan);
+        ways_on(job, &brakes, &again, &plan);
     } else {
         output::note(format!("To do it: {again}{brought}{plan}"));
     }
@@ -167,14 +177,17 @@ fn operation(row: &SyncRow) -> Result<Value, ApiError> {
 /// The plan for people; whether there is anything in it.
 fn print(context: &Context, pair: &SyncPair, job: &Job) -> Result<bool, ApiError> {
     let page = page(context, &job.id, 0)?;
-    let waits = page.waits_for_age;
-    if waits > Count(0) {
-        output::note(format!("Changed lately, left out until they are older: {}", number(waits)));
+    let waiting = [
+        (page.waits_for_age, "Changed lately, left out until they are older"),
+        (page.still_open, "Open in another program, left for a later run"),
+    ];
+    for (files, what) in waiting.iter().filter(|(files, _)| *files > Count(0)) {
+        output::note(format!("{what}: {}", number(*files)));
     }
     if page.rows.is_empty() && page.conflicts.0 == 0 {
         // What a brake stops may be that nothing can be seen.
         if job.halt.is_none() {
-            let is_alike = job.problems == Count(0) && waits == Count(0);
+            let is_alike = job.problems == Count(0) && waiting.iter().all(|(files, _)| *files == Count(0));
             let found = if is_alike { "Both places are in step." } else { "Not everything is in step." };
             output::line(format!("{found} There is nothing to do."));
         }

@@ -70,14 +70,28 @@ fn is_plain(word: &str) -> bool {
     !word.is_empty() && word.chars().all(|letter| letter.is_alphanumeric() || "-_./:,+@%".contains(letter))
 }
 
-/// As every shell takes it for one word.
+/// As a shell takes it for one word: where it would put something else in place of a sign, in quotes that keep it from that.
 pub fn quoted(word: &str) -> String {
-    format!("\"{word}\"")
+    if cfg!(windows) || !word.contains(['"', '$', '`', '\\', '!']) {
+        return format!("\"{word}\"");
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn a_shell_takes_what_is_told_for_the_very_words_that_were_typed() {
+        for word in ["a b", "~$*", "it's $HOME", "say \"hi\"", "`id`", r"a\ b", "wow!"] {
+            let shell = std::process::Command::new("sh")
+                .args(["-c", &format!("printf %s {}", quoted(word))])
+                .output();
+            assert_eq!(String::from_utf8(shell.unwrap().stdout).unwrap(), word);
+        }
+    }
 
     #[test]
     fn the_options_of_a_run_are_told_again_and_nothing_of_that_run_alone() {

@@ -297,7 +297,7 @@ pub(super) fn apply(
     // What only a folder's time tells is no run of its own.
     let is_silent = plan.operations.is_empty() && plan.agreements.is_empty();
     let conflicts = plan.conflicts.len() as u64;
-    let still_open = Side::BOTH.map(|side| prepared.side(side).circumstances.still_open).iter().sum();
+    let still_open = prepared.still_open();
     remember_places(syncer, prepared, run, is_silent)?;
     syncer.database().lost_was_told()?;
     if is_silent && prepared.left.folder_times.is_empty() && prepared.right.folder_times.is_empty() {

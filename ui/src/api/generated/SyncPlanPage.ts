@@ -45,4 +45,8 @@ problems: number,
 /**
  * Known files that changed so lately that the rules leave them out until they are older.
  */
-waitsForAge: number, };
+waitsForAge: number, 
+/**
+ * Files that are left for a later run because another program has them open for writing.
+ */
+stillOpen: number, };

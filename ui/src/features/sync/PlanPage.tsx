@@ -31,6 +31,7 @@ function Left({ head }: { head: SyncPlanPage }) {
   return (
     <>
       {head.problems > 0 && <Status quiet tone="warn" word={t("changes.problems", { count: head.problems })} />}
+      {head.stillOpen > 0 && <Status quiet tone="idle" word={t("changes.still_open", { count: head.stillOpen })} />}
       {head.waitsForAge > 0 && <Status quiet tone="idle" word={t("changes.waits_for_age", { count: head.waitsForAge })} />}
     </>
   );
@@ -102,7 +103,7 @@ function Plan({ pair, jobId, names }: { pair: SyncPair; jobId: string; names: Pl
   if (rows.error) return <Trouble error={rows.error.details} onRetry={rows.again} />;
   if (!head) return <Loading />;
   const changes = changesOf(head.left) + changesOf(head.right);
-  const isAlike = head.problems === 0 && head.waitsForAge === 0;
+  const isAlike = head.problems === 0 && head.waitsForAge === 0 && head.stillOpen === 0;
   const busy = apply.isPending || giveUp.isPending || rows.isChoosing;
   const buttons = (
     <div className={styles.buttons}>

@@ -323,6 +323,7 @@ export const sync = {
   "changes.nothing": "Both places are in step",
   "changes.nothing_but": "Not everything is in step",
   "changes.waits_for_age": { one: "{count} file was changed lately and is left out until it is older", other: "{count} files were changed lately and are left out until they are older" },
+  "changes.still_open": { one: "{count} file is open in another program and is left for a later run", other: "{count} files are open in another program and are left for a later run" },
   "changes.nothing_text": "There is nothing to do.",
   "changes.changes_in": "In {place}",
   "changes.apply": { one: "Apply {count} change", other: "Apply {count} changes" },
