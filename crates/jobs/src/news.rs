@@ -16,7 +16,7 @@ use parking_lot::Mutex;
 
 use crate::live_watch::Dirty;
 
-/// So many items may go or get new content at once without it being looked whether more follow.
+/// So many items may go, or get new content or times, at once without it being looked whether more follow.
 const HANDFUL: u64 = 10;
 /// A burst is over when it was quiet for so long …
 const QUIET: Duration = Duration::from_secs(1);
@@ -92,7 +92,8 @@ impl News {
     }
 }
 
-/// Whether more than a handful of items go, or get new content.
+/// Whether more than a handful of items go, or get new content, or other times or permissions.
 fn takes_much(plan: &Plan) -> bool {
-    [&plan.left, &plan.right].map(|totals| totals.removed + totals.replaced).iter().sum::<u64>() > HANDFUL
+    let taken = [&plan.left, &plan.right].map(|totals| totals.removed + totals.replaced + totals.metadata);
+    taken.iter().sum::<u64>() > HANDFUL
 }

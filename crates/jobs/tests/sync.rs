@@ -330,6 +330,19 @@ fn a_burst_in_which_all_is_written_anew_halts_a_live_pair_and_slow_rewriting_too
     wait_for(|| room.read("right/7").is_some_and(|text| text.starts_with("an edit")));
 }
 
+/// Each run alone would carry over some of the times, and none of them all.
+#[test]
+fn a_burst_in_which_all_times_change_halts_a_live_pair() {
+    let (room, house, _live) = live_pair(200);
+    for number in 0..200 {
+        let file = fs::File::options().write(true).open(room.path(&format!("left/{number}"))).unwrap();
+        file.set_modified(std::time::SystemTime::now()).unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    let (_, halt) = halted(&house);
+    assert_eq!(kinds(&halt), [BrakeKind::AllTimesChanged], "{halt:?}");
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_live_pair_leaves_a_file_until_whoever_writes_it_closes_it() {

@@ -139,6 +139,12 @@ impl Filter {
         self.patterns.iter().any(|patterns| patterns.matched(&*text, is_folder).is_ignore())
     }
 
+    /// Whether whatever is at a path is left out, be it a file or a folder.
+    #[must_use]
+    pub(crate) fn excludes_name(&self, path: &RelativePath) -> bool {
+        self.excludes_path(path, false) && self.excludes_path(path, true)
+    }
+
     /// Whether an item is left out, by itself or with a folder above it.
     #[must_use]
     pub fn leaves_out(&self, path: &RelativePath, facts: &Facts) -> bool {

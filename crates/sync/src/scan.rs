@@ -119,7 +119,7 @@ pub fn scan(
     let found = SideTree {
         changes: Changes::default(),
         blind: BTreeSet::new(),
-        occupied: BTreeSet::new(),
+        occupied: BTreeMap::new(),
         folder_times: BTreeMap::new(),
         capabilities: *tree.capabilities(),
         circumstances: Circumstances::default(),
@@ -234,6 +234,7 @@ struct Findings {
     changes: Vec<(NodeId, Seen)>,
     blind: Vec<NodeId>,
     is_occupied: bool,
+    taken: BTreeSet<Vec<u8>>,
     items: u64,
     folder_times: Vec<(NodeId, Timestamp)>,
     folders: Vec<Task>,
@@ -395,7 +396,7 @@ impl Scan<'_> {
         found.changes.extend(findings.changes);
         found.blind.extend(findings.blind);
         if findings.is_occupied {
-            found.occupied.insert(task.folder);
+            found.occupied.entry(task.folder).or_default().append(&mut findings.taken);
         }
         found.folder_times.extend(findings.folder_times);
         found.circumstances.items += findings.items;

@@ -150,8 +150,9 @@ pub struct SideTree {
     /// Folders and items of which nothing is known: at and below them nothing is decided.
     pub blind: BTreeSet<NodeId>,
     /// Folders that hold what the pair does not sync (left out by a rule, a pipe): they can not be removed here, and so
-    /// are not, which is told.
-    pub occupied: BTreeSet<NodeId>,
+    /// are not, which is told. With the names of it that something of the other side could have too, where the base
+    /// knows nothing of that name: nothing can come there, nor does it tell that the item is gone here.
+    pub occupied: BTreeMap<NodeId, BTreeSet<Vec<u8>>>,
     /// Folders of the base that show another time than they did: no difference to plan for, it is set after all else.
     pub folder_times: BTreeMap<NodeId, Timestamp>,
     /// What the place can do.

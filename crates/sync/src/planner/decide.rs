@@ -11,7 +11,9 @@ use keepwell_model::{EntryKind, RelativePath, Timestamp};
 
 use super::names::Taken;
 use super::pairs::common_name;
+use super::settle::shut_out;
 use super::view::{Name, Slot, View, number};
+use crate::names;
 use crate::node::{Content, NodeId, Side};
 use crate::plan::{Conflict, ConflictKind, Version, Why};
 use crate::policy::{Choice, ConflictPolicy, Mode};
@@ -78,6 +80,14 @@ pub(super) fn decide(view: &mut View<'_>, taken: &mut Taken, conflicts: &Conflic
         }
         let choice = choice_of(view, row, &mut inherited);
         let way = way_of(view, choice);
+        if let Way::Like(side, _) = way
+            && is_only_shut_out(view, row, side)
+        {
+            let problem = shut_out(view, row, side);
+            view.problems.push(problem);
+            view.hold(row);
+            continue;
+        }
         match way {
             Way::Like(side, why) => like(view, row, side, why),
             Way::Fill(side) => fill(view, row, side, taken),
@@ -89,6 +99,16 @@ pub(super) fn decide(view: &mut View<'_>, taken: &mut Taken, conflicts: &Conflic
             view.hold(row);
         }
     }
+}
+
+/// Whether an item is new on the other side, and missing on this one only because what is not synced has its name there:
+/// then that is no reason to remove it.
+fn is_only_shut_out(view: &View<'_>, row: usize, side: Side) -> bool {
+    view.base_of(row).is_none()
+        && !view.is_present(row, side)
+        && view.place(row, side.other()).is_some_and(|(folder, name)| {
+            view.is_taken(folder, &names::mapped(name, view.capabilities(side)), side)
+        })
 }
 
 /// A person's word on a node, or on the folder it is in where only one side has that.

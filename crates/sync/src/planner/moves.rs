@@ -255,8 +255,10 @@ pub(crate) fn rename_parents(tree: &mut SideTree, aliases: &HashMap<NodeId, Node
     for (id, parent) in moved.collect::<Vec<_>>() {
         tree.changes.set_parent(id, parent);
     }
-    for set in [&mut tree.blind, &mut tree.occupied] {
-        *set = set.iter().map(|id| aliases.get(id).copied().unwrap_or(*id)).collect();
+    let renamed = |id: NodeId| aliases.get(&id).copied().unwrap_or(id);
+    tree.blind = tree.blind.iter().map(|id| renamed(*id)).collect();
+    for (id, mut names) in std::mem::take(&mut tree.occupied) {
+        tree.occupied.entry(renamed(id)).or_default().append(&mut names);
     }
 }
 

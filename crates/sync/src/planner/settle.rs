@@ -143,9 +143,8 @@ fn must_wait(view: &mut View<'_>, row: usize, told: &mut HashSet<NodeId>, known:
     let (id, kind) = (view.nodes[row].id, view.nodes[row].kind);
     for side in Side::BOTH {
         if !view.nodes[row].exists {
-            let is_occupied = kind == EntryKind::Folder
-                && view.is_present(row, side)
-                && view.occupied[number(side)].contains(&id);
+            let is_occupied =
+                kind == EntryKind::Folder && view.is_present(row, side) && view.is_occupied(id, side);
             if is_occupied {
                 if told.insert(id) {
                     let path = view.path_now(row, side).unwrap_or_default();
@@ -161,7 +160,15 @@ fn must_wait(view: &mut View<'_>, row: usize, told: &mut HashSet<NodeId>, known:
             continue;
         }
         let target = view.target(row, side).filter(|target| view.is_elsewhere(row, side, target));
-        let Some((parent, length)) = target.map(|(parent, name)| (parent, name.len())) else { continue };
+        let target = target.map(|(parent, name)| (parent, name.len(), view.is_taken(parent, &name, side)));
+        let Some((parent, length, is_taken)) = target else { continue };
+        if is_taken {
+            if told.insert(id) {
+                let problem = shut_out(view, row, side);
+                view.problems.push(problem);
+            }
+            return true;
+        }
         let known = &mut known[number(side)];
         let is_folder_missing = view
             .row(parent)
@@ -215,16 +222,32 @@ fn folder_length(view: &View<'_>, folder: NodeId, side: Side, known: &mut HashMa
     length
 }
 
+/// An item as it is called in a problem about what it can not be on a side.
+fn where_it_is(view: &View<'_>, row: usize, side: Side) -> String {
+    let on = |side| Some(shown(view.policy.side_name(side), &view.path_now(row, side)?));
+    on(side.other()).or_else(|| on(side)).unwrap_or_default()
+}
+
+/// What the pair does not sync has the name of an item on a side.
+pub(super) fn shut_out(view: &View<'_>, row: usize, side: Side) -> Problem {
+    Problem::new(
+        where_it_is(view, row, side),
+        "This item is not synced.",
+        format!(
+            "In {} something else has its name that is left out: by a rule, by its size or age, because of what it is, or \
+             while it is being written.",
+            view.policy.side_name(side)
+        ),
+        "Rename one of the two, or change what is left out.",
+    )
+}
+
 /// Why a side can not have a node whose path would be so long there.
 fn refusal(view: &View<'_>, row: usize, side: Side, length: usize) -> Option<Problem> {
     let place = view.capabilities(side);
-    let where_it_is = || {
-        let on = |side| Some(shown(view.policy.side_name(side), &view.path_now(row, side)?));
-        on(side.other()).or_else(|| on(side)).unwrap_or_default()
-    };
     if view.nodes[row].kind == EntryKind::Symlink && !place.symlinks && !view.is_present(row, side) {
         return Some(Problem::new(
-            where_it_is(),
+            where_it_is(view, row, side),
             "This link is not synced.",
             "The other place keeps no symbolic links.",
             "Let the pair follow links or leave them out.",
@@ -233,7 +256,7 @@ fn refusal(view: &View<'_>, row: usize, side: Side, length: usize) -> Option<Pro
     let limit = place.path_limit_bytes as usize;
     (length > limit).then(|| {
         Problem::new(
-            where_it_is(),
+            where_it_is(view, row, side),
             "This item is not synced.",
             format!("Its path would be longer than the {limit} bytes the other place takes."),
             "Shorten the names of the folders it is in, or move it up.",

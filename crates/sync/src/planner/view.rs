@@ -106,8 +106,9 @@ pub(super) struct View<'a> {
     /// Ids of a side that mean another node: the right's of what is new on both; what became another kind.
     aliases: HashMap<(Side, NodeId), NodeId>,
     blind: [HashSet<NodeId>; 2],
-    /// Folders that can not be removed on a side, by the ids used here.
-    pub(super) occupied: [HashSet<NodeId>; 2],
+    /// Folders that can not be removed on a side, by the ids used here, with what their names that are not free have in
+    /// common with names that are one with them there.
+    occupied: [HashMap<NodeId, HashSet<Vec<u8>>>; 2],
     pub(super) conflicts: Vec<Conflict>,
     pub(super) problems: Vec<Problem>,
     /// Which nodes the conflict copies are of, the first of those ids first.
@@ -182,7 +183,7 @@ impl<'a> View<'a> {
             index: IdMap::default(),
             aliases: HashMap::new(),
             blind: [HashSet::new(), HashSet::new()],
-            occupied: [HashSet::new(), HashSet::new()],
+            occupied: [HashMap::new(), HashMap::new()],
             conflicts: Vec::new(),
             problems: Vec::new(),
             copies: Vec::new(),
@@ -267,9 +268,24 @@ impl<'a> View<'a> {
         for side in Side::BOTH {
             self.blind[number(side)] =
                 self.side(side).blind.iter().map(|id| self.one_id(side, *id)).collect();
-            self.occupied[number(side)] =
-                self.side(side).occupied.iter().map(|id| self.one_id(side, *id)).collect();
+            let place = self.capabilities(side);
+            for (folder, taken) in &self.side(side).occupied {
+                let folder = self.one_id(side, *folder);
+                let keys = taken.iter().map(|name| names::key(name, place).into_owned());
+                self.occupied[number(side)].entry(folder).or_default().extend(keys);
+            }
         }
+    }
+
+    /// Whether a folder of a side holds what the pair does not sync.
+    pub(super) fn is_occupied(&self, folder: NodeId, side: Side) -> bool {
+        self.occupied[number(side)].contains_key(&folder)
+    }
+
+    /// Whether what the pair does not sync has a name in a folder of a side.
+    pub(super) fn is_taken(&self, folder: NodeId, name: &[u8], side: Side) -> bool {
+        let taken = self.occupied[number(side)].get(&folder).filter(|taken| !taken.is_empty());
+        taken.is_some_and(|taken| taken.contains(&*names::key(name, self.capabilities(side))))
     }
 
     /// The conflict copy of what a side has of a node: from now on that side has the copy and not the node.

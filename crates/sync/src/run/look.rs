@@ -117,7 +117,7 @@ fn tell_what_is_left_out(syncer: &Syncer, filter: &Filter, sides: [&SideTree; 2]
         }
     }
     let is_nothing_left = sides.iter().all(|side| side.circumstances.items == 0)
-        && sides.iter().any(|side| side.occupied.contains(&NodeId::ROOT))
+        && sides.iter().any(|side| side.occupied.contains_key(&NodeId::ROOT))
         && !sides.iter().any(|side| side.circumstances.has_young)
         && !filter.takes_everything();
     if is_nothing_left && !is_told {

@@ -11,6 +11,7 @@ use keepwell_model::{EntryKind, RelativePath, Timestamp};
 
 use super::{Scan, Unsettled};
 use crate::error::SyncError;
+use crate::node::NodeId;
 use crate::trees::{Seen, SeenNode};
 
 /// How long is waited for files that somebody is writing, in all.
@@ -106,9 +107,18 @@ impl Scan<'_> {
             }
             self.found.lock().circumstances.still_open += 1;
         }
-        self.found.lock().blind.extend(file.known);
+        self.leave_alone(file.known, file.folder, file.item.name);
         if file.known.is_none() && file.item.fingerprint.id != 0 {
             self.left.lock().insert(file.item.fingerprint.id);
+        }
+    }
+
+    /// Nothing is decided about a file, nor about what the other side has under its name.
+    fn leave_alone(&self, known: Option<NodeId>, folder: NodeId, name: Vec<u8>) {
+        let mut found = self.found.lock();
+        match known {
+            Some(id) => drop(found.blind.insert(id)),
+            None => drop(found.occupied.entry(folder).or_default().insert(name)),
         }
     }
 
@@ -143,7 +153,7 @@ impl Scan<'_> {
             }
             Err(error) => {
                 self.told(&file.path, "This could not be read; it is not synced.", &error);
-                self.found.lock().blind.extend(file.known);
+                self.leave_alone(file.known, file.folder, item.name);
             }
         }
     }

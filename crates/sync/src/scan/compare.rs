@@ -91,6 +91,7 @@ impl Scan<'_> {
                 findings.is_occupied = true;
                 if !self.is_left_out(&task.path, &item.name, &facts_of(&item)) {
                     self.skipped(&path_of(task, &item));
+                    findings.taken.insert(item.name);
                 }
                 continue;
             }
@@ -109,6 +110,9 @@ impl Scan<'_> {
             if is_link_left_out || is_left_out {
                 findings.is_occupied = true;
                 findings.blind.extend(entry.map(|(id, _)| id));
+                if entry.is_none() && !self.is_name_left_out(&task.path, &item.name) {
+                    findings.taken.insert(item.name);
+                }
                 continue;
             }
             findings.items += 1;
@@ -257,6 +261,9 @@ impl Scan<'_> {
                 }
                 findings.is_occupied = true;
                 findings.blind.extend(known.map(|(id, _)| id));
+                if known.is_none() {
+                    findings.taken.insert(item.name);
+                }
                 return Ok(());
             }
         };
@@ -423,6 +430,11 @@ impl Scan<'_> {
         }
         let is_own = folder.components().next().unwrap_or(name) == OWN_FOLDER;
         !is_own && folder.join(name).is_ok_and(|path| self.options.filter.excludes(&path, facts))
+    }
+
+    /// Whether whatever has this name is left out, be it a file or a folder.
+    fn is_name_left_out(&self, folder: &RelativePath, name: &[u8]) -> bool {
+        folder.join(name).is_ok_and(|path| self.options.filter.excludes_name(&path))
     }
 
     /// How a file that is left out is so by its size or age alone.

@@ -40,6 +40,8 @@ pub struct Place {
     pub clock: u64,
     /// Folders that can not be listed, by inode.
     pub unlisted: BTreeSet<u64>,
+    /// What is left out, by inode.
+    pub left_out: BTreeSet<u64>,
 }
 
 pub fn capabilities() -> Capabilities {
@@ -82,7 +84,8 @@ pub fn is_below(path: &[u8], folder: &[u8]) -> bool {
 
 impl Place {
     pub fn new(capabilities: Capabilities) -> Self {
-        Self { capabilities, items: BTreeMap::new(), bin: Vec::new(), clock: 1, unlisted: BTreeSet::new() }
+        let (unlisted, left_out) = (BTreeSet::new(), BTreeSet::new());
+        Self { capabilities, items: BTreeMap::new(), bin: Vec::new(), clock: 1, unlisted, left_out }
     }
 
     fn tick(&mut self) -> u64 {
@@ -228,7 +231,7 @@ impl World {
             changes: Changes::default(),
             blind: BTreeSet::new(),
             folder_times: Default::default(),
-            occupied: BTreeSet::new(),
+            occupied: BTreeMap::new(),
             capabilities: place.capabilities,
             circumstances: Circumstances { items: place.items.len() as u64, ..Circumstances::default() },
         };
@@ -254,6 +257,14 @@ impl World {
                     let at = (0..ids.len()).max_by_key(|at| likeness(&ids[*at])).unwrap_or(0);
                     (!ids.is_empty()).then(|| ids.remove(at))
                 });
+                if place.left_out.contains(&item.id) {
+                    let taken = tree.occupied.entry(id).or_default();
+                    match found {
+                        Some(known) => drop(tree.blind.insert(known)),
+                        None => drop(taken.insert(name(path).to_vec())),
+                    }
+                    continue;
+                }
                 let node = found.unwrap_or_else(|| {
                     fresh += 1;
                     NodeId(fresh)

@@ -1,6 +1,6 @@
 //! The numbered invariants, on trees and edits that proptest makes up.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use keepwell_endpoint::tree::{Capabilities, NameRules, UnicodeNames};
 use keepwell_model::EntryKind;
@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
 use crate::edits::{Edit, apply, edits};
-use crate::model::{Place, World, capabilities};
+use crate::model::{Item, Place, World, capabilities, name};
 
 pub fn policy(conflicts: ConflictPolicy) -> Policy {
     Policy {
@@ -270,6 +270,23 @@ pub fn blind_is_not_gone(case: &Case, which: usize, side: usize) {
     assert!(kept(&before).is_subset(&kept(&world)), "{:?}", kept(&before).difference(&kept(&world)));
 }
 
+/// 10: nothing comes where something lies that is left out, and that stays what and where it is.
+pub fn left_out_is_left(case: &Case, which: u64, side: usize, mode: Mode) {
+    let mut world = case.changed();
+    let is_hidden = |id: u64| id % 3 == which % 3;
+    let ids: Vec<u64> = world.places[side].items.values().map(|item| item.id).collect();
+    world.places[side].left_out.extend(ids.into_iter().filter(|id| is_hidden(*id)));
+    let before = world.clone();
+    let policy = Policy { mode, ..policy(case.conflicts) };
+    world.converge(&policy, chance(case.chance));
+    let hidden = |place: &Place| -> BTreeMap<u64, (Item, Vec<u8>)> {
+        let found = place.items.iter().filter(|(_, item)| before.places[side].left_out.contains(&item.id));
+        found.map(|(path, item)| (item.id, (item.clone(), name(path).to_vec()))).collect()
+    };
+    assert_eq!(hidden(&world.places[side]), hidden(&before.places[side]));
+    assert!(everything(&before).is_subset(&everything(&world)));
+}
+
 /// 11: swapping the sides swaps the result.
 pub fn sides_swap(case: &Case) {
     let swapped_policy = match case.conflicts {
@@ -371,6 +388,16 @@ proptest! {
     #[test]
     fn what_can_not_be_read_is_not_gone(case in case(), which in any::<usize>(), side in 0..2_usize) {
         blind_is_not_gone(&case, which, side);
+    }
+
+    #[test]
+    fn what_is_left_out_stays_and_nothing_comes_in_its_place(
+        case in case(),
+        which in any::<u64>(),
+        side in 0..2_usize,
+        mode in prop_oneof![Just(Mode::TwoWay), Just(Mode::Mirror), Just(Mode::Update)],
+    ) {
+        left_out_is_left(&case, which, side, mode);
     }
 
     #[test]

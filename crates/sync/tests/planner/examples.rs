@@ -1,1 +1,0 @@
-//! Examples a person would try.
