@@ -33,6 +33,14 @@ impl Catalog {
         self.write_soon(|transaction| put_setting(transaction, key, value))
     }
 
+    /// Forgets what is kept under a key.
+    ///
+    /// # Errors
+    /// The database can not be written.
+    pub fn remove_setting(&self, key: &str) -> Result<(), CatalogError> {
+        self.write(|transaction| transaction.execute("DELETE FROM settings WHERE key = ?1", [key]).map(drop))
+    }
+
     /// Keeps a text under a key unless there is one; answers the one that is kept.
     ///
     /// # Errors

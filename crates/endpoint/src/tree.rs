@@ -20,6 +20,9 @@ use crate::error::EndpointError;
 
 /// How the names of unfinished files begin.
 pub const STAGED_PREFIX: &[u8] = b".keepwell-staged-";
+/// How the names begin that items have on the way to another one, such as two that swap theirs. Items like any other: what
+/// a crash leaves under such a name is found there by the next look, which puts it right.
+pub const STEP_PREFIX: &[u8] = b".keepwell-step-";
 /// The folder in a root that holds what sync keeps there: the bin, the shared rules.
 pub const OWN_FOLDER: &[u8] = b".keepwell";
 

@@ -129,6 +129,11 @@ pub fn note_settings_changed(catalog: &Catalog, id: PairId) -> Result<(), Catalo
     keep(catalog, id, standing)
 }
 
+/// Forgets how a pair stood that is no more.
+pub(crate) fn forget(catalog: &Catalog, id: PairId) -> Result<(), CatalogError> {
+    catalog.remove_setting(&setting(id))
+}
+
 fn setting(id: PairId) -> String {
     format!("pairStanding/{id}")
 }

@@ -36,7 +36,7 @@ use crate::outcome::{Fault, FaultKind};
 use crate::pairs::{self, PairDefinition, PairWish};
 use crate::request::{BinRemoval, JobRequest, Origin, SyncJob};
 use crate::run::Attachment;
-use crate::standing::standing;
+use crate::standing::{self, standing};
 use crate::sync_work;
 use crate::trees::Trees;
 
@@ -186,6 +186,16 @@ impl Syncs {
         } else {
             Err(pairs::changed_meanwhile())
         }
+    }
+
+    /// Removes a pair with all that was kept of it. Its two places stay as they are, with what is in their bins.
+    ///
+    /// # Errors
+    /// There is no such pair, or the catalog refused.
+    pub fn remove(&self, id: PairId) -> Result<(), keepwell_catalog::CatalogError> {
+        self.catalog.remove_pair(id)?;
+        PairDatabase::remove(&self.state_folder, id);
+        standing::forget(&self.catalog, id)
     }
 
     /// Removes what a look at a pair that was not made left in the state folder.

@@ -31,7 +31,7 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior, pa
 
 use self::base::load_base;
 use self::schema::{APPLICATION_ID, CURRENT, STEPS};
-use crate::error::SyncError;
+use crate::error::{SyncError, is_damage};
 use crate::node::{NodeId, Side};
 use crate::trees::facts::encode;
 use crate::trees::{BaseNode, BaseTree};
@@ -79,11 +79,7 @@ impl PairDatabase {
     pub fn open(state_folder: &Path, pair: PairId, now_ms: i64) -> Result<(Self, Vec<String>), SyncError> {
         let path = Self::path_of(state_folder, pair);
         let folder = state_folder.join("sync");
-        std::fs::create_dir_all(&folder).map_err(|source| SyncError::Io {
-            action: "make",
-            path: folder,
-            source,
-        })?;
+        own_folder(&folder).map_err(|source| SyncError::Io { action: "make", path: folder, source })?;
         let mut notices = Vec::new();
         let connection = match open_sound(&path)? {
             Some(connection) => connection,
@@ -309,6 +305,21 @@ impl PairDatabase {
     }
 }
 
+/// Makes the folder of the databases, which tell what somebody has and hold small texts: nobody else's to read, also
+/// where an earlier Keepwell left it open.
+fn own_folder(folder: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(folder)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let permissions = std::fs::metadata(folder)?.permissions();
+        if permissions.mode() & 0o077 != 0 {
+            std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700))?;
+        }
+    }
+    Ok(())
+}
+
 /// A database in place of one that was moved aside, with what can still be read of its runs and bins.
 fn made_anew(path: &Path, now_ms: i64, notice: &str) -> Result<Connection, SyncError> {
     let fresh = open_sound(path)?.ok_or_else(|| SyncError::Io {
@@ -434,17 +445,6 @@ fn sound(mut connection: Connection, path: &Path) -> Result<Option<Connection>, 
     }
 }
 
-fn is_damage(error: &rusqlite::Error) -> bool {
-    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
-        || matches!(
-            error,
-            rusqlite::Error::InvalidColumnType(..)
-                | rusqlite::Error::FromSqlConversionFailure(..)
-                | rusqlite::Error::IntegralValueOutOfRange(..)
-                | rusqlite::Error::InvalidColumnName(_)
-        )
-}
-
 /// Settings and format; the number of the format found where it is not one to be used.
 fn prepare(connection: &mut Connection) -> rusqlite::Result<Option<i64>> {
     // Looked at in one transaction: somebody else may be making the tables just now.
@@ -531,11 +531,45 @@ fn rescue(fresh: &Connection, damaged: &Path) {
     }
     let tables: BTreeMap<&str, bool> = ["runs", "journal", "bin"]
         .into_iter()
-        .map(|table| {
-            let sql = format!("INSERT OR IGNORE INTO main.{table} SELECT * FROM damaged.{table}");
-            (table, fresh.execute(&sql, []).is_ok())
-        })
+        .map(|table| (table, take_over(fresh, table).is_ok()))
         .collect();
-    tracing::warn!(?tables, "what could be read of the damaged pair database was taken over");
+    let next_id = free_id(fresh);
+    let ids_are_new = set_number(fresh, "next_id", next_id).is_ok();
+    tracing::warn!(
+        ?tables,
+        next_id,
+        ids_are_new,
+        "what could be read of the damaged pair database was taken over"
+    );
     let _detached = fresh.execute("DETACH DATABASE damaged", []);
+}
+
+/// Takes over a table, with the columns that both formats have.
+fn take_over(fresh: &Connection, table: &str) -> rusqlite::Result<()> {
+    let columns: Vec<String> = fresh
+        .prepare(
+            "SELECT ours.name FROM pragma_table_info(?1, 'main') AS ours
+             JOIN pragma_table_info(?1, 'damaged') AS theirs ON ours.name = theirs.name",
+        )?
+        .query_map([table], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    let columns = columns.join(", ");
+    let sql = format!("INSERT OR IGNORE INTO main.{table} ({columns}) SELECT {columns} FROM damaged.{table}");
+    fresh.execute(&sql, []).map(drop)
+}
+
+/// An id that no node had in the damaged database, as far as that can be read: journal and bin name nodes, and what is
+/// agreed on from now on is none of them.
+fn free_id(fresh: &Connection) -> u64 {
+    let kept =
+        || fresh.query_row("SELECT value FROM damaged.meta WHERE key = 'next_id'", [], |row| row.get(0));
+    let kept = kept().ok().and_then(|bytes: Vec<u8>| bytes.try_into().ok()).map(u64::from_le_bytes);
+    let highest =
+        [("id", "damaged.nodes"), ("node", "main.journal"), ("node", "main.bin")].map(|(id, table)| {
+            let highest = format!("SELECT max({id}) FROM {table} WHERE {id} < ?1");
+            let highest =
+                fresh.query_row(&highest, [sql(NodeId::FRESH_LEFT)], |row| row.get::<_, Option<i64>>(0));
+            highest.ok().flatten().and_then(|id| u64::try_from(id).ok()).map_or(1, |id| id + 1)
+        });
+    highest.into_iter().chain(kept).max().unwrap_or(1)
 }

@@ -95,12 +95,20 @@ impl SyncError {
         move |source| Self::Place { side, source }
     }
 
+    /// Whether the pair's database is damaged, so that another one is to take its place.
+    pub(crate) fn is_damage(&self) -> bool {
+        matches!(self, Self::Database { source, .. } if is_damage(source))
+    }
+
     /// What the person can do next.
     #[must_use]
     pub fn next_step(&self) -> &'static str {
         match self {
             Self::Cancelled => "Run it again to go on from where it stopped.",
             Self::Place { source, .. } => source.next_step(),
+            Self::Database { source, .. } if is_damage(source) => {
+                "Run it again: what was damaged is moved aside, and both places are compared by content."
+            }
             Self::Database { .. } | Self::Io { .. } => {
                 "Check that Keepwell's own folder is writable and has space, then run it again. Your files were not touched."
             }
@@ -114,9 +122,24 @@ impl SyncError {
             }
             Self::Missing { .. } => "It may have been settled meanwhile: look at the list again.",
             Self::Outdated => "Look at a new preview: places changed since this one was made.",
-            Self::Rule { .. } => "Correct this rule in the pair's settings.",
+            Self::Rule { .. } => {
+                "Correct this rule where it stands: in the pair's settings, or in the file .keepwell/rules of a place."
+            }
         }
     }
+}
+
+/// Whether what SQLite says means that the file is damaged.
+pub(crate) fn is_damage(error: &rusqlite::Error) -> bool {
+    use rusqlite::{Error, ErrorCode};
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
+        || matches!(
+            error,
+            Error::InvalidColumnType(..)
+                | Error::FromSqlConversionFailure(..)
+                | Error::IntegralValueOutOfRange(..)
+                | Error::InvalidColumnName(_)
+        )
 }
 
 impl From<keepwell_model::Cancelled> for SyncError {

@@ -290,6 +290,7 @@ pub enum Agreement {
 
 /// Counts for the head of a preview, per side that is changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Totals {
     /// Files, links and folders made.
     pub created: u64,

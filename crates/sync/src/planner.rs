@@ -35,10 +35,6 @@ use crate::plan::Plan;
 use crate::policy::{Mode, Policy};
 use crate::trees::{BaseTree, SideTree};
 
-/// How the names of items begin that are on the way: two that swap their names, a folder that has to wait. A run that is
-/// broken off in between leaves such a name; the next plan puts it right by the item's id.
-pub const STEP_PREFIX: &[u8] = b".keepwell-step-";
-
 /// Plans a run.
 #[must_use]
 pub fn plan(base: &BaseTree, left: &SideTree, right: &SideTree, policy: &Policy) -> Plan {

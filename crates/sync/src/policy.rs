@@ -60,6 +60,7 @@ const SMALL_PAIR_ITEMS: u64 = 10;
 
 /// When a run halts and asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct BrakeLimits {
     /// More removals than this, net of moves and with those of the runs just before, and more than `removed_percent` of
     /// the items: halt.

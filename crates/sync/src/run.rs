@@ -123,16 +123,20 @@ impl Syncer {
             Some(remembered) => Some(remembered.base),
             None => database.load_base()?,
         };
-        let base = match known {
-            Some(base) => base,
+        // The first that is read beside it.
+        let died = match database.close_dead_runs(now_ms) {
+            Err(error) if error.is_damage() => None,
+            died => Some(died?),
+        };
+        let (base, died) = match known.zip(died) {
+            Some(sound) => sound,
             None => {
                 database.start_anew(now_ms)?;
-                BaseTree::default()
+                (BaseTree::default(), database.close_dead_runs(now_ms)?)
             }
         };
         let notices = database.lost()?.into_iter().collect();
         let base_generation = database.generation()?;
-        let died = database.close_dead_runs(now_ms)?;
         Ok(Self {
             died,
             only_looks: false,
@@ -257,7 +261,18 @@ impl Syncer {
         preview: bool,
         control: &Control,
     ) -> Result<Prepared, SyncError> {
-        prepare::prepare(self, hints, preview, control)
+        let prepared = prepare::prepare(self, hints, preview, control);
+        self.sound(prepared)
+    }
+
+    /// Where the database turns out to be damaged, elsewhere than in what was agreed on, which is read first: this run ends
+    /// so, and the next one finds a new database, and tells it.
+    fn sound<T>(&mut self, result: Result<T, SyncError>) -> Result<T, SyncError> {
+        if result.as_ref().is_err_and(SyncError::is_damage) {
+            self.database.start_anew(self.now().to_milliseconds())?;
+            self.base = None;
+        }
+        result
     }
 
     /// Plans again with what a person said to single rows, by the node the row (or conflict) is about.
@@ -313,7 +328,8 @@ impl Syncer {
         if prepared.generation != self.database.generation()? {
             return Err(SyncError::Outdated);
         }
-        prepare::apply(self, prepared, run, control, limits, done)
+        let report = prepare::apply(self, prepared, run, control, limits, done);
+        self.sound(report)
     }
 
     /// The day now where the person is, as `2026-11-22`.

@@ -287,7 +287,7 @@ pub(crate) fn refuse_taken(api: &Api, id: PairId) -> Result<(), ApiError> {
 pub(crate) fn sync_pair_remove(api: &Api, request: SyncPairGet) -> Result<Done, ApiError> {
     let id = convert::pair_id(&request.pair_id)?;
     refuse_taken(api, id)?;
-    api.catalog.remove_pair(id)?;
+    api.syncs.remove(id)?;
     wake(api);
     Ok(Done {})
 }

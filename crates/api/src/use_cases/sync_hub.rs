@@ -181,7 +181,7 @@ pub(crate) fn sync_hub_remove(api: &Api, request: SyncGroupGet) -> Result<Done, 
         refuse_taken(api, record.id)?;
     }
     for (record, _) in pairs {
-        api.catalog.remove_pair(record.id)?;
+        api.syncs.remove(record.id)?;
     }
     wake(api);
     Ok(Done {})

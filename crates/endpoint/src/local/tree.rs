@@ -26,7 +26,7 @@ use super::{Folder, tree_probe};
 use crate::error::EndpointError;
 use crate::tree::{
     Capabilities, Content, Expected, Fingerprint, ItemMetadata, PlaceIdentity, Published, STAGED_PREFIX,
-    Staged, Tree, TreeItem, UnicodeNames, Version, attributes_one_by_one,
+    STEP_PREFIX, Staged, Tree, TreeItem, UnicodeNames, Version, attributes_one_by_one,
 };
 
 #[cfg(unix)]
@@ -35,9 +35,6 @@ use super::tree_unix as system;
 use super::tree_windows as system;
 
 const ASK_ATTRIBUTES: &str = "read the attributes of";
-
-/// How the name begins that an item has in the middle of a rename that only changes the case.
-const RENAMING_PREFIX: &str = ".keepwell-renaming-";
 
 /// So many folders are remembered that files are staged in: each worker is in one.
 const STAGING_FOLDERS_LIMIT: usize = 8;
@@ -263,7 +260,7 @@ impl Inner {
         (from, name): (&Folder, &[u8]),
         (to, path): (&Folder, &RelativePath),
     ) -> Result<(), EndpointError> {
-        let between = tree_staged::random_name(RENAMING_PREFIX.as_bytes());
+        let between = tree_staged::random_name(STEP_PREFIX);
         system::rename_to_free(from, name, from, &between)?;
         let renamed = system::rename_to_free(from, &between, to, path.name().unwrap_or_default());
         if renamed.is_err() {

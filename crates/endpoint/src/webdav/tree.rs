@@ -26,7 +26,7 @@ use crate::error::EndpointError;
 use crate::retry::Patience;
 use crate::tree::{
     Capabilities, Content, Expected, Fingerprint, ItemMetadata, PlaceIdentity, Published, STAGED_PREFIX,
-    Staged, Tree, TreeItem, Version,
+    STEP_PREFIX, Staged, Tree, TreeItem, Version,
 };
 
 /// How old an unfinished file is before nobody can be at it any more.
@@ -92,11 +92,16 @@ impl WebDavTree {
 
     /// A name for something unfinished, beside a path.
     pub(super) fn staged_beside(&self, path: &RelativePath) -> Result<String, EndpointError> {
+        self.beside(path, STAGED_PREFIX)
+    }
+
+    /// A name by chance that begins like this, beside a path.
+    fn beside(&self, path: &RelativePath, prefix: &[u8]) -> Result<String, EndpointError> {
         let mut random = [0_u8; 16];
         getrandom::fill(&mut random).map_err(|error| {
             EndpointError::from_io("write", self.shown(path), std::io::Error::other(error.to_string()))
         })?;
-        let name = format!("{}{}", String::from_utf8_lossy(STAGED_PREFIX), to_hex(&random));
+        let name = format!("{}{}", String::from_utf8_lossy(prefix), to_hex(&random));
         Ok(match self.text(path)?.rsplit_once('/') {
             Some((folder, _)) => format!("{folder}/{name}"),
             None => name,
@@ -315,7 +320,7 @@ impl Tree for WebDavTree {
             && old != self.text(to)?;
         if is_case_only {
             // To the server both names are one: by way of a third.
-            let between = self.staged_beside(from)?;
+            let between = self.beside(from, STEP_PREFIX)?;
             self.moved(
                 old,
                 &RelativePath::parse(between.as_bytes()).map_err(|_| self.changed(from))?,

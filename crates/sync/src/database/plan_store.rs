@@ -158,7 +158,7 @@ fn keep_left_out(connection: &rusqlite::Connection, policy: &Policy) -> rusqlite
     let is_left_out = |node: i64| policy.choices.get(&NodeId(node.cast_unsigned())) == Some(&Choice::Skip);
     let kept: Vec<i64> = if policy.choices.values().any(|choice| *choice == Choice::Skip) {
         connection
-            .prepare("SELECT number, node FROM plan_rows")?
+            .prepare("SELECT number, node FROM plan_rows WHERE number >= 0 ORDER BY number DESC")?
             .query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))?
             .filter(|row| row.as_ref().map_or(true, |(_, node)| is_left_out(*node)))
             .map(|row| row.map(|(number, _)| number))
@@ -166,8 +166,10 @@ fn keep_left_out(connection: &rusqlite::Connection, policy: &Policy) -> rusqlite
     } else {
         Vec::new()
     };
+    // Below all that were left out of plans before: numbers of rows begin anew with each plan.
     let mut rename = connection.prepare_cached(
-        "UPDATE plan_rows SET number = -1 - number, choice = ?2 WHERE number = ?1 AND number >= 0",
+        "UPDATE plan_rows SET number = (SELECT min(0, min(number)) - 1 FROM plan_rows), choice = ?2
+         WHERE number = ?1",
     )?;
     for number in kept {
         rename.execute(params![number, word(&Choice::Skip)])?;

@@ -143,10 +143,11 @@ impl PairDatabase {
                 .execute(params![run.to_string(), now_ms, report])?;
             transaction
                 .prepare_cached(
+                    // Not this one, also where the clock was ahead once and all others are of later.
                     "DELETE FROM runs WHERE id IN
-                     (SELECT id FROM runs ORDER BY started_ms DESC, rowid DESC LIMIT -1 OFFSET ?1)",
+                     (SELECT id FROM runs WHERE id <> ?2 ORDER BY started_ms DESC, rowid DESC LIMIT -1 OFFSET ?1)",
                 )?
-                .execute([RUNS_KEPT])
+                .execute(params![RUNS_KEPT - 1, run.to_string()])
                 .map(drop)
         })
     }

@@ -20,12 +20,10 @@ use crate::error::SyncError;
 use crate::names;
 use crate::node::{NodeId, Side};
 use crate::place::copy::CopyError;
+pub use crate::place::made_folders::BIN_FOLDER;
 use crate::place::made_folders::{MadeFolders, NAME_TRIES, joined, numbered};
 use crate::place::marker;
 use crate::place::relocate::{is_copy_removed, relocate};
-
-/// The folder of the bin below [`OWN_FOLDER`].
-pub const BIN_FOLDER: &[u8] = b"bin";
 
 /// What follows the run in the name of a second folder of its, see [`bin_path_again`].
 pub(crate) const AGAIN: &str = "-again";

@@ -3,16 +3,20 @@
 //!
 //! Each is asked for once; so many items that go into one folder cost one question. Invariants: what is answered is a
 //! folder that is there; nothing that has a name is replaced or goes away: it is an error, or the folder gets a name
-//! beside it, and what is wanted below it is made there. Folders have no times and permissions of their own here.
+//! beside it, and what is wanted below it is made there; the bin of a run is closed to others. Else folders have no times
+//! and permissions of their own here.
 //! Deliberately not here: folders that a plan makes (`execute::item`), what goes into these (`execute::bin`,
 //! `bins::bring_back`, `place::marker`).
 
 use std::collections::HashMap;
 
 use keepwell_endpoint::EndpointError;
-use keepwell_endpoint::tree::{ItemMetadata, Tree};
+use keepwell_endpoint::tree::{ItemMetadata, OWN_FOLDER, Tree};
 use keepwell_model::{EntryKind, RelativePath};
 use parking_lot::Mutex;
+
+/// The folder of the bin below [`OWN_FOLDER`].
+pub const BIN_FOLDER: &[u8] = b"bin";
 
 /// How many names are tried where something has the first one.
 pub(crate) const NAME_TRIES: u32 = 100;
@@ -61,12 +65,21 @@ impl MadeFolders {
 
 /// Makes a folder; not where something else has its name.
 fn is_made(tree: &dyn Tree, folder: &RelativePath) -> Result<bool, EndpointError> {
-    let Err(error) = tree.create_folder(folder, &ItemMetadata::default()) else { return Ok(true) };
+    let mode = is_bin_of_run(folder).then_some(0o700);
+    let metadata = ItemMetadata { mode, ..ItemMetadata::default() };
+    let Err(error) = tree.create_folder(folder, &metadata) else { return Ok(true) };
     // Some places answer otherwise where it is there already.
     match tree.stat(folder)? {
         Some(item) => Ok(item.fingerprint.kind == EntryKind::Folder),
         None => Err(error),
     }
+}
+
+/// Whether a folder holds what one run put into the bin. Files come out of folders that may have been closed to others,
+/// which those in the bin do not know: so nobody else comes as far as there.
+fn is_bin_of_run(folder: &RelativePath) -> bool {
+    let mut names = folder.components();
+    names.next() == Some(OWN_FOLDER) && names.next() == Some(BIN_FOLDER) && names.count() == 1
 }
 
 /// The first name for something, or one beside it.

@@ -11,9 +11,9 @@
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+use keepwell_endpoint::tree::STEP_PREFIX;
 use keepwell_model::{EntryKind, RelativePath};
 
-use super::STEP_PREFIX;
 use super::view::View;
 use crate::names;
 use crate::node::{NodeId, Side};

@@ -7,10 +7,9 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use keepwell_endpoint::tree::Capabilities;
+use keepwell_endpoint::tree::{Capabilities, STEP_PREFIX};
 use keepwell_model::{EntryKind, Problem, RelativePath};
 
-use super::STEP_PREFIX;
 use super::pairs::NamesOn;
 use crate::id_map::IdMap;
 use crate::names;
