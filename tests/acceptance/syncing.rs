@@ -489,6 +489,8 @@ fn a_pair_is_kept_listed_held_and_forgotten() {
     let pairs = pair.room.run(["sync", "list", "--json"]).expect(0).json();
     assert_eq!(pairs["pairs"].as_array().unwrap().len(), 0);
     assert!(pair.has("left", "a") && pair.has("right", "a"));
+    let kept = std::fs::read_dir(pair.room.path("state/sync")).unwrap().count();
+    assert_eq!(kept, 0, "nothing is kept of a pair that is no more");
     let same = [OsString::from("sync"), "add".into(), left.clone().into(), left.join("inside").into()];
     pair.room.run(same).expect(1).says("lies in the other");
 }
