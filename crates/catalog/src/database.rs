@@ -115,7 +115,7 @@ impl Catalog {
         if found > 0 {
             let copy = path.with_file_name(format!("catalog.before-format-{known}.sqlite"));
             if !copy.exists() {
-                self.copy_to(&copy)?;
+                self.copy_before_migration(&copy)?;
             }
         }
         self.write(|transaction| {
@@ -125,6 +125,22 @@ impl Catalog {
             transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
             transaction.pragma_update(None, "user_version", known)
         })
+    }
+
+    /// Makes a copy that only the person may read, under its name when it is whole: one of a process that died is none.
+    fn copy_before_migration(&self, copy: &Path) -> Result<(), CatalogError> {
+        let unfinished = copy.with_extension("unfinished");
+        let io = |action| {
+            let path = unfinished.clone();
+            move |source| CatalogError::Io { action, path, source }
+        };
+        match fs::remove_file(&unfinished) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(io("remove")(error)),
+            _ => {}
+        }
+        crate::private_file::create_private_file(&unfinished).map_err(io("make"))?;
+        self.copy_to(&unfinished)?;
+        fs::rename(&unfinished, copy).map_err(io("rename"))
     }
 
     fn lock(&self) -> MutexGuard<'_, Connection> {
@@ -321,6 +337,8 @@ mod tests {
         let mut catalog = Catalog::open(home.path(), 1).unwrap().catalog;
         catalog.set_setting("greeting", "hello").unwrap();
         let next = [STEPS, &["DROP TABLE settings; CREATE TABLE broken (x) nonsense"]].concat();
+        let unfinished = home.path().join(format!("catalog.before-format-{}.unfinished", next.len()));
+        std::fs::write(&unfinished, "torn").unwrap();
         assert!(catalog.migrate(&next).is_err());
         assert_eq!(catalog.setting("greeting").unwrap().as_deref(), Some("hello"));
 
@@ -328,11 +346,17 @@ mod tests {
         catalog.migrate(&next).unwrap();
         assert!(catalog.setting("greeting").is_err(), "the new format has no settings");
         let copy = home.path().join(format!("catalog.before-format-{}.sqlite", next.len()));
-        let value: String = Connection::open(copy)
+        let value: String = Connection::open(&copy)
             .unwrap()
             .query_row("SELECT value FROM settings WHERE key = 'greeting'", [], |row| row.get(0))
             .unwrap();
         assert_eq!(value, "hello");
+        assert!(!unfinished.exists(), "what a process that died left is no copy");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            assert_eq!(std::fs::metadata(&copy).unwrap().permissions().mode() & 0o777, 0o600);
+        }
         drop(catalog);
         assert!(matches!(Catalog::open(home.path(), 2), Err(CatalogError::Newer { .. })));
     }
