@@ -31,7 +31,9 @@ pub mod trees;
 pub mod work;
 
 mod changes;
+mod live_root;
 mod live_watch;
+mod mounts;
 mod news;
 mod queue;
 mod replicate_work;

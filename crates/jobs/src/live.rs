@@ -9,10 +9,13 @@
 //!    often, and is said.
 //! 4. A pair whose hub was changed by another one looks at everything at once where its hub is not watched. Where it is,
 //!    that change is among what the system tells, and the next look at everything takes off what the pair was told.
+//! 5. A side whose root is another folder, or on another mount, is watched anew, and everything is looked at: of a drive
+//!    that was pulled out, or a folder that was made again, the system tells nothing any more.
 //!
 //! Deliberately not here: what events mean (`live_watch`), what a run does (`sync_work`).
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -26,12 +29,14 @@ use parking_lot::{Condvar, Mutex};
 use crate::clock::Clock;
 use crate::engine::{Engine, EngineError};
 use crate::live_watch::{Dirty, SideWatch};
+use crate::mounts::Mounts;
 use crate::news::News;
 use crate::outcome::{Fact, Fault, Outcome};
 use crate::pairs::PairDefinition;
 use crate::scheduler::are_pairs_paused;
 use crate::sync_work::CHANGED_MEANWHILE;
 use crate::syncs::Syncs;
+use crate::trees::Trees;
 
 /// A run begins when nothing happened for so long …
 const QUIET: Duration = Duration::from_millis(150);
@@ -60,6 +65,7 @@ const AFTER_OPEN: Duration = Duration::from_secs(30);
 /// How long after a failure everything is looked at again.
 const AFTER_FAILURE: Duration = Duration::from_secs(30);
 
+const TELLS_NOTHING: &str = "this place does not tell of changes";
 const NO_WATCHES_LEFT: &str = "the system watches no more folders (raise fs.inotify.max_user_watches)";
 
 /// How a live pair is watched here.
@@ -79,10 +85,16 @@ enum Ended {
     Badly,
 }
 
+/// A side of a pair: what is known to have changed, and what tells of it, or why nothing does.
+struct WatchedSide {
+    dirty: Arc<Mutex<Dirty>>,
+    watch: Result<SideWatch, String>,
+}
+
 /// One pair that is watched here.
 struct Watched {
     definition: PairDefinition,
-    sides: HashMap<Side, (Arc<Mutex<Dirty>>, Option<SideWatch>)>,
+    sides: HashMap<Side, WatchedSide>,
     state: LiveState,
     /// The run that is under way.
     job: Option<JobId>,
@@ -102,8 +114,30 @@ struct Watched {
 impl Watched {
     /// Whether the system tells of every change on the left, where a hub is.
     fn watches_hub(&self) -> bool {
-        let watch = self.sides.get(&Side::Left).and_then(|(_, watch)| watch.as_ref());
+        let watch = self.sides.get(&Side::Left).and_then(|side| side.watch.as_ref().ok());
         watch.is_some_and(|watch| !watch.misses_folders())
+    }
+
+    fn place(definition: &PairDefinition, side: Side) -> &PlaceSpec {
+        match side {
+            Side::Left => &definition.pair.left,
+            Side::Right => &definition.pair.right,
+        }
+    }
+
+    /// How it is watched now.
+    fn state_now(&self) -> LiveState {
+        let lacking: Vec<String> = Side::BOTH
+            .into_iter()
+            .filter_map(|side| {
+                let why = self.sides.get(&side)?.watch.as_ref().err()?;
+                Some(format!("{}: {why}", Self::place(&self.definition, side).address))
+            })
+            .collect();
+        match lacking.is_empty() {
+            true => LiveState::Watching,
+            false => LiveState::Scanning(lacking.join("; ")),
+        }
     }
 }
 
@@ -201,6 +235,7 @@ impl Inner {
 
     fn run(self: &Arc<Self>) {
         let mut watched: HashMap<PairId, Watched> = HashMap::new();
+        let mut mounts = Mounts::now();
         let mut looked: Option<Instant> = None;
         let mut wait = Duration::ZERO;
         loop {
@@ -218,6 +253,13 @@ impl Inner {
             if looked.is_none_or(|looked| looked.elapsed() >= Duration::from_millis(500)) {
                 if let Err(fault) = self.look_at_pairs(&mut watched) {
                     tracing::warn!(%fault, "the live pairs can not be looked at");
+                }
+                let now = Mounts::now();
+                if now != mounts {
+                    mounts = now;
+                    for (id, pair) in &mut watched {
+                        self.watch_again(*id, pair, |watch| watch.is_on(&mounts));
+                    }
                 }
                 looked = Some(Instant::now());
             }
@@ -289,33 +331,16 @@ impl Inner {
     /// Watches both sides as far as they can be.
     fn watch(self: &Arc<Self>, definition: PairDefinition) -> Watched {
         let mut sides = HashMap::new();
-        let mut lacking = Vec::new();
         for side in Side::BOTH {
-            let place = match side {
-                Side::Left => &definition.pair.left,
-                Side::Right => &definition.pair.right,
-            };
-            let address = &place.address;
             let dirty = Arc::new(Mutex::new(Dirty::default()));
-            let watch = match self.begin(place, &dirty) {
-                Ok(watch) => Some(watch),
-                Err(why) => {
-                    tracing::info!(address, why, "this side of a live pair is looked at from time to time");
-                    lacking.push(format!("{address}: {why}"));
-                    None
-                }
-            };
-            sides.insert(side, (dirty, watch));
+            let watch = self.begin(Watched::place(&definition, side), &dirty);
+            sides.insert(side, WatchedSide { dirty, watch });
         }
-        let state = match lacking.is_empty() {
-            true => LiveState::Watching,
-            false => LiveState::Scanning(lacking.join("; ")),
-        };
         let now = Instant::now();
-        Watched {
+        let mut watched = Watched {
             definition,
             sides,
-            state,
+            state: LiveState::Watching,
             job: None,
             started: now,
             rests: (now, PATIENCE),
@@ -323,12 +348,54 @@ impl Inner {
             is_for_lost: false,
             no_loss_before: now,
             not_before: now,
+        };
+        watched.state = watched.state_now();
+        watched
+    }
+
+    /// Watches anew the sides that are not as they were when watching began, and those on this machine that could not be
+    /// watched then; everything is looked at afterwards.
+    fn watch_again(
+        self: &Arc<Self>,
+        id: PairId,
+        pair: &mut Watched,
+        is_as_it_was: impl Fn(&SideWatch) -> bool,
+    ) {
+        let mut is_anew = false;
+        for (side, watched) in &mut pair.sides {
+            match &watched.watch {
+                Ok(watch) if is_as_it_was(watch) => continue,
+                Err(why) if why == TELLS_NOTHING || why == NO_WATCHES_LEFT => continue,
+                _ => {}
+            }
+            let was_watched = watched.watch.is_ok();
+            watched.watch = self.begin(Watched::place(&pair.definition, *side), &watched.dirty);
+            is_anew |= was_watched || watched.watch.is_ok();
+        }
+        if is_anew {
+            pair.next_full = pair.next_full.min(Instant::now());
+            pair.state = pair.state_now();
+            self.states.lock().insert(id, pair.state.clone());
         }
     }
 
     fn begin(self: &Arc<Self>, place: &PlaceSpec, dirty: &Arc<Mutex<Dirty>>) -> Result<SideWatch, String> {
-        let tree = self.syncs.trees().open_place(place).map_err(|fault| fault.to_string())?;
-        let root = tree.local_root().ok_or("this place does not tell of changes")?;
+        let begun = || {
+            // A server is not asked: that may take minutes, in which no other pair is served.
+            if !Trees::is_local(&place.address) {
+                return Err(TELLS_NOTHING.to_owned());
+            }
+            let tree = self.syncs.trees().open_place(place).map_err(|fault| fault.to_string())?;
+            let root = tree.local_root().ok_or(TELLS_NOTHING)?;
+            self.side_watch(root, dirty)
+        };
+        begun().inspect_err(|why| {
+            let address = &place.address;
+            tracing::info!(address, why, "this side of a live pair is looked at from time to time");
+        })
+    }
+
+    fn side_watch(self: &Arc<Self>, root: PathBuf, dirty: &Arc<Mutex<Dirty>>) -> Result<SideWatch, String> {
         let tell = {
             let inner = Arc::downgrade(self);
             move || inner.upgrade().into_iter().for_each(|inner| inner.tell())
@@ -340,12 +407,13 @@ impl Inner {
     }
 
     /// Starts a run where one is due. How long to wait before looking again.
-    fn serve(&self, id: PairId, pair: &mut Watched) -> Duration {
+    fn serve(self: &Arc<Self>, id: PairId, pair: &mut Watched) -> Duration {
         let now = Instant::now();
         self.admit_what_is_missed(id, pair, now);
         if let Some(job) = pair.job {
             let Some(ended) = self.ended(job) else { return BUSY };
             pair.job = None;
+            self.watch_again(id, pair, SideWatch::is_of_root);
             let took = now - pair.started;
             pair.rests = (now, (took / PATIENCE_PART).clamp(PATIENCE, PATIENCE_LIMIT));
             if std::mem::take(&mut pair.is_for_lost) {
@@ -363,7 +431,7 @@ impl Inner {
         if now < pair.not_before {
             return pair.not_before - now;
         }
-        let is_lost = pair.sides.values().any(|(dirty, _)| is_lost(dirty, pair.rests, now));
+        let is_lost = pair.sides.values().any(|side| is_lost(&side.dirty, pair.rests, now));
         // Looking at everything may itself be more news than the system keeps: never one such look after the other.
         let left = pair.no_loss_before.saturating_duration_since(now);
         if is_lost && !left.is_zero() && now < pair.next_full {
@@ -372,12 +440,12 @@ impl Inner {
         pair.is_for_lost = is_lost;
         let is_full = now >= pair.next_full || is_lost;
         if !is_full {
-            match pair.sides.values().filter_map(|(dirty, _)| due_in(dirty, pair.rests, now)).min() {
+            match pair.sides.values().filter_map(|side| due_in(&side.dirty, pair.rests, now)).min() {
                 Some(Duration::ZERO) => {}
                 // More news may make it due sooner; they wake nobody.
                 Some(left) => return left.min(BUSY),
                 None => {
-                    let waits = pair.sides.values().any(|(dirty, _)| !dirty.lock().open.is_empty());
+                    let waits = pair.sides.values().any(|side| !side.dirty.lock().open.is_empty());
                     let again =
                         if waits { pair.next_full.min(pair.rests.0 + AFTER_OPEN) } else { pair.next_full };
                     if again > now {
@@ -387,7 +455,8 @@ impl Inner {
             }
         }
         let hints = take_hints(pair, is_full);
-        let news = Arc::new(News::of(pair.sides.iter().map(|(side, (dirty, _))| (*side, Arc::clone(dirty)))));
+        let news =
+            Arc::new(News::of(pair.sides.iter().map(|(side, watched)| (*side, Arc::clone(&watched.dirty)))));
         match self.syncs.start_live(&self.engine, id, hints, news) {
             Ok(Some(job)) => {
                 pair.job = Some(job);
@@ -414,8 +483,8 @@ impl Inner {
 
     /// Says so where the system's watches ran out after watching began, and looks more often from then on.
     fn admit_what_is_missed(&self, id: PairId, pair: &mut Watched, now: Instant) {
-        let misses = |watch: &Option<SideWatch>| watch.as_ref().is_some_and(SideWatch::misses_folders);
-        if pair.state == LiveState::Watching && pair.sides.values().any(|(_, watch)| misses(watch)) {
+        let misses = |side: &WatchedSide| side.watch.as_ref().is_ok_and(SideWatch::misses_folders);
+        if pair.state == LiveState::Watching && pair.sides.values().any(misses) {
             pair.state = LiveState::Scanning(NO_WATCHES_LEFT.to_owned());
             pair.next_full = pair.next_full.min(now + FULL_UNWATCHED);
             self.states.lock().insert(id, pair.state.clone());
@@ -464,8 +533,8 @@ fn is_lost(dirty: &Mutex<Dirty>, rests: (Instant, Duration), now: Instant) -> bo
 /// taken to be as it was, and every step looks again before it changes something.
 fn take_hints(pair: &Watched, is_full: bool) -> Option<Hints> {
     let mut hints = Hints::default();
-    for (side, (dirty, _)) in &pair.sides {
-        let taken = dirty.lock().take();
+    for (side, watched) in &pair.sides {
+        let taken = watched.dirty.lock().take();
         let folders: Option<BTreeSet<_>> = Some(taken.folders);
         match side {
             Side::Left => hints.left = folders,

@@ -21,6 +21,8 @@ use notify::event::{AccessKind, AccessMode, CreateKind, ModifyKind, RenameMode};
 use notify::{Config, Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use parking_lot::Mutex;
 
+use crate::live_root::RootSeen;
+use crate::mounts::Mounts;
 use crate::path_text;
 
 /// How long the next news gather once all was heard: of a burst each would wake the listener, which took a third of a core.
@@ -225,6 +227,8 @@ impl Rest {
 /// Watches one side for as long as it lives.
 pub(crate) struct SideWatch {
     _watcher: RecommendedWatcher,
+    root: PathBuf,
+    seen: RootSeen,
     misses_folders: Arc<AtomicBool>,
 }
 
@@ -269,9 +273,20 @@ impl SideWatch {
                 rest.after(begun, has_new_folder);
             }
         };
+        let seen = RootSeen::of(&root);
         let mut watcher = RecommendedWatcher::new(handler, config)?;
         watcher.watch(&root, RecursiveMode::Recursive)?;
-        Ok(Self { _watcher: watcher, misses_folders })
+        Ok(Self { _watcher: watcher, root, seen, misses_folders })
+    }
+
+    /// Whether the root still lies on the mount on which it is watched.
+    pub(crate) fn is_on(&self, mounts: &Mounts) -> bool {
+        self.seen.is_on(mounts, &self.root)
+    }
+
+    /// Whether the folder at the path is the one that is watched.
+    pub(crate) fn is_of_root(&self) -> bool {
+        self.seen.is_same(&self.root)
     }
 
     /// Whether the system's watches ran out for a folder that was made later: nothing is told of what is in it.

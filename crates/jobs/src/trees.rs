@@ -176,6 +176,11 @@ impl Trees {
         self.open(&place.address)
     }
 
+    /// Whether an address is a folder of this machine.
+    pub(crate) fn is_local(address: &str) -> bool {
+        matches!(Self::address(address), Ok(Address::Local(_)))
+    }
+
     /// Whether a folder of this machine that was a pair's place is gone from its volume, and the volume is there.
     pub(crate) fn is_gone(place: &PlaceSpec) -> bool {
         match (&place.volume, Self::address(&place.address)) {
