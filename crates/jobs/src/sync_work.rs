@@ -197,7 +197,7 @@ fn put_back(
         Some(run) => syncer.undo(run, running.job_id, running.control, &mut told),
         None => syncer.bring_back(&job.bring_back, running.job_id, running.control, &mut told),
     };
-    if is_left_changed && job.undo.is_none() {
+    if is_left_changed {
         syncs.tell_hub(job.pair_id, definition);
     }
     let label =

@@ -487,7 +487,7 @@ impl Syncs {
     }
 
     /// Makes the other pairs of a pair's hub due, after a run that changed the hub.
-    pub(crate) fn tell_hub(&self, teller: PairId, definition: &PairDefinition) {
+    pub fn tell_hub(&self, teller: PairId, definition: &PairDefinition) {
         let Some(group) = &definition.group else { return };
         if let Err(error) = hub::tell_others(&self.catalog, group, teller) {
             tracing::warn!(%error, group = %group.name, "the other pairs of the hub could not be told");

@@ -568,6 +568,25 @@ fn a_run_that_only_looks_into_changed_folders_leaves_what_it_was_told_of_the_hub
     hub.assert_everywhere("own", "from b");
 }
 
+/// The hub is not what the others found it to be any more.
+#[test]
+fn an_undo_that_changes_the_hub_is_told_to_the_others() {
+    let hub = HubRoom::new();
+    hub.room.write("a/letter", "before");
+    hub.run("a");
+    hub.settle();
+    hub.room.write("a/letter", "after, and longer");
+    let run = hub.house.syncs.start(&hub.house.engine, HubRoom::id("a"), false, Origin::Person, None);
+    let run = hub.house.ended(run.unwrap().unwrap(), JobState::Succeeded).record.id;
+    hub.settle();
+    hub.assert_everywhere("letter", "after, and longer");
+    let undo = hub.house.syncs.start_undo(&hub.house.engine, HubRoom::id("a"), run).unwrap();
+    hub.house.ended(undo, JobState::Succeeded);
+    assert_eq!(hub.room.read("hub/letter").as_deref(), Some("before"));
+    assert_eq!(hub.settle(), ['b', 'c'], "a is held since the undo");
+    assert_eq!(hub.room.read("b/letter").as_deref(), Some("before"));
+}
+
 #[test]
 fn a_killed_run_leaves_its_pair_due_and_the_others_too_for_it_may_have_changed_the_hub() {
     let hub = HubRoom::new();

@@ -206,7 +206,7 @@ pub(crate) fn sync_conflict(api: &Api, request: SyncConflictGet) -> Result<SyncC
 }
 
 pub(crate) fn sync_merge(api: &Api, request: SyncMerge) -> Result<SyncResolved, ApiError> {
-    let (record, _) = named(api, &request.pair_id)?;
+    let (record, definition) = named(api, &request.pair_id)?;
     let id = find(&database(api, record.id)?, &request.node)?.id;
     let (deed, control) = (Catalog::new_job_id()?, Control::new());
     let wrong = |_| ApiError::bad_request("This is not the hash of a merged text.");
@@ -215,6 +215,8 @@ pub(crate) fn sync_merge(api: &Api, request: SyncMerge) -> Result<SyncResolved, 
     let refuse = |what: &str| Err(ApiError::bad_request(what).hint("Keep one of them, or both."));
     match merged {
         Merged::Text(_) => {
+            // The text is on the left now, which may be a hub: the run that follows changes the right alone.
+            api.syncs.tell_hub(record.id, &definition);
             let started = start(api, &record, false)?;
             Ok(SyncResolved { decided: Count(1), job_id: started.job_id })
         }

@@ -15,6 +15,8 @@ use crate::trust::{can_ask, says_yes};
 pub fn run(context: &Context, arguments: SyncBin) -> Result<Ending, ApiError> {
     if let Some(hub) = sync_hub::find(context, &arguments.pair)?
         && arguments.restore.is_empty()
+        && arguments.remove.is_empty()
+        && !arguments.empty
         && !context.json
     {
         for pair in &hub.pairs {
@@ -89,7 +91,7 @@ fn remove(context: &Context, pair: &SyncPair, arguments: SyncBin) -> Result<Endi
     })?;
     let (ids, all_until_ms, question) = if empty {
         let Some(row) = newest.rows.first() else {
-            output::line("The bin is empty.");
+            output::note("The bin is empty.");
             return Ok(Ending::Done);
         };
         let question = format!(
@@ -112,7 +114,7 @@ fn remove(context: &Context, pair: &SyncPair, arguments: SyncBin) -> Result<Endi
         }
         output::note(format!("{question}: it is removed for good. It can not be undone."));
         if !says_yes("Type \"yes\" to remove it, anything else to stop:") {
-            output::line("Nothing was removed.");
+            output::note("Nothing was removed.");
             return Ok(Ending::Cancelled);
         }
     }

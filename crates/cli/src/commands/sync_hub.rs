@@ -132,7 +132,8 @@ pub fn run(context: &Context, hub: &Hub, arguments: &SyncRun) -> Result<Ending, 
             if matches!(ending, Ending::Halted | Ending::Cancelled) {
                 return Ok(ending);
             }
-            if ending != Ending::Done {
+            // One that failed says more than one that had problems.
+            if worst != Ending::Failed && ending != Ending::Done {
                 worst = ending;
             }
         }
