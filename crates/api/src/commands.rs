@@ -43,7 +43,7 @@ use crate::dto::sync_conflict::{
     SyncConflictGet, SyncConflictPage, SyncConflictView, SyncConflictsGet, SyncMerge, SyncResolve,
     SyncResolved,
 };
-use crate::dto::sync_plan::{SyncApply, SyncChoose, SyncPlanGet, SyncPlanPage};
+use crate::dto::sync_plan::{SyncApply, SyncChoose, SyncChosen, SyncPlanGet, SyncPlanPage};
 use crate::dto::{Done, Nothing};
 use crate::error::{ApiError, ErrorCode};
 
@@ -225,7 +225,7 @@ commands! {
     /// Rows of the plan of a run that waits.
     sync_plan "sync.plan" (SyncPlanGet) -> SyncPlanPage;
     /// Skips rows of the plan, turns them round, or takes that back.
-    sync_choose "sync.choose" (SyncChoose) -> SyncPlanPage;
+    sync_choose "sync.choose" (SyncChoose) -> SyncChosen;
     /// Lets a run that waits go on.
     sync_apply "sync.apply" (SyncApply) -> Job;
     /// What waits for a decision.

@@ -18,13 +18,14 @@ use keepwell_jobs::request::{BRING_BACK_FROM_LEFT, BRING_BACK_FROM_RIGHT, JobReq
 use keepwell_jobs::schedule::RETRY_MS;
 use keepwell_jobs::scheduler;
 use keepwell_jobs::standing::{Differs, PairState};
+use keepwell_jobs::syncs::Held;
 use keepwell_jobs::{
     Attachment, Bandwidth, CONTINUE, Clock, EngineError, Halt, JobView, Live, LiveState, Origin,
     PairDefinition, Proposal, Receipt, Schedule, SystemClock,
 };
 use keepwell_model::{JobId, PairId, RelativePath};
 use keepwell_sync::policy::BrakeKind;
-use keepwell_sync::{BinWish, Hints, Mode};
+use keepwell_sync::{BinWish, Hints, MeantRows, Mode, PlanFilter, Say};
 
 #[path = "sync/halts.rs"]
 mod halts;
@@ -77,12 +78,13 @@ fn a_preview_changes_nothing_until_a_person_says_so_and_then_does_what_was_shown
     );
 
     // The person skips a row; what came after the look is not part of it either.
-    let skipped = house.syncs.with_held(id, |held| {
-        let rows = held.prepared.plan().operations.iter();
-        rows.filter(|row| row.path.as_bytes() == b"two").map(|row| row.node).collect::<Vec<_>>()
-    });
-    let choices = skipped.unwrap().into_iter().map(|node| (node, keepwell_sync::Choice::Skip)).collect();
-    assert!(house.syncs.choose(id, choices).unwrap());
+    let revision = house.syncs.with_held(id, Held::revision).unwrap();
+    let filter = PlanFilter { text: "two".into(), ..PlanFilter::default() };
+    let rows = MeantRows { filter, places: None };
+    let said = house.syncs.choose(id, &revision, &rows, Say::Skip).unwrap().unwrap();
+    assert_eq!((said.rows, said.below, said.fixed), (1, 0, 0));
+    let late = house.syncs.choose(id, &revision, &MeantRows::default(), Say::Skip).unwrap_err();
+    assert!(late.message.contains("changed meanwhile"), "{late:?}");
     room.write("left/three", "3");
     house.decide(id, CONTINUE);
     house.ended(id, JobState::Succeeded);
@@ -620,7 +622,7 @@ fn a_run_is_undone_as_a_job_with_a_receipt_and_the_pair_is_held() {
     room.write("left/letter", "after, and longer");
     let second = house.run();
     assert_eq!(room.read("right/letter").as_deref(), Some("after, and longer"));
-    let job = house.syncs.start_undo(&house.engine, PAIR, second.record.id).unwrap();
+    let job = house.syncs.start_undo(&house.engine, PAIR, &[second.record.id]).unwrap();
     let undone = house.ended(job, JobState::Succeeded);
     assert_eq!(undone.record.title, "Undo a run of Photos");
     assert_eq!(room.read("right/letter").as_deref(), Some("before"));

@@ -42,4 +42,6 @@ pub use pair::PairSpec;
 pub use plan::Plan;
 pub use policy::{Choice, ConflictPolicy, Mode, Policy};
 pub use run::{Remembered, Syncer};
-pub use run_types::{Done, Hints, Limits, Prepared, RunRecord, SyncReport, SyncerOptions};
+pub use run_types::{
+    Done, Hints, Limits, MeantRows, Prepared, RunRecord, Said, Say, SyncReport, SyncerOptions,
+};

@@ -74,6 +74,23 @@ pub enum PlanOrder {
     Size,
 }
 
+/// What a choice for many rows has to know of each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct MeantRow {
+    /// Its place in the plan.
+    pub number: i64,
+    /// What it is about.
+    pub node: NodeId,
+    /// The side that is changed.
+    pub side: Side,
+    /// What is done.
+    pub action: ActionKind,
+    /// What kind of item it is.
+    pub kind: EntryKind,
+    /// Why.
+    pub why: Why,
+}
+
 /// Some rows out of many.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PlanPage {
@@ -123,6 +140,53 @@ impl PairDatabase {
         self.write(|transaction| transaction.prepare_cached("DELETE FROM plan_rows")?.execute([]).map(drop))
     }
 
+    /// Goes over the rows that pass a filter by path, as [`PairDatabase::plan_page`] shows them in that order, up to so
+    /// many, with the place each has among them.
+    ///
+    /// # Errors
+    /// The database can not be read.
+    pub(crate) fn for_plan_rows(
+        &self,
+        filter: &PlanFilter,
+        limit: u64,
+        mut with: impl FnMut(u64, MeantRow),
+    ) -> Result<(), SyncError> {
+        let (condition, mut values) = condition(filter);
+        values.push(Value::Integer(sql(limit)));
+        self.with(|connection| {
+            let mut query = connection.prepare_cached(&format!(
+                "SELECT number, node, side, action, kind, why FROM plan_rows
+                 WHERE {condition} ORDER BY path ASC, number LIMIT ?"
+            ))?;
+            let mut rows = query.query(params_from_iter(&values))?;
+            let mut place = 0;
+            while let Some(row) = rows.next()? {
+                let meant = MeantRow {
+                    number: row.get(0)?,
+                    node: NodeId(row.get::<_, i64>(1)?.cast_unsigned()),
+                    side: side_of(&row.get::<_, String>(2)?),
+                    action: of_word(row.get(3)?)?,
+                    kind: kind_at(row, 4)?,
+                    why: of_word(row.get(5)?)?,
+                };
+                with(place, meant);
+                place += 1;
+            }
+            Ok(())
+        })
+    }
+
+    /// How many rows there are, whatever the filter.
+    ///
+    /// # Errors
+    /// The database can not be read.
+    pub fn plan_rows(&self) -> Result<u64, SyncError> {
+        self.with(|connection| {
+            let mut count = connection.prepare_cached("SELECT count(*) FROM plan_rows")?;
+            count.query_row([], |row| row.get::<_, i64>(0)).map(i64::cast_unsigned)
+        })
+    }
+
     /// A page of the plan.
     ///
     /// # Errors
@@ -158,7 +222,7 @@ fn keep_left_out(connection: &rusqlite::Connection, policy: &Policy) -> rusqlite
     let is_left_out = |node: i64| policy.choices.get(&NodeId(node.cast_unsigned())) == Some(&Choice::Skip);
     let kept: Vec<i64> = if policy.choices.values().any(|choice| *choice == Choice::Skip) {
         connection
-            .prepare("SELECT number, node FROM plan_rows")?
+            .prepare("SELECT number, node FROM plan_rows ORDER BY number")?
             .query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))?
             .filter(|row| row.as_ref().map_or(true, |(_, node)| is_left_out(*node)))
             .map(|row| row.map(|(number, _)| number))
@@ -166,11 +230,14 @@ fn keep_left_out(connection: &rusqlite::Connection, policy: &Policy) -> rusqlite
     } else {
         Vec::new()
     };
-    let mut rename = connection.prepare_cached(
-        "UPDATE plan_rows SET number = -1 - number, choice = ?2 WHERE number = ?1 AND number >= 0",
-    )?;
-    for number in kept {
-        rename.execute(params![number, word(&Choice::Skip)])?;
+    // Below those that were left out before: the numbers of the plan begin anew with every choice.
+    let lowest: i64 =
+        connection
+            .query_row("SELECT min(0, coalesce(min(number), 0)) FROM plan_rows", [], |row| row.get(0))?;
+    let mut rename = connection
+        .prepare_cached("UPDATE plan_rows SET number = ?3, choice = ?2 WHERE number = ?1 AND number >= 0")?;
+    for (below, number) in (1_i64..).zip(kept) {
+        rename.execute(params![number, word(&Choice::Skip), lowest - below])?;
     }
     let mut left_out = connection.prepare_cached("SELECT number, node FROM plan_rows WHERE number < 0")?;
     let taken_back: Vec<i64> = left_out

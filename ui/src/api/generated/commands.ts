@@ -79,6 +79,7 @@ import type { SyncBinPage } from "./SyncBinPage";
 import type { SyncBinRemove } from "./SyncBinRemove";
 import type { SyncBinRestore } from "./SyncBinRestore";
 import type { SyncChoose } from "./SyncChoose";
+import type { SyncChosen } from "./SyncChosen";
 import type { SyncConflictGet } from "./SyncConflictGet";
 import type { SyncConflictPage } from "./SyncConflictPage";
 import type { SyncConflictView } from "./SyncConflictView";
@@ -217,7 +218,7 @@ export interface Commands {
   /** Rows of the plan of a run that waits. */
   "sync.plan": { request: SyncPlanGet; answer: SyncPlanPage };
   /** Skips rows of the plan, turns them round, or takes that back. */
-  "sync.choose": { request: SyncChoose; answer: SyncPlanPage };
+  "sync.choose": { request: SyncChoose; answer: SyncChosen };
   /** Lets a run that waits go on. */
   "sync.apply": { request: SyncApply; answer: Job };
   /** What waits for a decision. */
