@@ -360,7 +360,7 @@ test("all runs since a moment are undone, after a look at what that is", async (
   await expect(dialog.getByText("No run since then can be undone.")).toBeVisible();
   await expect(dialog.getByRole("button", { name: /^Undo \d+ runs/ })).toBeDisabled();
   await since.fill("2020-01-01T00:00");
-  await expect(dialog.getByText(/^4 runs are undone, the earliest of /)).toBeVisible();
+  await expect(dialog.getByText(/^This undoes 4 runs, the earliest of /)).toBeVisible();
   await expect(dialog.getByText("4 changes")).toBeVisible();
   expect(read(stick, "plan.txt")).toBe("third, and longer still\n");
   await expectAccessible(page, "undoing all since a moment");

@@ -103,6 +103,8 @@ import type { SyncResolved } from "./SyncResolved";
 import type { SyncRun } from "./SyncRun";
 import type { SyncRunPage } from "./SyncRunPage";
 import type { SyncRunsGet } from "./SyncRunsGet";
+import type { SyncSharedRules } from "./SyncSharedRules";
+import type { SyncSharedRulesSave } from "./SyncSharedRulesSave";
 import type { SyncUndo } from "./SyncUndo";
 
 /** Every command: what it takes and what it answers. */
@@ -199,6 +201,10 @@ export interface Commands {
   "sync.pairSave": { request: SyncPairSave; answer: SyncPair };
   /** The folders in a folder of two places, to choose from. */
   "sync.folders": { request: SyncFoldersGet; answer: SyncFolders };
+  /** The rules of what is left out that lie in the places of a pair. */
+  "sync.sharedRules": { request: SyncPairGet; answer: SyncSharedRules };
+  /** Writes them to both places. */
+  "sync.sharedRulesSave": { request: SyncSharedRulesSave; answer: SyncSharedRules };
   /** Forgets a pair; both places stay as they are. */
   "sync.pairRemove": { request: SyncPairGet; answer: Done };
   /** Holds a pair, or lets it go on. */
@@ -318,6 +324,8 @@ export const commandNames: readonly CommandName[] = [
   "sync.pair",
   "sync.pairSave",
   "sync.folders",
+  "sync.sharedRules",
+  "sync.sharedRulesSave",
   "sync.pairRemove",
   "sync.pairPause",
   "sync.hold",

@@ -186,6 +186,8 @@ export * from "./SyncRunPage";
 export * from "./SyncRunRow";
 export * from "./SyncRunsGet";
 export * from "./SyncSay";
+export * from "./SyncSharedRules";
+export * from "./SyncSharedRulesSave";
 export * from "./SyncSide";
 export * from "./SyncState";
 export * from "./SyncTotals";
