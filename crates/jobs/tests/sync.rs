@@ -29,6 +29,8 @@ use keepwell_sync::{BinWish, Hints, MeantRows, Mode, PlanFilter, Say};
 
 #[path = "sync/halts.rs"]
 mod halts;
+#[path = "sync/undo.rs"]
+mod undo;
 
 #[test]
 fn a_run_carries_changes_over_and_its_receipt_is_over_what_was_done() {
@@ -610,26 +612,6 @@ fn a_live_pair_whose_hub_can_not_be_watched_looks_there_once_it_is_told() {
     hub.run("a");
     wait_for(|| hub.room.read("b/news").as_deref() == Some("from a"));
     wait_for(|| !house.catalog.pair(b).unwrap().unwrap().hub.is_waiting());
-}
-
-#[test]
-fn a_run_is_undone_as_a_job_with_a_receipt_and_the_pair_is_held() {
-    let room = Room::new();
-    let house = room.house();
-    room.pair(&house, false);
-    room.write("left/letter", "before");
-    house.run();
-    room.write("left/letter", "after, and longer");
-    let second = house.run();
-    assert_eq!(room.read("right/letter").as_deref(), Some("after, and longer"));
-    let job = house.syncs.start_undo(&house.engine, PAIR, &[second.record.id]).unwrap();
-    let undone = house.ended(job, JobState::Succeeded);
-    assert_eq!(undone.record.title, "Undo a run of Photos");
-    assert_eq!(room.read("right/letter").as_deref(), Some("before"));
-    assert_eq!((fact(&undone, "undone"), fact(&undone, "leftAlone")), (1, 0));
-    assert!(house.catalog.pair(PAIR).unwrap().unwrap().paused);
-    let receipt: Receipt = serde_json::from_str(&house.catalog.receipt(job).unwrap().unwrap()).unwrap();
-    assert!(receipt.is_valid());
 }
 
 #[test]
