@@ -109,6 +109,7 @@ test("rows of a plan are chosen for many at once, by mouse, by keyboard and by a
   await expect(page.getByText("7 rows selected")).toBeVisible();
   await bulk.getByRole("button", { name: "Other way" }).click();
   await expect(row("y.txt")).toContainText("To the bin");
+  await expect(row("y.txt")).toContainText("You chose stick");
   await expect(page.getByText("7 rows changed by you")).toBeVisible();
   await grid.focus();
   await page.keyboard.press("Home");

@@ -401,6 +401,7 @@ export const sync = {
   "sync.why.removed": "Removed in {place}",
   "sync.why.oneWay": "It has to be like {place}",
   "sync.why.editBeatsRemoval": "Removed here, but edited in {place}",
+  "sync.why.chosen": "You chose {place}",
   "sync.why.conflictDecided": "Conflict: {place} was chosen",
   "sync.why.conflictCopy": "Conflict: keeps the one from {place} too",
   "sync.why.movedIn": "It is safe in {place}",
