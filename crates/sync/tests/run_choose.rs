@@ -12,7 +12,7 @@ use home::Home;
 use keepwell_model::{Control, JobId};
 use keepwell_sync::policy::BrakeKind;
 use keepwell_sync::{
-    Choice, Limits, MeantRows, PlanFilter, PlanRow, Prepared, Said, Say, Side, SyncError, Syncer,
+    Choice, Limits, MeantRows, Mode, PlanFilter, PlanRow, Prepared, Said, Say, Side, SyncError, Syncer,
 };
 
 /// A plan a person looks at.
@@ -233,4 +233,32 @@ fn the_brakes_and_the_numbers_are_those_of_the_plan_as_it_is_now() {
     let (control, limits) = (Control::new(), Limits::default());
     let braked = look.syncer.apply(&look.prepared, JobId([1; 16]), &control, &limits, &mut |_| {});
     assert!(matches!(braked, Err(SyncError::Braked)), "{braked:?}");
+}
+
+#[test]
+fn a_file_that_moves_in_has_two_rows_and_one_word() {
+    let mut home = Home::new();
+    home.pair.mode = Mode::MoveIn;
+    for name in ["one.txt", "two.txt"] {
+        home.write(&format!("left/{name}"), name);
+    }
+    let mut look = Look::at(&home);
+    let planned = look.told();
+    let sides: Vec<Side> = planned.iter().map(|(_, side, _)| *side).collect();
+    assert_eq!(planned.len(), 4, "each is copied, and leaves: {planned:?}");
+    assert!(sides.contains(&Side::Left) && sides.contains(&Side::Right));
+    look.say(&named("one"), Say::Skip);
+    assert_eq!(
+        look.told().iter().filter(|row| row.2 == Some(Choice::Skip)).count(),
+        2,
+        "both rows stay to be seen"
+    );
+    look.say(&all(), Say::AsPlanned);
+    assert_eq!(look.told(), planned);
+    look.say(&all(), Say::OtherWay);
+    look.say(&all(), Say::AsPlanned);
+    assert_eq!(look.told(), planned);
+    look.say(&named("one"), Say::Skip);
+    look.apply();
+    assert_eq!((names(&home.tree("left")), names(&home.tree("right"))), (vec!["one.txt"], vec!["two.txt"]));
 }
