@@ -282,3 +282,46 @@ fn places_of_a_hub_lie_beside_each_other() {
     pair.room.run(words).expect(1).says("lies in the other");
     assert_eq!(pair.room.run(["sync", "list", "--json"]).expect(0).json()["pairs"], serde_json::json!([]));
 }
+
+#[test]
+fn rules_that_lie_in_the_places_are_shown_and_changed_for_whoever_syncs_them() {
+    let pair = Pair::in_step(3);
+    let rules = |more: &[&str]| pair.room.run([&["sync", "rules", "left and right"], more].concat());
+    rules(&[]).expect(0).says("hold no shared rules");
+    rules(&["--remove", "*.tmp"]).expect(1).says("Nothing was written");
+    rules(&["--add", "[z-a]"]).expect(1).says("can not be understood");
+    assert!(!pair.has("left", ".keepwell/rules") && !pair.has("right", ".keepwell/rules"));
+
+    rules(&["--add", "*.tmp", "--add", "/build/"]).expect(0).says("the same in both places");
+    assert_eq!(pair.read("left", ".keepwell/rules"), "*.tmp\n/build/\n");
+    assert_eq!(pair.read("right", ".keepwell/rules"), "*.tmp\n/build/\n");
+    pair.write("left", "scratch.tmp", "scratch");
+    pair.write("right", "build/out", "out");
+    pair.write("left", "letter", "Dear Ada");
+    pair.sync(&[]).expect(0);
+    assert!(
+        pair.has("right", "letter") && !pair.has("right", "scratch.tmp") && !pair.has("left", "build/out")
+    );
+
+    // Another device wrote one of the two meanwhile: that is said, and setting them makes them one again.
+    pair.write("right", ".keepwell/rules", "*.tmp\n/build/\n*.bak\n");
+    let told = rules(&[]).expect(0);
+    told.says("The two places differ");
+    let told = rules(&["--json"]).expect(0).json();
+    assert_eq!(
+        (told["differ"].as_bool(), told["text"].as_str()),
+        (Some(true), Some("*.tmp\n/build/\n*.bak\n"))
+    );
+    rules(&["--remove", "/build/"]).expect(0);
+    assert_eq!(pair.read("left", ".keepwell/rules"), "*.tmp\n*.bak\n");
+    assert_eq!(pair.read("right", ".keepwell/rules"), "*.tmp\n*.bak\n");
+    pair.sync(&[]).expect(0);
+    assert!(pair.has("left", "build/out"));
+
+    rules(&["--set", "*.log"]).expect(0);
+    assert_eq!(pair.read("right", ".keepwell/rules"), "*.log\n");
+    rules(&["--set", "*.log", "--add", "*.tmp"]).expect(2);
+    rules(&["--set", ""]).expect(0).says("hold no shared rules");
+    pair.sync(&[]).expect(0);
+    assert!(pair.has("right", "scratch.tmp"));
+}

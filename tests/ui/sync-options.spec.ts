@@ -168,3 +168,65 @@ for (const theme of ["light", "dark"] as const) {
     await context.close();
   });
 }
+
+for (const theme of ["light", "dark"] as const) {
+  test(`the rules that lie in both places are read and written in the settings, ${theme}`, async ({ browser }) => {
+    write(laptop, "letter.txt", "Dear Ada\n");
+    write(laptop, "scratch.tmp", "scratch\n");
+    write(laptop, ".keepwell/rules", "*.tmp\n");
+    const pairId = await host.newPair();
+    const context = await browser.newContext({ colorScheme: theme, viewport: { width: 1200, height: 800 } });
+    const page = await context.newPage();
+    const faults = await host.open(page, `/sync/${pairId}/edit`);
+    await unfold(page, "Rules for everyone who syncs these places");
+    await expect(page.getByText("The two places say different things")).toBeVisible();
+    await expect(page.getByText("They lie only in laptop.", { exact: false })).toBeVisible();
+    const lines = page.getByLabel("Shared names and patterns, one a line");
+    await expect(lines).toHaveValue("*.tmp\n");
+    await lines.fill("*.tmp\n[z-a]\n");
+    await page.getByRole("button", { name: "Write to both places" }).click();
+    await expect(page.getByText(/The rule "\[z-a\]" can not be understood/i)).toBeVisible();
+    expect(read(laptop, ".keepwell/rules")).toBe("*.tmp\n");
+    await expectAccessible(page, "shared rules with a fault");
+    await page.screenshot({ path: join(pictures, `shared-rules-fault-${theme}.png`), fullPage: true });
+    await lines.fill("*.tmp\n/build/\n");
+    await page.getByRole("button", { name: "Write to both places" }).click();
+    await expect(page.getByText("The shared rules lie in both places now.")).toBeVisible();
+    await expect.poll(() => [laptop, stick].map((place) => read(place, ".keepwell/rules"))).toEqual(["*.tmp\n/build/\n", "*.tmp\n/build/\n"]);
+    await expect(page.getByText("The two places say different things")).toHaveCount(0);
+    await expect(page.getByRole("button", { name: "Write to both places" })).toBeDisabled();
+    await page.screenshot({ path: join(pictures, `shared-rules-${theme}.png`), fullPage: true });
+    await host.run(pairId);
+    expect(existsSync(join(stick, "letter.txt"))).toBe(true);
+    expect(existsSync(join(stick, "scratch.tmp"))).toBe(false);
+    expect(faults).toEqual([]);
+    await context.close();
+  });
+
+  test(`a plan with rows chosen, and undoing since a moment, ${theme}`, async ({ browser }) => {
+    for (const name of ["box/one.txt", "box/two.txt", "c.tmp", "d.tmp"]) write(laptop, name, `${name}\n`);
+    const pairId = await host.newPair();
+    await host.call("sync.run", { pairId, preview: true });
+    const context = await browser.newContext({ colorScheme: theme, viewport: { width: 1100, height: 760 } });
+    const page = await context.newPage();
+    const faults = await host.open(page, `/sync/${pairId}/plan`);
+    const grid = page.getByRole("grid", { name: "Planned changes" });
+    await grid.getByRole("button", { name: "Leave both as they are, with all that lies below" }).click();
+    await expect(page.getByText("3 rows changed by you")).toBeVisible();
+    await grid.getByRole("row", { name: /c\.tmp/ }).getByText("c.tmp").first().click();
+    await grid.getByRole("row", { name: /two\.txt/ }).getByText("two.txt").first().click({ modifiers: ["Shift"] });
+    await expect(page.getByText("2 rows selected")).toBeVisible();
+    await expectAccessible(page, `rows selected and chosen, ${theme}`);
+    await page.screenshot({ path: join(pictures, `plan-chosen-${theme}.png`) });
+    await page.getByRole("button", { name: "Give up this plan" }).click();
+    await host.run(pairId);
+    await goTo(page, `/sync/${pairId}?tab=runs`);
+    await page.getByRole("button", { name: "Undo all since…" }).click();
+    await expect(page.getByRole("dialog").getByText(/^This undoes 1 run, of /)).toBeVisible();
+    await expectAccessible(page, `undoing since a moment, ${theme}`);
+    await page.screenshot({ path: join(pictures, `undo-since-${theme}.png`) });
+    await page.getByRole("dialog").getByRole("button", { name: "Cancel" }).click();
+    expect(faults).toEqual([]);
+    await context.close();
+  });
+}

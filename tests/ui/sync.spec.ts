@@ -70,6 +70,104 @@ test("a pair is made, its plan looked at and changed, and exactly that is done",
   expect(faults).toEqual([]);
 });
 
+test("rows of a plan are chosen for many at once, by mouse, by keyboard and by a search", async ({ page }) => {
+  for (const name of ["box/one.txt", "box/two.txt", "c.tmp", "d.tmp", "x.txt", "y.txt"]) write(laptop, name, `${name}\n`);
+  const pairId = await host.newPair();
+  await host.call("sync.run", { pairId, preview: true });
+  const faults = await host.open(page, `/sync/${pairId}/plan`);
+  const grid = page.getByRole("grid", { name: "Planned changes" });
+  const row = (name: string) => grid.getByRole("row", { name: new RegExp(name.replace(".", "\\.")) });
+  const bulk = page.getByRole("group", { name: "Choose for several rows" });
+  await expect(page.getByText("7 of 7 changes")).toBeVisible();
+  await expect(bulk.getByRole("button", { name: "Other way" })).toBeDisabled();
+
+  // By mouse: a stretch with Shift, and one more with Ctrl.
+  await row("c.tmp").getByText("c.tmp").first().click();
+  await row("x.txt").getByText("x.txt").first().click({ modifiers: ["Shift"] });
+  await expect(page.getByText("3 rows selected")).toBeVisible();
+  await row("d.tmp").getByText("d.tmp").first().click({ modifiers: ["Control"] });
+  await expect(page.getByText("2 rows selected")).toBeVisible();
+  await expect(row("d.tmp")).toHaveAttribute("aria-selected", "false");
+  await expectAccessible(page, "a plan with rows selected");
+  await page.screenshot({ path: join(pictures, "plan-selected.png") });
+  await bulk.getByRole("button", { name: "Leave both as they are" }).click();
+  await expect(page.getByText("2 rows changed by you")).toBeVisible();
+  await expect(page.getByText("Both stay as they are: 2 rows")).toBeVisible();
+  await expect(page.getByRole("button", { name: "Apply 5 changes" })).toBeVisible();
+
+  // A folder counts with what lies below it, and says so before and after.
+  const leaveBox = grid.getByRole("button", { name: "Leave both as they are, with all that lies below" });
+  await leaveBox.click();
+  await expect(page.getByText("Both stay as they are: 1 row, and 2 rows below")).toBeVisible();
+  await expect(page.getByText("5 rows changed by you")).toBeVisible();
+  await expect(row("one.txt").getByRole("button", { name: "Leave both as they are" })).toHaveAttribute("aria-pressed", "true");
+  await expect(page.getByText("7 of 7 changes")).toBeVisible();
+
+  // By keyboard: all of them the other way.
+  await grid.focus();
+  await page.keyboard.press("Control+a");
+  await expect(page.getByText("7 rows selected")).toBeVisible();
+  await bulk.getByRole("button", { name: "Other way" }).click();
+  await expect(row("y.txt")).toContainText("To the bin");
+  await expect(row("y.txt")).toContainText("You chose stick");
+  await expect(page.getByText("7 rows changed by you")).toBeVisible();
+  await grid.focus();
+  await page.keyboard.press("Home");
+  await page.keyboard.press("Shift+End");
+  await page.keyboard.press("ArrowDown");
+  await expect(page.getByText("1 row selected")).toBeVisible();
+  await page.keyboard.press("Escape");
+  await expect(page.getByText("Shift or Ctrl selects several rows.")).toBeVisible();
+
+  await expect(bulk.getByText("Folders count with all that lies below.")).toHaveCount(0);
+
+  // As planned again; then only what a search finds.
+  await bulk.getByRole("button", { name: "Select all 7 shown" }).click();
+  await bulk.getByRole("button", { name: "As planned" }).click();
+  await expect(page.getByText(/changed by you/)).toHaveCount(0);
+  await page.getByRole("searchbox", { name: "Find a path" }).fill(".tmp");
+  await bulk.getByRole("button", { name: "Select all 2 shown" }).click();
+  await bulk.getByRole("button", { name: "Leave both as they are" }).click();
+  await expect(page.getByText("2 rows changed by you")).toBeVisible();
+  await page.getByRole("button", { name: "Apply 5 changes" }).click();
+  await expect.poll(() => ["box/one.txt", "box/two.txt", "x.txt", "y.txt"].every((name) => existsSync(join(stick, name)))).toBe(true);
+  expect(existsSync(join(stick, "c.tmp")) || existsSync(join(stick, "d.tmp"))).toBe(false);
+  expect(existsSync(join(laptop, "c.tmp"))).toBe(true);
+  expect(faults).toEqual([]);
+});
+
+test("choosing holds for rows that are not loaded, and can be done to a part of what was chosen", async ({ page }) => {
+  for (let number = 0; number < 1_100; number += 1) write(laptop, `fresh/${String(number).padStart(4, "0")}.txt`, `fresh ${String(number)}\n`);
+  write(laptop, "new.txt", "new\n");
+  const pairId = await host.newPair();
+  await host.call("sync.run", { pairId, preview: true });
+  const faults = await host.open(page, `/sync/${pairId}/plan`);
+  const bulk = page.getByRole("group", { name: "Choose for several rows" });
+  const grid = page.getByRole("grid", { name: "Planned changes" });
+  await expect(page.getByText("1,102 of 1,102 changes")).toBeVisible();
+  await page.getByRole("searchbox", { name: "Find a path" }).fill("fresh/");
+  await bulk.getByRole("button", { name: "Select all 1,100 shown" }).click();
+  await bulk.getByRole("button", { name: "Other way" }).click();
+  await expect(page.getByText("The other way: 1,100 rows")).toBeVisible();
+  await expect(page.getByText("1,100 rows changed by you")).toBeVisible();
+  await expect(page.getByText("1,100 to the bin")).toBeVisible();
+  // From the tenth row to the last, of which the table has loaded none.
+  await grid.focus();
+  await page.keyboard.press("Home");
+  for (let step = 0; step < 9; step += 1) await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("Shift+End");
+  await expect(page.getByText("1,091 rows selected")).toBeVisible();
+  await page.keyboard.press(" ");
+  await expect(page.getByText("Both stay as they are: 1,091 rows")).toBeVisible();
+  await expect(page.getByText("1,100 rows changed by you")).toBeVisible();
+  await page.getByRole("button", { name: /^Apply \d+ changes/ }).click();
+  await expect.poll(() => existsSync(join(stick, "new.txt"))).toBe(true);
+  await expect.poll(() => existsSync(join(laptop, "fresh", "0008.txt"))).toBe(false);
+  expect(existsSync(join(laptop, "fresh", "0009.txt")) && existsSync(join(laptop, "fresh", "1099.txt"))).toBe(true);
+  expect(existsSync(join(stick, "fresh", "1099.txt"))).toBe(false);
+  expect(faults).toEqual([]);
+});
+
 test("a conflict is shown side by side, and the button does what it says", async ({ page }) => {
   write(laptop, "letter.txt", "Dear Ada,\nthe roof is whole.\nYours\n");
   write(laptop, "list.txt", "one\ntwo\nthree\nfour\nfive\nsix\n");
@@ -242,6 +340,39 @@ test("what was removed comes back from the bin, and a whole run is undone", asyn
   await expect.poll(() => read(stick, "keep.txt")).toBe("kept\n");
   await expect(page.getByText("2 items are as they were before that run. The pair is paused.")).toBeVisible();
   await expect(page.getByText("Paused").first()).toBeVisible();
+  expect(faults).toEqual([]);
+});
+
+test("all runs since a moment are undone, after a look at what that is", async ({ page }) => {
+  write(laptop, "plan.txt", "first\n");
+  const pairId = await host.newPair();
+  await host.run(pairId);
+  for (const text of ["second, and longer\n", "third, and longer still\n"]) {
+    write(laptop, "plan.txt", text);
+    await host.run(pairId);
+  }
+  write(laptop, "more.txt", "more\n");
+  await host.run(pairId);
+  const faults = await host.open(page, `/sync/${pairId}?tab=runs`);
+  await page.getByRole("button", { name: "Undo all since…" }).click();
+  const dialog = page.getByRole("dialog");
+  const since = dialog.getByLabel("All runs that began since");
+  await since.fill("2099-01-01T00:00");
+  await expect(dialog.getByText("No run since then can be undone.")).toBeVisible();
+  await expect(dialog.getByRole("button", { name: /^Undo \d+ runs/ })).toBeDisabled();
+  await since.fill("2020-01-01T00:00");
+  await expect(dialog.getByText(/^This undoes 4 runs, the earliest of /)).toBeVisible();
+  await expect(dialog.getByText("4 changes")).toBeVisible();
+  expect(read(stick, "plan.txt")).toBe("third, and longer still\n");
+  await expectAccessible(page, "undoing all since a moment");
+  await page.screenshot({ path: join(pictures, "undo-since.png") });
+  await dialog.getByRole("button", { name: "Undo 4 runs" }).click();
+  await expect(page.getByText("4 runs undone: 4 items are as they were before. The pair is paused.")).toBeVisible();
+  expect(existsSync(join(stick, "plan.txt")) || existsSync(join(stick, "more.txt"))).toBe(false);
+  expect(read(laptop, "plan.txt")).toBe("third, and longer still\n");
+  await expect(page.getByText("Undone", { exact: true })).toHaveCount(4);
+  await expect(page.getByText("Paused").first()).toBeVisible();
+  await page.screenshot({ path: join(pictures, "undo-since-done.png") });
   expect(faults).toEqual([]);
 });
 

@@ -43,7 +43,8 @@ use crate::dto::sync_conflict::{
     SyncConflictGet, SyncConflictPage, SyncConflictView, SyncConflictsGet, SyncMerge, SyncResolve,
     SyncResolved,
 };
-use crate::dto::sync_plan::{SyncApply, SyncChoose, SyncPlanGet, SyncPlanPage};
+use crate::dto::sync_plan::{SyncApply, SyncChoose, SyncChosen, SyncPlanGet, SyncPlanPage};
+use crate::dto::sync_rules::{SyncSharedRules, SyncSharedRulesSave};
 use crate::dto::{Done, Nothing};
 use crate::error::{ApiError, ErrorCode};
 
@@ -206,6 +207,10 @@ commands! {
     sync_pair_save "sync.pairSave" (SyncPairSave) -> SyncPair;
     /// The folders in a folder of two places, to choose from.
     sync_folders "sync.folders" (SyncFoldersGet) -> SyncFolders;
+    /// The rules of what is left out that lie in the places of a pair.
+    sync_shared_rules "sync.sharedRules" (SyncPairGet) -> SyncSharedRules;
+    /// Writes them to both places.
+    sync_shared_rules_save "sync.sharedRulesSave" (SyncSharedRulesSave) -> SyncSharedRules;
     /// Forgets a pair; both places stay as they are.
     sync_pair_remove "sync.pairRemove" (SyncPairGet) -> Done;
     /// Holds a pair, or lets it go on.
@@ -225,7 +230,7 @@ commands! {
     /// Rows of the plan of a run that waits.
     sync_plan "sync.plan" (SyncPlanGet) -> SyncPlanPage;
     /// Skips rows of the plan, turns them round, or takes that back.
-    sync_choose "sync.choose" (SyncChoose) -> SyncPlanPage;
+    sync_choose "sync.choose" (SyncChoose) -> SyncChosen;
     /// Lets a run that waits go on.
     sync_apply "sync.apply" (SyncApply) -> Job;
     /// What waits for a decision.

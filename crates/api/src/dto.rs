@@ -19,6 +19,7 @@ pub mod sync;
 pub mod sync_bin;
 pub mod sync_conflict;
 pub mod sync_plan;
+pub mod sync_rules;
 
 /// Derives what every DTO needs.
 macro_rules! dto {

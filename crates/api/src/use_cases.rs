@@ -21,6 +21,7 @@ pub(crate) mod sync_conflict;
 pub(crate) mod sync_folders;
 pub(crate) mod sync_hub;
 pub(crate) mod sync_plan;
+pub(crate) mod sync_rules;
 pub(crate) mod sync_save;
 pub(crate) mod sync_words;
 
@@ -51,4 +52,5 @@ pub(crate) use sync_conflict::{sync_conflict, sync_conflicts, sync_merge, sync_r
 pub(crate) use sync_folders::sync_folders;
 pub(crate) use sync_hub::{sync_hub_change, sync_hub_remove, sync_hub_run, sync_hub_save};
 pub(crate) use sync_plan::{sync_apply, sync_choose, sync_plan};
+pub(crate) use sync_rules::{sync_shared_rules, sync_shared_rules_save};
 pub(crate) use sync_save::sync_pair_save;

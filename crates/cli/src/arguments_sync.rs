@@ -36,6 +36,8 @@ pub enum SyncVerb {
     Resume(SyncHold),
     /// Lists conflicts, or decides them.
     Resolve(SyncResolve),
+    /// Shows or changes the rules of what is left out that lie in the places and count for whoever syncs these.
+    Rules(SyncSharedRules),
     /// Undoes a whole run.
     Undo(SyncUndo),
     /// Lists what runs replaced or removed, brings it back, or removes it for good.
@@ -193,6 +195,21 @@ pub struct SyncResolve {
     /// With --merge: writes without asking; needed where nobody can be asked.
     #[arg(long, requires = "merge")]
     pub yes: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct SyncSharedRules {
+    /// The pair: its name, or the start of its id.
+    pub pair: String,
+    /// Makes this the only rules, as in .gitignore: once for each. '' takes all away.
+    #[arg(long, value_name = "PATTERN", conflicts_with_all = ["add", "remove"])]
+    pub set: Vec<String>,
+    /// Adds a rule.
+    #[arg(long, value_name = "PATTERN")]
+    pub add: Vec<String>,
+    /// Takes a rule out.
+    #[arg(long, value_name = "PATTERN")]
+    pub remove: Vec<String>,
 }
 
 #[derive(Debug, Args)]

@@ -29,6 +29,7 @@ mod sync_preview;
 mod sync_remove;
 mod sync_resolve;
 mod sync_run;
+mod sync_shared_rules;
 mod sync_show;
 mod sync_typed;
 mod sync_undo;
@@ -115,6 +116,7 @@ fn sync(context: &Context, verb: SyncVerb) -> Result<Ending, ApiError> {
         SyncVerb::Pause(arguments) => sync_pause::run(context, &arguments, true),
         SyncVerb::Resume(arguments) => sync_pause::run(context, &arguments, false),
         SyncVerb::Resolve(arguments) => sync_resolve::run(context, arguments),
+        SyncVerb::Rules(arguments) => sync_shared_rules::run(context, &arguments),
         SyncVerb::Undo(arguments) => sync_undo::run(context, &arguments),
         SyncVerb::Bin(arguments) => sync_bin::run(context, arguments),
         SyncVerb::Remove(arguments) => sync_remove::run(context, &arguments),

@@ -161,7 +161,7 @@ fn asked(job: &JobRecord, request: &JobRequest) -> Vec<String> {
         JobRequest::Sync(sync) => {
             lines.push(format!("Left: {}", sync.left));
             lines.push(format!("Right: {}", sync.right));
-            lines.extend(sync.undo.map(|run| format!("Undone: everything the run {run} did")));
+            lines.extend(sync.undoes().map(|run| format!("Undone: everything the run {run} did")));
             if !sync.bring_back.is_empty() {
                 lines.push(format!("Brought back from the bins: {} items", sync.bring_back.len()));
             }

@@ -180,6 +180,9 @@ pub struct SyncJob {
     /// The run to undo; nothing looks at both places and carries changes over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undo: Option<JobId>,
+    /// The runs before that one that are undone after it, the last one first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub undo_before: Vec<JobId>,
     /// What is to be brought back from the bins instead; nothing looks at both places and carries changes over.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub bring_back: Vec<BinWish>,
@@ -213,6 +216,7 @@ impl SyncJob {
             wish: None,
             only_plan: None,
             undo: None,
+            undo_before: Vec::new(),
             bring_back: Vec::new(),
             remove: None,
         }
@@ -223,6 +227,11 @@ impl SyncJob {
     #[must_use]
     pub fn carries_over(&self) -> bool {
         self.undo.is_none() && self.bring_back.is_empty() && self.remove.is_none()
+    }
+
+    /// The runs to undo, in the order in which they are undone.
+    pub fn undoes(&self) -> impl Iterator<Item = JobId> {
+        self.undo.into_iter().chain(self.undo_before.iter().copied())
     }
 
     /// Whether it only looks: a preview nobody said yes to. Whatever becomes of it says nothing of the pair.

@@ -41,6 +41,8 @@ pub(crate) const WAITS_FOR_AGE: &str = "waitsForAge";
 pub(crate) const STILL_OPEN: &str = "stillOpen";
 /// The fact of items that were removed from the bins for good.
 const REMOVED_FOR_GOOD: &str = "removedForGood";
+/// The fact of runs that were undone to their end.
+const RUNS_UNDONE: &str = "runsUndone";
 /// The fact of conflicts that stay as they are.
 pub(crate) const CONFLICTS: &str = "conflicts";
 /// The fact of the changes a preview shows.
@@ -177,7 +179,7 @@ fn hold(running: &Running<'_>, syncs: &Syncs, syncer: Syncer, prepared: Prepared
     syncs.hold(running.job_id, syncer, prepared, seen, is_new, problems);
 }
 
-/// Undoes one run (the pair is held since this was asked for), or brings single items back from the bins.
+/// Undoes runs (the pair is held since this was asked for), or brings single items back from the bins.
 fn put_back(
     running: &Running<'_>,
     job: &SyncJob,
@@ -193,28 +195,41 @@ fn put_back(
         count += 1;
         is_left_changed |= done.side == Side::Left;
     };
-    let ended = match job.undo {
-        Some(run) => syncer.undo(run, running.job_id, running.control, &mut told),
-        None => syncer.bring_back(&job.bring_back, running.job_id, running.control, &mut told),
+    let (mut runs_undone, mut left_alone) = (0, 0);
+    let mut put_all_back = || -> Result<(), SyncError> {
+        let (deed, control) = (running.job_id, running.control);
+        if job.undo.is_none() {
+            left_alone = syncer.bring_back(&job.bring_back, deed, control, &mut told)?.left_alone;
+        }
+        // As they lie over each other: the first that can not be undone or is stopped ends it.
+        for run in job.undoes() {
+            left_alone += syncer.undo(run, deed, control, &mut told)?.left_alone;
+            runs_undone += 1;
+        }
+        Ok(())
     };
+    let ended = put_all_back();
     if is_left_changed {
         syncs.tell_hub(job.pair_id, definition);
     }
     let label =
         if job.undo.is_some() { ("undone", "As before that run") } else { ("broughtBack", "Brought back") };
     // Also where it was stopped: so many are as they were.
-    let outcome = |left_alone| Outcome {
+    let mut outcome = Outcome {
         items: count,
-        facts: vec![
-            Fact::count(label.0, label.1, count),
-            Fact::count("leftAlone", "Left as they are", left_alone),
-        ],
+        facts: vec![Fact::count(label.0, label.1, count)],
         merkle_root: tree.root_text(),
         ..Outcome::default()
     };
+    let is_stopped = matches!(ended, Err(SyncError::Cancelled));
+    let left_alone = if is_stopped { running.control.problems().total } else { left_alone };
+    outcome.facts.push(Fact::count("leftAlone", "Left as they are", left_alone));
+    if job.undo.is_some() {
+        outcome.facts.push(Fact::count(RUNS_UNDONE, "Runs undone", runs_undone));
+    }
     match ended {
-        Ok(back) => Ok(Ending::Done(outcome(back.left_alone))),
-        Err(SyncError::Cancelled) => Ok(Ending::Cancelled(outcome(running.control.problems().total))),
+        Ok(()) => Ok(Ending::Done(outcome)),
+        Err(SyncError::Cancelled) => Ok(Ending::Cancelled(outcome)),
         Err(error) => Err(error.into()),
     }
 }
@@ -434,6 +449,24 @@ fn root_gone(side: Side) -> Brake {
     Brake { kind: BrakeKind::RootGone, side, items: 0, earlier: None, out_of: 0, examples: Vec::new() }
 }
 
+/// Brakes as they are told.
+pub(crate) fn pulled(pair: &PairSpec, brakes: &[Brake]) -> Vec<PulledBrake> {
+    let words = Words::of(pair);
+    brakes
+        .iter()
+        .map(|brake| PulledBrake {
+            kind: brake.kind,
+            side: brake.side,
+            items: brake.items,
+            out_of: brake.out_of,
+            examples: brake.examples.iter().map(|path| path_text::display(path.as_bytes())).collect(),
+            can_release: words.going_on(brake.kind, brake.side).is_some(),
+            can_bring_back: words.bringing_back(brake.kind, brake.side).is_some()
+                && !brakes.iter().any(|other| is_nothing_to_bring_back_from(other, brake.side.other())),
+        })
+        .collect()
+}
+
 fn halt(pair: &PairSpec, brakes: &[Brake], zone: &TimeZone) -> Halt {
     let words = Words::of(pair);
     let reasons: Vec<String> = brakes.iter().map(|brake| words.found(brake)).collect();
@@ -453,19 +486,7 @@ fn halt(pair: &PairSpec, brakes: &[Brake], zone: &TimeZone) -> Halt {
         .filter(|brake| !is_said(brake))
         .map(|brake| words.going_on(brake.kind, brake.side))
         .collect();
-    let pulled: Vec<PulledBrake> = brakes
-        .iter()
-        .map(|brake| PulledBrake {
-            kind: brake.kind,
-            side: brake.side,
-            items: brake.items,
-            out_of: brake.out_of,
-            examples: brake.examples.iter().map(|path| path_text::display(path.as_bytes())).collect(),
-            can_release: words.going_on(brake.kind, brake.side).is_some(),
-            can_bring_back: words.bringing_back(brake.kind, brake.side).is_some()
-                && !brakes.iter().any(|other| is_nothing_to_bring_back_from(other, brake.side.other())),
-        })
-        .collect();
+    let pulled = pulled(pair, brakes);
     let choices = Side::BOTH
         .into_iter()
         .filter_map(|side| {

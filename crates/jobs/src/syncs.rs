@@ -11,7 +11,7 @@
 //!
 //! Deliberately not here: what is asked and answered (`sync_work`), and when pairs run (`scheduler`, `live`).
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,15 +21,15 @@ use keepwell_catalog::{Catalog, JobFilter, JobState, PairRecord};
 use keepwell_model::{Control, JobId, PairId, ProblemLog, Timestamp};
 use keepwell_sync::bins::found::Whose;
 use keepwell_sync::pair::PlaceSpec;
-use keepwell_sync::policy::Choice;
 use keepwell_sync::{
-    BinWish, Hints, NodeId, PairDatabase, PairSpec, Prepared, Remembered, Side, SyncError, Syncer,
-    SyncerOptions,
+    BinWish, Hints, MeantRows, PairDatabase, PairSpec, Prepared, Remembered, Said, Say, Side, SyncError,
+    Syncer, SyncerOptions,
 };
 use parking_lot::Mutex;
 
 use crate::clock::Clock;
 use crate::engine::{Engine, NewJob};
+pub use crate::held::Held;
 use crate::hub;
 use crate::news::News;
 use crate::outcome::{Fault, FaultKind};
@@ -47,32 +47,6 @@ pub const REMEMBERED_LIMIT: usize = 2_000_000;
 /// How often a pair that another process holds is tried, and how long at most.
 const BUSY_RETRY: Duration = Duration::from_millis(200);
 const BUSY_TRIES: u32 = 100;
-
-/// A plan that waits for a person.
-pub struct Held {
-    /// The job that made it.
-    pub job_id: JobId,
-    /// The pair, opened and kept from others.
-    pub syncer: Syncer,
-    /// The plan.
-    pub prepared: Prepared,
-    /// The plan whose rows are in the pair's database, where that is another one: what bringing back from a side would do.
-    pub shown: Option<(Side, Prepared)>,
-    /// What carrying it out takes off what the pair was told of its hub.
-    pub(crate) seen: Seen,
-    /// Whether the catalog did not know the pair yet.
-    pub(crate) is_new: bool,
-    /// When the two sides were looked at.
-    pub made_ms: i64,
-    /// What the look could not see or do.
-    pub problems: ProblemLog,
-}
-
-impl std::fmt::Debug for Held {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Held").field("job_id", &self.job_id).finish_non_exhaustive()
-    }
-}
 
 /// How much of what a pair was told of its hub was there before a run looked at the whole hub; nothing where it did not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -349,17 +323,21 @@ impl Syncs {
         self.with_held(job_id, |held| sync_work::digest(&held.syncer, &held.prepared))
     }
 
-    /// Plans what a job holds anew with a person's choices, in place of the choices before; `false` where it is not held
-    /// in this process.
+    /// Plans what a job holds anew with a person's word on some of its rows; nothing where it is not held in this process.
     ///
     /// # Errors
-    /// It can not be planned.
-    pub fn choose(&self, job_id: JobId, choices: BTreeMap<NodeId, Choice>) -> Result<bool, Fault> {
+    /// It can not be planned; the plan is not the one of that revision any more, so that the places of its rows may be
+    /// others: nothing is chosen then.
+    pub fn choose(
+        &self,
+        job_id: JobId,
+        revision: &str,
+        rows: &MeantRows,
+        say: Say,
+    ) -> Result<Option<Said>, Fault> {
         let mut all = self.held.lock();
-        let Some(held) = all.iter_mut().find(|held| held.job_id == job_id) else { return Ok(false) };
-        held.prepared = held.syncer.choose(&held.prepared, choices)?;
-        held.shown = None;
-        Ok(true)
+        let held = all.iter_mut().find(|held| held.job_id == job_id);
+        held.map(|held| held.say(revision, rows, say)).transpose()
     }
 
     /// Has the rows in the pair's database be those of what a job holds, or of what bringing back from a side would do
@@ -452,15 +430,23 @@ impl Syncs {
         Ok(engine.enqueue(new_job(title, record, job, Attachment::default()))?)
     }
 
-    /// Puts the undoing of a run in the queue, and holds the pair: the next run has to be looked at first.
+    /// Puts the undoing of runs in the queue, in the order in which they are given, and holds the pair: the next run has to
+    /// be looked at first.
     ///
     /// # Errors
     /// There is no such pair, or too much is waiting.
-    pub fn start_undo(&self, engine: &Engine, id: PairId, run: JobId) -> Result<JobId, Fault> {
+    pub fn start_undo(&self, engine: &Engine, id: PairId, runs: &[JobId]) -> Result<JobId, Fault> {
         self.catalog.set_pair_paused(id, true)?;
         let (record, _) = self.definition(id)?;
-        let job = SyncJob { undo: Some(run), ..SyncJob::of(&record, false, Origin::Person) };
-        let title = format!("Undo a run of {}", record.name);
+        let title = match runs {
+            [_] => format!("Undo a run of {}", record.name),
+            runs => format!("Undo {} runs of {}", runs.len(), record.name),
+        };
+        let job = SyncJob {
+            undo: runs.first().copied(),
+            undo_before: runs.iter().skip(1).copied().collect(),
+            ..SyncJob::of(&record, false, Origin::Person)
+        };
         Ok(engine.enqueue(new_job(title, record, job, Attachment::default()))?)
     }
 
@@ -544,7 +530,7 @@ impl Syncs {
         let made_ms = self.clock.now_ms();
         let mut all = self.held.lock();
         self.let_go(&mut all, |held| held.syncer.pair().id == syncer.pair().id);
-        all.push(Held { job_id, syncer, prepared, shown: None, seen, is_new, made_ms, problems });
+        all.push(Held { job_id, syncer, prepared, shown: None, seen, is_new, made_ms, choices: 0, problems });
         let oldest = all.first().map(|held| held.job_id);
         if all.len() > HELD_LIMIT {
             self.let_go(&mut all, |held| Some(held.job_id) == oldest);

@@ -18,16 +18,19 @@ use keepwell_jobs::request::{BRING_BACK_FROM_LEFT, BRING_BACK_FROM_RIGHT, JobReq
 use keepwell_jobs::schedule::RETRY_MS;
 use keepwell_jobs::scheduler;
 use keepwell_jobs::standing::{Differs, PairState};
+use keepwell_jobs::syncs::Held;
 use keepwell_jobs::{
     Attachment, Bandwidth, CONTINUE, Clock, EngineError, Halt, JobView, Live, LiveState, Origin,
     PairDefinition, Proposal, Receipt, Schedule, SystemClock,
 };
 use keepwell_model::{JobId, PairId, RelativePath};
 use keepwell_sync::policy::BrakeKind;
-use keepwell_sync::{BinWish, Hints, Mode};
+use keepwell_sync::{BinWish, Hints, MeantRows, Mode, PlanFilter, Say};
 
 #[path = "sync/halts.rs"]
 mod halts;
+#[path = "sync/undo.rs"]
+mod undo;
 
 #[test]
 fn a_run_carries_changes_over_and_its_receipt_is_over_what_was_done() {
@@ -77,12 +80,13 @@ fn a_preview_changes_nothing_until_a_person_says_so_and_then_does_what_was_shown
     );
 
     // The person skips a row; what came after the look is not part of it either.
-    let skipped = house.syncs.with_held(id, |held| {
-        let rows = held.prepared.plan().operations.iter();
-        rows.filter(|row| row.path.as_bytes() == b"two").map(|row| row.node).collect::<Vec<_>>()
-    });
-    let choices = skipped.unwrap().into_iter().map(|node| (node, keepwell_sync::Choice::Skip)).collect();
-    assert!(house.syncs.choose(id, choices).unwrap());
+    let revision = house.syncs.with_held(id, Held::revision).unwrap();
+    let filter = PlanFilter { text: "two".into(), ..PlanFilter::default() };
+    let rows = MeantRows { filter, places: None };
+    let said = house.syncs.choose(id, &revision, &rows, Say::Skip).unwrap().unwrap();
+    assert_eq!((said.rows, said.below, said.fixed), (1, 0, 0));
+    let late = house.syncs.choose(id, &revision, &MeantRows::default(), Say::Skip).unwrap_err();
+    assert!(late.message.contains("changed meanwhile"), "{late:?}");
     room.write("left/three", "3");
     house.decide(id, CONTINUE);
     house.ended(id, JobState::Succeeded);
@@ -580,7 +584,7 @@ fn an_undo_that_changes_the_hub_is_told_to_the_others() {
     let run = hub.house.ended(run.unwrap().unwrap(), JobState::Succeeded).record.id;
     hub.settle();
     hub.assert_everywhere("letter", "after, and longer");
-    let undo = hub.house.syncs.start_undo(&hub.house.engine, HubRoom::id("a"), run).unwrap();
+    let undo = hub.house.syncs.start_undo(&hub.house.engine, HubRoom::id("a"), &[run]).unwrap();
     hub.house.ended(undo, JobState::Succeeded);
     assert_eq!(hub.room.read("hub/letter").as_deref(), Some("before"));
     assert_eq!(hub.settle(), ['b', 'c'], "a is held since the undo");
@@ -657,26 +661,6 @@ fn a_live_pair_whose_hub_was_not_there_at_first_looks_there_once_it_is_told_and_
     hub.room.write("a/news", "from a");
     hub.run("a");
     wait_for(|| hub.room.read("b/news").as_deref() == Some("from a"));
-}
-
-#[test]
-fn a_run_is_undone_as_a_job_with_a_receipt_and_the_pair_is_held() {
-    let room = Room::new();
-    let house = room.house();
-    room.pair(&house, false);
-    room.write("left/letter", "before");
-    house.run();
-    room.write("left/letter", "after, and longer");
-    let second = house.run();
-    assert_eq!(room.read("right/letter").as_deref(), Some("after, and longer"));
-    let job = house.syncs.start_undo(&house.engine, PAIR, second.record.id).unwrap();
-    let undone = house.ended(job, JobState::Succeeded);
-    assert_eq!(undone.record.title, "Undo a run of Photos");
-    assert_eq!(room.read("right/letter").as_deref(), Some("before"));
-    assert_eq!((fact(&undone, "undone"), fact(&undone, "leftAlone")), (1, 0));
-    assert!(house.catalog.pair(PAIR).unwrap().unwrap().paused);
-    let receipt: Receipt = serde_json::from_str(&house.catalog.receipt(job).unwrap().unwrap()).unwrap();
-    assert!(receipt.is_valid());
 }
 
 #[test]

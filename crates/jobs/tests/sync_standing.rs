@@ -29,7 +29,10 @@ fn in_step_is_said_only_where_the_last_look_found_it_so_and_nothing_happened_sin
     assert_eq!(house.stands().state, PairState::InStep);
     room.write("left/letter", "after, and longer");
     let second = house.run();
-    house.ended(house.syncs.start_undo(&house.engine, PAIR, second.record.id).unwrap(), JobState::Succeeded);
+    house.ended(
+        house.syncs.start_undo(&house.engine, PAIR, &[second.record.id]).unwrap(),
+        JobState::Succeeded,
+    );
     assert_eq!(house.stands().state, PairState::NotInStep(Differs::Undone));
     // Both versions differ now, so it is a conflict: a preview of that finds nothing to do, and not that both are alike.
     let look = |state| {

@@ -6,7 +6,7 @@
 //! 3. `place`: what is done in a place; it writes down in the database what takes more than one step.
 //! 4. `execute`: carrying out a plan.
 //! 5. [`run`]: all of it one after the other.
-//! 6. `bins`, then [`conflict_text`]: what a person does between the runs.
+//! 6. `bins`, [`shared_rules`], then [`conflict_text`]: what a person does between the runs.
 //!
 //! The numbered invariants are in `docs/sync.md`; properties and the simulation test them. Deliberately not here:
 //! queueing, schedules and halts as states (`jobs`), how places are reached (`endpoint`).
@@ -28,6 +28,7 @@ pub mod policy;
 pub mod run;
 pub mod run_types;
 pub mod scan;
+pub mod shared_rules;
 pub mod text;
 pub mod trees;
 
@@ -42,4 +43,6 @@ pub use pair::PairSpec;
 pub use plan::Plan;
 pub use policy::{Choice, ConflictPolicy, Mode, Policy};
 pub use run::{Remembered, Syncer};
-pub use run_types::{Done, Hints, Limits, Prepared, RunRecord, SyncReport, SyncerOptions};
+pub use run_types::{
+    Done, Hints, Limits, MeantRows, Prepared, RunRecord, Said, Say, SyncReport, SyncerOptions,
+};

@@ -4,6 +4,7 @@
 //! choosing, releasing and bringing back plan again over the same trees, without looking again. Deliberately not here:
 //! queueing, schedules, receipts (`jobs`), how places are opened (`endpoint`).
 
+mod choose;
 mod hash;
 mod look;
 mod prepare;
@@ -22,7 +23,9 @@ use crate::node::{NodeId, Side};
 use crate::pair::PairSpec;
 use crate::place::follow::Followed;
 use crate::policy::{BrakeKind, Choice, Links};
-use crate::run_types::{Clock, Done, Hints, Limits, Prepared, SyncReport, SyncerOptions};
+use crate::run_types::{
+    Clock, Done, Hints, Limits, MeantRows, Prepared, Said, Say, SyncReport, SyncerOptions,
+};
 use crate::trees::BaseTree;
 
 /// A pair, opened and held: no other process syncs it meanwhile.
@@ -287,6 +290,20 @@ impl Syncer {
         let mut policy = prepared.policy.clone();
         policy.choices = choices;
         prepare::again(self, prepared, policy)
+    }
+
+    /// Plans again with a person's word on many rows of the plan whose rows are in the database: those that are meant, and
+    /// what lies below the folders among them.
+    ///
+    /// # Errors
+    /// The database refused.
+    pub fn choose_rows(
+        &self,
+        prepared: &Prepared,
+        rows: &MeantRows,
+        say: Say,
+    ) -> Result<(Prepared, Said), SyncError> {
+        choose::choose_rows(self, prepared, rows, say)
     }
 
     /// Plans again without brakes that a person has seen and wants to go on despite.

@@ -3,7 +3,8 @@
 //! Invariant: a [`Prepared`] holds the very plan and trees that are applied; nothing is planned again behind a person's
 //! back. Deliberately not here: the run itself (`run`), how a plan is carried out (`execute`).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -11,11 +12,12 @@ use keepwell_endpoint::tree::Tree;
 use keepwell_model::{ContentHash, JobId, RelativePath, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::database::plan_store::PlanFilter;
 use crate::filter::Filter;
-use crate::node::Side;
+use crate::node::{NodeId, Side};
 use crate::pair::PairSpec;
 use crate::plan::{Action, Plan, Totals, Why};
-use crate::policy::Policy;
+use crate::policy::{Choice, Policy};
 use crate::trees::SideTree;
 
 /// The time now. Handed in, so that a simulation has its own.
@@ -88,6 +90,45 @@ pub struct Prepared {
     pub(crate) rules: Arc<Filter>,
     /// Known files that changed and are left out until they are older.
     pub(crate) waits_for_age: u64,
+    /// The choices the plan was made with: decisions of conflicts. It is "as planned" with these.
+    pub(crate) decided: Arc<BTreeMap<NodeId, Choice>>,
+    /// Which side the rows were to change that a person turned round since.
+    pub(crate) turned: Arc<BTreeMap<NodeId, Side>>,
+}
+
+/// What a person says to many rows of a plan at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Say {
+    /// Leave both sides as they are, this time.
+    Skip,
+    /// The right becomes like the left here.
+    LeftToRight,
+    /// The left becomes like the right here.
+    RightToLeft,
+    /// The other way than it was planned.
+    OtherWay,
+    /// As it was planned.
+    AsPlanned,
+}
+
+/// Which rows of a plan a person means.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MeantRows {
+    /// Those that pass this, by path.
+    pub filter: PlanFilter,
+    /// Of these the ones with these places, in order, none within another; nothing means all.
+    pub places: Option<Vec<Range<u64>>>,
+}
+
+/// What became of a word on many rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Said {
+    /// To so many rows it was said.
+    pub rows: u64,
+    /// So many more lie below the folders among them.
+    pub below: u64,
+    /// So many were meant that follow from another row and have no way of their own.
+    pub fixed: u64,
 }
 
 impl Prepared {

@@ -2,6 +2,7 @@
 import { activity } from "./en/activity";
 import { backup } from "./en/backup";
 import { browse } from "./en/browse";
+import { changes } from "./en/changes";
 import { common } from "./en/common";
 import { frame } from "./en/frame";
 import { places } from "./en/places";
@@ -19,6 +20,7 @@ export const en = {
   ...welcome,
   ...backup,
   ...browse,
+  ...changes,
   ...restore,
   ...activity,
   ...places,

@@ -123,11 +123,11 @@ request! {
         pub limit: Option<u32>,
     }
 
-    /// Undoes a whole run.
+    /// Undoes whole runs, one after the other, the last one first; then the pair is paused.
     pub struct SyncUndo {
         /// The pair.
         pub pair_id: String,
-        /// The run.
-        pub run_id: String,
+        /// The runs, 1 to 1,000.
+        pub run_ids: Vec<String>,
     }
 }

@@ -62,6 +62,20 @@ words! {
         KeepBoth,
     }
 
+    /// A person's word on many rows at once.
+    pub enum SyncSay {
+        /// Both sides stay as they are, this time.
+        Skip,
+        /// The right becomes like the left.
+        LeftToRight,
+        /// The left becomes like the right.
+        RightToLeft,
+        /// The other way than it was planned.
+        OtherWay,
+        /// As it was planned.
+        AsPlanned,
+    }
+
     /// A safety brake.
     pub enum SyncBrakeKind {
         /// A root that held items holds none.
@@ -140,9 +154,7 @@ dto! {
 
     /// One row of a plan: what happens to one item on one side.
     pub struct SyncRow {
-        /// What the row is about; to be sent back with a choice.
-        pub node: String,
-        /// What it is.
+        /// What it is about.
         pub entry_type: EntryType,
         /// The side that is changed.
         pub side: SyncSide,
@@ -164,6 +176,8 @@ dto! {
     pub struct SyncPlanPage {
         /// When the two sides were looked at.
         pub made_ms: Moment,
+        /// Tells this plan from what it is after the next choice; to be sent back with that.
+        pub revision: String,
         /// The rows.
         pub rows: Vec<SyncRow>,
         /// How many there are with this filter.
@@ -176,6 +190,8 @@ dto! {
         pub right: SyncTotals,
         /// Rows a person skipped or turned round.
         pub chosen: Count,
+        /// The brakes that would halt it as it is now.
+        pub brakes: Vec<SyncBrake>,
         /// Conflicts that would stay as they are.
         pub conflicts: Count,
         /// Items that can not be synced as they are.
@@ -186,12 +202,14 @@ dto! {
         pub still_open: Count,
     }
 
-    /// A choice for one row.
-    pub struct SyncRowChoice {
-        /// What the row is about.
-        pub node: String,
-        /// What is to happen; nothing takes a choice back.
-        pub choice: Option<SyncChoice>,
+    /// What became of a word on rows of a plan.
+    pub struct SyncChosen {
+        /// To so many rows it was said.
+        pub rows: Count,
+        /// So many more lie below the folders among them, and got it too.
+        pub below: Count,
+        /// So many were meant that follow from another row and have no way of their own.
+        pub fixed: Count,
     }
 }
 
@@ -214,12 +232,31 @@ request! {
         pub limit: Option<u32>,
     }
 
-    /// Says what is to happen to rows of the plan; it is then planned anew over what was seen.
+    /// Rows that follow on each other.
+    pub struct SyncRowRange {
+        /// The place of the first.
+        pub first: u32,
+        /// The place behind the last.
+        pub end: u32,
+    }
+
+    /// Says what is to happen to rows of the plan; it is then planned anew over what was seen. A folder that is made, moved
+    /// or removed counts with all that lies below it.
     pub struct SyncChoose {
         /// The run.
         pub job_id: String,
-        /// The choices, at most 10,000 at once.
-        pub choices: Vec<SyncRowChoice>,
+        /// The plan the rows were shown of.
+        pub revision: String,
+        /// Of which rows; nothing means all.
+        pub filter: Option<SyncFilter>,
+        /// Only changes on this side.
+        pub side: Option<SyncSide>,
+        /// Only paths that hold this text, in any case.
+        pub text: Option<String>,
+        /// Of these the ones at these places, as they were shown; nothing means all. At most 10,000 ranges at once.
+        pub ranges: Option<Vec<SyncRowRange>>,
+        /// What is to happen to them.
+        pub say: SyncSay,
     }
 
     /// Lets a run go on: the very plan that was shown, or although brakes were pulled.

@@ -1,10 +1,10 @@
 //! The bins of a pair, and the runs that filled them: looking, bringing back, undoing.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use keepwell_jobs::{BinRemoval, Fault};
 use keepwell_model::PairId;
-use keepwell_sync::database::rows::BinItem;
+use keepwell_sync::database::rows::{BinItem, RUNS_KEPT};
 use keepwell_sync::run_types::{RunRecord, RunState};
 use keepwell_sync::{BinWish, PairDatabase, SyncError};
 
@@ -147,8 +147,7 @@ fn run(record: RunRecord) -> SyncRunRow {
 pub(crate) fn sync_runs(api: &Api, request: SyncRunsGet) -> Result<SyncRunPage, ApiError> {
     let rows = page(request.offset, request.limit)?;
     let (record, _) = named(api, &request.pair_id)?;
-    let mut all =
-        database(api, record.id)?.runs(0, keepwell_sync::database::rows::RUNS_KEPT).map_err(Fault::from)?;
+    let mut all = database(api, record.id)?.runs(0, RUNS_KEPT).map_err(Fault::from)?;
     all.retain(|record| {
         record.state == RunState::Undone
             || words::changes(&record.report.left) + words::changes(&record.report.right) > 0
@@ -158,15 +157,18 @@ pub(crate) fn sync_runs(api: &Api, request: SyncRunsGet) -> Result<SyncRunPage, 
 
 pub(crate) fn sync_undo(api: &Api, request: SyncUndo) -> Result<JobStarted, ApiError> {
     let (record, _) = named(api, &request.pair_id)?;
-    let run = convert::job_id(&request.run_id)?;
-    if database(api, record.id)?.run(run).map_err(Fault::from)?.is_none() {
-        return Err(
-            ApiError::not_found("There is no such run of this pair.").hint("Look at its list of runs.")
-        );
+    let wanted = request.run_ids.iter().map(|id| convert::job_id(id)).collect::<Result<HashSet<_>, _>>()?;
+    // The last one first, as they lie over each other.
+    let mut runs = database(api, record.id)?.runs(0, RUNS_KEPT).map_err(Fault::from)?;
+    runs.retain(|run| wanted.contains(&run.id));
+    if wanted.is_empty() || runs.len() != wanted.len() {
+        return Err(ApiError::not_found("There is no such run of this pair. Nothing was undone.")
+            .hint("Look at its list of runs."));
     }
+    let runs: Vec<_> = runs.into_iter().map(|run| run.id).collect();
     free(api, record.id, false)?;
     // The next run would carry parts of it over again: the pair is held, and a person looks at it first.
-    let job_id = api.syncs.start_undo(&api.engine, record.id, run)?;
+    let job_id = api.syncs.start_undo(&api.engine, record.id, &runs)?;
     wake(api);
     Ok(JobStarted { job_id: job_id.to_string() })
 }

@@ -2,41 +2,35 @@
 //!
 //! The plan itself is held by the engine under the job's id; what is applied is that very plan.
 
-use std::collections::BTreeMap;
+use std::ops::Range;
 
 use keepwell_jobs::request::{BRING_BACK_FROM_LEFT, BRING_BACK_FROM_RIGHT};
 use keepwell_jobs::syncs::Held;
 use keepwell_jobs::{Attachment, CONTINUE, Fault};
 use keepwell_model::JobId;
-use keepwell_sync::NodeId;
 use keepwell_sync::database::plan_store::{PlanFilter, PlanOrder, PlanPage, PlanRow};
-use keepwell_sync::policy::Choice;
 use keepwell_sync::run_types::ActionKind;
-use keepwell_sync::{Prepared, Side};
+use keepwell_sync::{MeantRows, Prepared, Side};
 
 use super::sync_words as words;
 use crate::convert;
 use crate::dto::job::Job;
 use crate::dto::sync::SyncSide;
 use crate::dto::sync_plan::{
-    SyncApply, SyncBrake, SyncBrakeKind, SyncChoose, SyncFilter, SyncPlanGet, SyncPlanPage, SyncRow,
+    SyncApply, SyncBrake, SyncBrakeKind, SyncChoose, SyncChosen, SyncFilter, SyncPlanGet, SyncPlanPage,
+    SyncRow, SyncRowRange,
 };
 use crate::error::ApiError;
 use crate::numbers::{Count, Moment};
 use crate::open::Api;
 use crate::path_text::PathText;
 
-/// Choices in one request.
-const CHOICES_LIMIT: usize = 10_000;
+/// Ranges of rows in one request; each may be as long as the plan.
+const RANGES_LIMIT: usize = 10_000;
 
 pub(crate) fn gone() -> ApiError {
     ApiError::not_found("This plan is not held any more. Nothing was changed.")
         .hint("Look at both places again: the new plan shows what they need now.")
-}
-
-/// The id of a row's node, as it crossed the border.
-pub(crate) fn node(text: &str) -> Result<NodeId, ApiError> {
-    text.parse().map(NodeId).map_err(|_| ApiError::bad_request(format!("\"{text}\" names no row of a plan.")))
 }
 
 fn actions(filter: SyncFilter) -> Vec<ActionKind> {
@@ -52,7 +46,6 @@ fn actions(filter: SyncFilter) -> Vec<ActionKind> {
 
 fn row(row: PlanRow) -> SyncRow {
     SyncRow {
-        node: row.node.0.to_string(),
         entry_type: convert::entry_type(row.kind),
         side: words::side(row.side),
         action: words::action(row.action),
@@ -65,18 +58,18 @@ fn row(row: PlanRow) -> SyncRow {
 }
 
 /// What a plan says as a whole, with some rows of it.
-fn page(held: &Held, prepared: &Prepared, page: PlanPage) -> SyncPlanPage {
+fn page(held: &Held, prepared: &Prepared, page: PlanPage, rows_total: u64) -> SyncPlanPage {
     let plan = prepared.plan();
-    let choices = &prepared.policy().choices;
-    let skipped = choices.values().filter(|choice| **choice == Choice::Skip).count();
     SyncPlanPage {
         made_ms: Moment(held.made_ms),
+        revision: held.revision(),
         rows: page.rows.into_iter().map(row).collect(),
         total: Count(page.total),
-        rows_total: Count::from(plan.changes() + skipped),
+        rows_total: Count(rows_total),
         left: words::totals(&plan.left),
         right: words::totals(&plan.right),
-        chosen: Count::from(choices.len()),
+        chosen: Count::from(prepared.policy().choices.len()),
+        brakes: held.brakes().into_iter().map(words::pulled_brake).collect(),
         conflicts: Count::from(plan.conflicts.len()),
         problems: Count(held.problems.total + plan.problems.len() as u64),
         waits_for_age: Count(prepared.waits_for_age()),
@@ -98,45 +91,62 @@ fn read(
 ) -> Result<SyncPlanPage, ApiError> {
     let limit = u32::try_from(limit).unwrap_or(convert::PAGE_LIMIT);
     let found = api.syncs.show(job_id, bring_back.map(from), |held, prepared| {
-        let rows = held.syncer.database().plan_page(filter, offset as u64, limit)?;
-        Ok::<_, keepwell_sync::SyncError>(page(held, prepared, rows))
+        let database = held.syncer.database();
+        let rows = database.plan_page(filter, offset as u64, limit)?;
+        Ok::<_, keepwell_sync::SyncError>(page(held, prepared, rows, database.plan_rows()?))
     })?;
     Ok(found.ok_or_else(gone)?.map_err(Fault::from)?)
 }
 
 pub(crate) fn sync_plan(api: &Api, request: SyncPlanGet) -> Result<SyncPlanPage, ApiError> {
     let rows = convert::page(request.offset, request.limit)?;
-    let chosen = request.filter.unwrap_or(SyncFilter::All);
-    let filter = PlanFilter {
-        side: request.side.map(words::engine_side),
-        actions: actions(chosen),
-        text: request.text.unwrap_or_default(),
-        only_chosen: chosen == SyncFilter::Chosen,
-        order: PlanOrder::Path,
-        is_descending: false,
-    };
+    let filter = shown(request.filter, request.side, request.text);
     read(api, convert::job_id(&request.job_id)?, request.bring_back, &filter, rows)
 }
 
-pub(crate) fn sync_choose(api: &Api, request: SyncChoose) -> Result<SyncPlanPage, ApiError> {
-    if request.choices.len() > CHOICES_LIMIT {
-        return Err(ApiError::bad_request(format!("At most {CHOICES_LIMIT} choices can be made at once.")));
+/// The rows a person sees with these choices.
+fn shown(filter: Option<SyncFilter>, side: Option<SyncSide>, text: Option<String>) -> PlanFilter {
+    let chosen = filter.unwrap_or(SyncFilter::All);
+    PlanFilter {
+        side: side.map(words::engine_side),
+        actions: actions(chosen),
+        text: text.unwrap_or_default(),
+        only_chosen: chosen == SyncFilter::Chosen,
+        order: PlanOrder::Path,
+        is_descending: false,
     }
-    let job_id = convert::job_id(&request.job_id)?;
-    let before = api.syncs.with_held(job_id, |held| held.prepared.policy().choices.clone());
-    let mut choices: BTreeMap<NodeId, Choice> = before.ok_or_else(gone)?;
-    for one in request.choices {
-        let node = node(&one.node)?;
-        match one.choice {
-            Some(choice) => drop(choices.insert(node, words::engine_choice(choice))),
-            None => drop(choices.remove(&node)),
+}
+
+/// The places of rows in order, where each comes once.
+fn places(ranges: Vec<SyncRowRange>) -> Result<Vec<Range<u64>>, ApiError> {
+    if ranges.len() > RANGES_LIMIT {
+        return Err(ApiError::bad_request(format!(
+            "At most {RANGES_LIMIT} ranges of rows can be chosen at once."
+        ))
+        .hint("Choose in several steps, or all rows that a search finds."));
+    }
+    let mut places: Vec<Range<u64>> = Vec::with_capacity(ranges.len());
+    let mut sorted = ranges;
+    sorted.sort_by_key(|range| range.first);
+    for range in sorted.into_iter().filter(|range| range.first < range.end) {
+        let (first, end) = (u64::from(range.first), u64::from(range.end));
+        match places.last_mut() {
+            Some(last) if first <= last.end => last.end = last.end.max(end),
+            _ => places.push(first..end),
         }
     }
-    if !api.syncs.choose(job_id, choices)? {
-        return Err(gone());
-    }
-    let filter = PlanFilter { order: PlanOrder::Path, ..PlanFilter::default() };
-    read(api, job_id, None, &filter, (0, 1))
+    Ok(places)
+}
+
+pub(crate) fn sync_choose(api: &Api, request: SyncChoose) -> Result<SyncChosen, ApiError> {
+    let job_id = convert::job_id(&request.job_id)?;
+    let rows = MeantRows {
+        filter: shown(request.filter, request.side, request.text),
+        places: request.ranges.map(places).transpose()?,
+    };
+    let say = words::engine_say(request.say);
+    let said = api.syncs.choose(job_id, &request.revision, &rows, say)?.ok_or_else(gone)?;
+    Ok(SyncChosen { rows: Count(said.rows), below: Count(said.below), fixed: Count(said.fixed) })
 }
 
 pub(crate) fn sync_apply(api: &Api, request: SyncApply) -> Result<Job, ApiError> {

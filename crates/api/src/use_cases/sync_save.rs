@@ -133,7 +133,7 @@ fn filter(rules: SyncRules) -> Result<FilterSpec, ApiError> {
     Ok(spec)
 }
 
-fn rule_error(error: &FilterError) -> ApiError {
+pub(crate) fn rule_error(error: &FilterError) -> ApiError {
     ApiError::bad_request(format!("{error}.")).hint("Correct the rule, or take it out.")
 }
 

@@ -4,20 +4,20 @@ use keepwell_jobs::bandwidth::{Bandwidth, Window};
 use keepwell_jobs::outcome::PulledBrake;
 use keepwell_jobs::pairs::PairGroup;
 use keepwell_jobs::standing::Differs;
-use keepwell_sync::Side;
 use keepwell_sync::pair::{BinSpec, FilterSpec, PatternPolicy};
 use keepwell_sync::plan::{ConflictKind as EngineConflictKind, Totals, Why};
 use keepwell_sync::policy::{
     BrakeKind, BrakeLimits, Choice, ConflictPolicy as EnginePolicy, Links as EngineLinks, Mode as EngineMode,
 };
 use keepwell_sync::run_types::ActionKind;
+use keepwell_sync::{Say, Side};
 
 use crate::dto::sync::{
     ConflictPolicy, ConflictRule, SyncBandwidth, SyncBinLimits, SyncBrakeLimits, SyncDiffers, SyncGroup,
     SyncLinks, SyncMode, SyncRules, SyncSide, SyncWindow,
 };
 use crate::dto::sync_conflict::{ConflictChoice, ConflictKind};
-use crate::dto::sync_plan::{SyncAction, SyncBrake, SyncBrakeKind, SyncChoice, SyncTotals, SyncWhy};
+use crate::dto::sync_plan::{SyncAction, SyncBrake, SyncBrakeKind, SyncChoice, SyncSay, SyncTotals, SyncWhy};
 use crate::numbers::Count;
 
 const DAY_SECONDS: u64 = 86_400;
@@ -51,13 +51,25 @@ both_ways!(
 );
 both_ways!(links, engine_links, EngineLinks, SyncLinks, [Keep = Keep, Follow = Follow, Skip = Skip]);
 both_ways!(side, engine_side, Side, SyncSide, [Left = Left, Right = Right]);
-both_ways!(
-    choice,
-    engine_choice,
-    Choice,
-    SyncChoice,
-    [Skip = Skip, LeftToRight = LeftToRight, RightToLeft = RightToLeft, KeepBoth = KeepBoth,]
-);
+pub(crate) fn choice(choice: Choice) -> SyncChoice {
+    match choice {
+        Choice::Skip => SyncChoice::Skip,
+        Choice::LeftToRight => SyncChoice::LeftToRight,
+        Choice::RightToLeft => SyncChoice::RightToLeft,
+        Choice::KeepBoth => SyncChoice::KeepBoth,
+    }
+}
+
+pub(crate) fn engine_say(say: SyncSay) -> Say {
+    match say {
+        SyncSay::Skip => Say::Skip,
+        SyncSay::LeftToRight => Say::LeftToRight,
+        SyncSay::RightToLeft => Say::RightToLeft,
+        SyncSay::OtherWay => Say::OtherWay,
+        SyncSay::AsPlanned => Say::AsPlanned,
+    }
+}
+
 pub(crate) fn differs(differs: Differs) -> SyncDiffers {
     match differs {
         Differs::Undone => SyncDiffers::Undone,

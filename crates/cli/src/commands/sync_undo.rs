@@ -1,6 +1,5 @@
 //! `keepwell sync undo PAIR [RUN]`, or all runs `--since` a time, one after the other.
 
-use keepwell_api::dto::job::Job;
 use keepwell_api::dto::sync::SyncPair;
 use keepwell_api::dto::sync_bin::{SyncRunRow, SyncRunsGet, SyncUndo as Request};
 use keepwell_api::{ApiError, Commands};
@@ -28,7 +27,13 @@ pub fn run(context: &Context, arguments: &SyncUndo) -> Result<Ending, ApiError> 
         return Ok(Ending::Done);
     }
     if let Some(since_ms) = arguments.since {
-        return undo_since(context, &pair, &runs, since_ms);
+        let fitting: Vec<_> =
+            runs.iter().filter(|run| run.can_undo && run.started_ms.0 >= since_ms).collect();
+        if fitting.is_empty() {
+            return Err(ApiError::not_found("No run since then can be undone.")
+                .hint("See: keepwell sync undo PAIR --list"));
+        }
+        return undo(context, &pair, &fitting);
     }
     let mut fitting = runs.iter().filter(|run| match &arguments.run {
         Some(start) => run.run_id.starts_with(start.as_str()),
@@ -40,60 +45,29 @@ pub fn run(context: &Context, arguments: &SyncUndo) -> Result<Ending, ApiError> 
     if arguments.run.is_some() && fitting.next().is_some() {
         return Err(ApiError::bad_request("Several runs begin so.").hint("Give more of the id."));
     }
-    let (job, ending) = undo(context, &pair, run)?;
-    if !context.json && job.finished_ms.is_some() {
-        let count = counted(fact(&job, "undone"), "item is as it was", "items are as they were");
-        output::line(format!("{count} before that run."));
-        paused(&pair);
-    }
-    Ok(ending)
-}
-
-fn undo(context: &Context, pair: &SyncPair, run: &SyncRunRow) -> Result<(Job, Ending), ApiError> {
-    let request = Request { pair_id: pair.id.clone(), run_id: run.run_id.clone() };
-    follow(context, &context.api.sync_undo(request)?.job_id)
-}
-
-fn paused(pair: &SyncPair) {
-    output::note(format!(
-        "The pair is paused. See what a run would do now: keepwell sync run \"{}\" --preview",
-        pair.name
-    ));
+    undo(context, &pair, &[run])
 }
 
 /// Undoes runs backward, as they lie over each other; ends with the first that could not be undone or was stopped.
-fn undo_since(
-    context: &Context,
-    pair: &SyncPair,
-    runs: &[SyncRunRow],
-    since_ms: i64,
-) -> Result<Ending, ApiError> {
-    let fitting: Vec<_> = runs.iter().filter(|run| run.can_undo && run.started_ms.0 >= since_ms).collect();
-    if fitting.is_empty() {
-        return Err(ApiError::not_found("No run since then can be undone.")
-            .hint("See: keepwell sync undo PAIR --list"));
-    }
-    let mut worst = Ending::Done;
-    for (done, run) in fitting.iter().enumerate() {
-        let (job, ending) = undo(context, pair, run)?;
-        if !context.json && job.finished_ms.is_some() {
-            let items = number(fact(&job, "undone"));
-            output::line(format!("The run of {}: {items} items are as before.", time(run.started_ms)));
-        }
-        match ending {
-            Ending::Done => {}
-            Ending::Problems => worst = ending,
-            _ => {
-                let left = fitting.len() - done - 1;
-                output::note(format!("Earlier runs that were not undone: {left}. The pair is paused."));
-                return Ok(ending);
+fn undo(context: &Context, pair: &SyncPair, runs: &[&SyncRunRow]) -> Result<Ending, ApiError> {
+    let run_ids = runs.iter().map(|run| run.run_id.clone()).collect();
+    let request = Request { pair_id: pair.id.clone(), run_ids };
+    let (job, ending) = follow(context, &context.api.sync_undo(request)?.job_id)?;
+    if !context.json && job.finished_ms.is_some() {
+        let items = counted(fact(&job, "undone"), "item is as it was", "items are as they were");
+        match runs {
+            [_] => output::line(format!("{items} before that run.")),
+            runs => {
+                let undone = number(fact(&job, "runsUndone"));
+                output::line(format!("{items} before these runs. Runs undone: {undone} of {}.", runs.len()));
             }
         }
+        output::note(format!(
+            "The pair is paused. See what a run would do now: keepwell sync run \"{}\" --preview",
+            pair.name
+        ));
     }
-    if !context.json {
-        paused(pair);
-    }
-    Ok(worst)
+    Ok(ending)
 }
 
 /// Runs as a table.

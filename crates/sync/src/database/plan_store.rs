@@ -74,6 +74,23 @@ pub enum PlanOrder {
     Size,
 }
 
+/// What a choice for many rows has to know of each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct MeantRow {
+    /// Its place in the plan.
+    pub number: i64,
+    /// What it is about.
+    pub node: NodeId,
+    /// The side that is changed.
+    pub side: Side,
+    /// What is done.
+    pub action: ActionKind,
+    /// What kind of item it is.
+    pub kind: EntryKind,
+    /// Why.
+    pub why: Why,
+}
+
 /// Some rows out of many.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PlanPage {
@@ -121,6 +138,53 @@ impl PairDatabase {
     /// The database refused.
     pub fn clear_plan(&self) -> Result<(), SyncError> {
         self.write(|transaction| transaction.prepare_cached("DELETE FROM plan_rows")?.execute([]).map(drop))
+    }
+
+    /// Goes over the rows that pass a filter by path, as [`PairDatabase::plan_page`] shows them in that order, up to so
+    /// many, with the place each has among them.
+    ///
+    /// # Errors
+    /// The database can not be read.
+    pub(crate) fn for_plan_rows(
+        &self,
+        filter: &PlanFilter,
+        limit: u64,
+        mut with: impl FnMut(u64, MeantRow),
+    ) -> Result<(), SyncError> {
+        let (condition, mut values) = condition(filter);
+        values.push(Value::Integer(sql(limit)));
+        self.with(|connection| {
+            let mut query = connection.prepare_cached(&format!(
+                "SELECT number, node, side, action, kind, why FROM plan_rows
+                 WHERE {condition} ORDER BY path ASC, number LIMIT ?"
+            ))?;
+            let mut rows = query.query(params_from_iter(&values))?;
+            let mut place = 0;
+            while let Some(row) = rows.next()? {
+                let meant = MeantRow {
+                    number: row.get(0)?,
+                    node: NodeId(row.get::<_, i64>(1)?.cast_unsigned()),
+                    side: side_of(&row.get::<_, String>(2)?),
+                    action: of_word(row.get(3)?)?,
+                    kind: kind_at(row, 4)?,
+                    why: of_word(row.get(5)?)?,
+                };
+                with(place, meant);
+                place += 1;
+            }
+            Ok(())
+        })
+    }
+
+    /// How many rows there are, whatever the filter.
+    ///
+    /// # Errors
+    /// The database can not be read.
+    pub fn plan_rows(&self) -> Result<u64, SyncError> {
+        self.with(|connection| {
+            let mut count = connection.prepare_cached("SELECT count(*) FROM plan_rows")?;
+            count.query_row([], |row| row.get::<_, i64>(0)).map(i64::cast_unsigned)
+        })
     }
 
     /// A page of the plan.

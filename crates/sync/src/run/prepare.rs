@@ -102,6 +102,8 @@ pub(super) fn prepare(
         identities: before,
         rules,
         waits_for_age,
+        decided: Arc::default(),
+        turned: Arc::default(),
     };
     if hints.is_some() && is_one_over(syncer, &prepared.plan)? {
         return prepare(syncer, None, preview, control);
@@ -116,6 +118,7 @@ pub(super) fn prepare(
         store(syncer, &prepared, preview)?;
         return Ok(prepared);
     }
+    prepared.decided = Arc::new(choices.clone());
     prepared.policy.choices = choices;
     let policy = prepared.policy.clone();
     prepared = planned_again(syncer, &prepared, policy);

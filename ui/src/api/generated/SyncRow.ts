@@ -11,11 +11,7 @@ import type { SyncWhy } from "./SyncWhy";
  */
 export type SyncRow = { 
 /**
- * What the row is about; to be sent back with a choice.
- */
-node: string, 
-/**
- * What it is.
+ * What it is about.
  */
 entryType: EntryType, 
 /**

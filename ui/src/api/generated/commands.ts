@@ -79,6 +79,7 @@ import type { SyncBinPage } from "./SyncBinPage";
 import type { SyncBinRemove } from "./SyncBinRemove";
 import type { SyncBinRestore } from "./SyncBinRestore";
 import type { SyncChoose } from "./SyncChoose";
+import type { SyncChosen } from "./SyncChosen";
 import type { SyncConflictGet } from "./SyncConflictGet";
 import type { SyncConflictPage } from "./SyncConflictPage";
 import type { SyncConflictView } from "./SyncConflictView";
@@ -102,6 +103,8 @@ import type { SyncResolved } from "./SyncResolved";
 import type { SyncRun } from "./SyncRun";
 import type { SyncRunPage } from "./SyncRunPage";
 import type { SyncRunsGet } from "./SyncRunsGet";
+import type { SyncSharedRules } from "./SyncSharedRules";
+import type { SyncSharedRulesSave } from "./SyncSharedRulesSave";
 import type { SyncUndo } from "./SyncUndo";
 
 /** Every command: what it takes and what it answers. */
@@ -198,6 +201,10 @@ export interface Commands {
   "sync.pairSave": { request: SyncPairSave; answer: SyncPair };
   /** The folders in a folder of two places, to choose from. */
   "sync.folders": { request: SyncFoldersGet; answer: SyncFolders };
+  /** The rules of what is left out that lie in the places of a pair. */
+  "sync.sharedRules": { request: SyncPairGet; answer: SyncSharedRules };
+  /** Writes them to both places. */
+  "sync.sharedRulesSave": { request: SyncSharedRulesSave; answer: SyncSharedRules };
   /** Forgets a pair; both places stay as they are. */
   "sync.pairRemove": { request: SyncPairGet; answer: Done };
   /** Holds a pair, or lets it go on. */
@@ -217,7 +224,7 @@ export interface Commands {
   /** Rows of the plan of a run that waits. */
   "sync.plan": { request: SyncPlanGet; answer: SyncPlanPage };
   /** Skips rows of the plan, turns them round, or takes that back. */
-  "sync.choose": { request: SyncChoose; answer: SyncPlanPage };
+  "sync.choose": { request: SyncChoose; answer: SyncChosen };
   /** Lets a run that waits go on. */
   "sync.apply": { request: SyncApply; answer: Job };
   /** What waits for a decision. */
@@ -317,6 +324,8 @@ export const commandNames: readonly CommandName[] = [
   "sync.pair",
   "sync.pairSave",
   "sync.folders",
+  "sync.sharedRules",
+  "sync.sharedRulesSave",
   "sync.pairRemove",
   "sync.pairPause",
   "sync.hold",

@@ -6,21 +6,24 @@ import { useAsk } from "../../lib/queries";
 import { t } from "../../text/text";
 import { LeftAlone } from "./LeftAlone";
 
-interface CameBackProps {
-  job: Job;
+interface CountWords {
   done: "bin.done" | "bin.remove_done" | "runs.undo_done";
   stopped: "bin.stopped" | "bin.remove_stopped" | "runs.undo_stopped";
-  leftAlone: "bin.problems" | "bin.remove_problems" | "runs.left_alone";
 }
 
-export function CameBack({ job, done, stopped, leftAlone }: CameBackProps) {
+type CameBackProps = (CountWords | { heading: string }) & {
+  job: Job;
+  leftAlone: "bin.problems" | "bin.remove_problems" | "runs.left_alone";
+};
+
+export function CameBack({ job, leftAlone, ...words }: CameBackProps) {
   const problems = useAsk("job.problems", { jobId: job.id, limit: 100 }, { enabled: job.problems > 0 });
   if (job.error) return <Trouble error={job.error} />;
   const count = job.result?.items ?? 0;
   const isStopped = job.state === "cancelled";
   return (
     <>
-      <Notice tone={isStopped || count === 0 ? "idle" : "ok"} heading={t(isStopped ? stopped : done, { count })} />
+      <Notice tone={isStopped || count === 0 ? "idle" : "ok"} heading={"heading" in words ? words.heading : t(isStopped ? words.stopped : words.done, { count })} />
       {problems.data && problems.data.problems.length > 0 && <LeftAlone heading={t(leftAlone)} problems={problems.data.problems} />}
     </>
   );

@@ -11,6 +11,7 @@ import { useAct, useAsk } from "../../lib/queries";
 import { t } from "../../text/text";
 import { LeftOutPart, SafetyPart, WayPart, WhenPart } from "./PairFields";
 import { placeNames } from "./names";
+import { SharedRules } from "./SharedRules";
 import styles from "./Sync.module.css";
 import { fromPair, pairFaults, toPairSave, type PairFields } from "./wizardState";
 
@@ -42,6 +43,7 @@ function Editor({ pair }: { pair: SyncPair }) {
       </Section>
       <Section heading={t("pair.left_out")} note={t("pair.left_out_lead")}>
         <LeftOutPart {...part} />
+        <SharedRules pair={pair} />
       </Section>
       <Section heading={t("pair.when")} note={t("pair.when_lead")}>
         <WhenPart {...part} />

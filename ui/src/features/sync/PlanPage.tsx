@@ -1,5 +1,5 @@
 /**
- * What a run would do, before it does anything; rows can be turned round or left out.
+ * What a run would do, before it does anything; rows can be turned round or left out, one by one or many at once.
  *
  * Invariant: what is applied is the very plan that is shown: the engine holds it under the job's id.
  */
@@ -21,6 +21,7 @@ import { useFreshPairs } from "./fresh";
 import { canLook, Halted, waysBack } from "./Halted";
 import { placeNames, type PlaceNames } from "./names";
 import { usePlanRows, type PlanQuestion } from "./planRows";
+import { PlanChoice } from "./PlanChoice";
 import { PlanTable } from "./PlanTable";
 import styles from "./Sync.module.css";
 import { brakeWords, changesOf, FILTERS, totalsWords } from "./words";
@@ -107,7 +108,7 @@ function Plan({ pair, jobId, names }: { pair: SyncPair; jobId: string; names: Pl
   const busy = apply.isPending || giveUp.isPending || rows.isChoosing;
   const buttons = (
     <div className={styles.buttons}>
-      <Button kind="primary" icon={Check} busy={apply.isPending} disabled={busy} onClick={() => apply.mutate({ jobId })}>
+      <Button kind="primary" icon={Check} busy={apply.isPending} disabled={busy || changes === 0} onClick={() => apply.mutate({ jobId })}>
         {t("changes.apply", { count: changes })}
       </Button>
       <Button busy={giveUp.isPending} disabled={busy} onClick={() => giveUp.mutate({ jobId })}>
@@ -130,6 +131,11 @@ function Plan({ pair, jobId, names }: { pair: SyncPair; jobId: string; names: Pl
   return (
     <>
       <Head head={head} names={names} />
+      {head.brakes.map((brake) => (
+        <Notice key={`${brake.kind} ${brake.side}`} tone="asking" heading={brakeWords(brake, names, pair.mode).heading}>
+          {t("changes.brake")}
+        </Notice>
+      ))}
       <Choices
         question={question}
         names={names}
@@ -140,7 +146,7 @@ function Plan({ pair, jobId, names }: { pair: SyncPair; jobId: string; names: Pl
       {rows.total === 0 ? (
         <p className={styles.noMatch}>{t("changes.no_match")}</p>
       ) : (
-        <PlanTable key={JSON.stringify(question)} names={names} total={rows.total} rowAt={rows.rowAt} onSight={sight} onChoose={rows.choose} busy={busy} />
+        <PlanChoice key={JSON.stringify(question)} names={names} rows={rows} onSight={sight} busy={busy} />
       )}
       {buttons}
     </>
@@ -177,7 +183,7 @@ function HaltedPlan({ pair, jobId, names }: { pair: SyncPair; jobId: string; nam
           {rows.total === 0 ? (
             <p className={styles.noMatch}>{t("changes.no_match")}</p>
           ) : (
-            <PlanTable key={JSON.stringify(question)} names={names} total={rows.total} rowAt={rows.rowAt} onSight={sight} onChoose={rows.choose} busy />
+            <PlanTable key={JSON.stringify(question)} names={names} total={rows.total} rowAt={rows.rowAt} onSight={sight} />
           )}
         </>
       )}

@@ -2,20 +2,22 @@
  * The plan as a two-sided table: what is on the left, the way, what is on the right.
  *
  * Rows are asked for by the page that is in sight, so a million of them is one tall element and some forty rows.
- * Keyboard: one stop of the tab key; up and down move, right and left choose the way, Space leaves a row out.
+ * Keyboard: one stop of the tab key; up and down move, with Shift they select, Ctrl+A selects all; right and left choose
+ * the way of all that is selected, Space leaves it out.
  */
 import type { LucideIcon } from "lucide-react";
 import { ArrowLeft, ArrowRight, Ban, Clock, FolderPlus, MoveRight, Plus, RefreshCw, Trash2 } from "lucide-react";
-import { useId, useLayoutEffect, useRef, useState, type KeyboardEvent } from "react";
+import { useId, useLayoutEffect, useRef, useState, type KeyboardEvent, type MouseEvent, type RefObject } from "react";
 
-import type { SyncAction, SyncChoice, SyncRow, SyncSide } from "../../api";
+import type { SyncAction, SyncRow, SyncSay, SyncSide } from "../../api";
 import { PathText, Size } from "../../components/Values";
 import { classes } from "../../lib/classes";
 import { t } from "../../text/text";
 import { EntryIcon } from "../browse/EntryIcon";
 import type { PlaceNames } from "./names";
 import styles from "./PlanTable.module.css";
-import { choiceFor, isFixed, wayOf, type Way } from "./ways";
+import { allOf, countOf, isSelected, NOTHING, only, reached, toggled, type Range, type Selection } from "./selection";
+import { isFixed, takesWhatIsBelow, wayOf, wordFor, type Way } from "./ways";
 import { DOES, whyWords } from "./words";
 import { ROWS_LIMIT, scrollToShow, sightOf } from "./windowing";
 
@@ -28,8 +30,17 @@ interface PlanTableProps {
   rowAt: (index: number) => SyncRow | undefined;
   /** Told whenever other rows come into sight. */
   onSight: (first: number, end: number) => void;
-  onChoose: (row: SyncRow, choice: SyncChoice | null) => void;
+  /** Nothing can be chosen in the plan of a halted run. */
+  choosing?: PlanChoosing;
+}
+
+export interface PlanChoosing {
+  selection: Selection;
+  onSelect: (selection: Selection) => void;
+  onSay: (ranges: readonly Range[], say: SyncSay) => void;
   busy: boolean;
+  /** The table, to go back to with the keyboard. */
+  grid: RefObject<HTMLDivElement | null>;
 }
 
 const DEED_ICON: Record<SyncAction, LucideIcon> = { createFolder: FolderPlus, copy: Plus, replace: RefreshCw, move: MoveRight, remove: Trash2, setMetadata: Clock };
@@ -78,13 +89,14 @@ function Side({ row, side }: { row: SyncRow; side: SyncSide }) {
   );
 }
 
-function Ways({ row, names, active, onChoose, busy }: { row: SyncRow; names: PlaceNames; active: boolean; busy: boolean; onChoose: (choice: SyncChoice | null) => void }) {
+function Ways({ row, names, active, onSay, busy }: { row: SyncRow; names: PlaceNames; active: boolean; busy: boolean; onSay: (say: SyncSay) => void }) {
   const way = wayOf(row);
   const fixed = isFixed(row);
+  const whole = (label: string) => (takesWhatIsBelow(row) ? t("changes.with_below", { label }) : label);
   const ways = [
-    { way: "left" as const, icon: ArrowLeft, label: t("changes.to_left", { place: names.left }) },
-    { way: "skip" as const, icon: Ban, label: t("changes.leave") },
-    { way: "right" as const, icon: ArrowRight, label: t("changes.to_right", { place: names.right }) },
+    { way: "left" as const, icon: ArrowLeft, label: whole(t("changes.to_left", { place: names.left })) },
+    { way: "skip" as const, icon: Ban, label: whole(t("changes.leave")) },
+    { way: "right" as const, icon: ArrowRight, label: whole(t("changes.to_right", { place: names.right })) },
   ];
   return (
     <span role="group" aria-label={t("changes.row_of", { path: row.path.display })} title={fixed ? t("changes.fixed_row") : undefined} className={styles.ways}>
@@ -97,7 +109,7 @@ function Ways({ row, names, active, onChoose, busy }: { row: SyncRow; names: Pla
           title={label}
           aria-pressed={way === one}
           disabled={fixed || busy}
-          onClick={() => (way === one && one !== "skip" ? undefined : onChoose(choiceFor(row, one)))}
+          onClick={() => (way === one && one !== "skip" ? undefined : onSay(wordFor(row, one)))}
           className={styles.wayButton}
         >
           <Icon aria-hidden="true" />
@@ -107,9 +119,10 @@ function Ways({ row, names, active, onChoose, busy }: { row: SyncRow; names: Pla
   );
 }
 
-export function PlanTable({ names, total, rowAt, onSight, onChoose, busy }: PlanTableProps) {
+export function PlanTable({ names, total, rowAt, onSight, choosing }: PlanTableProps) {
   const id = useId();
-  const scroller = useRef<HTMLDivElement>(null);
+  const own = useRef<HTMLDivElement>(null);
+  const scroller = choosing?.grid ?? own;
   const [scrollTop, setScrollTop] = useState(0);
   const [height, setHeight] = useState(600);
   const [active, setActive] = useState(0);
@@ -123,7 +136,7 @@ export function PlanTable({ names, total, rowAt, onSight, onChoose, busy }: Plan
     const observer = new ResizeObserver(measure);
     observer.observe(box);
     return () => observer.disconnect();
-  }, []);
+  }, [scroller]);
   useLayoutEffect(() => onSight(sight.first, sight.end), [onSight, sight.first, sight.end]);
 
   const activeIndex = Math.min(active, Math.max(0, shownTotal - 1));
@@ -133,6 +146,16 @@ export function PlanTable({ names, total, rowAt, onSight, onChoose, busy }: Plan
     const box = scroller.current;
     const target = box ? scrollToShow(bounded, box.scrollTop, height, ROW_HEIGHT) : undefined;
     if (box && target !== undefined) box.scrollTop = target;
+    return bounded;
+  };
+  const selection = choosing?.selection ?? NOTHING;
+  const select = (next: Selection) => choosing?.onSelect(next);
+  /** A way for all that is selected; for the row one is at where nothing else is. */
+  const choose = (way: Way) => {
+    if (!choosing || choosing.busy) return;
+    const row = rowAt(activeIndex);
+    if (countOf(selection) > 1 || (countOf(selection) === 1 && !isSelected(selection, activeIndex))) choosing.onSay(selection.ranges, wordFor({ choice: null }, way));
+    else if (row && !isFixed(row) && (way === "skip" || wayOf(row) !== way)) choosing.onSay(only(activeIndex).ranges, wordFor(row, way));
   };
   const onKeyDown = (event: KeyboardEvent<HTMLDivElement>) => {
     if (event.target !== event.currentTarget) return;
@@ -146,14 +169,33 @@ export function PlanTable({ names, total, rowAt, onSight, onChoose, busy }: Plan
       End: shownTotal - 1,
     };
     const ways: Record<string, Way> = { ArrowRight: "right", ArrowLeft: "left", " ": "skip" };
-    const target = steps[event.key];
+    const held = event.ctrlKey || event.metaKey;
+    const step = steps[event.key];
     const way = ways[event.key];
-    const row = rowAt(activeIndex);
-    if (target !== undefined) moveTo(target);
-    else if (way !== undefined && row) {
-      if (!isFixed(row) && !busy && !(way !== "skip" && wayOf(row) === way)) onChoose(row, choiceFor(row, way));
-    } else return;
+    if (step !== undefined) {
+      const target = moveTo(step);
+      if (event.shiftKey) select(reached(selection, activeIndex, target, held));
+      else if (!held) select(only(target));
+    } else if (held && event.key.toLowerCase() === "a") select(allOf(total));
+    else if (held && event.key === " ") select(toggled(selection, activeIndex));
+    else if (event.key === "Escape" && countOf(selection) > 0) select(NOTHING);
+    else if (way !== undefined && !held) choose(way);
+    else return;
     event.preventDefault();
+  };
+  const onRowClick = (event: MouseEvent<HTMLDivElement>, index: number) => {
+    setActive(index);
+    // A button in the row is about that row alone.
+    if (event.target instanceof Element && event.target.closest("button")) return;
+    const held = event.ctrlKey || event.metaKey;
+    if (event.shiftKey) select(reached(selection, activeIndex, index, held));
+    else select(held ? toggled(selection, index) : only(index));
+  };
+  /** With Shift the browser would mark text. */
+  const onRowDown = (event: MouseEvent<HTMLDivElement>) => {
+    if (!event.shiftKey) return;
+    event.preventDefault();
+    scroller.current?.focus();
   };
   const indexes = Array.from({ length: Math.max(0, sight.end - sight.first) }, (_, offset) => sight.first + offset);
   return (
@@ -163,6 +205,7 @@ export function PlanTable({ names, total, rowAt, onSight, onChoose, busy }: Plan
       aria-label={t("changes.rows")}
       aria-rowcount={total + 1}
       aria-colcount={5}
+      aria-multiselectable={choosing ? true : undefined}
       aria-activedescendant={shownTotal > 0 ? `${id}-${activeIndex}` : undefined}
       tabIndex={0}
       onKeyDown={onKeyDown}
@@ -190,13 +233,16 @@ export function PlanTable({ names, total, rowAt, onSight, onChoose, busy }: Plan
               data-active={index === activeIndex || undefined}
               data-left-out={row?.choice === "skip" || undefined}
               data-chosen={(row !== undefined && row.choice !== null) || undefined}
-              onClick={() => setActive(index)}
+              aria-selected={choosing ? isSelected(selection, index) : undefined}
+              data-selected={isSelected(selection, index) || undefined}
+              onMouseDown={onRowDown}
+              onClick={(event) => onRowClick(event, index)}
               className={classes(styles.row, styles.dataRow)}
               style={{ height: ROW_HEIGHT, transform: `translateY(${index * ROW_HEIGHT}px)` }}
             >
               <div role="gridcell" className={styles.cell}>{row ? <Side row={row} side="left" /> : <span className={styles.absent}>…</span>}</div>
               <div role="gridcell" className={classes(styles.cell, styles.middle)}>
-                {row && <Ways row={row} names={names} active={index === activeIndex} busy={busy} onChoose={(choice) => onChoose(row, choice)} />}
+                {row && <Ways row={row} names={names} active={index === activeIndex} busy={choosing?.busy ?? true} onSay={(say) => choosing?.onSay(only(index).ranges, say)} />}
               </div>
               <div role="gridcell" className={styles.cell}>{row && <Side row={row} side="right" />}</div>
               <div role="gridcell" className={classes(styles.cell, styles.why)}>{row && <span title={whyWords(row, names)}>{whyWords(row, names)}</span>}</div>

@@ -1,9 +1,9 @@
-/** The runs that changed something; each can be undone as a whole. */
+/** The runs that changed something; each can be undone as a whole, and all since a moment. */
 import { Link } from "@tanstack/react-router";
-import { History } from "lucide-react";
+import { History, Undo2 } from "lucide-react";
 import { useState } from "react";
 
-import { call, isActive, useJob, type SyncPair, type SyncRunRow } from "../../api";
+import { call, isActive, useJob, type Job, type SyncPair, type SyncRunRow } from "../../api";
 import { Button } from "../../components/Button";
 import { DataGrid } from "../../components/DataGrid";
 import { Confirm } from "../../components/Dialog";
@@ -17,22 +17,42 @@ import { RunsTable } from "../activity/RunsTable";
 import { CameBack } from "./CameBack";
 import type { PlaceNames } from "./names";
 import styles from "./Sync.module.css";
+import { UndoSince } from "./UndoSince";
 import { totalsWords } from "./words";
+
+/** What became of undoing several runs: how many of them, and how many items. */
+function Undone({ job, asked }: { job: Job; asked: number }) {
+  const runs = job.result?.facts.find(({ key }) => key === "runsUndone")?.value ?? 0;
+  const count = job.result?.items ?? 0;
+  const heading = runs === asked ? t("runs.since_done", { count, runs: t("count.runs", { count: runs }) }) : t("runs.since_stopped", { count, undone: String(runs), asked: t("count.runs", { count: asked }) });
+  return (
+    <>
+      <CameBack job={job} heading={heading} leftAlone="runs.left_alone" />
+      {job.error && <p>{t("runs.since_failed")}</p>}
+    </>
+  );
+}
 
 export function RunsTab({ pair, names }: { pair: SyncPair; names: PlaceNames }) {
   const [undoing, setUndoing] = useState<SyncRunRow>();
+  const [isSince, setSince] = useState(false);
   const pages = usePages(
     ["sync.runs", pair.id],
     (offset, limit, signal) => call("sync.runs", { pairId: pair.id, offset, limit }, signal),
     (page) => ({ rows: page.runs, total: page.total }),
     { keep: true },
   );
+  const close = () => {
+    setUndoing(undefined);
+    setSince(false);
+  };
   const undo = useAct("sync.undo", {
     renews: ["sync", "job"],
     // How far it is stands above, like that of every run of the pair.
-    onDone: () => setUndoing(undefined),
-    onFailed: () => setUndoing(undefined),
+    onDone: () => close(),
+    onFailed: () => close(),
   });
+  const asked = undo.variables?.runIds.length ?? 0;
   const undone = useJob(undo.data?.jobId);
   if (pages.error) return <Trouble error={pages.error.details} onRetry={pages.again} />;
   if (pages.isPending) return <Loading />;
@@ -46,7 +66,12 @@ export function RunsTab({ pair, names }: { pair: SyncPair; names: PlaceNames }) 
   return (
     <div className={styles.tabBody}>
       {undo.error && <Trouble error={undo.error.details} />}
-      {undone && !isActive(undone) && <CameBack job={undone} done="runs.undo_done" stopped="runs.undo_stopped" leftAlone="runs.left_alone" />}
+      {undone && !isActive(undone) && (asked > 1 ? <Undone job={undone} asked={asked} /> : <CameBack job={undone} done="runs.undo_done" stopped="runs.undo_stopped" leftAlone="runs.left_alone" />)}
+      <div className={styles.filters}>
+        <Button icon={Undo2} disabled={undo.isPending} onClick={() => setSince(true)}>
+          {t("runs.since")}
+        </Button>
+      </div>
       <DataGrid
         label={t("runs.list")}
         rowHeight={42}
@@ -87,7 +112,7 @@ export function RunsTab({ pair, names }: { pair: SyncPair; names: PlaceNames }) 
       <Confirm
         open={undoing !== undefined}
         onClose={() => setUndoing(undefined)}
-        onConfirm={() => undoing && undo.mutate({ pairId: pair.id, runId: undoing.runId })}
+        onConfirm={() => undoing && undo.mutate({ pairId: pair.id, runIds: [undoing.runId] })}
         busy={undo.isPending}
         danger
         heading={t("runs.undo_heading", { when: undoing ? formatMoment(undoing.startedMs) : "" })}
@@ -95,6 +120,7 @@ export function RunsTab({ pair, names }: { pair: SyncPair; names: PlaceNames }) 
       >
         {t("runs.undo_text")}
       </Confirm>
+      {isSince && <UndoSince pair={pair} names={names} busy={undo.isPending} onClose={() => setSince(false)} onUndo={(runIds) => undo.mutate({ pairId: pair.id, runIds })} />}
     </div>
   );
 }

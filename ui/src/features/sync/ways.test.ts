@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 
 import type { DiffLine } from "../../api";
 import { pairLines } from "./lines";
-import { choiceFor, wayOf } from "./ways";
+import { takesWhatIsBelow, wayOf, wordFor } from "./ways";
 
 describe("the way of a row", () => {
   it("is towards the side that is changed, until it is left out", () => {
@@ -11,11 +11,16 @@ describe("the way of a row", () => {
   });
 
   it("is turned round, left out, and taken back", () => {
-    expect(choiceFor({ side: "right", choice: null }, "left")).toBe("rightToLeft");
-    expect(choiceFor({ side: "right", choice: null }, "skip")).toBe("skip");
-    expect(choiceFor({ side: "right", choice: "skip" }, "skip")).toBeNull();
-    expect(choiceFor({ side: "right", choice: "skip" }, "right")).toBeNull();
-    expect(choiceFor({ side: "right", choice: "skip" }, "left")).toBe("rightToLeft");
+    expect(wordFor({ choice: null }, "left")).toBe("rightToLeft");
+    expect(wordFor({ choice: null }, "skip")).toBe("skip");
+    expect(wordFor({ choice: "skip" }, "skip")).toBe("asPlanned");
+    expect(wordFor({ choice: "skip" }, "right")).toBe("leftToRight");
+  });
+
+  it("is that of all below it for a folder, but not for its rights", () => {
+    expect(takesWhatIsBelow({ entryType: "folder", action: "createFolder" })).toBe(true);
+    expect(takesWhatIsBelow({ entryType: "folder", action: "setMetadata" })).toBe(false);
+    expect(takesWhatIsBelow({ entryType: "file", action: "copy" })).toBe(false);
   });
 });
 

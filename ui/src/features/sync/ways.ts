@@ -1,5 +1,5 @@
-/** Which way a row of a plan goes, and what a person's key or button makes of it. Pure. */
-import type { SyncChoice, SyncRow, SyncSide } from "../../api";
+/** Which way a row of a plan goes, and what a person's key or button says to it. Pure. */
+import type { SyncRow, SyncSay, SyncSide } from "../../api";
 
 export type Way = "skip" | SyncSide;
 
@@ -8,11 +8,15 @@ export function wayOf(row: Pick<SyncRow, "side" | "choice">): Way {
   return row.choice === "skip" ? "skip" : row.side;
 }
 
-/** The choice a way stands for. Leaving a row out twice, or going its own way again, takes the choice back. */
-export function choiceFor(row: Pick<SyncRow, "side" | "choice">, way: Way): SyncChoice | null {
-  if (way === "skip") return row.choice === "skip" ? null : "skip";
-  if (row.choice === "skip" && way === row.side) return null;
+/** The word a way stands for. Leaving a row out twice takes that back. */
+export function wordFor(row: Pick<SyncRow, "choice">, way: Way): SyncSay {
+  if (way === "skip") return row.choice === "skip" ? "asPlanned" : "skip";
   return way === "right" ? "leftToRight" : "rightToLeft";
+}
+
+/** Whether a word on this row is one on all that lies below it: rights of a folder are its own. */
+export function takesWhatIsBelow(row: Pick<SyncRow, "entryType" | "action">): boolean {
+  return row.entryType === "folder" && row.action !== "setMetadata";
 }
 
 /** Whether a row follows from another one and has no way of its own. */

@@ -1,13 +1,22 @@
 import { describe, expect, it } from "vitest";
 
-import type { SyncBrake, SyncMode } from "../../api";
+import type { SyncBrake, SyncMode, SyncRow } from "../../api";
 import { testPair } from "./testPair";
-import { brakeWords, MODES, pairState, totalsWords } from "./words";
+import { brakeWords, MODES, pairState, totalsWords, whyWords } from "./words";
 
 const names = { left: "Laptop", right: "Stick" };
 const NOW = 10_000_000;
 const words = (over: Parameters<typeof testPair>[0]) => pairState(testPair(over), undefined, NOW, names);
 const last = { jobId: "j", state: "succeeded" as const, finishedMs: NOW - 60_000, problems: 0, error: null };
+
+describe("why a row is in a plan", () => {
+  it("is a conflict only where nobody chose it", () => {
+    const path = { path: "letter", display: "letter" };
+    const row: SyncRow = { entryType: "file", side: "left", action: "remove", from: path, path, sizeBytes: 0, why: "conflictDecided", choice: null };
+    expect(whyWords(row, names)).toBe("Conflict: Stick was chosen");
+    expect(whyWords({ ...row, choice: "rightToLeft" }, names)).toBe("You chose Stick");
+  });
+});
 
 describe("the state of a pair in words", () => {
   it("says since when it is in step", () => {

@@ -42,6 +42,8 @@ function isAfterwards(row: SyncRow): boolean {
 export function whyWords(row: SyncRow, names: PlaceNames): string {
   const source = row.side === "left" ? names.right : names.left;
   if (isAfterwards(row)) return t("sync.why.afterwards");
+  // What a person turned round is no conflict.
+  if (row.why === "conflictDecided" && row.choice !== null) return t("sync.why.chosen", { place: source });
   return t(WHY[row.why], { place: source });
 }
 
