@@ -67,7 +67,9 @@ impl LocalTree {
         let path = std::path::absolute(path)
             .map_err(|error| EndpointError::from_io("open", path.display().to_string(), error))?;
         let stat = root.stat_self()?;
-        let identity = PlaceIdentity { volume: system::volume(&root)?, root: stat.inode };
+        // A number that is made up anew with every mount tells nothing of the folder.
+        let own_id = if system::has_lasting_ids(&root) { stat.inode } else { 0 };
+        let identity = PlaceIdentity { volume: system::volume(&root)?, root: own_id };
         let mount = system::mount_number(&root);
         let tree_probe::Answer { capabilities, takes_unnamed } =
             tree_probe::ask(&root, &identity, &stat);

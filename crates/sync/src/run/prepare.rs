@@ -71,7 +71,8 @@ pub(super) fn prepare(
         let now = marker::identity(&**syncer.tree(side)).map_err(SyncError::place(side))?;
         let facts = &mut tree.circumstances;
         // Also where all that was agreed on is gone since: what was put into its bin is still on that place.
-        facts.is_another_place |= known.is_some_and(|known| known != now);
+        facts.is_another_place |=
+            known.is_some_and(|known| marker::is_another(&**syncer.tree(side), &known, &now));
         facts.are_rules_changed |= !syncer.base().is_empty() && are_rules_changed;
         facts.rules_before.clone_from(&rules_before);
         facts.recent = syncer.database().recent(side, now_ms)?;
