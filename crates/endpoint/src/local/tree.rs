@@ -52,6 +52,8 @@ pub(super) struct Inner {
     pub(super) capabilities: Capabilities,
     /// Whether files can be made here that get their name last.
     takes_unnamed: bool,
+    /// The first and the last time that is kept here.
+    pub(super) times: (Timestamp, Timestamp),
     /// The folders that files were staged in last, at most [`STAGING_FOLDERS_LIMIT`].
     staging: Mutex<Vec<(RelativePath, Folder)>>,
 }
@@ -71,10 +73,10 @@ impl LocalTree {
         let own_id = if system::has_lasting_ids(&root) { stat.inode } else { 0 };
         let identity = PlaceIdentity { volume: system::volume(&root)?, root: own_id };
         let mount = system::mount_number(&root);
-        let tree_probe::Answer { capabilities, takes_unnamed } =
+        let tree_probe::Answer { capabilities, takes_unnamed, times } =
             tree_probe::ask(&root, &identity, &stat);
         let staging = Mutex::default();
-        let inner = Inner { root, path, identity, mount, capabilities, takes_unnamed, staging };
+        let inner = Inner { root, path, identity, mount, capabilities, takes_unnamed, times, staging };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -278,7 +280,10 @@ impl Inner {
     pub(super) fn keepable(&self, metadata: &ItemMetadata) -> ItemMetadata {
         let can = &self.capabilities;
         ItemMetadata {
-            modified: metadata.modified.filter(|_| can.times),
+            modified: metadata
+                .modified
+                .filter(|_| can.times)
+                .map(|time| time.clamp(self.times.0, self.times.1)),
             mode: metadata.mode.filter(|_| can.modes),
             extended_attributes: metadata
                 .extended_attributes
