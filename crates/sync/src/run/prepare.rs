@@ -80,9 +80,11 @@ pub(super) fn prepare(
             facts.free_bytes = syncer.tree(side).free_bytes().map_err(SyncError::place(side))?;
         }
     }
-    if syncer.take_died() {
-        clear_unfinished(syncer, &left, Side::Left, control)?;
-        clear_unfinished(syncer, &right, Side::Right, control)?;
+    let may_be_unfinished = syncer.take_unfinished();
+    for (side, seen) in [(Side::Left, &left), (Side::Right, &right)] {
+        if may_be_unfinished[usize::from(side == Side::Right)] {
+            clear_unfinished(syncer, seen, side, control)?;
+        }
     }
     read_what_counts(syncer, &mut left, &mut right, control)?;
     let mut left = moves::resolve(syncer.base(), left, Side::Left);
