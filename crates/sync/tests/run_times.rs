@@ -233,6 +233,65 @@ fn what_a_place_can_not_keep_is_told_once_however_many_files_it_is_about() {
     );
 }
 
+#[cfg(unix)]
+#[test]
+fn what_a_stick_can_not_keep_outlives_an_edit_on_the_stick() {
+    use std::os::unix::fs::PermissionsExt;
+    let mut home = Home::new();
+    home.pair.attributes = true;
+    let set_mode = |home: &Home, name: &str, mode: u32| {
+        fs::set_permissions(home.path(name), fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let mode = |home: &Home, name: &str| fs::metadata(home.path(name)).unwrap().permissions().mode() & 0o7777;
+    for (name, bits) in [("left/private", 0o600), ("left/program", 0o755)] {
+        home.write(name, "1");
+        set_mode(&home, name, bits);
+    }
+    let left = LocalTree::open(&home.path("left")).unwrap();
+    let tag = keepwell_model::ExtendedAttribute { name: b"user.tag".to_vec(), value: b"red".to_vec() };
+    let path = RelativePath::parse(b"private").unwrap();
+    if left.capabilities().extended_attributes {
+        let metadata = keepwell_endpoint::tree::ItemMetadata {
+            extended_attributes: Some(vec![tag.clone()]),
+            ..Default::default()
+        };
+        let seen = left.stat(&path).unwrap().unwrap().fingerprint;
+        left.set_metadata(&path, &seen, &metadata).unwrap();
+    }
+    run_with_stick(&mut home);
+    for (round, edited) in ["longer", "longer still"].into_iter().enumerate() {
+        // The second time what both agreed on has passed through the stick already.
+        home.write("right/private", edited);
+        home.write("right/program", edited);
+        assert_eq!(run_with_stick(&mut home).left.replaced, 2);
+        assert_eq!(home.read("left/private").as_deref(), Some(edited));
+        assert_eq!((mode(&home, "left/private"), mode(&home, "left/program")), (0o600, 0o755), "{round}");
+        if left.capabilities().extended_attributes {
+            assert_eq!(left.extended_attributes(&path).unwrap(), [tag.clone()], "{round}");
+        }
+        assert_eq!(run_with_stick(&mut home), SyncReport::default());
+    }
+}
+
+/// Who says that permissions are not carried over does not want to lose those a file has.
+#[cfg(unix)]
+#[test]
+fn where_permissions_are_not_synced_a_new_version_has_those_of_the_old_one() {
+    use std::os::unix::fs::PermissionsExt;
+    let mut home = Home::new();
+    home.pair.modes = false;
+    home.write("left/private", "1");
+    home.run();
+    for side in ["left", "right"] {
+        fs::set_permissions(home.path(&format!("{side}/private")), fs::Permissions::from_mode(0o600))
+            .unwrap();
+    }
+    home.write("right/private", "longer");
+    assert_eq!(home.run().0.left.replaced, 1);
+    let mode = fs::metadata(home.path("left/private")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o7777, 0o600);
+}
+
 #[test]
 fn coarse_times_are_never_sent_back() {
     let mut home = Home::new();
