@@ -273,6 +273,35 @@ fn what_a_stick_can_not_keep_outlives_an_edit_on_the_stick() {
     }
 }
 
+/// As another version of a package has it: the same names, sizes and times, for the time is one that never changes.
+#[test]
+fn another_folder_with_the_same_names_sizes_and_times_is_not_the_one_that_is_gone() {
+    let mut home = Home::new();
+    let files = ["index.js", "package.json", "below/readme"];
+    let fixed = |home: &Home, folder: &str, content: &str| {
+        for (name, length) in files.into_iter().zip(3..) {
+            let path = format!("{folder}/{name}");
+            home.write(&path, &content.repeat(length));
+            set(home, &path, 499_162_500);
+        }
+    };
+    fixed(&home, "left/package-1", "a");
+    run_with_stick(&mut home);
+    fs::remove_dir_all(home.path("right/package-1")).unwrap();
+    fixed(&home, "right/package-2", "b");
+    run_with_stick(&mut home);
+    home.assert_in_step();
+    assert_eq!(home.read("left/package-2/index.js").as_deref(), Some("bbb"));
+    // The permissions of the folders that were made are written down.
+    run_with_stick(&mut home);
+    assert_eq!(run_with_stick(&mut home), SyncReport::default());
+    // One that only got another name is one rename, whether or not its files have to be read to know it.
+    fs::rename(home.path("right/package-2"), home.path("right/package")).unwrap();
+    let report = run_with_stick(&mut home);
+    assert_eq!((report.left.moved, report.left.created, report.left.replaced), (1, 0, 0), "{report:?}");
+    home.assert_in_step();
+}
+
 /// Who says that permissions are not carried over does not want to lose those a file has.
 #[cfg(unix)]
 #[test]

@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use keepwell_model::{ContentHash, EntryKind};
+use keepwell_model::{ContentHash, EntryKind, Timestamp};
 
 use super::pairs::unite_for_reading;
 use super::view::{Implied, View, implied};
@@ -154,7 +154,8 @@ fn gone_files<'b>(
     files.filter(|(_, entry)| is_told(entry)).collect()
 }
 
-/// What has the name, the size and the very time of exactly one file that is gone is that file, without reading it.
+/// What has the name, the size and the very time of exactly one file that is gone is that file, without reading it: where
+/// no other file the base knows has that time. Tools and archives give all of theirs one, and then it tells nothing.
 fn quick_matches(
     base: &BaseTree,
     tree: &SideTree,
@@ -180,11 +181,25 @@ fn quick_matches(
             found.entry(*only).or_default().push(id);
         }
     }
+    let time_of = |id: NodeId| base.get(id).and_then(|entry| entry.fingerprint_on(side).modified);
     let only = found.into_iter().filter_map(|(gone, fresh)| match fresh.as_slice() {
-        [only] => Some((*only, gone)),
+        [only] => Some((*only, gone, time_of(gone)?)),
         _ => None,
     });
-    only.collect()
+    let only: Vec<_> = only.collect();
+    let mut files_of: HashMap<Timestamp, u64> = only.iter().map(|(_, _, time)| (*time, 0)).collect();
+    if !files_of.is_empty() {
+        for (_, entry) in base.iter().filter(|(_, entry)| entry.state.kind == EntryKind::File) {
+            let count = entry.fingerprint_on(side).modified.and_then(|time| files_of.get_mut(&time));
+            if let Some(count) = count {
+                *count += 1;
+            }
+        }
+    }
+    only.into_iter()
+        .filter(|(_, _, time)| files_of[time] == 1)
+        .map(|(fresh, gone, _)| (fresh, gone))
+        .collect()
 }
 
 /// Gives new items that are moved ones the base's ids.
