@@ -302,6 +302,37 @@ fn another_folder_with_the_same_names_sizes_and_times_is_not_the_one_that_is_gon
     home.assert_in_step();
 }
 
+/// Numbers of files are given again: of another version of a package that is put where the old one was removed, each file
+/// may have that of one that is gone, and its size, and the time that all of them have.
+#[test]
+fn a_file_with_the_number_the_size_and_the_time_of_one_that_is_gone_is_read_where_many_have_that_time() {
+    let mut home = Home::new();
+    for number in 0..3 {
+        home.write(&format!("left/package-1/file {number}"), "aaa");
+        set(&home, &format!("left/package-1/file {number}"), 499_162_500);
+    }
+    home.run();
+    fs::create_dir(home.path("left/package-2")).unwrap();
+    for number in 0..3 {
+        let new = home.path(&format!("left/package-2/file {number}"));
+        fs::rename(home.path(&format!("left/package-1/file {number}")), &new).unwrap();
+        // Written in place it has the old one's number for sure.
+        fs::write(&new, "bbb").unwrap();
+        set_at(&new, at(499_162_500));
+    }
+    fs::remove_dir(home.path("left/package-1")).unwrap();
+    home.run();
+    home.assert_in_step();
+    assert_eq!(home.read("right/package-2/file 0").as_deref(), Some("bbb"));
+    nothing_to_do(&mut home);
+    // What only moves, by itself or with its folder, is moved.
+    fs::rename(home.path("left/package-2/file 0"), home.path("left/alone")).unwrap();
+    fs::rename(home.path("left/package-2"), home.path("left/package")).unwrap();
+    let (report, _) = home.run();
+    assert_eq!((report.right.moved, report.right.created, report.right.replaced), (2, 0, 0), "{report:?}");
+    home.assert_in_step();
+}
+
 /// Who says that permissions are not carried over does not want to lose those a file has.
 #[cfg(unix)]
 #[test]
