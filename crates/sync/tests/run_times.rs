@@ -302,6 +302,16 @@ fn another_folder_with_the_same_names_sizes_and_times_is_not_the_one_that_is_gon
     home.assert_in_step();
 }
 
+#[test]
+fn a_change_right_after_a_run_is_seen_where_times_are_coarse() {
+    let mut home = Home::new();
+    for text in ["1", "2", "3"] {
+        home.write("right/file", text);
+        run_with_stick(&mut home);
+        assert_eq!(home.read("left/file").as_deref(), Some(text));
+    }
+}
+
 /// Numbers of files are given again: of another version of a package that is put where the old one was removed, each file
 /// may have that of one that is gone, and its size, and the time that all of them have.
 #[test]
