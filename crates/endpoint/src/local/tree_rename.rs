@@ -88,7 +88,7 @@ impl Inner {
     }
 
     /// Renames an item to a name that the file system takes for the one it has: `a` to `A`, or another Unicode form.
-    fn rename_to_same(
+    pub(super) fn rename_to_same(
         &self,
         (from, name): (&Folder, &[u8]),
         (to, path): (&Folder, &RelativePath),
