@@ -176,8 +176,9 @@ fn tree(root: &Path) -> BTreeMap<String, Option<(String, i64)>> {
         for item in fs::read_dir(&folder).unwrap() {
             let path = item.unwrap().path();
             let name = path.strip_prefix(root).unwrap().to_string_lossy().into_owned();
-            // What FUSE keeps of a file that was removed until whoever has it open is done with it is nobody's.
-            if name == ".keepwell" || name.contains(".fuse_hidden") {
+            // What a killed run left unfinished is ours; what FUSE keeps of a file that was removed until whoever has it
+            // open is done with it is nobody's.
+            if [".keepwell", ".keepwell-staged-", ".fuse_hidden"].iter().any(|own| is_called(&name, own)) {
                 continue;
             }
             let is_folder = path.is_dir();
@@ -190,6 +191,12 @@ fn tree(root: &Path) -> BTreeMap<String, Option<(String, i64)>> {
         }
     }
     found
+}
+
+/// Whether the last name of a path begins so; the folder of the bins is the one that has no more to it.
+fn is_called(path: &str, begin: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or_default();
+    name == begin || begin != ".keepwell" && name.starts_with(begin)
 }
 
 /// Every file with all that a drive may not be able to keep, and its number.
