@@ -75,7 +75,7 @@ fn a_drive_that_is_pulled_out_or_a_run_that_is_killed_loses_nothing() {
     day.sync(0);
     let usual = started.elapsed();
     let at = day.pair.path("right");
-    for round in 0..8 {
+    for round in 0..6 {
         let is_pulled = round % 2 == 0;
         for number in 0..150 {
             day.pair.write(
