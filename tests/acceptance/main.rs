@@ -18,6 +18,8 @@ mod working;
 
 #[cfg(target_os = "linux")]
 mod clock;
+#[cfg(target_os = "linux")]
+mod exfat;
 #[cfg(unix)]
 mod full_disk;
 #[cfg(unix)]

@@ -172,6 +172,12 @@ impl EndpointError {
             Self::Io { path, .. } if is_address(path) => {
                 "Try again. If the server answers the same, tell whoever keeps it what it said."
             }
+            Self::Io { source, .. } if source.kind() == io::ErrorKind::FileTooLarge => {
+                "The drive takes no file of this size (FAT takes less than 4 GiB): leave it out, or use another drive."
+            }
+            Self::Io { source, .. } if source.kind() == io::ErrorKind::Unsupported => {
+                "The file system there can not hold this: use another place if you need it."
+            }
             Self::Io { .. } => "Check the drive and its cable, then try again.",
         }
     }

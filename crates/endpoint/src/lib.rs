@@ -8,6 +8,7 @@
 //! Deliberately not here: what the objects mean (`repository`), which files to take (`backup`, `sync`).
 
 pub mod address;
+pub mod alike;
 pub mod credentials;
 pub mod error;
 pub mod local;

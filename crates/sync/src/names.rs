@@ -7,6 +7,8 @@
 
 use std::borrow::Cow;
 
+use keepwell_endpoint::alike::fold;
+pub use keepwell_endpoint::alike::loose_key;
 use keepwell_endpoint::tree::{Capabilities, NameRules, UnicodeNames};
 use unicode_normalization::{UnicodeNormalization, is_nfc, is_nfd};
 
@@ -21,40 +23,6 @@ const BYTE_MARK: char = '\u{201b}';
 #[must_use]
 pub fn key<'a>(name: &'a [u8], capabilities: &Capabilities) -> Cow<'a, [u8]> {
     fold(name, capabilities.case_sensitive, capabilities.unicode != UnicodeNames::Kept)
-}
-
-/// What two names have in common where some place could take them for one.
-#[must_use]
-pub fn loose_key(name: &[u8]) -> Cow<'_, [u8]> {
-    fold(name, false, true)
-}
-
-fn fold(name: &[u8], is_case_kept: bool, is_form_ignored: bool) -> Cow<'_, [u8]> {
-    if name.is_ascii() {
-        return match is_case_kept || !name.iter().any(u8::is_ascii_uppercase) {
-            true => Cow::Borrowed(name),
-            false => Cow::Owned(name.to_ascii_lowercase()),
-        };
-    }
-    let Ok(text) = std::str::from_utf8(name) else { return Cow::Borrowed(name) };
-    let composed: Cow<'_, str> =
-        if is_form_ignored && !is_nfc(text) { Cow::Owned(text.nfc().collect()) } else { Cow::Borrowed(text) };
-    if is_case_kept {
-        return match composed {
-            Cow::Borrowed(_) => Cow::Borrowed(name),
-            Cow::Owned(text) => Cow::Owned(text.into_bytes()),
-        };
-    }
-    let mut folded = String::with_capacity(composed.len());
-    for character in composed.chars() {
-        // Through capitals, so that letters with two small forms (σ, ς) are one; only one to one, as file systems do.
-        let mut upper = character.to_uppercase();
-        let capital = if upper.len() == 1 { upper.next().unwrap_or(character) } else { character };
-        let mut lower = capital.to_lowercase();
-        folded.push(if lower.len() == 1 { lower.next().unwrap_or(capital) } else { capital });
-    }
-    let folded = if is_form_ignored { folded.nfc().collect() } else { folded };
-    Cow::Owned(folded.into_bytes())
 }
 
 /// What a name is on a place: itself where the place takes it.

@@ -21,6 +21,7 @@ mod order;
 mod pairs;
 mod rows;
 mod settle;
+mod telling;
 mod view;
 
 pub(crate) use self::decide::differ;

@@ -24,7 +24,7 @@ use crate::pair::PairSpec;
 use crate::place::follow::Followed;
 use crate::policy::{BrakeKind, Choice, Links};
 use crate::run_types::{
-    Clock, Done, Hints, Limits, MeantRows, Prepared, Said, Say, SyncReport, SyncerOptions,
+    Clock, Done, Hints, Limits, MeantRows, Prepared, RunState, Said, Say, SyncReport, SyncerOptions,
 };
 use crate::trees::BaseTree;
 
@@ -45,6 +45,8 @@ pub struct Syncer {
     notices: Vec<String>,
     /// The run before this one was killed: it may have left unfinished files.
     died: bool,
+    /// It ended because a place could not be reached: a drive that was pulled out still has what was unfinished there.
+    was_broken_off: bool,
     /// See [`Syncer::only_looks`].
     only_looks: bool,
     /// Held for as long as this lives.
@@ -140,8 +142,10 @@ impl Syncer {
         };
         let notices = database.lost()?.into_iter().collect();
         let base_generation = database.generation()?;
+        let was_broken_off = database.runs(0, 1)?.iter().any(|run| run.state == RunState::Failed);
         Ok(Self {
             died,
+            was_broken_off,
             only_looks: false,
             pair,
             left,
@@ -232,9 +236,12 @@ impl Syncer {
         Ok(())
     }
 
-    /// Whether unfinished files of a dead run may lie about; asked once.
-    fn take_died(&mut self) -> bool {
-        std::mem::take(&mut self.died)
+    /// Whether unfinished files of a run that came to no end may lie about on a side; asked once.
+    fn take_unfinished(&mut self) -> [bool; 2] {
+        let (died, was_broken_off) =
+            (std::mem::take(&mut self.died), std::mem::take(&mut self.was_broken_off));
+        // A server would have to be asked for each folder: there only what died is worth it.
+        Side::BOTH.map(|side| died || was_broken_off && self.tree(side).local_root().is_some())
     }
 
     /// The time now.

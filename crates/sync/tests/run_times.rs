@@ -233,6 +233,135 @@ fn what_a_place_can_not_keep_is_told_once_however_many_files_it_is_about() {
     );
 }
 
+#[cfg(unix)]
+#[test]
+fn what_a_stick_can_not_keep_outlives_an_edit_on_the_stick() {
+    use std::os::unix::fs::PermissionsExt;
+    let mut home = Home::new();
+    home.pair.attributes = true;
+    let set_mode = |home: &Home, name: &str, mode: u32| {
+        fs::set_permissions(home.path(name), fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let mode = |home: &Home, name: &str| fs::metadata(home.path(name)).unwrap().permissions().mode() & 0o7777;
+    for (name, bits) in [("left/private", 0o600), ("left/program", 0o755)] {
+        home.write(name, "1");
+        set_mode(&home, name, bits);
+    }
+    let left = LocalTree::open(&home.path("left")).unwrap();
+    let tag = keepwell_model::ExtendedAttribute { name: b"user.tag".to_vec(), value: b"red".to_vec() };
+    let path = RelativePath::parse(b"private").unwrap();
+    if left.capabilities().extended_attributes {
+        let metadata = keepwell_endpoint::tree::ItemMetadata {
+            extended_attributes: Some(vec![tag.clone()]),
+            ..Default::default()
+        };
+        let seen = left.stat(&path).unwrap().unwrap().fingerprint;
+        left.set_metadata(&path, &seen, &metadata).unwrap();
+    }
+    run_with_stick(&mut home);
+    for (round, edited) in ["longer", "longer still"].into_iter().enumerate() {
+        // The second time what both agreed on has passed through the stick already.
+        home.write("right/private", edited);
+        home.write("right/program", edited);
+        assert_eq!(run_with_stick(&mut home).left.replaced, 2);
+        assert_eq!(home.read("left/private").as_deref(), Some(edited));
+        assert_eq!((mode(&home, "left/private"), mode(&home, "left/program")), (0o600, 0o755), "{round}");
+        if left.capabilities().extended_attributes {
+            assert_eq!(left.extended_attributes(&path).unwrap(), [tag.clone()], "{round}");
+        }
+        assert_eq!(run_with_stick(&mut home), SyncReport::default());
+    }
+}
+
+/// As another version of a package has it: the same names, sizes and times, for the time is one that never changes.
+#[test]
+fn another_folder_with_the_same_names_sizes_and_times_is_not_the_one_that_is_gone() {
+    let mut home = Home::new();
+    let files = ["index.js", "package.json", "below/readme"];
+    let fixed = |home: &Home, folder: &str, content: &str| {
+        for (name, length) in files.into_iter().zip(3..) {
+            let path = format!("{folder}/{name}");
+            home.write(&path, &content.repeat(length));
+            set(home, &path, 499_162_500);
+        }
+    };
+    fixed(&home, "left/package-1", "a");
+    run_with_stick(&mut home);
+    fs::remove_dir_all(home.path("right/package-1")).unwrap();
+    fixed(&home, "right/package-2", "b");
+    run_with_stick(&mut home);
+    home.assert_in_step();
+    assert_eq!(home.read("left/package-2/index.js").as_deref(), Some("bbb"));
+    // The permissions of the folders that were made are written down.
+    run_with_stick(&mut home);
+    assert_eq!(run_with_stick(&mut home), SyncReport::default());
+    // One that only got another name is one rename, whether or not its files have to be read to know it.
+    fs::rename(home.path("right/package-2"), home.path("right/package")).unwrap();
+    let report = run_with_stick(&mut home);
+    assert_eq!((report.left.moved, report.left.created, report.left.replaced), (1, 0, 0), "{report:?}");
+    home.assert_in_step();
+}
+
+#[test]
+fn a_change_right_after_a_run_is_seen_where_times_are_coarse() {
+    let mut home = Home::new();
+    for text in ["1", "2", "3"] {
+        home.write("right/file", text);
+        run_with_stick(&mut home);
+        assert_eq!(home.read("left/file").as_deref(), Some(text));
+    }
+}
+
+/// Numbers of files are given again: of another version of a package that is put where the old one was removed, each file
+/// may have that of one that is gone, and its size, and the time that all of them have.
+#[test]
+fn a_file_with_the_number_the_size_and_the_time_of_one_that_is_gone_is_read_where_many_have_that_time() {
+    let mut home = Home::new();
+    for number in 0..3 {
+        home.write(&format!("left/package-1/file {number}"), "aaa");
+        set(&home, &format!("left/package-1/file {number}"), 499_162_500);
+    }
+    home.run();
+    fs::create_dir(home.path("left/package-2")).unwrap();
+    for number in 0..3 {
+        let new = home.path(&format!("left/package-2/file {number}"));
+        fs::rename(home.path(&format!("left/package-1/file {number}")), &new).unwrap();
+        // Written in place it has the old one's number for sure.
+        fs::write(&new, "bbb").unwrap();
+        set_at(&new, at(499_162_500));
+    }
+    fs::remove_dir(home.path("left/package-1")).unwrap();
+    home.run();
+    home.assert_in_step();
+    assert_eq!(home.read("right/package-2/file 0").as_deref(), Some("bbb"));
+    nothing_to_do(&mut home);
+    // What only moves, by itself or with its folder, is moved.
+    fs::rename(home.path("left/package-2/file 0"), home.path("left/alone")).unwrap();
+    fs::rename(home.path("left/package-2"), home.path("left/package")).unwrap();
+    let (report, _) = home.run();
+    assert_eq!((report.right.moved, report.right.created, report.right.replaced), (2, 0, 0), "{report:?}");
+    home.assert_in_step();
+}
+
+/// Who says that permissions are not carried over does not want to lose those a file has.
+#[cfg(unix)]
+#[test]
+fn where_permissions_are_not_synced_a_new_version_has_those_of_the_old_one() {
+    use std::os::unix::fs::PermissionsExt;
+    let mut home = Home::new();
+    home.pair.modes = false;
+    home.write("left/private", "1");
+    home.run();
+    for side in ["left", "right"] {
+        fs::set_permissions(home.path(&format!("{side}/private")), fs::Permissions::from_mode(0o600))
+            .unwrap();
+    }
+    home.write("right/private", "longer");
+    assert_eq!(home.run().0.left.replaced, 1);
+    let mode = fs::metadata(home.path("left/private")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o7777, 0o600);
+}
+
 #[test]
 fn coarse_times_are_never_sent_back() {
     let mut home = Home::new();

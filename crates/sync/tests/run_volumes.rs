@@ -148,9 +148,17 @@ fn a_disk_that_is_pulled_out_ends_the_run_and_loses_nothing() {
 
         let Some(_mounted) = mount_disk(&home, &disk) else { return };
         let _ = fs::remove_dir(home.path("right/lost+found"));
+        // As a file system without files that get their name last has it.
+        let unfinished = "right/known/.keepwell-staged-0123456789abcdef-1";
+        home.write(unfinished, "half of a file");
         for _ in 0..2 {
             home.run();
         }
+        assert_eq!(
+            home.read(unfinished),
+            None,
+            "what was unfinished when it was pulled out takes room for ever"
+        );
         home.assert_in_step();
         assert_eq!(home.tree("left").iter().filter(|(_, text)| text.is_some()).count(), 42);
         assert_eq!(home.read("left/known/new").as_deref(), Some("new on the disk"));

@@ -8,11 +8,9 @@
 //!    is an error.
 //! 3. An item is replaced by letting old and new change places, and looking at what came out, where the system can: an
 //!    edit that slipped in between comes back.
-//! 4. The name between the two steps of a rename that changes only the case is no unfinished file: after a crash the
-//!    item is there under it.
 //!
-//! Deliberately not here: unfinished files (`tree_staged`), trying what the place can do (`tree_probe`), what differs by
-//! system (`tree_unix`, `tree_windows`).
+//! Deliberately not here: unfinished files (`tree_staged`), renaming (`tree_rename`), trying what the place can do
+//! (`tree_probe`), what differs by system (`tree_unix`, `tree_windows`).
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -26,7 +24,7 @@ use super::{Folder, tree_probe};
 use crate::error::EndpointError;
 use crate::tree::{
     Capabilities, Content, Expected, Fingerprint, ItemMetadata, PlaceIdentity, Published, STAGED_PREFIX,
-    STEP_PREFIX, Staged, Tree, TreeItem, UnicodeNames, Version, attributes_one_by_one,
+    Staged, Tree, TreeItem, Version, attributes_one_by_one,
 };
 
 #[cfg(unix)]
@@ -54,6 +52,8 @@ pub(super) struct Inner {
     pub(super) capabilities: Capabilities,
     /// Whether files can be made here that get their name last.
     takes_unnamed: bool,
+    /// The first and the last time that is kept here.
+    pub(super) times: (Timestamp, Timestamp),
     /// The folders that files were staged in last, at most [`STAGING_FOLDERS_LIMIT`].
     staging: Mutex<Vec<(RelativePath, Folder)>>,
 }
@@ -69,11 +69,14 @@ impl LocalTree {
         let path = std::path::absolute(path)
             .map_err(|error| EndpointError::from_io("open", path.display().to_string(), error))?;
         let stat = root.stat_self()?;
-        let identity = PlaceIdentity { volume: system::volume(&root)?, root: stat.inode };
+        // A number that is made up anew with every mount tells nothing of the folder.
+        let own_id = if system::has_lasting_ids(&root) { stat.inode } else { 0 };
+        let identity = PlaceIdentity { volume: system::volume(&root)?, root: own_id };
         let mount = system::mount_number(&root);
-        let tree_probe::Answer { capabilities, takes_unnamed } = tree_probe::ask(&root, &identity, &stat);
+        let tree_probe::Answer { capabilities, takes_unnamed, times } =
+            tree_probe::ask(&root, &identity, &stat);
         let staging = Mutex::default();
-        let inner = Inner { root, path, identity, mount, capabilities, takes_unnamed, staging };
+        let inner = Inner { root, path, identity, mount, capabilities, takes_unnamed, times, staging };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -254,21 +257,6 @@ impl Inner {
         Err(self.changed(path))
     }
 
-    /// Renames an item to a name that the file system takes for the one it has: `a` to `A`, or another Unicode form.
-    fn rename_to_same(
-        &self,
-        (from, name): (&Folder, &[u8]),
-        (to, path): (&Folder, &RelativePath),
-    ) -> Result<(), EndpointError> {
-        let between = tree_staged::random_name(STEP_PREFIX);
-        system::rename_to_free(from, name, from, &between)?;
-        let renamed = system::rename_to_free(from, &between, to, path.name().unwrap_or_default());
-        if renamed.is_err() {
-            system::rename_to_free(from, &between, from, name)?;
-        }
-        renamed
-    }
-
     fn published(
         &self,
         folder: &Folder,
@@ -292,7 +280,10 @@ impl Inner {
     pub(super) fn keepable(&self, metadata: &ItemMetadata) -> ItemMetadata {
         let can = &self.capabilities;
         ItemMetadata {
-            modified: metadata.modified.filter(|_| can.times),
+            modified: metadata
+                .modified
+                .filter(|_| can.times)
+                .map(|time| time.clamp(self.times.0, self.times.1)),
             mode: metadata.mode.filter(|_| can.modes),
             extended_attributes: metadata
                 .extended_attributes
@@ -474,42 +465,7 @@ impl Tree for LocalTree {
         source: &Expected,
         target: &Expected,
     ) -> Result<TreeItem, EndpointError> {
-        let (from_folder, name) = self.inner.place(from, "rename")?;
-        let (to_folder, to_name) = self.inner.place(to, "rename")?;
-        let Some(before) = self.inner.check(&from_folder, from, source)? else {
-            return Err(self.inner.changed(from));
-        };
-        let inner = &self.inner;
-        // The name that is in the way may be the item's own, to a file system that knows no case.
-        let is_itself = || -> Result<bool, EndpointError> {
-            Ok(*target == Expected::Absent
-                && from != to
-                && from.parent() == to.parent()
-                && inner.look(&to_folder, to_name)?.is_some_and(|found| {
-                    (found.file_system, found.inode) == (before.file_system, before.inode)
-                })
-                && !has_name(&inner.folder(&to.parent().unwrap_or_default(), "list")?, to_name)?)
-        };
-        let (source, place) = ((&from_folder, name), (&to_folder, to));
-        let keeps_names_apart =
-            inner.capabilities.case_sensitive && inner.capabilities.unicode == UnicodeNames::Kept;
-        if !keeps_names_apart && is_itself()? {
-            inner.rename_to_same(source, place)?;
-        } else {
-            match inner.put(source, place, target) {
-                // A folder without case in a place that otherwise has it.
-                Err(EndpointError::Changed { .. }) if is_itself()? => inner.rename_to_same(source, place)?,
-                result => result?,
-            }
-        }
-        let after = to_folder.stat(to_name)?;
-        // An edit in the moment before the rename came along; who does not see it would think it was synced.
-        if (after.size_bytes, after.modified) != (before.size_bytes, before.modified)
-            && before.kind != EntryKind::Folder
-        {
-            return Err(self.inner.changed(to));
-        }
-        Ok(self.inner.item(to_name, &after))
+        self.inner.rename(from, to, source, target)
     }
 
     fn remove(&self, path: &RelativePath, expected: &Fingerprint) -> Result<(), EndpointError> {
@@ -570,11 +526,6 @@ impl Tree for LocalTree {
     fn local_root(&self) -> Option<PathBuf> {
         Some(self.inner.path.clone())
     }
-}
-
-/// Whether a folder lists exactly this name: a file system without case finds more names than it lists.
-fn has_name(folder: &Folder, name: &[u8]) -> Result<bool, EndpointError> {
-    Ok(folder.names()?.iter().any(|item| item.name == name))
 }
 
 fn is_not_empty(error: &EndpointError) -> bool {

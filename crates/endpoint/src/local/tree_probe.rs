@@ -28,8 +28,23 @@ const LOOKED_AT_LIMIT: usize = 256;
 /// The grain that is assumed where it is not known: FAT's.
 const COARSEST_GRAIN_NS: u64 = 2_000_000_000;
 
+/// What a place keeps of which no bounds are known.
+const ANY_TIME: (Timestamp, Timestamp) = (at(i64::MIN), at(i64::MAX));
+/// What FAT and exFAT keep: 1980 to 2107. exFAT in FUSE shows other times until the drive is connected again.
+const FAT_TIMES: (Timestamp, Timestamp) = (at(315_532_800), at(4_354_819_198));
+/// Bounds are believed where all from the second day of 1980 to 2038 lies between them: numbers that run over show anything.
+const SURELY_KEPT: (Timestamp, Timestamp) = (at(315_619_200), at(2_147_400_000));
+/// In 1901 and in 2242: outside of what FAT and old volumes of ext4 and XFS keep.
+const FAR_OUT: [Timestamp; 2] = [at(-2_177_452_800), at(8_589_934_592)];
+/// The name of the file that was tried with, in the end.
+const RENAMED: &[u8] = b"renamed";
+
 const COMPOSED: &str = "k\u{e9}";
 const DECOMPOSED: &str = "ke\u{301}";
+
+const fn at(seconds: i64) -> Timestamp {
+    Timestamp { seconds, nanoseconds: 0 }
+}
 
 /// What was found out about the root of a tree.
 #[derive(Clone, Copy)]
@@ -37,6 +52,8 @@ pub(super) struct Answer {
     pub(super) capabilities: Capabilities,
     /// Whether files can be made that get their name last.
     pub(super) takes_unnamed: bool,
+    /// The first and the last time it keeps: what is before or after becomes that.
+    pub(super) times: (Timestamp, Timestamp),
 }
 
 /// Asks what the root of a tree can do.
@@ -50,7 +67,7 @@ pub(super) fn ask(root: &Folder, identity: &PlaceIdentity, stat: &Stat) -> Answe
         return *known;
     }
     let Some(tried) = try_all(root) else {
-        return Answer { capabilities: guess(root), takes_unnamed: false };
+        return Answer { capabilities: guess(root), takes_unnamed: false, times: ANY_TIME };
     };
     let mut remembered = remembered();
     if remembered.len() >= REMEMBERED_LIMIT {
@@ -92,8 +109,11 @@ fn try_all(root: &Folder) -> Option<Answer> {
     let name = random_name(STAGED_PREFIX);
     let probes = root.create_folder(&name, 0o700).ok()?;
     let held = system::hold(&probes);
-    let tried = try_in(root, &probes)
-        .map(|capabilities| Answer { capabilities, takes_unnamed: try_unnamed(&probes) });
+    let tried = try_in(root, &probes).map(|capabilities| Answer {
+        capabilities,
+        takes_unnamed: try_unnamed(&probes),
+        times: try_time_bounds(&probes, &capabilities),
+    });
     drop((held, probes));
     // What can not be removed now is found and removed by `clear_unfinished`.
     let _ = clear_probes(root, &name);
@@ -110,8 +130,8 @@ fn try_in(root: &Folder, probes: &Folder) -> Option<Capabilities> {
     can.modes = try_modes(probes, file);
     can.extended_attributes = try_attributes(probes, file);
     can.symlinks = probes.create_symlink(b"link", b"probe").is_ok();
-    can.stable_ids &= probes.rename(file, b"renamed", false).is_ok()
-        && probes.stat(b"renamed").is_ok_and(|after| after.inode == before.inode && after.inode != 0);
+    can.stable_ids &= probes.rename(file, RENAMED, false).is_ok()
+        && probes.stat(RENAMED).is_ok_and(|after| after.inode == before.inode && after.inode != 0);
     can.unicode = try_unicode(probes)?;
     can.names = try_names(probes);
     can.stages_from_existing |= try_sharing(probes);
@@ -145,6 +165,28 @@ fn try_times(probes: &Folder, file: &[u8]) -> (bool, u64, bool) {
     // A file system without such a time shows the one that was set, or nothing.
     let is_strong = after.changed.seconds > wanted.seconds + 2 && after.changed >= before.changed;
     (true, grain_ns, is_strong)
+}
+
+/// Between which times a place keeps them: tried far out at both ends, in a file that [`try_in`] left. What has the
+/// weaknesses of FAT and is no system's own file system is taken for it.
+fn try_time_bounds(probes: &Folder, can: &Capabilities) -> (Timestamp, Timestamp) {
+    let shown = |wanted: Timestamp| {
+        let metadata = ItemMetadata { modified: Some(wanted), ..ItemMetadata::default() };
+        let before = probes.stat(RENAMED).ok()?;
+        system::apply_to_name(probes, RENAMED, &before, &metadata).ok()?;
+        let after = probes.stat(RENAMED).ok()?.modified;
+        ((after.seconds - wanted.seconds).abs() > 2).then_some(after)
+    };
+    if !can.times {
+        return ANY_TIME;
+    }
+    let is_like_fat = !can.stable_ids && !can.symlinks && !can.modes && can.names == NameRules::Windows;
+    let known = if is_like_fat { FAT_TIMES } else { ANY_TIME };
+    let [first, last] = FAR_OUT.map(shown);
+    (
+        first.filter(|first| *first <= SURELY_KEPT.0).unwrap_or(known.0),
+        last.filter(|last| *last >= SURELY_KEPT.1).unwrap_or(known.1),
+    )
 }
 
 fn try_modes(probes: &Folder, file: &[u8]) -> bool {
@@ -253,6 +295,14 @@ mod tests {
         assert_eq!(guessed.case_sensitive, tried.case_sensitive);
         assert_eq!(guessed.modes, tried.modes);
         assert!(guessed.time_grain_ns <= 100 || guessed.time_grain_ns == COARSEST_GRAIN_NS);
+    }
+
+    #[test]
+    fn times_of_today_are_between_the_bounds_of_any_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let (first, last) = try_all(&Folder::open(folder.path()).unwrap()).unwrap().times;
+        assert!(first <= SURELY_KEPT.0 && last >= SURELY_KEPT.1, "{first:?} {last:?}");
+        assert!(first < at(0), "this system's own file systems keep times before 1970");
     }
 
     #[test]

@@ -294,3 +294,20 @@ fn names_of_other_systems_and_paths_upwards_are_refused() {
     assert!(tree.stage(&RelativePath::root(), 0, None).is_err());
     assert!(tree.stat(&RelativePath::root()).unwrap().is_some());
 }
+
+/// Where times are kept between two bounds only, as on FAT and on old volumes.
+#[test]
+fn a_time_that_can_not_be_kept_becomes_the_nearest_that_can_and_is_told_as_it_is() {
+    let (_folder, mut tree) = tree();
+    let (first, last) = (Timestamp::new(1_600_000_000, 0), Timestamp::new(1_700_000_000, 0));
+    Arc::get_mut(&mut tree.inner).unwrap().times = (first, last);
+    let published = publish(&tree, "old", b"x", &Expected::Absent).unwrap();
+    assert_eq!(published.item.fingerprint.modified, Some(first));
+    assert_eq!(tree.list(&RelativePath::root()).unwrap(), [published.item]);
+    for (wanted, kept) in [(Timestamp::new(1_800_000_000, 0), last), (Timestamp::new(0, 0), first)] {
+        let metadata = ItemMetadata { modified: Some(wanted), ..ItemMetadata::default() };
+        let set = tree.set_metadata(&path("old"), &seen(&tree, "old"), &metadata).unwrap();
+        assert_eq!(set.item.fingerprint.modified, Some(kept));
+        assert_eq!(seen(&tree, "old"), set.item.fingerprint);
+    }
+}

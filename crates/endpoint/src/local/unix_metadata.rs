@@ -14,7 +14,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use keepwell_model::{EntryKind, ExtendedAttribute, Metadata, Timestamp};
-use rustix::fs::{Gid, Timespec, Timestamps, UTIME_OMIT, Uid};
+use rustix::fs::{Gid, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, Uid};
 use rustix::io::Errno;
 
 use super::item::{MetadataOptions, MetadataPart, MetadataTrouble};
@@ -272,10 +272,16 @@ fn set_owner(target: Target<'_>, user: Option<Uid>, group: Option<Gid>) -> Resul
     }
 }
 
-/// Sets the time of the last change and leaves that of the last access.
+/// Sets the time of the last change and leaves that of the last access, unless the file system takes only both.
 pub(super) fn set_times(target: Target<'_>, modified: Timestamp) -> Result<(), Errno> {
+    set_modified(target, modified, UTIME_OMIT)?;
+    // Many file systems in FUSE (exFAT's is one) do nothing when they are asked to set one of the two, and say it was done.
+    if shows_time(target, modified) { Ok(()) } else { set_modified(target, modified, UTIME_NOW) }
+}
+
+fn set_modified(target: Target<'_>, modified: Timestamp, last_access: i64) -> Result<(), Errno> {
     let times = Timestamps {
-        last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT },
+        last_access: Timespec { tv_sec: 0, tv_nsec: last_access },
         last_modification: Timespec {
             tv_sec: modified.seconds,
             tv_nsec: modified.nanoseconds.min(999_999_999).into(),
@@ -287,6 +293,20 @@ pub(super) fn set_times(target: Target<'_>, modified: Timestamp) -> Result<(), E
             rustix::fs::utimensat(folder, name, &times, rustix::fs::AtFlags::SYMLINK_NOFOLLOW)
         }
     }
+}
+
+/// Whether an item shows this time, cut to what the coarsest file system keeps; also where it can not be asked.
+fn shows_time(target: Target<'_>, modified: Timestamp) -> bool {
+    let found = match target {
+        Target::Open(handle) => rustix::fs::fstat(handle),
+        Target::Named(folder, name) => {
+            rustix::fs::statat(folder, name, rustix::fs::AtFlags::SYMLINK_NOFOLLOW)
+        }
+    };
+    found.map_or(true, |found| {
+        // Those that know only every second second show one less.
+        (0..=1).contains(&modified.seconds.saturating_sub(found.st_mtime))
+    })
 }
 
 /// All attributes, sorted by name. What vanishes meanwhile is passed over; a file system without attributes has none.

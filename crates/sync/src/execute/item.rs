@@ -115,7 +115,8 @@ impl Tools<'_> {
         match operation.metadata() {
             None => Wanted {
                 modified: there.modified,
-                mode: there.mode,
+                // A place that keeps no permissions has nothing to say of them.
+                mode: there.mode.or(here.and_then(|state| state.mode)),
                 attributes_of: self.attributes.then_some(operation.side.other()),
                 attributes: there.attributes,
             },
@@ -247,8 +248,11 @@ impl Tools<'_> {
             None if is_from_source => None,
             None => self.attributes(operation, wanted.attributes_of, here)?,
         };
-        let metadata =
+        let mut metadata =
             ItemMetadata { modified: wanted.modified, mode: wanted.mode, extended_attributes: attributes };
+        if replaces.is_some() {
+            leave_alone(to, here, &mut metadata).map_err(CopyError::Target)?;
+        }
         let publish = |expected: &Expected| {
             staged.publish(target, expected, &metadata, &hash).map_err(CopyError::Target)
         };
@@ -457,6 +461,23 @@ impl Tools<'_> {
             ..Deed::default()
         })
     }
+}
+
+/// What the other place does not keep, or the pair does not carry over, is after a replacement what it was before: so a
+/// file that was edited on a drive with FAT is as private, and runs, as it did.
+fn leave_alone(
+    tree: &dyn Tree,
+    path: &RelativePath,
+    metadata: &mut ItemMetadata,
+) -> Result<(), EndpointError> {
+    let can = tree.capabilities();
+    if metadata.mode.is_none() && can.modes {
+        metadata.mode = tree.stat(path)?.and_then(|item| item.mode);
+    }
+    if metadata.extended_attributes.is_none() && can.extended_attributes {
+        metadata.extended_attributes = Some(tree.extended_attributes(path)?);
+    }
+    Ok(())
 }
 
 fn content_hash(state: &State) -> Option<ContentHash> {

@@ -28,6 +28,13 @@ pub(crate) fn identity(tree: &dyn Tree) -> Result<PlaceIdentity, EndpointError> 
     })
 }
 
+/// Whether a place is another one now than the one that is known. A folder of this machine without an id of its own is
+/// known by its volume: an older Keepwell noted numbers there that are other ones after each mount.
+pub(crate) fn is_another(tree: &dyn Tree, known: &PlaceIdentity, now: &PlaceIdentity) -> bool {
+    let has_no_id = now.root == 0 && tree.local_root().is_some();
+    known.volume != now.volume || known.root != now.root && !has_no_id
+}
+
 /// Makes the marker of a place that needs one and has none.
 pub(crate) fn mark(tree: &dyn Tree, pair: PairId, side: Side, run: JobId) -> Result<(), EndpointError> {
     if !tree.identity()?.volume.is_empty() || read(tree)?.is_some() {
@@ -62,4 +69,22 @@ fn read(tree: &dyn Tree) -> Result<Option<String>, EndpointError> {
     let mut bytes = [0; MARKER_LIMIT_BYTES];
     let length = content.read_at(&mut bytes, 0)?;
     Ok(Some(String::from_utf8_lossy(&bytes[..length]).trim().to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use keepwell_endpoint::local::LocalTree;
+
+    use super::*;
+
+    #[test]
+    fn a_folder_here_without_an_id_of_its_own_is_known_by_its_volume() {
+        let folder = tempfile::tempdir().unwrap();
+        let tree = LocalTree::open(folder.path()).unwrap();
+        let place = |volume: &str, root| PlaceIdentity { volume: volume.to_owned(), root };
+        assert!(!is_another(&tree, &place("drive", 5), &place("drive", 5)));
+        assert!(is_another(&tree, &place("drive", 5), &place("drive", 6)));
+        assert!(!is_another(&tree, &place("drive", 5), &place("drive", 0)));
+        assert!(is_another(&tree, &place("drive", 5), &place("another drive", 0)));
+    }
 }

@@ -1,16 +1,18 @@
 //! What was moved: which of a side's new items are items the base knew elsewhere; and what has to be read to know.
 //!
 //! An item is known again by its id on the place, where that survives renames, if size and time are those of the base
-//! too (ids are given again); else by its content. An item that is still at its path keeps its identity: programs that
+//! too (ids are given again) and the time tells (`telling`); else by its content. An item that is still at its path keeps its identity: programs that
 //! save by renaming do not move anything. Its path is its name in its folder, wherever that has gone. Invariants: nothing
 //! is known again that is still where it was; at most one item claims to be the base's; a wrong guess costs a rename,
 //! never content. Deliberately not here: reading (`run`), deciding (`planner`).
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use keepwell_endpoint::tree::Fingerprint;
 use keepwell_model::{ContentHash, EntryKind};
 
 use super::pairs::unite_for_reading;
+use super::telling::Telling;
 use super::view::{Implied, View, implied};
 use crate::names;
 use crate::node::{Content, NodeId, Side, State};
@@ -88,7 +90,8 @@ fn is_unread(state: &State) -> bool {
     state.kind == EntryKind::File && state.content == Content::Unread
 }
 
-/// Items with the id and the length, but not the time, of something the base knew elsewhere.
+/// Items with the id and the length of something the base knew elsewhere, but not with its time, or with one that does not
+/// tell which file it is.
 fn moved_and_touched(base: &BaseTree, tree: &SideTree, side: Side) -> Vec<NodeId> {
     let mut gone: HashMap<u64, Vec<BaseEntry<'_>>> = HashMap::new();
     let ids = tree.changes.ids().chain(implied(base, tree, side).into_keys());
@@ -101,17 +104,29 @@ fn moved_and_touched(base: &BaseTree, tree: &SideTree, side: Side) -> Vec<NodeId
     if gone.is_empty() {
         return Vec::new();
     }
+    let known = |seen: &SeenEntry<'_>| gone.get(&seen.fingerprint.id).filter(|_| is_unread(&seen.state));
+    let may_be = |seen: &SeenEntry<'_>| known(seen).and(seen.fingerprint.modified);
+    let times = tree.changes.all_here().filter_map(|(_, seen)| may_be(&seen));
+    let telling = Telling::of(base, side, times);
     let asked = tree.changes.all_here().filter_map(|(id, seen)| {
         let now = &seen.fingerprint;
-        let known = gone.get(&now.id).filter(|_| is_unread(&seen.state))?;
+        let known = known(&seen)?;
         let is_here = base.get(id).is_some_and(|own| own.fingerprint_on(side).id == now.id);
         let is_like = known.iter().any(|entry| {
             let before = entry.fingerprint_on(side);
-            before.size_bytes == now.size_bytes && before.modified != now.modified
+            before.size_bytes == now.size_bytes && !is_same_by_look(before, now, &telling)
         });
         (!is_here && is_like).then_some(id)
     });
     asked.collect()
+}
+
+/// Whether a file with the id and the size of another one is that file, without reading it: ids are given again, so it has
+/// its time too, and either nothing else happened to it, as to what only moved with its folder, or no other has that time.
+fn is_same_by_look(before: &Fingerprint, now: &Fingerprint, telling: &Telling) -> bool {
+    let is_untouched = !now.version.is_unknown() && now.version == before.version;
+    now.modified == before.modified
+        && (is_untouched || now.modified.is_none_or(|time| telling.is_of_one(time)))
 }
 
 /// New files on a place without lasting ids that are as long as one that is gone.
@@ -154,7 +169,8 @@ fn gone_files<'b>(
     files.filter(|(_, entry)| is_told(entry)).collect()
 }
 
-/// What has the name, the size and the very time of exactly one file that is gone is that file, without reading it.
+/// What has the name, the size and the very time of exactly one file that is gone is that file, without reading it, where
+/// that time tells.
 fn quick_matches(
     base: &BaseTree,
     tree: &SideTree,
@@ -180,11 +196,17 @@ fn quick_matches(
             found.entry(*only).or_default().push(id);
         }
     }
+    let time_of = |id: NodeId| base.get(id).and_then(|entry| entry.fingerprint_on(side).modified);
     let only = found.into_iter().filter_map(|(gone, fresh)| match fresh.as_slice() {
-        [only] => Some((*only, gone)),
+        [only] => Some((*only, gone, time_of(gone)?)),
         _ => None,
     });
-    only.collect()
+    let only: Vec<_> = only.collect();
+    let telling = Telling::of(base, side, only.iter().map(|(_, _, time)| *time));
+    only.into_iter()
+        .filter(|(_, _, time)| telling.is_of_one(*time))
+        .map(|(fresh, gone, _)| (fresh, gone))
+        .collect()
 }
 
 /// Gives new items that are moved ones the base's ids.
@@ -262,14 +284,13 @@ pub(crate) fn rename_parents(tree: &mut SideTree, aliases: &HashMap<NodeId, Node
     }
 }
 
-/// Whether an item can be the base's, moved: ids are given again, so size and time have to be the same too, or the
-/// content.
-fn is_plausible(entry: &BaseEntry<'_>, seen: &SeenEntry<'_>, side: Side) -> bool {
+/// Whether an item can be the base's, moved: it has the size of a file, and looks as it did or has its content.
+fn is_plausible(entry: &BaseEntry<'_>, seen: &SeenEntry<'_>, side: Side, telling: &Telling) -> bool {
     let (now, before) = (&seen.fingerprint, entry.fingerprint_on(side));
     entry.state.kind == seen.state.kind
         && (entry.state.kind != EntryKind::File
             || (before.size_bytes == now.size_bytes
-                && (before.modified == now.modified || seen.state.is_same_content(&entry.state))))
+                && (is_same_by_look(before, now, telling) || seen.state.is_same_content(&entry.state))))
 }
 
 /// Which base node claims the item that is now known by another id: from the base's id to the other.
@@ -297,14 +318,16 @@ fn claims_by_id(base: &BaseTree, tree: &SideTree, side: Side) -> HashMap<NodeId,
             items.entry(now).or_default().push(id);
         }
     }
+    let times = claimants.values().flatten().filter_map(|id| base.get(*id)?.fingerprint_on(side).modified);
+    let telling = Telling::of(base, side, times);
     let mut wants: BTreeMap<NodeId, NodeId> = BTreeMap::new();
     for (id, claimants) in &claimants {
         // Hard links have one id under several names: which is which can not be told.
         let Some([item]) = items.get(id).map(Vec::as_slice) else { continue };
         let Some(seen) = tree.changes.here(*item) else { continue };
-        let mut plausible = claimants
-            .iter()
-            .filter(|claimant| base.get(**claimant).is_some_and(|entry| is_plausible(&entry, &seen, side)));
+        let mut plausible = claimants.iter().filter(|claimant| {
+            base.get(**claimant).is_some_and(|entry| is_plausible(&entry, &seen, side, &telling))
+        });
         if let (Some(claimant), None) = (plausible.next(), plausible.next()) {
             wants.insert(*claimant, *item);
         }

@@ -71,7 +71,8 @@ pub(super) fn prepare(
         let now = marker::identity(&**syncer.tree(side)).map_err(SyncError::place(side))?;
         let facts = &mut tree.circumstances;
         // Also where all that was agreed on is gone since: what was put into its bin is still on that place.
-        facts.is_another_place |= known.is_some_and(|known| known != now);
+        facts.is_another_place |=
+            known.is_some_and(|known| marker::is_another(&**syncer.tree(side), &known, &now));
         facts.are_rules_changed |= !syncer.base().is_empty() && are_rules_changed;
         facts.rules_before.clone_from(&rules_before);
         facts.recent = syncer.database().recent(side, now_ms)?;
@@ -79,9 +80,11 @@ pub(super) fn prepare(
             facts.free_bytes = syncer.tree(side).free_bytes().map_err(SyncError::place(side))?;
         }
     }
-    if syncer.take_died() {
-        clear_unfinished(syncer, &left, Side::Left, control)?;
-        clear_unfinished(syncer, &right, Side::Right, control)?;
+    let may_be_unfinished = syncer.take_unfinished();
+    for (side, seen) in [(Side::Left, &left), (Side::Right, &right)] {
+        if may_be_unfinished[usize::from(side == Side::Right)] {
+            clear_unfinished(syncer, seen, side, control)?;
+        }
     }
     read_what_counts(syncer, &mut left, &mut right, control)?;
     let mut left = moves::resolve(syncer.base(), left, Side::Left);

@@ -81,7 +81,15 @@ impl Scan<'_> {
                 // One that changed just now and is at rest already is asked once more.
                 file.unrest = unrest.unwrap_or(Unrest { left: Duration::ZERO, is_open: false });
                 file.item = now;
-                if is_last { self.leave(file) } else { moving.push(file) }
+                match (is_last, self.options.settle.is_some() || file.unrest.is_open) {
+                    (false, _) => moving.push(file),
+                    (true, true) => self.leave(file),
+                    // Nobody would tell that it came to rest: a run by hand takes it as it is.
+                    (true, false) => {
+                        let item = file.item.clone();
+                        self.settled(&file, item);
+                    }
+                }
             }
             waiting = moving;
         }
@@ -187,10 +195,22 @@ impl Scan<'_> {
         if is_open == Some(true) {
             return needs(AT_REST, true);
         }
-        let settle = self.options.settle?;
         let was_just_taken =
             before.and_then(|before| age(before.modified?)).is_some_and(|before| before < RECENTLY);
-        needs(if was_just_taken || is_open.is_none() { settle } else { settle.min(CLOCK_STEP) }, false)
+        let settle = self.options.settle.unwrap_or_default();
+        let settle = if was_just_taken || is_open.is_none() { settle } else { settle.min(CLOCK_STEP) };
+        needs(settle.max(self.untold()), false)
+    }
+
+    /// How long a further change of a file looks like the one before: where times are coarse (FAT, exFAT) and nothing else
+    /// tells. A version that is taken sooner could become another one, or half of one, that nobody ever sees. Only where the
+    /// clock that set the times is the one that is read here.
+    fn untold(&self) -> Duration {
+        let can = self.tree.capabilities();
+        match can.strong_versions || self.tree.local_root().is_none() {
+            true => Duration::ZERO,
+            false => Duration::from_nanos(can.time_grain_ns),
+        }
     }
 }
 

@@ -425,6 +425,9 @@ impl Scan<'_> {
     }
 
     fn is_left_out(&self, folder: &RelativePath, name: &[u8], facts: &Facts) -> bool {
+        if is_gone_but_open(name) {
+            return true;
+        }
         if self.options.filter.takes_everything() {
             return false;
         }
@@ -470,6 +473,15 @@ impl Scan<'_> {
             "Leave it out with a rule if it belongs there.",
         ));
     }
+}
+
+/// Whether this is a file that somebody removed or replaced while it was open in a program: FUSE and NFS keep it under
+/// such a name until it is closed. Left out on both sides, so that none is carried over and then missed here.
+fn is_gone_but_open(name: &[u8]) -> bool {
+    [(&b".fuse_hidden"[..], 16), (&b".nfs"[..], 24)].into_iter().any(|(begin, digits)| {
+        name.strip_prefix(begin)
+            .is_some_and(|number| number.len() == digits && number.iter().all(u8::is_ascii_hexdigit))
+    })
 }
 
 /// Where an item of a folder is; its name was checked.

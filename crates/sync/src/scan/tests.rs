@@ -319,6 +319,17 @@ fn what_a_rule_leaves_out_is_unknown_even_when_it_is_removed() {
 }
 
 #[test]
+fn what_the_system_keeps_of_a_file_that_was_removed_while_open_is_no_file_of_a_person() {
+    let kept = [".fuse_hidden0000000c00000001", ".nfs000000000012d6870000001a"];
+    let scene = Scene::of(&["file"]);
+    for name in kept {
+        write(&scene.path(name), "x");
+    }
+    write(&scene.path(".fuse_hidden is a name"), "x");
+    assert_eq!(scene.found(), ["new .fuse_hidden is a name"]);
+}
+
+#[test]
 fn the_own_folder_shows_nothing_but_the_shared_rules() {
     let mut scene = Scene::of(&["file"]);
     write(&scene.path(".keepwell/bin/old"), "x");
