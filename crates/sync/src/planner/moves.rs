@@ -107,7 +107,7 @@ fn moved_and_touched(base: &BaseTree, tree: &SideTree, side: Side) -> Vec<NodeId
     let known = |seen: &SeenEntry<'_>| gone.get(&seen.fingerprint.id).filter(|_| is_unread(&seen.state));
     let may_be = |seen: &SeenEntry<'_>| known(seen).and(seen.fingerprint.modified);
     let times = tree.changes.all_here().filter_map(|(_, seen)| may_be(&seen));
-    let telling = Telling::of(base, side, times);
+    let telling = Telling::of(base, side, &tree.capabilities, times);
     let asked = tree.changes.all_here().filter_map(|(id, seen)| {
         let now = &seen.fingerprint;
         let known = known(&seen)?;
@@ -202,7 +202,7 @@ fn quick_matches(
         _ => None,
     });
     let only: Vec<_> = only.collect();
-    let telling = Telling::of(base, side, only.iter().map(|(_, _, time)| *time));
+    let telling = Telling::of(base, side, &tree.capabilities, only.iter().map(|(_, _, time)| *time));
     only.into_iter()
         .filter(|(_, _, time)| telling.is_of_one(*time))
         .map(|(fresh, gone, _)| (fresh, gone))
@@ -319,7 +319,7 @@ fn claims_by_id(base: &BaseTree, tree: &SideTree, side: Side) -> HashMap<NodeId,
         }
     }
     let times = claimants.values().flatten().filter_map(|id| base.get(*id)?.fingerprint_on(side).modified);
-    let telling = Telling::of(base, side, times);
+    let telling = Telling::of(base, side, &tree.capabilities, times);
     let mut wants: BTreeMap<NodeId, NodeId> = BTreeMap::new();
     for (id, claimants) in &claimants {
         // Hard links have one id under several names: which is which can not be told.

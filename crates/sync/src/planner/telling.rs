@@ -1,25 +1,41 @@
 //! Which times tell files apart.
 //!
 //! Why: size and time are what a file is known by without reading it, and many tools give all their files one time that
-//! never changes (packages, archives, builds that are to come out the same): a whole second, of many files. Invariant: a
-//! time that more than one file of the base has, to the second, tells nothing. Deliberately not here: what is known by it
-//! (`moves`).
+//! never changes (packages, archives, builds that are to come out the same): a whole second. Invariants: where a place
+//! keeps parts of a second, a time without any tells nothing; elsewhere one that more than one file of the base has tells
+//! nothing. Deliberately not here: what is known by it (`moves`).
 
 use std::collections::HashMap;
 
+use keepwell_endpoint::tree::Capabilities;
 use keepwell_model::{EntryKind, Timestamp};
 
 use crate::node::Side;
 use crate::trees::BaseTree;
 
-/// How many files of the base have a time, of those times that were asked about and may be of many.
-pub(super) struct Telling(HashMap<Timestamp, u64>);
+/// A second in nanoseconds.
+const SECOND_NS: u64 = 1_000_000_000;
+
+/// What the times say that were asked about.
+pub(super) enum Telling {
+    /// The place keeps parts of a second.
+    Fine,
+    /// How many files of the base have each of these times.
+    Coarse(HashMap<Timestamp, u64>),
+}
 
 impl Telling {
-    /// The base is gone through only where one of the times may be of many: digits below the second are of one moment.
-    pub(super) fn of(base: &BaseTree, side: Side, times: impl Iterator<Item = Timestamp>) -> Self {
-        let mut files: HashMap<Timestamp, u64> =
-            times.filter(|time| time.nanoseconds == 0).map(|time| (time, 0)).collect();
+    /// The base is gone through only where the place keeps whole seconds.
+    pub(super) fn of(
+        base: &BaseTree,
+        side: Side,
+        place: &Capabilities,
+        times: impl Iterator<Item = Timestamp>,
+    ) -> Self {
+        if place.time_grain_ns < SECOND_NS {
+            return Self::Fine;
+        }
+        let mut files: HashMap<Timestamp, u64> = times.map(|time| (time, 0)).collect();
         if !files.is_empty() {
             for (_, entry) in base.iter().filter(|(_, entry)| entry.state.kind == EntryKind::File) {
                 let time = entry.fingerprint_on(side).modified;
@@ -28,11 +44,14 @@ impl Telling {
                 }
             }
         }
-        Self(files)
+        Self::Coarse(files)
     }
 
-    /// Whether a time that was asked about is one file's alone.
+    /// Whether a time that was asked about is one file's alone, as far as one can tell.
     pub(super) fn is_of_one(&self, time: Timestamp) -> bool {
-        self.0.get(&time).is_none_or(|files| *files <= 1)
+        match self {
+            Self::Fine => time.nanoseconds != 0,
+            Self::Coarse(files) => files.get(&time).is_none_or(|files| *files <= 1),
+        }
     }
 }
