@@ -9,6 +9,7 @@ pub mod store;
 mod tree;
 mod tree_content;
 mod tree_probe;
+mod tree_renaming;
 mod tree_staged;
 
 #[cfg(unix)]

@@ -21,6 +21,7 @@ use keepwell_model::{EntryKind, ExtendedAttribute, RelativePath, Timestamp};
 
 use super::item::{MetadataPart, MetadataTrouble, Stat};
 use super::tree_content::LocalContent;
+use super::tree_renaming::is_edit_put_back;
 use super::tree_staged::{self, LocalStaged};
 use super::{Folder, tree_probe};
 use crate::error::EndpointError;
@@ -503,11 +504,8 @@ impl Tree for LocalTree {
             }
         }
         let after = to_folder.stat(to_name)?;
-        // An edit in the moment before the rename came along; who does not see it would think it was synced.
-        if (after.size_bytes, after.modified) != (before.size_bytes, before.modified)
-            && before.kind != EntryKind::Folder
-        {
-            return Err(self.inner.changed(to));
+        if is_edit_put_back((&from_folder, name), (&to_folder, to_name), &before, &after)? {
+            return Err(self.inner.changed(from));
         }
         Ok(self.inner.item(to_name, &after))
     }
@@ -584,7 +582,7 @@ fn is_not_empty(error: &EndpointError) -> bool {
 
 #[cfg(test)]
 #[path = "tree_tests.rs"]
-mod tests;
+pub(super) mod tests;
 
 #[cfg(all(test, unix))]
 #[path = "tree_unix_tests.rs"]
