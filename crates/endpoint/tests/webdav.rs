@@ -25,7 +25,8 @@ use keepwell_endpoint::credentials::CredentialKind;
 use keepwell_endpoint::retry::{Patience, Stop};
 use keepwell_endpoint::webdav::{WebDavStore, WebDavTree};
 use keepwell_endpoint::{Address, Credentials, EndpointError, Store, Tree};
-use proxy::Proxy;
+use keepwell_model::RelativePath;
+use proxy::{Lie, Proxy};
 
 /// Tries often, and waits for nothing.
 fn quick() -> Patience {
@@ -116,6 +117,31 @@ fn tree_promises(server: &servers::Server, port: u16) {
         lose: &|name| fs::remove_dir_all(server.folder().join("data/dav").join(name)).unwrap(),
         takes_parts: true,
     });
+}
+
+#[test]
+fn a_removal_whose_answer_was_lost_takes_nothing_that_came_since() {
+    let server = servers::web_dav();
+    let place = server.folder().join("data/dav/removed");
+    let path = RelativePath::parse(b"file").unwrap();
+    tree(server.port, "removed", true).unwrap();
+    fs::write(place.join("file"), "old").unwrap();
+    let (written, removals) = (place.join("file"), std::sync::atomic::AtomicU32::new(0));
+    let liar = Proxy::start(server.port, move |_, line| {
+        let is_removal = line.starts_with("DELETE") && line.contains("/removed/file");
+        let before = removals.fetch_add(u32::from(is_removal), std::sync::atomic::Ordering::SeqCst);
+        if is_removal && before == 0 {
+            return Lie::LoseAnswer;
+        }
+        if before == 1 && !written.exists() {
+            fs::write(&written, "somebody's new work").unwrap();
+        }
+        Lie::Honest
+    });
+    let tree = tree(liar.port, "removed", false).unwrap();
+    let seen = tree.stat(&path).unwrap().unwrap().fingerprint;
+    tree.remove(&path, &seen).unwrap();
+    assert_eq!(fs::read_to_string(place.join("file")).unwrap(), "somebody's new work");
 }
 
 #[test]

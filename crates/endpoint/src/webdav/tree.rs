@@ -350,7 +350,11 @@ impl Tree for WebDavTree {
         self.require(path, &Expected::Item(*expected))?;
         let name = self.text(path)?;
         if expected.kind != EntryKind::Folder {
-            return self.client.remove(name).map(drop);
+            return self.client.remove_seen(name, || {
+                // An answer was lost. What is there now may be what somebody else put there since.
+                let now = self.stat(path)?;
+                Ok(now.is_some_and(|now| now.fingerprint.is_unchanged_since(expected)))
+            });
         }
         if !self.client.list(name)?.is_empty() {
             return Err(self.changed(path));
