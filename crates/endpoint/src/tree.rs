@@ -326,6 +326,15 @@ pub trait Tree: Send + Sync {
     /// The root can not be reached.
     fn identity(&self) -> Result<PlaceIdentity, EndpointError>;
 
+    /// What [`Tree::identity`] said of any place here before it learned to say that it can not tell: whoever remembers that
+    /// takes this place for the one it was, once, and marks it.
+    ///
+    /// # Errors
+    /// The root can not be reached.
+    fn former_identity(&self) -> Result<Option<PlaceIdentity>, EndpointError> {
+        Ok(None)
+    }
+
     /// All items directly in a folder, in no particular order.
     ///
     /// # Errors

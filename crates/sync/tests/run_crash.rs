@@ -281,3 +281,26 @@ fn a_place_without_a_volume_is_known_again_by_its_marker() {
     assert!(matches!(refused, Err(keepwell_sync::SyncError::Braked)), "{refused:?}");
     assert_eq!(home.contents("left", false), before);
 }
+
+/// What was remembered of a place that can not be told from others is taken for it once, and the place is marked: nobody
+/// is asked because of the newer version, and another place is noticed from then on.
+#[test]
+fn a_place_that_claimed_a_name_it_has_not_is_taken_for_the_one_it_was_once() {
+    let mut home = Home::new();
+    let run = |home: &mut Home, is_known: bool| {
+        let [left, right] = ["left", "right"]
+            .map(|side| Arc::new(Mortal::once_named(&home.path(side), is_known)) as Arc<dyn Tree>);
+        home.run_between(left, right)
+    };
+    fs::remove_dir_all(home.path("state")).unwrap();
+    run(&mut home, false).unwrap();
+    assert!(!home.path("right/.keepwell/place").exists());
+    run(&mut home, true).unwrap();
+    assert!(home.path("right/.keepwell/place").exists());
+    run(&mut home, true).unwrap();
+    fs::rename(home.path("right"), home.path("unplugged")).unwrap();
+    fs::create_dir(home.path("right")).unwrap();
+    fs::write(home.path("right/not ours"), "of somebody else").unwrap();
+    let refused = run(&mut home, true);
+    assert!(matches!(refused, Err(keepwell_sync::SyncError::Braked)), "{refused:?}");
+}

@@ -396,8 +396,18 @@ impl Tree for SftpTree {
                 return Err(absent());
             }
             let file_system = place.place.file_system().await?.map_or(0, |known| known.id);
-            let server = place.place.server.fingerprint().await.unwrap_or_default();
-            Ok(PlaceIdentity { volume: format!("{server} {file_system:016x}"), root: 0 })
+            // The server's key alone does not tell whether the folder is the one it was.
+            let volume = if file_system == 0 { String::new() } else { place.place.volume(file_system).await };
+            Ok(PlaceIdentity { volume, root: 0 })
+        })
+    }
+
+    fn former_identity(&self) -> Result<Option<PlaceIdentity>, EndpointError> {
+        if !self.identity()?.volume.is_empty() {
+            return Ok(None);
+        }
+        self.inner.run("look at", self.inner.place.root.clone(), |inner, _| async move {
+            Ok(Some(PlaceIdentity { volume: inner.place.volume(0).await, root: 0 }))
         })
     }
 

@@ -117,7 +117,8 @@ pub(crate) fn settle<'a>(
             continue;
         }
         let known = database.identity(side)?;
-        let is_known = || known.is_some() && marker::identity(tree(side)).ok() == known;
+        let is_known =
+            || known.as_ref().is_some_and(|known| marker::is_known(tree(side), known).unwrap_or(false));
         if !is_known() {
             continue;
         }

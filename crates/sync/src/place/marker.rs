@@ -1,8 +1,9 @@
 //! Knowing a place again that has no volume identity of its own: by a small file in its own folder.
 //!
 //! Invariants: the file is made once, when something is agreed on for the first time, and never changed; a place whose
-//! file is gone, or says something else, is another place. Deliberately not here: what is done about that
-//! (`planner::brakes`).
+//! file is gone, or says something else, is another place; a place that used to claim an identity it has not is taken
+//! for the one it was as long as that is what is remembered, which ends with the next run. Deliberately not here: what
+//! is done about other places (`planner::brakes`).
 
 use keepwell_endpoint::EndpointError;
 use keepwell_endpoint::tree::{Expected, ItemMetadata, OWN_FOLDER, PlaceIdentity, Tree};
@@ -26,6 +27,11 @@ pub(crate) fn identity(tree: &dyn Tree) -> Result<PlaceIdentity, EndpointError> 
         Some(marker) => PlaceIdentity { volume: format!("marker {marker}"), ..identity },
         None => identity,
     })
+}
+
+/// Whether this place is the one that is remembered.
+pub(crate) fn is_known(tree: &dyn Tree, known: &PlaceIdentity) -> Result<bool, EndpointError> {
+    Ok(identity(tree)? == *known || tree.former_identity()?.as_ref() == Some(known))
 }
 
 /// Makes the marker of a place that needs one and has none.

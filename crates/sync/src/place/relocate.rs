@@ -74,8 +74,9 @@ pub(crate) fn put_together<'a>(
     for half in database.moving()?.iter().rev().filter(|half| !asked_for(half)) {
         let (side, tree) = (half.side, tree(half.side));
         // Where another volume is at the path nothing is concluded.
-        let now = marker::identity(tree).map_err(SyncError::place(side))?;
-        if database.identity(side)? != Some(now) {
+        let known = database.identity(side)?;
+        let is_known = |known| marker::is_known(tree, &known).map_err(SyncError::place(side));
+        if !known.map(is_known).transpose()?.unwrap_or(false) {
             continue;
         }
         match move_back(tree, half, control) {
