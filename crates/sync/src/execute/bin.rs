@@ -92,7 +92,9 @@ pub(crate) fn put_into_bin(
             Ok(item) => return Ok((target, item)),
             Err(CopyError::Target(EndpointError::Changed { .. } | EndpointError::AlreadyExists { .. })) => {
                 // Either it is not what was expected any more, or the bin holds something of this name.
-                if tree.stat(&target).map_err(CopyError::Target)?.is_none() {
+                let there = |path| tree.stat(path).map_err(CopyError::Target);
+                let is_as_it_was = |now: TreeItem| now.fingerprint.is_unchanged_since(expected);
+                if there(&target)?.is_none() || !there(path)?.is_some_and(is_as_it_was) {
                     return Err(CopyError::Changed);
                 }
             }

@@ -234,17 +234,15 @@ fn ended(
     Ok(Some(there))
 }
 
-/// Takes a copy away again whose original is still where it was, the same to the last byte: where a move is a copy and a
-/// removal it was broken off between the two. Whether that was so.
+/// Takes a copy away again whose original is still where it was, the same to the last byte: a move that is a copy, or a
+/// second name, and a removal was broken off between the two. Whether that was so. Asked of every place: whether a rename
+/// is one step is known to nobody but the place's own programs (buckets copy, some file systems and servers link).
 pub(crate) fn is_copy_removed(
     tree: &dyn Tree,
     original: &RelativePath,
     copy: &RelativePath,
     control: &Control,
 ) -> Result<bool, CopyError> {
-    if tree.capabilities().renames_files {
-        return Ok(false);
-    }
     let there = |path| tree.stat(path).map_err(CopyError::Target);
     let (Some(from), Some(to)) = (there(original)?, there(copy)?) else { return Ok(false) };
     let (from, to) = (from.fingerprint, to.fingerprint);
