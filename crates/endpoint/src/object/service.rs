@@ -205,9 +205,8 @@ impl Service {
         seen: &Metadata,
         has_condition: bool,
     ) -> Result<(), EndpointError> {
-        let mut options = DeleteOptions::default();
-        options.if_match =
-            seen.etag().filter(|etag| has_condition && !etag.starts_with("W/")).map(str::to_owned);
+        let if_match = seen.etag().filter(|etag| has_condition && !etag.starts_with("W/")).map(str::to_owned);
+        let mut options = DeleteOptions { if_match, ..DeleteOptions::default() };
         let mut attempt = 1;
         loop {
             let (operator, wanted, now) = (self.operator.clone(), key.to_owned(), options.clone());
@@ -224,17 +223,18 @@ impl Service {
                 result => return result,
             };
             let is_there = match self.stat(key) {
-                Ok(found) => is_same(&found, seen).then_some(()),
+                Ok(found) => is_same(&found, seen),
                 Err(EndpointError::NotFound { .. }) => return Ok(()),
                 Err(error) => return Err(error),
             };
             match (lost, is_there) {
-                (Some(error), Some(())) => match self.patience.wait_after(attempt, None) {
+                (Some(error), true) => match self.patience.wait_after(attempt, None) {
                     Some(wait) if self.patience.pause_thread(wait) => attempt += 1,
                     _ => return Err(error),
                 },
-                (Some(_), None) => return Ok(()),
-                (None, Some(())) if options.if_match.take().is_some() => {}
+                (Some(_), false) => return Ok(()),
+                (None, false) if attempt > 1 => return Ok(()),
+                (None, true) if options.if_match.take().is_some() => {}
                 (None, _) => return Err(EndpointError::Changed { path: self.path(key) }),
             }
         }
