@@ -176,7 +176,7 @@ pub struct Capabilities {
     pub name_limit_bytes: u32,
     /// The longest path below the root, in bytes.
     pub path_limit_bytes: u32,
-    /// A file is renamed without being copied.
+    /// The place renames a file itself, be it by a copy and a removal there: whoever is killed meanwhile may leave both.
     pub renames_files: bool,
     /// A folder with all below it is renamed in one step.
     pub renames_folders: bool,

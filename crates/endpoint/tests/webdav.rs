@@ -23,6 +23,7 @@ use conformance::Stores;
 use conformance_tree::Trees;
 use keepwell_endpoint::credentials::CredentialKind;
 use keepwell_endpoint::retry::{Patience, Stop};
+use keepwell_endpoint::tree::PlaceIdentity;
 use keepwell_endpoint::webdav::{WebDavStore, WebDavTree};
 use keepwell_endpoint::{Address, Credentials, EndpointError, Store, Tree};
 use keepwell_model::RelativePath;
@@ -142,6 +143,24 @@ fn a_removal_whose_answer_was_lost_takes_nothing_that_came_since() {
     let seen = tree.stat(&path).unwrap().unwrap().fingerprint;
     tree.remove(&path, &seen).unwrap();
     assert_eq!(fs::read_to_string(place.join("file")).unwrap(), "somebody's new work");
+}
+
+/// The address alone says nothing about a folder: such a place needs a marker, and what was remembered before that was
+/// known is still told.
+#[test]
+fn a_place_on_a_server_that_takes_no_notes_is_known_by_nothing() {
+    let server = servers::web_dav();
+    let strict = Proxy::start(server.port, |_, line| match line.starts_with("PROPPATCH") {
+        true => Lie::Forbidden,
+        false => Lie::Honest,
+    });
+    let without = tree(strict.port, "without", true).unwrap();
+    assert_eq!(without.identity().unwrap(), PlaceIdentity { volume: String::new(), root: 0 });
+    let former = PlaceIdentity { volume: without.describe(), root: 0 };
+    assert_eq!(without.former_identity().unwrap(), Some(former));
+    let with = tree(server.port, "with", true).unwrap();
+    assert_eq!(with.identity().unwrap().volume, with.describe());
+    assert_eq!(with.former_identity().unwrap(), None);
 }
 
 #[test]
