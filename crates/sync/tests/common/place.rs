@@ -21,6 +21,7 @@ pub type Life = Arc<AtomicU64>;
 /// A place that dies. With `after` the last call still changes the place, and the process never hears of it.
 pub struct Mortal {
     inner: LocalTree,
+    root: std::path::PathBuf,
     capabilities: Capabilities,
     life: Life,
     after: bool,
@@ -28,6 +29,8 @@ pub struct Mortal {
     nameless: bool,
     /// What an older version says of every place here, and a newer one says it did.
     said: Option<PlaceIdentity>,
+    /// Somebody writes each file in the moment of its move, and the copy at the new place stays.
+    pub leaves_copies: bool,
     /// Bytes that were written to it.
     pub written_bytes: Arc<AtomicU64>,
 }
@@ -62,7 +65,17 @@ impl Mortal {
     pub fn open(path: &Path, life: Life, after: bool) -> Self {
         let inner = LocalTree::open(path).unwrap();
         let capabilities = *inner.capabilities();
-        Self { inner, capabilities, life, after, nameless: false, said: None, written_bytes: Arc::default() }
+        Self {
+            inner,
+            root: path.to_owned(),
+            capabilities,
+            life,
+            after,
+            nameless: false,
+            said: None,
+            leaves_copies: false,
+            written_bytes: Arc::default(),
+        }
     }
 
     /// A folder far away in which a file can begin as a copy of another one.
@@ -193,6 +206,15 @@ impl Tree for Mortal {
         source: &Expected,
         target: &Expected,
     ) -> Result<TreeItem, EndpointError> {
+        if self.leaves_copies {
+            let at = |path: &RelativePath| self.root.join(path.to_string());
+            if at(to).exists() {
+                return Err(EndpointError::Changed { path: to.to_string() });
+            }
+            std::fs::copy(at(from), at(to)).unwrap();
+            std::fs::write(at(from), "somebody's work").unwrap();
+            return Err(EndpointError::Changed { path: from.to_string() });
+        }
         mortal(&self.life, self.after, || self.inner.rename(from, to, source, target))
     }
 
