@@ -9,6 +9,7 @@ pub mod store;
 mod tree;
 mod tree_content;
 mod tree_probe;
+mod tree_put_back;
 mod tree_rename;
 mod tree_staged;
 

@@ -7,11 +7,17 @@
 //! Deliberately not here: addresses and credentials (`address`, `credentials`), WebDAV (`webdav`).
 
 mod errors;
+#[cfg(test)]
+mod fake;
 mod items;
+mod listing;
+mod moving;
 mod root;
 mod service;
 mod staged;
 mod store;
+#[cfg(test)]
+mod tests;
 mod tree;
 mod unfinished;
 mod upload;

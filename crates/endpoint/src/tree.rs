@@ -176,7 +176,7 @@ pub struct Capabilities {
     pub name_limit_bytes: u32,
     /// The longest path below the root, in bytes.
     pub path_limit_bytes: u32,
-    /// A file is renamed without being copied.
+    /// The place renames a file itself, be it by a copy and a removal there: whoever is killed meanwhile may leave both.
     pub renames_files: bool,
     /// A folder with all below it is renamed in one step.
     pub renames_folders: bool,
@@ -325,6 +325,15 @@ pub trait Tree: Send + Sync {
     /// # Errors
     /// The root can not be reached.
     fn identity(&self) -> Result<PlaceIdentity, EndpointError>;
+
+    /// What [`Tree::identity`] said of any place here before it learned to say that it can not tell: whoever remembers that
+    /// takes this place for the one it was, once, and marks it.
+    ///
+    /// # Errors
+    /// The root can not be reached.
+    fn former_identity(&self) -> Result<Option<PlaceIdentity>, EndpointError> {
+        Ok(None)
+    }
 
     /// All items directly in a folder, in no particular order.
     ///

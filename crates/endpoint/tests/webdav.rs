@@ -23,9 +23,11 @@ use conformance::Stores;
 use conformance_tree::Trees;
 use keepwell_endpoint::credentials::CredentialKind;
 use keepwell_endpoint::retry::{Patience, Stop};
+use keepwell_endpoint::tree::PlaceIdentity;
 use keepwell_endpoint::webdav::{WebDavStore, WebDavTree};
 use keepwell_endpoint::{Address, Credentials, EndpointError, Store, Tree};
-use proxy::Proxy;
+use keepwell_model::RelativePath;
+use proxy::{Lie, Proxy};
 
 /// Tries often, and waits for nothing.
 fn quick() -> Patience {
@@ -116,6 +118,49 @@ fn tree_promises(server: &servers::Server, port: u16) {
         lose: &|name| fs::remove_dir_all(server.folder().join("data/dav").join(name)).unwrap(),
         takes_parts: true,
     });
+}
+
+#[test]
+fn a_removal_whose_answer_was_lost_takes_nothing_that_came_since() {
+    let server = servers::web_dav();
+    let place = server.folder().join("data/dav/removed");
+    let path = RelativePath::parse(b"file").unwrap();
+    tree(server.port, "removed", true).unwrap();
+    fs::write(place.join("file"), "old").unwrap();
+    let (written, removals) = (place.join("file"), std::sync::atomic::AtomicU32::new(0));
+    let liar = Proxy::start(server.port, move |_, line| {
+        let is_removal = line.starts_with("DELETE") && line.contains("/removed/file");
+        let before = removals.fetch_add(u32::from(is_removal), std::sync::atomic::Ordering::SeqCst);
+        if is_removal && before == 0 {
+            return Lie::LoseAnswer;
+        }
+        if before == 1 && !written.exists() {
+            fs::write(&written, "somebody's new work").unwrap();
+        }
+        Lie::Honest
+    });
+    let tree = tree(liar.port, "removed", false).unwrap();
+    let seen = tree.stat(&path).unwrap().unwrap().fingerprint;
+    tree.remove(&path, &seen).unwrap();
+    assert_eq!(fs::read_to_string(place.join("file")).unwrap(), "somebody's new work");
+}
+
+/// The address alone says nothing about a folder: such a place needs a marker, and what was remembered before that was
+/// known is still told.
+#[test]
+fn a_place_on_a_server_that_takes_no_notes_is_known_by_nothing() {
+    let server = servers::web_dav();
+    let strict = Proxy::start(server.port, |_, line| match line.starts_with("PROPPATCH") {
+        true => Lie::Forbidden,
+        false => Lie::Honest,
+    });
+    let without = tree(strict.port, "without", true).unwrap();
+    assert_eq!(without.identity().unwrap(), PlaceIdentity { volume: String::new(), root: 0 });
+    let former = PlaceIdentity { volume: without.describe(), root: 0 };
+    assert_eq!(without.former_identity().unwrap(), Some(former));
+    let with = tree(server.port, "with", true).unwrap();
+    assert_eq!(with.identity().unwrap().volume, with.describe());
+    assert_eq!(with.former_identity().unwrap(), None);
 }
 
 #[test]

@@ -281,3 +281,45 @@ fn a_place_without_a_volume_is_known_again_by_its_marker() {
     assert!(matches!(refused, Err(keepwell_sync::SyncError::Braked)), "{refused:?}");
     assert_eq!(home.contents("left", false), before);
 }
+
+/// What was remembered of a place that can not be told from others is taken for it once, and the place is marked: nobody
+/// is asked because of the newer version, and another place is noticed from then on.
+#[test]
+fn a_place_that_claimed_a_name_it_has_not_is_taken_for_the_one_it_was_once() {
+    let mut home = Home::new();
+    let run = |home: &mut Home, is_known: bool| {
+        let [left, right] = ["left", "right"]
+            .map(|side| Arc::new(Mortal::once_named(&home.path(side), is_known)) as Arc<dyn Tree>);
+        home.run_between(left, right)
+    };
+    fs::remove_dir_all(home.path("state")).unwrap();
+    run(&mut home, false).unwrap();
+    assert!(!home.path("right/.keepwell/place").exists());
+    run(&mut home, true).unwrap();
+    assert!(home.path("right/.keepwell/place").exists());
+    run(&mut home, true).unwrap();
+    fs::rename(home.path("right"), home.path("unplugged")).unwrap();
+    fs::create_dir(home.path("right")).unwrap();
+    fs::write(home.path("right/not ours"), "of somebody else").unwrap();
+    let refused = run(&mut home, true);
+    assert!(matches!(refused, Err(keepwell_sync::SyncError::Braked)), "{refused:?}");
+}
+
+/// A name that is taken in the bin is no reason to try others when the file is not what was to go there any more.
+#[test]
+fn a_file_that_somebody_writes_while_it_goes_to_the_bin_is_copied_there_once_at_most() {
+    let mut home = Home::empty();
+    for name in ["a", "b", "c", "d"] {
+        home.write(&format!("left/{name}"), "as both have it");
+    }
+    home.run(u64::MAX, false).unwrap();
+    fs::remove_file(home.path("left/a")).unwrap();
+    let open = |side: &str| Mortal::open(&home.path(side), Arc::new(AtomicU64::new(u64::MAX)), false);
+    let (left, mut right) = (open("left"), open("right"));
+    right.leaves_copies = true;
+    home.run_between(Arc::new(left), Arc::new(right)).unwrap();
+    assert_eq!(fs::read_to_string(home.path("right/a")).unwrap(), "somebody's work");
+    let is_copy = |(path, content): &(String, String)| path.contains("/bin/") && !content.is_empty();
+    let copies = home.contents("right", true).into_iter().filter(is_copy);
+    assert_eq!(copies.count(), 1);
+}

@@ -65,7 +65,7 @@ impl MemoryTree {
         }
     }
 
-    /// What a bucket can do. A rename there is a copy and the removal of the original: two steps, and so it is here.
+    /// What a bucket can do. A rename there is one call that copies and removes the original: two steps, and so it is here.
     #[must_use]
     pub fn bucket() -> Capabilities {
         Capabilities {
@@ -75,7 +75,6 @@ impl MemoryTree {
             times: false,
             time_grain_ns: 1_000_000_000,
             names: NameRules::Text,
-            renames_files: false,
             renames_folders: false,
             ..Self::disk()
         }
@@ -239,6 +238,37 @@ impl MemoryTree {
         let shown = self.tree_item(path, &item);
         state.items.insert(path.clone(), item);
         Ok(Published { item: shown, not_kept: Vec::new() })
+    }
+}
+
+impl MemoryTree {
+    /// As a bucket renames a file: a copy, and the removal of the original where it is still what was copied.
+    fn rename_by_copy(
+        &self,
+        from: &RelativePath,
+        to: &RelativePath,
+        source: &Expected,
+        target: &Expected,
+    ) -> Result<TreeItem, EndpointError> {
+        let copy = self.step(from, |state| {
+            self.check(state, from, source)?;
+            self.check(state, to, target)?;
+            Self::need_leave(state, from)?;
+            let not_found = || EndpointError::NotFound { path: from.to_string() };
+            let content = state.items.get(from).ok_or_else(not_found)?.content.clone();
+            self.put(state, to, EntryKind::File, content, &ItemMetadata::default())
+        })?;
+        self.step(from, |state| {
+            if let Err(error) = self.check(state, from, source) {
+                // The original stays, so its copy goes.
+                if self.check(state, to, &Expected::Item(copy.item.fingerprint)).is_ok() {
+                    state.items.remove(to);
+                }
+                return Err(error);
+            }
+            state.items.remove(from);
+            Ok(copy.item)
+        })
     }
 }
 
@@ -428,6 +458,11 @@ impl Tree for MemoryTree {
         source: &Expected,
         target: &Expected,
     ) -> Result<TreeItem, EndpointError> {
+        if !self.capabilities.renames_folders
+            && matches!(source, Expected::Item(item) if item.kind == EntryKind::File)
+        {
+            return self.rename_by_copy(from, to, source, target);
+        }
         self.step(from, |state| {
             self.check(state, from, source)?;
             if !self.capabilities.renames_folders && state.is_folder(from) {

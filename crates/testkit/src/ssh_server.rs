@@ -25,6 +25,8 @@ pub struct SshSetup {
     pub key_kind: Option<&'static str>,
     /// Runs around the server: a program with its arguments.
     pub through: Vec<String>,
+    /// Each request is written down, see [`SshServer::requests`].
+    pub traces: bool,
 }
 
 /// A running server.
@@ -63,11 +65,15 @@ impl SshServer {
             denied => format!(" -P {}", denied.join(",")),
         };
         let folder = self.folder.display();
+        let (sftp, traced) = match setup.traces {
+            true => (sftp_program(), format!(" -e -l DEBUG1 2>>{folder}/requests")),
+            false => ("internal-sftp".to_owned(), String::new()),
+        };
         let text = format!(
             "Port {}\nListenAddress 127.0.0.1\nHostKey {folder}/host_key\nPidFile none\n\
              AuthorizedKeysFile {folder}/authorized_keys\nStrictModes no\nUsePAM no\nPermitRootLogin yes\n\
              PasswordAuthentication yes\nKbdInteractiveAuthentication no\nMaxStartups 100\nMaxSessions 10\n\
-             UseDNS no\nPrintMotd no\nLogLevel VERBOSE\n{}\nSubsystem sftp internal-sftp{denied}\n",
+             UseDNS no\nPrintMotd no\nLogLevel VERBOSE\n{}\nSubsystem sftp {sftp}{denied}{traced}\n",
             self.port,
             setup.lines.join("\n"),
         );
@@ -190,11 +196,29 @@ impl SshServer {
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
     }
 
+    /// The requests of SFTP so far, a line each, where it traces them.
+    #[must_use]
+    pub fn requests(&self) -> Vec<String> {
+        let text = fs::read_to_string(self.folder.join("requests")).unwrap_or_default();
+        text.lines().map(str::to_owned).collect()
+    }
+
     /// What it wrote down.
     #[must_use]
     pub fn log(&self) -> String {
         fs::read_to_string(self.folder.join("log")).unwrap_or_default()
     }
+}
+
+/// The program beside the server that speaks SFTP, wherever the system keeps it.
+fn sftp_program() -> String {
+    let known =
+        ["/usr/lib/openssh/sftp-server", "/usr/libexec/openssh/sftp-server", "/usr/lib/ssh/sftp-server"];
+    let found = known.iter().chain(&["/usr/libexec/sftp-server"]).find(|path| Path::new(path).exists());
+    found.map_or_else(
+        || panic!("OpenSSH has no sftp-server here: install openssh-sftp-server"),
+        |path| (*path).to_owned(),
+    )
 }
 
 impl Drop for SshServer {

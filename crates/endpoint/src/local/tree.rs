@@ -535,7 +535,7 @@ fn is_not_empty(error: &EndpointError) -> bool {
 
 #[cfg(test)]
 #[path = "tree_tests.rs"]
-mod tests;
+pub(super) mod tests;
 
 #[cfg(all(test, unix))]
 #[path = "tree_unix_tests.rs"]

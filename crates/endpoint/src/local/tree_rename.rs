@@ -6,10 +6,11 @@
 //! Invariants: nothing is replaced that is not expected there; the name between the two steps of such a rename is no
 //! unfinished file: after a crash the item is there under it. Deliberately not here: what names have in common (`alike`).
 
-use keepwell_model::{EntryKind, RelativePath};
+use keepwell_model::RelativePath;
 
 use super::item::Stat;
 use super::tree::Inner;
+use super::tree_put_back::is_edit_put_back;
 use super::{Folder, tree_staged};
 use crate::alike::loose_key;
 use crate::error::EndpointError;
@@ -52,11 +53,8 @@ impl Inner {
             }
         }
         let after = to_folder.stat(to_name)?;
-        // An edit in the moment before the rename came along; who does not see it would think it was synced.
-        if (after.size_bytes, after.modified) != (before.size_bytes, before.modified)
-            && before.kind != EntryKind::Folder
-        {
-            return Err(self.changed(to));
+        if is_edit_put_back((&from_folder, name), (&to_folder, to_name), &before, &after)? {
+            return Err(self.changed(from));
         }
         Ok(self.item(to_name, &after))
     }

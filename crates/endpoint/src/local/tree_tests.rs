@@ -7,7 +7,7 @@ use keepwell_model::ContentHash;
 
 use super::*;
 
-pub(super) fn tree() -> (tempfile::TempDir, LocalTree) {
+pub(in crate::local) fn tree() -> (tempfile::TempDir, LocalTree) {
     let folder = tempfile::tempdir().unwrap();
     let tree = LocalTree::open(folder.path()).unwrap();
     (folder, tree)
@@ -45,7 +45,7 @@ pub(super) fn seen(tree: &LocalTree, at: &str) -> Fingerprint {
     tree.stat(&path(at)).unwrap().unwrap().fingerprint
 }
 
-pub(super) fn names(folder: &Path) -> Vec<String> {
+pub(in crate::local) fn names(folder: &Path) -> Vec<String> {
     let mut names: Vec<String> = fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())

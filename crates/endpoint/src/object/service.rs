@@ -7,12 +7,13 @@ use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use opendal::options::{ListOptions, ReadOptions, WriteOptions};
+use opendal::options::{DeleteOptions, ListOptions, ReadOptions, WriteOptions};
 use opendal::services::{Azblob, Gcs, S3};
 use opendal::{Buffer, Entry, Error, ErrorKind, HttpTransporter, Metadata, OperationContext, Operator};
 
+use super::moving::is_same;
 use super::runtime;
-use super::transport::{Transport, asked_once};
+use super::transport::{Transport, asked_once, sent_once};
 use super::unfinished::Uploads;
 use super::{PART_BYTES, errors};
 use crate::address::Address;
@@ -20,6 +21,8 @@ use crate::credentials::{CredentialKind, Credentials};
 use crate::error::EndpointError;
 use crate::retry::Patience;
 
+/// How old something unfinished is before nobody can be at it any more.
+pub(super) const ABANDONED_MS: i64 = 24 * 60 * 60 * 1000;
 /// What all our objects are to a service: bytes.
 pub(crate) const CONTENT_TYPE: &str = "application/octet-stream";
 /// The most objects one listing may have: beyond it the memory of a list is not worth having.
@@ -33,6 +36,8 @@ pub(crate) struct Service {
     pub(crate) name: Arc<str>,
     /// Unfinished uploads, where the service lists them.
     pub(crate) uploads: Option<Arc<Uploads>>,
+    /// How long it goes on where requests must not be repeated blindly.
+    patience: Patience,
     /// Found out by the first upload whose etag is not its sum.
     pub(crate) etags_are_no_sums: Arc<AtomicBool>,
 }
@@ -66,6 +71,7 @@ impl Service {
             operator: operator.with_context(context),
             name: name.into(),
             uploads,
+            patience: patience.clone(),
             etags_are_no_sums: Arc::default(),
         })
     }
@@ -190,7 +196,51 @@ impl Service {
             .unwrap_or_else(|error| Err(Error::new(ErrorKind::Unexpected, error.to_string())))
     }
 
-    /// Removes an object; one that is absent is no error.
+    /// Removes an object that was looked at, with a condition where the service has those. One that went meanwhile is no
+    /// error. After an answer that was lost it is looked again before the next attempt: what somebody else put there
+    /// since is left alone, and the object that was meant is gone.
+    pub(crate) fn delete_seen(
+        &self,
+        key: &str,
+        seen: &Metadata,
+        has_condition: bool,
+    ) -> Result<(), EndpointError> {
+        let if_match = seen.etag().filter(|etag| has_condition && !etag.starts_with("W/")).map(str::to_owned);
+        let mut options = DeleteOptions { if_match, ..DeleteOptions::default() };
+        let mut attempt = 1;
+        loop {
+            let (operator, wanted, now) = (self.operator.clone(), key.to_owned(), options.clone());
+            let deleting = sent_once(async move { operator.delete_options(&wanted, now).await });
+            let lost = match self.run("delete", key, deleting) {
+                Err(error @ EndpointError::Unreachable { .. }) => Some(error),
+                Err(EndpointError::AlreadyExists { .. } | EndpointError::NotFound { .. }) => None,
+                // A service that knows conditions only of other requests.
+                Err(EndpointError::Io { .. } | EndpointError::Unexpected { .. })
+                    if options.if_match.is_some() =>
+                {
+                    None
+                }
+                result => return result,
+            };
+            let is_there = match self.stat(key) {
+                Ok(found) => is_same(&found, seen),
+                Err(EndpointError::NotFound { .. }) => return Ok(()),
+                Err(error) => return Err(error),
+            };
+            match (lost, is_there) {
+                (Some(error), true) => match self.patience.wait_after(attempt, None) {
+                    Some(wait) if self.patience.pause_thread(wait) => attempt += 1,
+                    _ => return Err(error),
+                },
+                (Some(_), false) => return Ok(()),
+                (None, false) if attempt > 1 => return Ok(()),
+                (None, true) if options.if_match.take().is_some() => {}
+                (None, _) => return Err(EndpointError::Changed { path: self.path(key) }),
+            }
+        }
+    }
+
+    /// Removes an object of a name nobody else ever gives; one that is absent is no error.
     pub(crate) fn delete(&self, key: &str) -> Result<(), EndpointError> {
         let (operator, wanted) = (self.operator.clone(), key.to_owned());
         self.run("delete", key, async move { operator.delete(&wanted).await })

@@ -96,13 +96,18 @@ impl ObjectStaged {
         EndpointError::from_io("write", self.tree.inner.shown(&self.path), error)
     }
 
-    /// Sends what was gathered.
-    fn send(&mut self, mut upload: Upload) -> Result<Ended, EndpointError> {
+    /// Sends what was gathered; `look` is asked last before it becomes visible.
+    fn send(
+        &mut self,
+        mut upload: Upload,
+        look: impl FnOnce() -> Result<(), EndpointError>,
+    ) -> Result<Ended, EndpointError> {
         let mut buffer = vec![0; 1 << 20];
         let mut at = 0;
         loop {
             let length = self.spool.read_at(&mut buffer, at).map_err(|error| self.failed(error))?;
             if length == 0 {
+                look()?;
                 return upload.finish();
             }
             upload.write(&buffer[..length])?;
@@ -153,8 +158,12 @@ impl Staged for ObjectStaged {
             Expected::Item(_) => return Err(EndpointError::Changed { path: shown }),
         }
         let size_bytes = self.spool.length_bytes();
+        // What is small is sent in the very request that follows; all else takes its time.
+        let is_unguarded =
+            !options.if_not_exists && options.if_match.is_none() && size_bytes > PART_BYTES as u64;
         let upload = Upload::begin(&root.service, &key, size_bytes, options)?.proven();
-        match self.send(upload)? {
+        let look = || if is_unguarded { tree.require(path, expected) } else { Ok(()) };
+        match self.send(upload, look)? {
             Ended::Refused => return Err(EndpointError::Changed { path: shown }),
             Ended::Written => {}
         }

@@ -16,7 +16,7 @@ use opendal::Entry;
 use opendal::options::WriteOptions;
 
 use super::PART_BYTES;
-use super::root::{FOLDER_MARKER, FOLDER_TEXT, PROBE, ROOT_MARKER, Root};
+use super::root::{FOLDER_MARKER, FOLDER_TEXT, OLD_PROBE, ROOT_MARKER, Root};
 use super::service::Service;
 use super::upload::{Ended, Upload as ObjectUpload};
 use crate::address::Address;
@@ -24,6 +24,7 @@ use crate::credentials::Credentials;
 use crate::error::EndpointError;
 use crate::retry::Patience;
 use crate::store::{NAMES_LIMIT, Store, StoredObject, Upload, key_trouble};
+use crate::tree::STAGED_PREFIX;
 
 /// A store in a bucket. Cheap to clone.
 #[derive(Clone)]
@@ -94,9 +95,13 @@ fn checked(key: &str) -> Result<&str, EndpointError> {
     }
 }
 
+fn is_unfinished(key: &str) -> bool {
+    key.as_bytes().starts_with(STAGED_PREFIX)
+}
+
 fn stored(entry: &Entry) -> Option<StoredObject> {
     let key = entry.path();
-    if entry.metadata().is_dir() || key_trouble(key).is_some() {
+    if entry.metadata().is_dir() || key_trouble(key).is_some() || is_unfinished(key) {
         return None;
     }
     Some(StoredObject {
@@ -131,7 +136,8 @@ impl Store for ObjectStore {
         if names.is_empty() {
             self.inner.root.require()?;
         }
-        Ok(names.into_iter().filter(|name| ![ROOT_MARKER, PROBE].contains(&name.as_str())).collect())
+        let is_own = |name: &str| [ROOT_MARKER, OLD_PROBE].contains(&name) || is_unfinished(name);
+        Ok(names.into_iter().filter(|name| !is_own(name)).collect())
     }
 
     fn size_bytes(&self, key: &str) -> Result<u64, EndpointError> {

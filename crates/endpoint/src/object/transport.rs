@@ -13,8 +13,10 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Request, Response, StatusCode};
+use opendal::raw::Operation;
 use opendal::{Buffer, Error, ErrorKind, HttpBody, HttpTransport};
 
+use super::listing;
 use crate::retry::{Patience, STOP_GRACE};
 
 /// How long connecting may take.
@@ -100,6 +102,11 @@ impl Transport {
         Ok(Self { client, patience, answered: Arc::default() })
     }
 
+    /// How long it goes on.
+    pub(crate) fn patience(&self) -> &Patience {
+        &self.patience
+    }
+
     /// Sends a request until it is answered for good or patience ends. A server that says "not now" to the last attempt
     /// is an answer too.
     ///
@@ -121,6 +128,7 @@ impl Transport {
             }
             let asked_for = match &result {
                 Ok(answer) if !is_temporary(answer.status) => return result,
+                _ if is_sent_once() => return result,
                 Ok(answer) if answer.status == StatusCode::INTERNAL_SERVER_ERROR && is_asked_once() => {
                     return result;
                 }
@@ -184,11 +192,22 @@ impl HttpTransport for Transport {
         let (parts, body) = request.into_parts();
         let is_head = parts.method == http::Method::HEAD;
         let uri = parts.uri.clone();
+        let is_listing = parts.extensions.get() == Some(&Operation::List);
         let request = Request::from_parts(parts, Body::Bytes(body.to_bytes()));
         let answer = self
             .send(request)
             .await
             .map_err(|error| Error::new(ErrorKind::Unexpected, error.why).with_temporary(error.temporary))?;
+        if is_listing
+            && answer.status.is_success()
+            && let Some(why) = listing::trouble(&answer.body)
+        {
+            return Err(Error::new(ErrorKind::Unexpected, why).set_temporary());
+        }
+        if is_copy_pending(&answer.headers) {
+            let why = "the service did not copy it at once, so it stays where it is";
+            return Err(Error::new(ErrorKind::Unexpected, why).set_temporary());
+        }
         let length_bytes = (!is_head).then_some(answer.body.len() as u64);
         let body = HttpBody::new(futures_util::stream::iter([Ok(Buffer::from(answer.body))]), length_bytes);
         let mut response = Response::new(body);
@@ -201,6 +220,22 @@ impl HttpTransport for Transport {
 
 tokio::task_local! {
     static ASKED_ONCE: ();
+    static SENT_ONCE: ();
+}
+
+/// Work whose requests are not sent again when no answer comes: what they did to a name may have been done, and somebody
+/// may have put something else there since. Whoever sends them looks first.
+pub(crate) async fn sent_once<W: Future>(work: W) -> W::Output {
+    SENT_ONCE.scope((), work).await
+}
+
+fn is_sent_once() -> bool {
+    SENT_ONCE.try_with(|()| ()).is_ok()
+}
+
+/// Azure answers "accepted" also to a copy that is only to come, or will fail.
+fn is_copy_pending(headers: &HeaderMap) -> bool {
+    headers.get("x-ms-copy-status").is_some_and(|status| status != "success")
 }
 
 /// Work for which "internal error" is an answer that is not asked for again: services over a file system give it for ever

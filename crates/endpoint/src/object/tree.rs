@@ -16,12 +16,12 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use keepwell_model::{EntryKind, ExtendedAttribute, RelativePath, Timestamp};
-use opendal::options::{CopyOptions, WriteOptions};
+use opendal::options::WriteOptions;
 use opendal::{Entry, Metadata};
 
 use super::items::{capabilities, file_item, folder_item, not_kept};
-use super::root::{FOLDER_MARKER, FOLDER_TEXT, PROBE, ROOT_MARKER, Root};
-use super::service::Service;
+use super::root::{FOLDER_MARKER, FOLDER_TEXT, OLD_PROBE, ROOT_MARKER, Root};
+use super::service::{ABANDONED_MS, Service};
 use super::staged::{ObjectContent, ObjectStaged};
 use crate::address::Address;
 use crate::credentials::Credentials;
@@ -36,8 +36,6 @@ use crate::tree::{
 const KEY_LIMIT_BYTES: usize = 1024;
 /// How many keys that begin with the one looked for are looked at.
 const SIBLINGS: usize = 1000;
-/// How old an unfinished upload is before nobody can be at it any more.
-const ABANDONED_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// A tree in a bucket. Cheap to clone.
 #[derive(Clone)]
@@ -98,12 +96,12 @@ impl ObjectTree {
         })
     }
 
-    fn service(&self) -> &Service {
+    pub(super) fn service(&self) -> &Service {
         &self.inner.root.service
     }
 
     /// A folder keeps being there when the last file in it goes.
-    fn keep_folder(&self, folder: Option<RelativePath>) -> Result<(), EndpointError> {
+    pub(super) fn keep_folder(&self, folder: Option<RelativePath>) -> Result<(), EndpointError> {
         let Some(folder) = folder.filter(|folder| !folder.is_root()) else { return Ok(()) };
         let marker = self.inner.folder(&folder)?;
         if self.inner.marked.lock().unwrap_or_else(PoisonError::into_inner).contains(&marker) {
@@ -208,7 +206,7 @@ impl Inner {
             let relative = of_marker.unwrap_or(relative);
             let is_folder = relative.ends_with('/') || relative.is_empty() || entry.metadata().is_dir();
             let name = relative.strip_suffix('/').unwrap_or(relative);
-            if name.is_empty() || (folder.is_empty() && [ROOT_MARKER, PROBE].contains(&name)) {
+            if name.is_empty() || (folder.is_empty() && [ROOT_MARKER, OLD_PROBE].contains(&name)) {
                 continue;
             }
             if name.split('/').any(|part| part.as_bytes().starts_with(STAGED_PREFIX)) {
@@ -424,17 +422,7 @@ impl Tree for ObjectTree {
             return Err(EndpointError::Unexpected { path: self.inner.shown(from), why });
         }
         let (old, new) = (self.inner.key(from)?, self.inner.key(to)?);
-        self.require(from, source)?;
-        self.require(to, target)?;
-        self.copy(&old, &new, matches!(target, Expected::Absent), to)?;
-        self.keep_folder(from.parent())?;
-        // The copy is there; the source goes only if it is still what was copied.
-        self.require(from, source)?;
-        self.service().delete(&old)?;
-        match self.stat(to)? {
-            Some(item) => Ok(item),
-            None => Err(EndpointError::NotFound { path: self.inner.shown(to) }),
-        }
+        self.move_file((from, &old), (to, &new), source, target)
     }
 
     fn remove(&self, path: &RelativePath, expected: &Fingerprint) -> Result<(), EndpointError> {
@@ -445,7 +433,7 @@ impl Tree for ObjectTree {
         self.require(path, &Expected::Item(*expected))?;
         self.keep_folder(path.parent())?;
         if expected.kind != EntryKind::Folder {
-            return self.service().delete(&self.inner.key(path)?);
+            return self.delete_expected(path, &self.inner.key(path)?, &Expected::Item(*expected));
         }
         let folder = self.inner.folder(path)?;
         let marker = format!("{folder}{FOLDER_MARKER}");
@@ -503,27 +491,5 @@ impl ObjectTree {
         let file = found.iter().find(|entry| entry.path() == key && entry.metadata().is_file());
         let item = file.map(|entry| self.inner.item(name, entry.metadata()));
         Ok((item.is_some() || found.len() < SIBLINGS).then_some(item))
-    }
-
-    /// Copies inside the service.
-    fn copy(&self, old: &str, new: &str, only_new: bool, to: &RelativePath) -> Result<(), EndpointError> {
-        let service = self.service();
-        let capability = service.operator.info().capability();
-        let options = CopyOptions {
-            if_not_exists: only_new
-                && capability.copy_with_if_not_exists
-                && self.inner.root.has_conditions()?,
-            ..Default::default()
-        };
-        let (operator, from, target) = (service.operator.clone(), old.to_owned(), new.to_owned());
-        let copied =
-            service.run("rename", old, async move { operator.copy_options(&from, &target, options).await });
-        match copied {
-            Ok(_) => Ok(()),
-            Err(EndpointError::AlreadyExists { .. }) => {
-                Err(EndpointError::Changed { path: self.inner.shown(to) })
-            }
-            Err(error) => Err(error),
-        }
     }
 }

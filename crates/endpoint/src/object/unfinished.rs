@@ -19,7 +19,7 @@ use crate::store::StoredObject;
 
 /// The region of services that have none.
 pub(crate) const DEFAULT_REGION: &str = "us-east-1";
-/// How keys of unfinished uploads begin; a colon is in no key of an object.
+/// How keys of unfinished uploads begin; a colon is in no key of a store.
 const KEY_PREFIX: &str = "upload:";
 /// How many pages of uploads are read at most.
 const PAGES_LIMIT: usize = 1000;
@@ -106,7 +106,7 @@ impl Uploads {
                     let key = upload.key.strip_prefix(&below)?.to_owned();
                     let begun: Option<jiff::Timestamp> = upload.initiated.parse().ok();
                     Some(StoredObject {
-                        key: format!("{KEY_PREFIX}{}:{key}", upload.upload_id),
+                        key: key_of(&upload.upload_id, &key),
                         size_bytes: 0,
                         modified_ms: begun.map(jiff::Timestamp::as_millisecond),
                     })
@@ -126,11 +126,10 @@ impl Uploads {
 
     /// Takes one back, if the key is one of [`Uploads::list`].
     pub(crate) fn remove(self: &std::sync::Arc<Self>, key: &str) -> Option<Result<(), EndpointError>> {
-        // An upload's id may hold colons, a key of ours never does.
-        let (id, key) = key.strip_prefix(KEY_PREFIX)?.rsplit_once(':')?;
+        let (id, key) = id_and_key(key)?;
         let object = if self.prefix.is_empty() { key.to_owned() } else { format!("{}/{key}", self.prefix) };
         let path = object.split('/').map(encoded).collect::<Vec<_>>().join("/");
-        let query = format!("/{path}?uploadId={}", encoded(id));
+        let query = format!("/{path}?uploadId={id}");
         let uploads = std::sync::Arc::clone(self);
         Some(self.run("delete", async move {
             let answer = uploads.send(Method::DELETE, &query).await?;
@@ -165,6 +164,16 @@ impl Uploads {
     }
 }
 
+/// What an upload is called here. Its id is encoded: like the names of a person's files, it may hold colons.
+fn key_of(id: &str, key: &str) -> String {
+    format!("{KEY_PREFIX}{}:{key}", encoded(id))
+}
+
+/// The encoded id of an upload, and the key of the object it was to become.
+fn id_and_key(called: &str) -> Option<(&str, &str)> {
+    called.strip_prefix(KEY_PREFIX)?.split_once(':')
+}
+
 /// Percent-encoded as in a query or one component of a path.
 fn encoded(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
@@ -182,6 +191,13 @@ fn encoded(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn colons_in_ids_and_names_are_told_apart() {
+        let called = key_of("abc:1", "minutes/12:30.txt");
+        assert_eq!(id_and_key(&called), Some(("abc%3A1", "minutes/12:30.txt")));
+        assert_eq!(id_and_key("packs/x"), None);
+    }
 
     #[test]
     fn a_page_is_read_as_services_write_it() {

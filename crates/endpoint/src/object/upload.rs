@@ -23,7 +23,7 @@ const PARTS_LIMIT: usize = 10_000;
 /// How many parts travel at once.
 const PARTS_AT_ONCE: usize = 3;
 /// Where an object says which upload made it. Letters only: all services take that.
-const TOKEN_FIELD: &str = "keepwellupload";
+pub(super) const TOKEN_FIELD: &str = "keepwellupload";
 
 /// An upload.
 pub(crate) struct Upload {
@@ -150,18 +150,39 @@ impl Upload {
                 None => return Err(self.service.failed("write", &self.key, &error)),
             },
         };
-        self.confirm(metadata.etag().unwrap_or_default())?;
-        Ok(Ended::Written)
+        match self.confirm(metadata.etag().unwrap_or_default()) {
+            Ok(()) => Ok(Ended::Written),
+            Err(error) => {
+                if matches!(error, EndpointError::Unexpected { .. }) {
+                    self.take_back();
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// What is damaged must not be taken for what was sent, by nobody. Somebody else's object is left alone.
+    fn take_back(&self) {
+        if let Ok(found) = self.service.stat(&self.key)
+            && self.is_ours(&found)
+            && let Err(error) = self.service.delete_seen(&self.key, &found, false)
+        {
+            tracing::warn!(key = self.key, %error, "a damaged object is left: remove it with the tools of the service");
+        }
+    }
+
+    fn is_ours(&self, found: &Metadata) -> bool {
+        found
+            .user_metadata()
+            .and_then(|fields| fields.get(TOKEN_FIELD))
+            .is_some_and(|token| *token == self.token)
     }
 
     /// The object, if it is there and this upload made it.
     fn ours(&self) -> Result<Option<Metadata>, EndpointError> {
         match self.service.stat(&self.key) {
             Ok(found) => {
-                let is_ours = found
-                    .user_metadata()
-                    .is_some_and(|fields| fields.get(TOKEN_FIELD).is_some_and(|token| token == self.token));
-                Ok((is_ours && found.content_length() == self.length_bytes).then_some(found))
+                Ok((self.is_ours(&found) && found.content_length() == self.length_bytes).then_some(found))
             }
             Err(EndpointError::NotFound { .. }) => Ok(None),
             Err(error) => Err(error),

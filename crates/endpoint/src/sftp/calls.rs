@@ -29,6 +29,9 @@ pub(super) struct FileSystem {
 /// How many requests for names are on their way at once.
 const LISTING_AHEAD: usize = 3;
 
+/// The most names of one folder: a listing that is longer does not end.
+const LISTING_LIMIT: usize = 20_000_000;
+
 impl Session {
     pub(super) async fn ask_lstat(&self, path: &[u8]) -> Result<Answer, SftpError> {
         self.ask_path(request::LSTAT, path).await
@@ -153,6 +156,11 @@ impl Session {
             }
             let Some(answer) = ahead.pop_front() else { return Ok(found) };
             match answer.wait().await?.into_names() {
+                // Some servers say so that there are no more; asked again they would for ever.
+                Ok(names) if names.is_empty() => return Ok(found),
+                Ok(_) if found.len() > LISTING_LIMIT => {
+                    return Err(SftpError::protocol("the folder holds more names than can be looked at"));
+                }
                 Ok(names) => {
                     found
                         .extend(names.into_iter().filter(|listed| !matches!(&listed.name[..], b"." | b"..")));

@@ -1,8 +1,9 @@
-//! Giving a finished file its name: without replacing anything, or in place of what is there, at once.
+//! Giving a file its name: without replacing anything, or in place of what is there, at once.
 //!
 //! Why not one request: a server that lost the connection may or may not have done what it was asked; and servers
-//! differ in whether RENAME replaces. Invariant: where it says "done", the file is there under its name, whole, and the
-//! temporary name is gone; where it says "taken", nothing was changed. Deliberately not here: durability.
+//! differ in whether RENAME replaces. Invariants: where it says "done", the file is there under its name, whole, and the
+//! old name is gone; where it says "taken", nothing was changed; what has a person's old name by then is not removed with
+//! it. Deliberately not here: durability.
 
 use std::sync::Arc;
 
@@ -27,12 +28,22 @@ pub(super) enum Put {
 impl Place {
     /// Moves a file of a random name to a name that must be free.
     pub(super) async fn put_new(&self, from: &[u8], to: &[u8]) -> Result<Put, SftpError> {
+        self.put_new_seen(from, to, None).await
+    }
+
+    /// The same for a file of a person's, which was seen so, and may be another one at any time.
+    pub(super) async fn put_new_seen(
+        &self,
+        from: &[u8],
+        to: &[u8],
+        seen: Option<&Attributes>,
+    ) -> Result<Put, SftpError> {
         let mut unsure = false;
         again!(self, |session| {
             if std::mem::replace(&mut unsure, true) && was_done(&session, from, to).await? {
                 return Ok(Put::Done);
             }
-            put_new_once(&session, from, to).await
+            put_new_once(&session, from, to, seen).await
         })
     }
 
@@ -65,7 +76,35 @@ impl Place {
     }
 }
 
-async fn put_new_once(session: &Arc<Session>, from: &[u8], to: &[u8]) -> Result<Put, SftpError> {
+/// Whether RENAME leaves alone what has the new name, as OpenSSH's does; others replace it. Tried with two files of ours.
+pub(super) async fn refuses_to_replace(
+    session: &Arc<Session>,
+    from: &[u8],
+    to: &[u8],
+) -> Result<bool, SftpError> {
+    match session.ask_rename(from, to).await?.wait().await?.into_done() {
+        Ok(()) => Ok(false),
+        Err(SftpError::Status { .. }) => Ok(is_there(session, from).await?),
+        Err(error) => Err(error),
+    }
+}
+
+/// Takes away the first name of what has two, unless somebody has put something else there.
+async fn remove_seen(session: &Arc<Session>, path: &[u8], seen: &Attributes) -> Result<(), SftpError> {
+    let known =
+        |attributes: &Attributes| (attributes.size_bytes, attributes.times.map(|(_, modified)| modified));
+    match session.lstat(path).await? {
+        Some(now) if known(&now) == known(seen) => session.remove(path).await,
+        _ => Ok(()),
+    }
+}
+
+async fn put_new_once(
+    session: &Arc<Session>,
+    from: &[u8],
+    to: &[u8],
+    seen: Option<&Attributes>,
+) -> Result<Put, SftpError> {
     if session.offers(extension::HARD_LINK) {
         let linked = session.ask_hard_link(from, to).await?;
         let looked = session.ask_lstat(to).await?;
@@ -75,7 +114,10 @@ async fn put_new_once(session: &Arc<Session>, from: &[u8], to: &[u8]) -> Result<
                 if found(looked.wait().await?.into_attributes())?.is_some()
                     || is_there(session, to).await? =>
             {
-                session.remove(from).await?;
+                match seen {
+                    Some(seen) => remove_seen(session, from, seen).await?,
+                    None => session.remove(from).await?,
+                }
                 return Ok(Put::Done);
             }
             Ok(()) => {}
@@ -112,7 +154,7 @@ async fn is_there(session: &Arc<Session>, path: &[u8]) -> Result<bool, SftpError
     Ok(session.lstat(path).await?.is_some())
 }
 
-/// Whether the attempt whose answer was lost had worked. Random names make it plain: nobody else removes `from`.
+/// Whether the attempt whose answer was lost had worked.
 async fn was_done(session: &Arc<Session>, from: &[u8], to: &[u8]) -> Result<bool, SftpError> {
     let (source, target) = (session.lstat(from).await?, session.lstat(to).await?);
     match (source, target) {
@@ -121,7 +163,8 @@ async fn was_done(session: &Arc<Session>, from: &[u8], to: &[u8]) -> Result<bool
             // Both names may be the same file; the same content is as good.
             let same = hash(session, from).await? == hash(session, to).await?;
             if same {
-                session.remove(from).await?;
+                // Reading took its time.
+                remove_seen(session, from, &source).await?;
             }
             Ok(same)
         }

@@ -75,10 +75,6 @@ impl Outgoing {
         &self.file
     }
 
-    pub(super) fn place(&self) -> &Arc<Place> {
-        &self.place
-    }
-
     /// The connection broke while the file was read back.
     pub(super) fn broken(&mut self) {
         self.breaks += 1;

@@ -190,6 +190,12 @@ impl Place {
         SftpError::Closed(Arc::new(self.explain(error, action, path).await))
     }
 
+    /// What tells a file system on this server from others.
+    pub(super) async fn volume(&self, file_system: u64) -> String {
+        let server = self.server.fingerprint().await.unwrap_or_default();
+        format!("{server} {file_system:016x}")
+    }
+
     pub(super) async fn file_system(&self) -> Result<Option<FileSystem>, SftpError> {
         again!(self, |session| session.file_system(&self.root).await)
     }

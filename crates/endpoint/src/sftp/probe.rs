@@ -9,6 +9,7 @@ use std::sync::Arc;
 use keepwell_model::id::to_hex;
 
 use super::error::SftpError;
+use super::naming::refuses_to_replace;
 use super::packet::{Attributes, open};
 use super::place::{Place, again, is_link, joined};
 use super::session::{Session, extension};
@@ -32,6 +33,7 @@ struct Seen {
     modes: bool,
     times: bool,
     time_grain_ns: u64,
+    refuses_to_replace: bool,
 }
 
 impl Default for Seen {
@@ -44,17 +46,19 @@ impl Default for Seen {
             modes: true,
             times: true,
             time_grain_ns: 1_000_000_000,
+            refuses_to_replace: false,
         }
     }
 }
 
-pub(super) async fn probe(place: &Place) -> Result<Capabilities, SftpError> {
+/// What the folder can do, and whether a rename leaves alone what has the new name.
+pub(super) async fn probe(place: &Place) -> Result<(Capabilities, bool), SftpError> {
     let seen = again!(place, |session| probe_once(place, &session).await)?;
     let file_system = place.file_system().await?;
     let name_limit_bytes = file_system.and_then(|known| u32::try_from(known.name_limit_bytes).ok());
     let copies = again!(place, |session| Ok(session.offers(extension::COPY_DATA)))?;
     let above = u32::try_from(place.root.len()).unwrap_or(u32::MAX);
-    Ok(Capabilities {
+    let capabilities = Capabilities {
         // Version 3 of the protocol tells neither inode numbers nor times of change.
         stable_ids: false,
         strong_versions: false,
@@ -73,7 +77,8 @@ pub(super) async fn probe(place: &Place) -> Result<Capabilities, SftpError> {
         renames_folders: true,
         stages_from_existing: copies,
         parallel: u32::try_from(place.server.options().sessions * 4).unwrap_or(4).max(1),
-    })
+    };
+    Ok((capabilities, seen.refuses_to_replace))
 }
 
 async fn probe_once(place: &Place, session: &Arc<Session>) -> Result<Seen, SftpError> {
@@ -97,7 +102,9 @@ async fn probe_once(place: &Place, session: &Arc<Session>) -> Result<Seen, SftpE
     drop(file);
     let looked = look_for(session, &path).await;
     let others = try_others(session, &path).await;
+    let renamed = try_rename(session, &first, &path(b"second")).await;
     session.remove(&first).await?;
+    let refuses_to_replace = renamed?;
     let (case_sensitive, unicode) = looked?;
     let (symlinks, names) = others?;
     let time = kept.times.map(|(_, modified)| modified);
@@ -109,6 +116,7 @@ async fn probe_once(place: &Place, session: &Arc<Session>) -> Result<Seen, SftpE
         modes: set.is_ok() && kept.mode.is_some_and(|mode| mode & 0o777 == PROBE_MODE),
         times: time.is_some_and(|time| time.abs_diff(PROBE_TIME) <= 1),
         time_grain_ns: if time == Some(PROBE_TIME) { 1_000_000_000 } else { 2_000_000_000 },
+        refuses_to_replace,
     })
 }
 
@@ -123,6 +131,17 @@ async fn look_for(
     // Which form is stored matters only to whoever compares listings byte by byte; told apart they are not.
     let unicode = if decomposed { UnicodeNames::Insensitive } else { UnicodeNames::Kept };
     Ok((!large, unicode))
+}
+
+/// Tries whether a second file replaces the first when it is given its name.
+async fn try_rename(session: &Arc<Session>, first: &[u8], second: &[u8]) -> Result<bool, SftpError> {
+    let flags = open::WRITE | open::CREATE | open::EXCLUSIVE;
+    session.open(second, flags, &Attributes::default()).await?.close().await?;
+    let refuses = refuses_to_replace(session, second, first).await?;
+    if refuses {
+        session.remove(second).await?;
+    }
+    Ok(refuses)
 }
 
 /// Tries names other systems forbid, and a link.

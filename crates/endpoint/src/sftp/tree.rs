@@ -41,6 +41,8 @@ pub struct SftpTree {
 pub(super) struct Inner {
     pub(super) place: Arc<Place>,
     capabilities: Capabilities,
+    /// A rename leaves alone what has the new name.
+    refuses_to_replace: bool,
     /// Files and folders that have to be brought to the disk.
     pending: Mutex<Pending>,
 }
@@ -74,8 +76,9 @@ impl SftpTree {
         let inner = wait(&address, async move {
             let place = Place::open(options, &path, make).await?;
             match probe(&place).await {
-                Ok(capabilities) => {
-                    Ok(Inner { place: Arc::new(place), capabilities, pending: Mutex::default() })
+                Ok((capabilities, refuses_to_replace)) => {
+                    let (place, pending) = (Arc::new(place), Mutex::default());
+                    Ok(Inner { place, capabilities, refuses_to_replace, pending })
                 }
                 Err(error) => Err(error.about("look at", place.describe())),
             }
@@ -249,9 +252,11 @@ impl Inner {
             }
             return self.place.put_over(from, to).await;
         }
-        let put = if kind == EntryKind::File {
+        // One request moves what has the name at that moment. Of two, the second could take away what came in between.
+        let put = if kind == EntryKind::File && !self.refuses_to_replace {
             self.look(to).await?;
-            self.place.put_new(from, to).await?
+            let seen = self.look(from).await?.ok_or_else(absent)?;
+            self.place.put_new_seen(from, to, Some(&seen)).await?
         } else {
             self.rename_whole(from, to).await?
         };
@@ -262,7 +267,7 @@ impl Inner {
         }
     }
 
-    /// Folders and links have no second names: looked at, then renamed.
+    /// Looked at, then renamed: folders and links have no second names, and files need none where nothing is replaced.
     async fn rename_whole(&self, from: &[u8], to: &[u8]) -> Result<Put, SftpError> {
         let mut unsure = false;
         again!(self.place, |session| {
@@ -396,8 +401,18 @@ impl Tree for SftpTree {
                 return Err(absent());
             }
             let file_system = place.place.file_system().await?.map_or(0, |known| known.id);
-            let server = place.place.server.fingerprint().await.unwrap_or_default();
-            Ok(PlaceIdentity { volume: format!("{server} {file_system:016x}"), root: 0 })
+            // The server's key alone does not tell whether the folder is the one it was.
+            let volume = if file_system == 0 { String::new() } else { place.place.volume(file_system).await };
+            Ok(PlaceIdentity { volume, root: 0 })
+        })
+    }
+
+    fn former_identity(&self) -> Result<Option<PlaceIdentity>, EndpointError> {
+        if !self.identity()?.volume.is_empty() {
+            return Ok(None);
+        }
+        self.inner.run("look at", self.inner.place.root.clone(), |inner, _| async move {
+            Ok(Some(PlaceIdentity { volume: inner.place.volume(0).await, root: 0 }))
         })
     }
 

@@ -3,7 +3,7 @@
 //! Invariants:
 //! 1. It lies in the folder it is for, so that the last step is a rename inside one file system.
 //! 2. What is published was read back from the server and has the hash that was meant; its mode and time are set before
-//!    it is visible.
+//!    it is visible, and last of all: until then its time says that somebody is at it, which [`clear`] goes by.
 //! 3. What replaces something is on the server's disk before it does; what is new is brought there by `Tree::sync`.
 //! 4. Dropped, it leaves nothing behind; what a killed run left is cleared by [`clear`].
 //!
@@ -17,6 +17,7 @@ use bytes::Bytes;
 use keepwell_model::id::to_hex;
 use keepwell_model::{ContentHash, RelativePath};
 
+use super::calls::RemoteFile;
 use super::error::SftpError;
 use super::item::{absent, attributes_of, changed, folder_of};
 use super::naming::Put;
@@ -271,23 +272,23 @@ async fn publish(
     if !outgoing.file().session.serves_plain_files() {
         outgoing.finish(None, false).await?;
     }
-    let mut not_kept = surround(&outgoing, &work.metadata).await?;
     outgoing.finish(None, replaces).await?;
-    if outgoing.broke() {
-        // What was sent again changed the time.
-        not_kept = surround(&outgoing, &work.metadata).await?;
-    }
     // Read back while it is looked at what is there, so that both cost one way.
     let (proven, seen) = tokio::join!(prove(&mut outgoing, &work), inner.expect(target, &work.expected));
     let is_proven = proven?;
     seen?;
     let broke = outgoing.broke();
+    let mut not_kept = Vec::new();
+    if is_proven {
+        not_kept = surround(place, Some(outgoing.file()), &staged, &work.metadata).await?;
+    }
     match outgoing.close().await {
         Err(error) if !error.is_lost() => return Err(error),
         _ => {}
     }
     if !is_proven {
         work.compare(&again!(place, |session| super::naming::hash(&session, &staged).await)?)?;
+        not_kept = surround(place, None, &staged, &work.metadata).await?;
     }
     if broke && replaces {
         // The server may have been started again since it confirmed; now it is on its disk for certain.
@@ -308,13 +309,18 @@ async fn publish(
     inner.published(target, not_kept).await
 }
 
-/// Sets mode and time through the open file; what is refused is told, and the rest tried by itself.
-async fn surround(outgoing: &Outgoing, metadata: &ItemMetadata) -> Result<Vec<String>, SftpError> {
+/// Sets mode and time, through the file where it is open; what is refused is told, and the rest tried by itself.
+async fn surround(
+    place: &Place,
+    file: Option<&Arc<RemoteFile>>,
+    path: &[u8],
+    metadata: &ItemMetadata,
+) -> Result<Vec<String>, SftpError> {
     let mut not_kept = Vec::new();
     let mut attributes = attributes_of(metadata, &mut not_kept);
     // Nobody else may read it while it is written; without a wish it gets what a new file usually has.
     attributes.mode = Some(attributes.mode.unwrap_or(0o644));
-    match set_through(outgoing, &attributes).await {
+    match set(place, file, path, &attributes).await {
         Err(SftpError::Status { .. }) => {}
         result => return result.map(|()| not_kept),
     }
@@ -323,7 +329,7 @@ async fn surround(outgoing: &Outgoing, metadata: &ItemMetadata) -> Result<Vec<St
         (Attributes { mode: None, ..attributes }, "the time of the last change"),
     ];
     for (part, what) in parts {
-        match set_through(outgoing, &part).await {
+        match set(place, file, path, &part).await {
             Err(error @ SftpError::Status { .. }) => not_kept.push(format!("{what}: {error}")),
             result => result?,
         }
@@ -331,14 +337,19 @@ async fn surround(outgoing: &Outgoing, metadata: &ItemMetadata) -> Result<Vec<St
     Ok(not_kept)
 }
 
-async fn set_through(outgoing: &Outgoing, attributes: &Attributes) -> Result<(), SftpError> {
-    let file = outgoing.file();
-    match async { file.ask_set(attributes).await?.wait().await?.into_done() }.await {
-        Err(error) if error.is_lost() => again!(outgoing.place(), |session| {
-            session.ask_set(outgoing.path(), attributes).await?.wait().await?.into_done()
-        }),
-        result => result,
+async fn set(
+    place: &Place,
+    file: Option<&Arc<RemoteFile>>,
+    path: &[u8],
+    attributes: &Attributes,
+) -> Result<(), SftpError> {
+    if let Some(file) = file {
+        match async { file.ask_set(attributes).await?.wait().await?.into_done() }.await {
+            Err(error) if error.is_lost() => {}
+            result => return result,
+        }
     }
+    again!(place, |session| session.ask_set(path, attributes).await?.wait().await?.into_done())
 }
 
 /// Reads the file back through the handle it was written with, and compares; whether that could be done. Where not it is
@@ -356,10 +367,7 @@ async fn prove(outgoing: &mut Outgoing, work: &Work) -> Result<bool, SftpError> 
     }
 }
 
-async fn read_back(
-    file: &Arc<super::calls::RemoteFile>,
-    length_bytes: u64,
-) -> Result<(u64, blake3::Hash), SftpError> {
+async fn read_back(file: &Arc<RemoteFile>, length_bytes: u64) -> Result<(u64, blake3::Hash), SftpError> {
     let asked = file.ask_attributes().await?;
     let (_, hash) = Reading::new(Arc::clone(file), 0..length_bytes).hash().await?;
     let size_bytes = asked.wait().await?.into_attributes()?.size_bytes;

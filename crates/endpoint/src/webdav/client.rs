@@ -16,7 +16,7 @@ use crate::address::Address;
 use crate::credentials::{CredentialKind, Credentials};
 use crate::error::EndpointError;
 use crate::object::runtime;
-use crate::object::transport::{Answer, Body, Transport};
+use crate::object::transport::{Answer, Body, Transport, sent_once};
 use crate::retry::Patience;
 
 /// How many folders are listed at once.
@@ -393,22 +393,47 @@ impl Client {
         })
     }
 
-    /// Removes a file, or a folder with all in it; false where nothing was there.
-    pub(crate) fn remove(&self, path: &str) -> Result<bool, EndpointError> {
-        self.run("delete", path, |client, path| async move {
-            let answer = client.send("delete", "DELETE", &path, &[], Body::Bytes(Bytes::new())).await?;
-            match answer.status {
-                // "Several answers" to a removal means that something stayed.
-                StatusCode::MULTI_STATUS => Err(EndpointError::Io {
-                    action: "delete",
-                    path: client.path(&path),
-                    source: std::io::Error::other("the server could not remove all of it"),
-                }),
-                status if status.is_success() => Ok(true),
-                StatusCode::NOT_FOUND | StatusCode::GONE => Ok(answer.attempt > 1),
-                _ => Err(client.refused("delete", &path, &answer)),
+    /// Removes a file that was looked at: after an answer that was lost another attempt is made only where it `is_there`
+    /// still.
+    pub(crate) fn remove_seen(
+        &self,
+        path: &str,
+        is_there: impl Fn() -> Result<bool, EndpointError>,
+    ) -> Result<(), EndpointError> {
+        let patience = self.0.transport.patience();
+        let mut attempt = 1;
+        loop {
+            let removed = self
+                .run("delete", path, |client, path| sent_once(async move { client.remove_now(&path).await }));
+            let Err(lost @ EndpointError::Unreachable { .. }) = removed else { return removed.map(drop) };
+            if !is_there()? {
+                return Ok(());
             }
-        })
+            match patience.wait_after(attempt, None) {
+                Some(wait) if patience.pause_thread(wait) => attempt += 1,
+                _ => return Err(lost),
+            }
+        }
+    }
+
+    /// Removes a file of a name nobody else ever gives, or a folder with all in it; false where nothing was there.
+    pub(crate) fn remove(&self, path: &str) -> Result<bool, EndpointError> {
+        self.run("delete", path, |client, path| async move { client.remove_now(&path).await })
+    }
+
+    async fn remove_now(&self, path: &str) -> Result<bool, EndpointError> {
+        let answer = self.send("delete", "DELETE", path, &[], Body::Bytes(Bytes::new())).await?;
+        match answer.status {
+            // "Several answers" to a removal means that something stayed.
+            StatusCode::MULTI_STATUS => Err(EndpointError::Io {
+                action: "delete",
+                path: self.path(path),
+                source: std::io::Error::other("the server could not remove all of it"),
+            }),
+            status if status.is_success() => Ok(true),
+            StatusCode::NOT_FOUND | StatusCode::GONE => Ok(answer.attempt > 1),
+            _ => Err(self.refused("delete", path, &answer)),
+        }
     }
 }
 

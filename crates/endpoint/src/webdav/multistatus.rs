@@ -33,7 +33,7 @@ pub(crate) struct Resource {
     pub(crate) href: String,
     /// It holds others.
     pub(crate) is_folder: bool,
-    /// The length of its content.
+    /// The length of its content; 0 for what holds others.
     pub(crate) size_bytes: u64,
     /// What changes with the content.
     pub(crate) etag: Option<String>,
@@ -96,6 +96,15 @@ fn local_name(namespace: &ResolveResult<'_>, name: &str) -> String {
     format!("{prefix}{name}")
 }
 
+/// Which properties were told without which nothing is known of a resource.
+#[derive(Clone, Copy, Debug, Default)]
+struct Told {
+    kind: bool,
+    length: bool,
+    /// Any but the free space, which many servers keep for themselves.
+    needed: bool,
+}
+
 #[derive(Default)]
 struct State {
     path: Vec<String>,
@@ -104,6 +113,9 @@ struct State {
     resource: Resource,
     /// Of the propstat being read: it counts only if its status says so, which may come last.
     properties: Resource,
+    told: Told,
+    /// Of the resource being read.
+    told_in_all: Told,
     status: Option<u16>,
     whole: bool,
 }
@@ -114,8 +126,8 @@ impl State {
             return Err("the answer is nested too deeply".to_owned());
         }
         match name.as_str() {
-            "D:response" => self.resource = Resource::default(),
-            "D:propstat" => (self.properties, self.status) = (Resource::default(), None),
+            "D:response" => (self.resource, self.told_in_all) = Default::default(),
+            "D:propstat" => (self.properties, self.told, self.status) = Default::default(),
             _ => {}
         }
         if name == "D:collection" && self.path.last().is_some_and(|parent| parent == "D:resourcetype") {
@@ -141,10 +153,28 @@ impl State {
                 }
             }
             ("D:propstat", "D:status") => self.status = status_of(value),
-            ("D:response", "D:propstat") if self.status == Some(200) => self.take_properties(),
+            ("D:response", "D:propstat") => match self.status {
+                Some(200) => self.take_properties(),
+                // What the server has not is no failure; what it could not tell would look like what it has not.
+                Some(404) => {}
+                status if self.told.needed => {
+                    let status = status.map_or_else(|| "no status".to_owned(), |status| status.to_string());
+                    return Err(format!(
+                        "the server tells {status} about properties of {}",
+                        self.resource.href
+                    ));
+                }
+                _ => {}
+            },
             ("D:multistatus", "D:response") => {
                 if self.resource.href.is_empty() {
                     return Err("the server tells about a resource without a name".to_owned());
+                }
+                if !self.told_in_all.kind {
+                    return Err(format!("the server does not tell what {} is", self.resource.href));
+                }
+                if !self.resource.is_folder && !self.told_in_all.length {
+                    return Err(format!("the server does not tell the length of {}", self.resource.href));
                 }
                 self.found.push(std::mem::take(&mut self.resource));
             }
@@ -158,9 +188,12 @@ impl State {
     fn property(&mut self, name: &str, value: &str) -> Result<(), String> {
         let properties = &mut self.properties;
         let kept = (!value.is_empty()).then(|| value.to_owned());
+        self.told.needed |= name != "D:quota-available-bytes";
         match name {
+            "D:resourcetype" => self.told.kind = true,
             "D:getcontentlength" if !value.is_empty() => {
                 properties.size_bytes = value.parse().map_err(|_| format!("{value} is no length"))?;
+                self.told.length = true;
             }
             "D:getetag" => properties.etag = kept,
             "D:getlastmodified" => properties.written = time(value),
@@ -175,6 +208,8 @@ impl State {
 
     fn take_properties(&mut self) {
         let (to, from) = (&mut self.resource, std::mem::take(&mut self.properties));
+        self.told_in_all.kind |= self.told.kind;
+        self.told_in_all.length |= self.told.length;
         to.is_folder |= from.is_folder;
         to.size_bytes = to.size_bytes.max(from.size_bytes);
         to.etag = to.etag.take().or(from.etag);
@@ -238,6 +273,37 @@ mod tests {
         let found = parse(text.as_bytes()).unwrap();
         assert!(!found[0].is_folder);
         assert_eq!(found[0].size_bytes, 7);
+    }
+
+    fn of_one(propstats: &str) -> Result<Vec<Resource>, String> {
+        let text = format!(
+            r#"<multistatus xmlns="DAV:"><response><href>/x</href>{propstats}</response></multistatus>"#
+        );
+        parse(text.as_bytes())
+    }
+
+    #[test]
+    fn a_resource_the_server_could_not_tell_about_is_no_empty_file() {
+        let propstat = |status: u16, properties: &str| {
+            format!("<propstat><prop>{properties}</prop><status>HTTP/1.1 {status} x</status></propstat>")
+        };
+        let (kind, length) = ("<resourcetype/>", "<getcontentlength>7</getcontentlength>");
+        let whole = propstat(200, &format!("{kind}{length}"));
+        assert_eq!(of_one(&whole).unwrap()[0].size_bytes, 7);
+        let space = propstat(403, "<quota-available-bytes/>");
+        assert_eq!(of_one(&format!("{whole}{space}")).unwrap()[0].size_bytes, 7);
+        for wrong in [
+            String::new(),
+            propstat(500, &format!("{kind}<getcontentlength/>")),
+            propstat(200, kind),
+            propstat(200, &format!("{kind}<getcontentlength/>")),
+            propstat(200, length),
+            format!("{}{}", propstat(200, kind), propstat(404, "<getcontentlength/>")),
+            format!("{whole}{}", propstat(500, "<getetag/>")),
+            format!("{whole}<propstat><prop><getetag/></prop></propstat>"),
+        ] {
+            assert!(of_one(&wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -210,9 +210,17 @@ impl Tree for WebDavTree {
     }
 
     fn identity(&self) -> Result<PlaceIdentity, EndpointError> {
-        let noted = self.client.stat("")?.identity;
-        let root = noted.map_or(0, |text| u64::from_str_radix(&text, 16).unwrap_or(0));
-        Ok(PlaceIdentity { volume: self.describe(), root })
+        let noted = self.client.stat("")?.identity.and_then(|text| u64::from_str_radix(&text, 16).ok());
+        // The address alone does not tell whether the folder is the one it was.
+        Ok(match noted {
+            Some(root) => PlaceIdentity { volume: self.describe(), root },
+            None => PlaceIdentity { volume: String::new(), root: 0 },
+        })
+    }
+
+    fn former_identity(&self) -> Result<Option<PlaceIdentity>, EndpointError> {
+        let is_told = !self.identity()?.volume.is_empty();
+        Ok((!is_told).then(|| PlaceIdentity { volume: self.describe(), root: 0 }))
     }
 
     fn list(&self, folder: &RelativePath) -> Result<Vec<TreeItem>, EndpointError> {
@@ -350,7 +358,11 @@ impl Tree for WebDavTree {
         self.require(path, &Expected::Item(*expected))?;
         let name = self.text(path)?;
         if expected.kind != EntryKind::Folder {
-            return self.client.remove(name).map(drop);
+            return self.client.remove_seen(name, || {
+                // An answer was lost. What is there now may be what somebody else put there since.
+                let now = self.stat(path)?;
+                Ok(now.is_some_and(|now| now.fingerprint.is_unchanged_since(expected)))
+            });
         }
         if !self.client.list(name)?.is_empty() {
             return Err(self.changed(path));

@@ -94,6 +94,67 @@ fn an_upload_and_a_download_go_on_where_they_were() {
     assert!(matches!(error, EndpointError::Changed { .. }), "{error}");
 }
 
+fn traced() -> Bench {
+    Bench::with(&SshSetup { traces: true, ..SshSetup::default() })
+}
+
+/// The numbers of the lines that hold all of this.
+fn lines(requests: &[String], parts: &[&str]) -> Vec<usize> {
+    let holds = |line: &String| parts.iter().all(|part| line.contains(part));
+    requests.iter().enumerate().filter(|(_, line)| holds(line)).map(|(at, _)| at).collect()
+}
+
+/// Of two requests the second could take away what somebody put under the old name in between.
+#[test]
+fn a_persons_file_moves_by_one_request() {
+    let bench = traced();
+    let tree = bench.tree();
+    fs::write(bench.root().join("theirs"), "theirs").unwrap();
+    tree.rename(&path("theirs"), &path("moved"), &expected(&tree, "theirs"), &Expected::Absent).unwrap();
+    assert_eq!(read(&tree, "moved"), b"theirs");
+    let requests = bench.server.requests();
+    assert_eq!(lines(&requests, &["remove", "/theirs\""]), Vec::<usize>::new(), "{requests:#?}");
+    assert_eq!(lines(&requests, &["rename", "/theirs\"", "/moved\""]).len(), 1, "{requests:#?}");
+    // And what has the new name stays.
+    fs::write(bench.root().join("second"), "second").unwrap();
+    let second = expected(&tree, "second");
+    let error = tree.rename(&path("second"), &path("moved"), &second, &Expected::Absent).unwrap_err();
+    assert!(matches!(error, EndpointError::Changed { .. }), "{error}");
+    assert_eq!((read(&tree, "moved"), read(&tree, "second")), (b"theirs".to_vec(), b"second".to_vec()));
+}
+
+/// Whoever clears unfinished files goes by their time: an old one that is read back is in use.
+#[test]
+fn an_unfinished_file_gets_its_time_last() {
+    let bench = traced();
+    let tree = bench.tree();
+    let content = SeededRandom::new(14).bytes(300_000);
+    put(&tree, "old", &content, &Expected::Absent, &at(1_000)).unwrap();
+    assert_eq!(seen(&tree, "old").fingerprint.modified.unwrap().seconds, 1_000);
+    let requests = bench.server.requests();
+    let staged = ".keepwell-staged-";
+    let set = lines(&requests, &["set", staged, "modtime 19700101"]);
+    let reads = lines(&requests, &[": read ", staged]);
+    assert!(set.last().is_some_and(|set| reads.iter().all(|read| read < set)), "{requests:#?}");
+    assert!(!reads.is_empty(), "{requests:#?}");
+    assert_eq!(set.len(), 1, "{requests:#?}");
+}
+
+/// The server's key alone says nothing about a folder: such a place needs a marker, and what was remembered before that
+/// was known is still told.
+#[test]
+fn a_place_whose_file_system_has_no_number_is_known_by_nothing() {
+    let setup = SshSetup { denied: vec!["statvfs"], ..SshSetup::default() };
+    let (bench, known) = (Bench::with(&setup), Bench::new());
+    let tree = bench.tree();
+    assert_eq!(tree.identity().unwrap().volume, "");
+    let former = tree.former_identity().unwrap().unwrap();
+    assert!(former.volume.ends_with(" 0000000000000000") && former.volume.len() > 40, "{}", former.volume);
+    let known = known.tree();
+    assert_ne!(known.identity().unwrap().volume, "");
+    assert_eq!(known.former_identity().unwrap(), None);
+}
+
 /// Without posix-rename a file can not be replaced at once, so it is refused; all else works.
 #[test]
 fn a_server_without_extensions_is_used_as_far_as_it_goes() {

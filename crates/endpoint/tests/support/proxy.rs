@@ -13,6 +13,8 @@ pub enum Lie {
     Honest,
     /// "Service unavailable"; the server is never asked.
     Unavailable,
+    /// "Forbidden"; the server is never asked.
+    Forbidden,
     /// The connection ends before the server is asked.
     HangUp,
     /// The server does the work, and the answer is lost.
@@ -91,6 +93,10 @@ fn pass_on(mut client: TcpStream, server: u16, calls: &AtomicU64, choose: &Choos
     reader.read_exact(&mut body)?;
     if lie == Lie::Unavailable {
         client.write_all(b"HTTP/1.1 503 Slow Down\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")?;
+        return client.shutdown(Shutdown::Both);
+    }
+    if lie == Lie::Forbidden {
+        client.write_all(b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")?;
         return client.shutdown(Shutdown::Both);
     }
     let mut upstream = TcpStream::connect(("127.0.0.1", server))?;

@@ -92,7 +92,9 @@ pub(crate) fn put_into_bin(
             Ok(item) => return Ok((target, item)),
             Err(CopyError::Target(EndpointError::Changed { .. } | EndpointError::AlreadyExists { .. })) => {
                 // Either it is not what was expected any more, or the bin holds something of this name.
-                if tree.stat(&target).map_err(CopyError::Target)?.is_none() {
+                let there = |path| tree.stat(path).map_err(CopyError::Target);
+                let is_as_it_was = |now: TreeItem| now.fingerprint.is_unchanged_since(expected);
+                if there(&target)?.is_none() || !there(path)?.is_some_and(is_as_it_was) {
                     return Err(CopyError::Changed);
                 }
             }
@@ -117,7 +119,8 @@ pub(crate) fn settle<'a>(
             continue;
         }
         let known = database.identity(side)?;
-        let is_known = || known.is_some() && marker::identity(tree(side)).ok() == known;
+        let is_known =
+            || known.as_ref().is_some_and(|known| marker::is_known(tree(side), known).unwrap_or(false));
         if !is_known() {
             continue;
         }

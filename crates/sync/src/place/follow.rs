@@ -187,6 +187,10 @@ impl Tree for Followed {
         self.inner.identity()
     }
 
+    fn former_identity(&self) -> Result<Option<PlaceIdentity>, EndpointError> {
+        self.inner.former_identity()
+    }
+
     fn list(&self, folder: &RelativePath) -> Result<Vec<TreeItem>, EndpointError> {
         let real = self.real(folder)?;
         let mut items = self.inner.list(&real)?;

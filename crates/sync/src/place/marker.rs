@@ -1,8 +1,9 @@
 //! Knowing a place again that has no volume identity of its own: by a small file in its own folder.
 //!
 //! Invariants: the file is made once, when something is agreed on for the first time, and never changed; a place whose
-//! file is gone, or says something else, is another place. Deliberately not here: what is done about that
-//! (`planner::brakes`).
+//! file is gone, or says something else, is another place; a place that used to claim an identity it has not is taken
+//! for the one it was as long as that is what is remembered, which ends with the next run. Deliberately not here: what
+//! is done about other places (`planner::brakes`).
 
 use keepwell_endpoint::EndpointError;
 use keepwell_endpoint::tree::{Expected, ItemMetadata, OWN_FOLDER, PlaceIdentity, Tree};
@@ -28,9 +29,15 @@ pub(crate) fn identity(tree: &dyn Tree) -> Result<PlaceIdentity, EndpointError> 
     })
 }
 
+/// Whether this place is the one that is remembered.
+pub(crate) fn is_known(tree: &dyn Tree, known: &PlaceIdentity) -> Result<bool, EndpointError> {
+    let now = identity(tree)?;
+    Ok(!is_another(tree, known, &now) || tree.former_identity()?.as_ref() == Some(known))
+}
+
 /// Whether a place is another one now than the one that is known. A folder of this machine without an id of its own is
 /// known by its volume: an older Keepwell noted numbers there that are other ones after each mount.
-pub(crate) fn is_another(tree: &dyn Tree, known: &PlaceIdentity, now: &PlaceIdentity) -> bool {
+fn is_another(tree: &dyn Tree, known: &PlaceIdentity, now: &PlaceIdentity) -> bool {
     let has_no_id = now.root == 0 && tree.local_root().is_some();
     known.volume != now.volume || known.root != now.root && !has_no_id
 }

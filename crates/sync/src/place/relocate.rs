@@ -74,8 +74,9 @@ pub(crate) fn put_together<'a>(
     for half in database.moving()?.iter().rev().filter(|half| !asked_for(half)) {
         let (side, tree) = (half.side, tree(half.side));
         // Where another volume is at the path nothing is concluded.
-        let now = marker::identity(tree).map_err(SyncError::place(side))?;
-        if database.identity(side)? != Some(now) {
+        let known = database.identity(side)?;
+        let is_known = |known| marker::is_known(tree, &known).map_err(SyncError::place(side));
+        if !known.map(is_known).transpose()?.unwrap_or(false) {
             continue;
         }
         match move_back(tree, half, control) {
@@ -233,17 +234,15 @@ fn ended(
     Ok(Some(there))
 }
 
-/// Takes a copy away again whose original is still where it was, the same to the last byte: where a move is a copy and a
-/// removal it was broken off between the two. Whether that was so.
+/// Takes a copy away again whose original is still where it was, the same to the last byte: a move that is a copy, or a
+/// second name, and a removal was broken off between the two. Whether that was so. Asked of every place: whether a rename
+/// is one step is known to nobody but the place's own programs (buckets copy, some file systems and servers link).
 pub(crate) fn is_copy_removed(
     tree: &dyn Tree,
     original: &RelativePath,
     copy: &RelativePath,
     control: &Control,
 ) -> Result<bool, CopyError> {
-    if tree.capabilities().renames_files {
-        return Ok(false);
-    }
     let there = |path| tree.stat(path).map_err(CopyError::Target);
     let (Some(from), Some(to)) = (there(original)?, there(copy)?) else { return Ok(false) };
     let (from, to) = (from.fingerprint, to.fingerprint);

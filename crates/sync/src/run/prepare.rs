@@ -68,11 +68,11 @@ pub(super) fn prepare(
     let now_ms = syncer.now().to_milliseconds();
     for (side, tree) in [(Side::Left, &mut left), (Side::Right, &mut right)] {
         let known = syncer.database().identity(side)?;
-        let now = marker::identity(&**syncer.tree(side)).map_err(SyncError::place(side))?;
+        let is_known = |known| marker::is_known(&**syncer.tree(side), &known).map_err(SyncError::place(side));
+        let is_another = !known.map(is_known).transpose()?.unwrap_or(true);
         let facts = &mut tree.circumstances;
         // Also where all that was agreed on is gone since: what was put into its bin is still on that place.
-        facts.is_another_place |=
-            known.is_some_and(|known| marker::is_another(&**syncer.tree(side), &known, &now));
+        facts.is_another_place |= is_another;
         facts.are_rules_changed |= !syncer.base().is_empty() && are_rules_changed;
         facts.rules_before.clone_from(&rules_before);
         facts.recent = syncer.database().recent(side, now_ms)?;

@@ -21,11 +21,16 @@ pub type Life = Arc<AtomicU64>;
 /// A place that dies. With `after` the last call still changes the place, and the process never hears of it.
 pub struct Mortal {
     inner: LocalTree,
+    root: std::path::PathBuf,
     capabilities: Capabilities,
     life: Life,
     after: bool,
     /// It says nothing about which volume it is.
     nameless: bool,
+    /// What an older version says of every place here, and a newer one says it did.
+    said: Option<PlaceIdentity>,
+    /// Somebody writes each file in the moment of its move, and the copy at the new place stays.
+    pub leaves_copies: bool,
     /// Bytes that were written to it.
     pub written_bytes: Arc<AtomicU64>,
 }
@@ -60,7 +65,17 @@ impl Mortal {
     pub fn open(path: &Path, life: Life, after: bool) -> Self {
         let inner = LocalTree::open(path).unwrap();
         let capabilities = *inner.capabilities();
-        Self { inner, capabilities, life, after, nameless: false, written_bytes: Arc::default() }
+        Self {
+            inner,
+            root: path.to_owned(),
+            capabilities,
+            life,
+            after,
+            nameless: false,
+            said: None,
+            leaves_copies: false,
+            written_bytes: Arc::default(),
+        }
     }
 
     /// A folder far away in which a file can begin as a copy of another one.
@@ -73,6 +88,12 @@ impl Mortal {
     /// A folder on a volume without a name.
     pub fn nameless(path: &Path) -> Self {
         Self { nameless: true, ..Self::open(path, Arc::new(AtomicU64::new(u64::MAX)), false) }
+    }
+
+    /// The same, looked at by a version that does not know yet that it can not tell places here apart, or by one that does.
+    pub fn once_named(path: &Path, is_known: bool) -> Self {
+        let said = PlaceIdentity { volume: "the server 0000000000000000".into(), root: 0 };
+        Self { nameless: is_known, said: Some(said), ..Self::nameless(path) }
     }
 
     fn alive(&self) -> Result<(), EndpointError> {
@@ -116,8 +137,12 @@ impl Tree for Mortal {
         self.alive()?;
         match self.nameless {
             true => Ok(PlaceIdentity { volume: String::new(), root: 0 }),
-            false => self.inner.identity(),
+            false => self.said.clone().map_or_else(|| self.inner.identity(), Ok),
         }
+    }
+
+    fn former_identity(&self) -> Result<Option<PlaceIdentity>, EndpointError> {
+        Ok(self.said.clone().filter(|_| self.nameless))
     }
 
     fn list(&self, folder: &RelativePath) -> Result<Vec<TreeItem>, EndpointError> {
@@ -181,6 +206,15 @@ impl Tree for Mortal {
         source: &Expected,
         target: &Expected,
     ) -> Result<TreeItem, EndpointError> {
+        if self.leaves_copies {
+            let at = |path: &RelativePath| self.root.join(path.to_string());
+            if at(to).exists() {
+                return Err(EndpointError::Changed { path: to.to_string() });
+            }
+            std::fs::copy(at(from), at(to)).unwrap();
+            std::fs::write(at(from), "somebody's work").unwrap();
+            return Err(EndpointError::Changed { path: from.to_string() });
+        }
         mortal(&self.life, self.after, || self.inner.rename(from, to, source, target))
     }
 
