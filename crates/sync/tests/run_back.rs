@@ -202,6 +202,10 @@ fn old_versions_leave_the_bin_and_young_ones_stay() {
     home.time.fetch_add(400 * DAY_SECONDS, Ordering::Relaxed);
     home.write("left/a.txt", "333");
     home.run();
+    assert_eq!(home.bin("right"), ["1", "22"], "nothing goes on the word of one look at the clock");
+    home.time.fetch_add(7_200, Ordering::Relaxed);
+    home.write("left/b.txt", "new");
+    home.run();
     assert_eq!(home.bin("right"), ["22"], "the version of more than a year ago went, today's stays");
     assert_eq!(home.open().database().bin_items(0, 10).unwrap().len(), 1);
 }

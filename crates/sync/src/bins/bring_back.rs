@@ -108,7 +108,7 @@ impl Syncer {
     /// Brings single items back from the bin to where they were. What is there now goes to the bin, under `deed`.
     ///
     /// # Errors
-    /// The database refused; the person stopped it: what was brought back until then stays.
+    /// [`SyncError::AnotherPlace`]: nothing was changed; the database refused; the person stopped it: what was brought back until then stays.
     pub fn bring_back(
         &mut self,
         items: &[BinWish],
@@ -116,6 +116,10 @@ impl Syncer {
         control: &Control,
         brought: &mut dyn FnMut(&Done),
     ) -> Result<BroughtBack, SyncError> {
+        let wished = items.iter().filter_map(|wish| self.database().bin_item(wish.id).transpose());
+        let sides: Vec<Side> =
+            wished.map(|item| item.map(|item| item.side)).collect::<Result<_, SyncError>>()?;
+        self.check_known_places(sides.into_iter())?;
         control.restart_counters(Phase::Copying);
         control.add_total(items.len() as u64, 0);
         control.set_total_known();
@@ -133,7 +137,7 @@ impl Syncer {
     /// Undoes a run. The pair should be paused with it: the next run has to be looked at by a person.
     ///
     /// # Errors
-    /// [`SyncError::Missing`] where there is no such run; the database refused; the person stopped it: what was undone
+    /// [`SyncError::Missing`] where there is no such run, [`SyncError::AnotherPlace`]: nothing was changed; the database refused; the person stopped it: what was undone
     /// until then stays undone.
     pub fn undo(
         &mut self,
@@ -154,6 +158,7 @@ impl Syncer {
             }
             lines.extend(more);
         }
+        self.check_known_places(lines.iter().map(|line| line.done.side))?;
         let is_asked_for = |half: &Moving| {
             lines.iter().any(|line| {
                 line.done.side == half.side
