@@ -416,7 +416,7 @@ impl Scan<'_> {
 }
 
 /// Whether an error is about the whole place, so that nothing else can be asked of it either.
-fn concerns_place(error: &EndpointError) -> bool {
+pub(crate) fn concerns_place(error: &EndpointError) -> bool {
     matches!(
         error,
         EndpointError::Unreachable { .. }

@@ -21,7 +21,7 @@ use crate::pair::shown;
 use crate::place::copy::{CopyError, CopyOrder, StagedCopy, stage_copy};
 use crate::place::made_folders::MadeFolders;
 use crate::place::relocate::{Mover, relocate};
-use crate::plan::{Action, Operation};
+use crate::plan::{Action, Operation, Why};
 use crate::policy::Links;
 use crate::run_types::Limits;
 use crate::text::as_text;
@@ -437,6 +437,10 @@ impl Tools<'_> {
         let tree = self.tree(operation.side);
         let path = operation.from().unwrap_or(&operation.path);
         let hash = content_hash(&known.state);
+        // Who has it open would go on writing in the bin, and the copy would be all that is seen of it.
+        if operation.why == Why::MovedIn && tree.is_being_written(path) == Some(true) {
+            return Err(CopyError::Changed);
+        }
         let bin_path = match planned {
             Some(planned) if operation.kind != EntryKind::Folder => {
                 Some(self.into_bin(operation.side, path, &known.fingerprint, planned)?.0)
