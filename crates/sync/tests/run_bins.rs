@@ -75,6 +75,21 @@ fn a_clock_that_is_ahead_by_a_year_once_empties_no_bin_and_later_versions_have_t
 }
 
 #[test]
+fn a_pair_that_runs_once_a_quarter_is_thinned_too() {
+    let mut home = Home::new();
+    edit(&mut home, "1");
+    edit(&mut home, "22");
+    for content in ["333", "4444", "55555", "666666"] {
+        later(&mut home, YEAR_SECONDS / 4, content);
+        assert!(home.bin("right").contains(&"1".to_owned()), "it may be the clock");
+    }
+    later(&mut home, YEAR_SECONDS / 4, "7777777");
+    later(&mut home, YEAR_SECONDS / 4, "88888888");
+    assert!(!home.bin("right").contains(&"1".to_owned()), "{:?}", home.bin("right"));
+    assert!(home.bin("right").contains(&"333".to_owned()), "{:?}", home.bin("right"));
+}
+
+#[test]
 fn a_clock_that_was_ahead_leaves_nothing_that_takes_the_room_of_what_comes_later() {
     let mut home = Home::new();
     home.pair.bin.limit_bytes = Some(5);

@@ -94,7 +94,8 @@ impl Syncer {
     /// Brings single items back from the bin to where they were. What is there now goes to the bin, under `deed`.
     ///
     /// # Errors
-    /// [`SyncError::AnotherPlace`]: nothing was changed; the database refused; the person stopped it: what was brought back until then stays.
+    /// [`SyncError::AnotherPlace`]: nothing was changed; the database refused; the person stopped it: what was brought back
+    /// until then stays.
     pub fn bring_back(
         &mut self,
         items: &[BinWish],

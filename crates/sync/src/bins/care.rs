@@ -1,7 +1,8 @@
 //! Looking after the bins: what is too old or too much goes, and what a person throws away for good.
 //!
 //! Invariants: only what the index names is removed, and only where it still is what was put there; the index forgets an
-//! item after the file is surely gone, never before, and never on the word of another place at the path. Folders of the bin that hold nothing any more go with it.
+//! item after the file is surely gone, never before, and never on the word of another place at the path. Folders of the
+//! bin that hold nothing any more go with it.
 //! Deliberately not here: which versions stay (`bins::thinning`), bringing back (`bins::bring_back`).
 
 use std::collections::{BTreeSet, HashMap};
@@ -35,9 +36,9 @@ pub struct Thinned {
 }
 
 impl Syncer {
-    /// Thins the bins at the end of a run, where that was not done lately: a live pair runs every few seconds. Where the
-    /// clock was set since, or nothing ran for very long, that is only noted: it is thinned by a later run, if the clock
-    /// still says so then. A clock that is wrong once must not empty a bin.
+    /// Thins the bins at the end of a run, where that was not done lately: a live pair runs every few seconds. A clock that
+    /// is wrong once must not empty a bin: where it went back since that is only noted, and where it is far on, or nothing
+    /// ran for so long, it is thinned as of the last time, which was one that others followed.
     pub(crate) fn thin_bin_if_due(&mut self, control: &Control) -> Result<(), SyncError> {
         let now_ms = self.now().to_milliseconds();
         if !can_be_now(now_ms) {
@@ -47,6 +48,7 @@ impl Syncer {
         match last_ms.map(|last_ms| now_ms.saturating_sub(last_ms)) {
             Some(0..EVERY_MS) => return Ok(()),
             Some(EVERY_MS..=CREDIBLE_MS) => drop(self.thin_bin(control)?),
+            Some(passed_ms) if passed_ms > 0 => drop(self.thin_bin_as_of(now_ms - passed_ms, control)?),
             _ => {}
         }
         self.database().set_thinned_ms(now_ms)
@@ -57,8 +59,11 @@ impl Syncer {
     /// # Errors
     /// The database refused; the person stopped it. Trouble with single items is a problem, and tried again next time.
     pub fn thin_bin(&mut self, control: &Control) -> Result<Thinned, SyncError> {
-        let now_ms = self.now().to_milliseconds();
-        self.database().date_bin_anew(now_ms)?;
+        self.thin_bin_as_of(self.now().to_milliseconds(), control)
+    }
+
+    fn thin_bin_as_of(&mut self, then_ms: i64, control: &Control) -> Result<Thinned, SyncError> {
+        self.database().date_bin_anew(self.now().to_milliseconds())?;
         let mut result = Thinned::default();
         for side in Side::BOTH {
             let mut items = HashMap::new();
@@ -85,7 +90,7 @@ impl Syncer {
                     items.insert(item.id, item);
                 }
             }
-            let gone: Vec<BinItem> = thin(&versions, &self.pair().bin, now_ms)
+            let gone: Vec<BinItem> = thin(&versions, &self.pair().bin, then_ms)
                 .into_iter()
                 .filter_map(|id| items.remove(&id))
                 .collect();

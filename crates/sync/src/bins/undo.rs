@@ -44,8 +44,8 @@ impl Syncer {
     /// Undoes a run. The pair should be paused with it: the next run has to be looked at by a person.
     ///
     /// # Errors
-    /// [`SyncError::Missing`] where there is no such run, [`SyncError::AnotherPlace`]: nothing was changed; the database refused; the person stopped it: what was undone
-    /// until then stays undone.
+    /// [`SyncError::Missing`] where there is no such run, [`SyncError::AnotherPlace`]: nothing was changed; the database
+    /// refused; the person stopped it: what was undone until then stays undone.
     pub fn undo(
         &mut self,
         run: JobId,
@@ -75,9 +75,6 @@ impl Syncer {
         };
         put_together(self.database(), |side| &**self.tree(side), is_asked_for, control)?;
         // Forgotten first: what an undoing that is broken off leaves is asked about, never taken for a change.
-        let is_made = |line: &&JournalLine| {
-            matches!(line.done.action, ActionKind::Copy | ActionKind::CreateFolder | ActionKind::Replace)
-        };
         let forgotten: Vec<_> =
             lines.iter().filter(is_made).map(|line| BaseChange::Remove(line.node)).collect();
         let next_id = self.database().next_id()?;
@@ -114,23 +111,24 @@ impl Syncer {
             Ok(())
         };
         let ended = undo_all();
-        tell_surround(self, &lines, control);
         let forgotten = deeds.forget_left();
         ended?;
         forgotten?;
+        tell_surround(self, &lines, control);
         self.database().mark_undone(run)?;
         self.reload_base()?;
         Ok(result)
     }
 }
 
+/// Whether the run made what this line is about, or what it holds.
+fn is_made(line: &&JournalLine) -> bool {
+    matches!(line.done.action, ActionKind::Copy | ActionKind::CreateFolder | ActionKind::Replace)
+}
+
 /// The times and permissions a run set are left: the old ones were not kept. Told once, of what the run did not make.
 fn tell_surround(syncer: &Syncer, lines: &[JournalLine], control: &Control) {
-    let made: HashSet<NodeId> = lines
-        .iter()
-        .filter(|line| matches!(line.done.action, ActionKind::Copy | ActionKind::CreateFolder))
-        .map(|line| line.node)
-        .collect();
+    let made: HashSet<NodeId> = lines.iter().filter(is_made).map(|line| line.node).collect();
     let is_left =
         |line: &&JournalLine| line.done.action == ActionKind::SetMetadata && !made.contains(&line.node);
     let mut left = lines.iter().filter(is_left);
