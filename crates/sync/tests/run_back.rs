@@ -497,6 +497,23 @@ fn undo_of_moving_in_leaves_the_copy_where_the_original_can_not_come_back() {
 }
 
 #[test]
+fn undo_of_moving_in_that_was_stopped_goes_on_when_it_is_asked_for_again() {
+    let mut home = Home::new();
+    home.pair.mode = Mode::MoveIn;
+    for name in ["one", "two"] {
+        home.write(&format!("left/{name}"), name);
+    }
+    home.run();
+    let mut syncer = home.open();
+    let control = Control::new();
+    let stopped = syncer.undo(JobId([1; 16]), DEED, &control, &mut |_| control.cancel());
+    assert!(matches!(stopped, Err(SyncError::Cancelled)), "{stopped:?}");
+    assert_eq!((home.tree("left").len(), home.tree("right").len()), (1, 2));
+    assert_eq!(undo(&mut syncer, 1), (4, 0));
+    assert_eq!((home.tree("left").len(), home.tree("right").len()), (2, 0));
+}
+
+#[test]
 fn undo_of_a_move_leaves_alone_what_only_has_its_name_now() {
     let mut home = Home::new();
     home.write("left/a.txt", "mine");

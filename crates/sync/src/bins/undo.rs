@@ -168,10 +168,14 @@ impl Deeds<'_> {
                 self.out_of_bin(&before, Some(away))
             }
             ActionKind::Remove if line.kind == EntryKind::Folder => self.make_folder(side, path),
-            ActionKind::Remove => {
-                let before = take().ok_or(Trouble::Alone(NOT_IN_BIN))?;
-                self.out_of_bin(&before, None)
-            }
+            ActionKind::Remove => match take() {
+                Some(before) => self.out_of_bin(&before, None),
+                // An undoing that was broken off brought it back.
+                None => match self.tree(side).stat(path)? {
+                    Some(item) if self.is_of(line, &item)? => Ok(()),
+                    _ => Err(Trouble::Alone(NOT_IN_BIN)),
+                },
+            },
             ActionKind::CreateFolder => self.remove_folder(side, path),
             ActionKind::Move => self.move_back(line, control),
             // Told of all at once.
@@ -218,8 +222,8 @@ impl Deeds<'_> {
             .as_ref()
             .ok_or(Trouble::Alone(Alone("It is not known where it was before.", "Move it by hand.")))?;
         let tree = self.tree(side);
-        let item = match tree.stat(now)?.filter(|item| item.fingerprint.kind == line.kind) {
-            Some(item) if self.is_moved_item(line, &item)? => item,
+        let item = match tree.stat(now)? {
+            Some(item) if self.is_of(line, &item)? => item,
             _ => return Err(Trouble::Alone(gone)),
         };
         self.make_parents(side, before)?;
@@ -242,10 +246,13 @@ impl Deeds<'_> {
         }
     }
 
-    /// Whether what is where the run moved an item is that item, edited since or not: by its id, where the place has that;
-    /// else a file by what it is or holds, a folder by its name.
-    fn is_moved_item(&self, line: &JournalLine, item: &TreeItem) -> Result<bool, Trouble> {
+    /// Whether what is at the path of a line is the item it is about, edited since or not: by its id, where the place has
+    /// that; else a file by what it is or holds, a folder by its name.
+    fn is_of(&self, line: &JournalLine, item: &TreeItem) -> Result<bool, Trouble> {
         let (side, now) = (line.done.side, &line.done.path);
+        if item.fingerprint.kind != line.kind {
+            return Ok(false);
+        }
         let known = self.syncer.base().get(line.node).map(|node| *node.fingerprint_on(side));
         let is_known = known.is_some_and(|known| match item.fingerprint.id {
             0 => item.fingerprint.is_unchanged_since(&known),
