@@ -8,3 +8,4 @@ pub mod bring_back;
 pub mod care;
 pub mod found;
 pub mod thinning;
+pub mod undo;

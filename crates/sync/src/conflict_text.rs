@@ -99,18 +99,26 @@ impl Syncer {
         staged.write_at(bytes, 0).map_err(&left_place)?;
         let deeds = Deeds::new(self, deed, control);
         let hash = Some(ContentHash(*blake3::hash(&left).as_bytes()));
-        match deeds.put_away(Side::Left, stored.conflict.node, &path, &before, hash, true) {
-            Ok(()) => {}
+        let away = match deeds.put_away(Side::Left, stored.conflict.node, &path, &before, hash, true) {
+            Ok(away) => away,
             Err(Trouble::All(error)) => return Err(error),
             Err(Trouble::Place(error) | Trouble::Partly(error)) => return Err(left_place(error)),
             Err(Trouble::Alone(_)) => {
                 return Err(left_place(EndpointError::Changed { path: path.to_string() }));
             }
-        }
+        };
         let metadata =
             ItemMetadata { modified: Some(self.now()), mode: before.mode, extended_attributes: None };
         let proof = ContentHash(*blake3::hash(bytes).as_bytes());
-        staged.publish(&path, &Expected::Absent, &metadata, &proof).map_err(&left_place)?;
+        if let Err(error) = staged.publish(&path, &Expected::Absent, &metadata, &proof) {
+            deeds.comes_back(&away);
+            // Where this fails too, it is looked at when the pair is opened again.
+            let _settled = deeds.forget_left();
+            return Err(left_place(error));
+        }
+        deeds.stays_away(&away);
+        // First on the disk: until then the left version is put back where the merged one is lost.
+        deeds.forget_left()?;
         self.settle_merge(&stored, &right, &right_item)?;
         Ok(merged)
     }

@@ -10,6 +10,7 @@
 //! modules below this one), the executor.
 
 mod base;
+pub(crate) mod bin_times;
 pub mod conflicts;
 pub(crate) mod moves;
 mod open_files;

@@ -54,8 +54,9 @@ pub enum SyncError {
     /// A safety brake holds the run: it has to be answered first.
     #[error("a safety brake holds this run")]
     Braked,
-    /// Another place sits where the pair's place was: noticed between two steps of a run.
-    #[error("the {} place is not the one it was when this run began", word(*side))]
+    /// Another place sits where the pair's place was: noticed between two steps of a run, or before something is done in
+    /// its bin.
+    #[error("the {} place is not the one it was before", word(*side))]
     AnotherPlace {
         /// Which.
         side: Side,

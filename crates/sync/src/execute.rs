@@ -13,6 +13,7 @@ pub mod bin;
 mod commit;
 mod expect;
 pub(crate) mod item;
+mod meanwhile;
 mod not_kept;
 pub(crate) mod open;
 pub(crate) mod times;

@@ -8,12 +8,14 @@
 //! 3. Of what is as the base says, nothing is kept: memory goes with the differences.
 //! 4. A file that somebody has open for writing is blind until it was closed or at rest, but not for ever: see
 //!    `at_rest`. Where the place does not tell, a live pair takes it when it has been still for a moment.
+//! 5. A folder that looks like one from which a drive was unmounted is blind: see `covered`.
 //!
 //! Deliberately not here: moves (`planner::moves`), reading contents (`run::hash`), whether it is the right place
 //! (`run::prepare`).
 
 mod at_rest;
 mod compare;
+mod covered;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -59,6 +61,8 @@ pub struct ScanOptions<'a> {
     pub open: &'a BTreeMap<RelativePath, i64>,
     /// The time now.
     pub now_ms: i64,
+    /// When the last run began that did something.
+    pub agreed_ms: Option<i64>,
     /// How many folders are read at once.
     pub workers: usize,
 }
@@ -384,6 +388,10 @@ impl Scan<'_> {
                 return Ok(());
             }
         };
+        if !task.whole && items.is_empty() && self.is_hinted_covered(task.folder, &task.path) {
+            self.found.lock().blind.insert(task.folder);
+            return Ok(());
+        }
         let mut findings = self.compare(task, items)?;
         if self.options.hints.is_some() && !task.whole {
             self.look_at_time(task, &mut findings);
@@ -416,7 +424,7 @@ impl Scan<'_> {
 }
 
 /// Whether an error is about the whole place, so that nothing else can be asked of it either.
-fn concerns_place(error: &EndpointError) -> bool {
+pub(crate) fn concerns_place(error: &EndpointError) -> bool {
     matches!(
         error,
         EndpointError::Unreachable { .. }

@@ -4,9 +4,12 @@
 
 #[path = "common/home.rs"]
 mod home;
+#[path = "common/place.rs"]
+mod place;
 
 use std::fs;
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use home::Home;
 use keepwell_model::{ContentHash, Control, JobId};
@@ -15,7 +18,8 @@ use keepwell_sync::bins::found::Whose;
 use keepwell_sync::database::rows::BinItem;
 use keepwell_sync::run_types::RunState;
 use keepwell_sync::text::Merged;
-use keepwell_sync::{BinWish, Choice, Side, SyncError, Syncer};
+use keepwell_sync::{BinWish, Choice, Mode, Side, SyncError, Syncer};
+use place::Mortal;
 
 const DEED: JobId = JobId([0xdd; 16]);
 const DAY_SECONDS: i64 = 86_400;
@@ -202,6 +206,10 @@ fn old_versions_leave_the_bin_and_young_ones_stay() {
     home.time.fetch_add(400 * DAY_SECONDS, Ordering::Relaxed);
     home.write("left/a.txt", "333");
     home.run();
+    assert_eq!(home.bin("right"), ["1", "22"], "nothing goes on the word of one look at the clock");
+    home.time.fetch_add(7_200, Ordering::Relaxed);
+    home.write("left/b.txt", "new");
+    home.run();
     assert_eq!(home.bin("right"), ["22"], "the version of more than a year ago went, today's stays");
     assert_eq!(home.open().database().bin_items(0, 10).unwrap().len(), 1);
 }
@@ -335,4 +343,227 @@ fn edits_of_the_same_line_stay_a_conflict() {
     assert_eq!(home.read("right/list.txt").as_deref(), Some("right\n"));
     assert_eq!(home.bin("left"), [""; 0]);
     syncer.database().choose_conflicts(&[id], Some(Choice::KeepBoth)).unwrap();
+}
+
+/// A place that lives for so many steps, and one that lives for long.
+fn mortal(home: &Home, side: &str, steps: u64, after: bool) -> Mortal {
+    Mortal::open(&home.path(side), Arc::new(AtomicU64::new(steps)), after)
+}
+
+fn lasting(home: &Home, side: &str) -> Mortal {
+    mortal(home, side, u64::MAX, false)
+}
+
+const BASE: &str = "one\ntwo\nthree\nfour\nfive\nsix\n";
+
+/// A conflict of two texts that can be merged: what the left has, and what both make.
+fn home_with_texts() -> (Home, String, String) {
+    let mut home = Home::new();
+    home.write("left/list.txt", BASE);
+    home.write("left/other.txt", "other");
+    home.run();
+    let left = BASE.replace("one", "ONE");
+    home.write("left/list.txt", &left);
+    home.write("right/list.txt", &BASE.replace("six", "six\nseven"));
+    home.run();
+    let both = left.replace("six", "six\nseven");
+    (home, left, both)
+}
+
+#[test]
+fn a_merged_text_that_can_not_be_written_leaves_the_left_version_where_it_is() {
+    let (mut home, left, _) = home_with_texts();
+    let place = lasting(&home, "left");
+    *place.refused.lock().unwrap() = Some(("publish", "list.txt".into()));
+    let mut syncer = home.open_at(Side::Left, place);
+    let id = syncer.database().conflicts().unwrap()[0].id;
+    assert!(syncer.merge_conflict(id, None, DEED, &Control::new()).is_err());
+    assert_eq!(home.read("left/list.txt").as_ref(), Some(&left));
+    assert_eq!(syncer.database().bin_items(0, 10).unwrap(), []);
+    drop(syncer);
+    home.run();
+    assert_eq!(home.read("left/list.txt"), Some(left));
+    assert_eq!(home.open().database().conflicts().unwrap().len(), 1, "it still waits");
+}
+
+#[test]
+fn a_merge_that_is_killed_at_any_step_loses_no_change() {
+    for after in [false, true] {
+        for steps in 1.. {
+            let (mut home, left, both) = home_with_texts();
+            let mut syncer = home.open_at(Side::Left, mortal(&home, "left", steps, after));
+            let id = syncer.database().conflicts().unwrap()[0].id;
+            let is_merged = syncer.merge_conflict(id, None, DEED, &Control::new()).is_ok();
+            drop(syncer);
+            home.run();
+            let now = home.read("left/list.txt").unwrap_or_default();
+            assert!(now == both || !is_merged && now == left, "killed {after} at {steps}: {now}");
+            let waits = home.open().database().conflicts().unwrap().len();
+            assert_eq!(waits, usize::from(!is_merged), "killed {after} at {steps}");
+            if is_merged {
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn what_can_not_come_back_leaves_what_is_there_where_it_is() {
+    let mut home = Home::new();
+    home.write("left/letter.txt", "first");
+    home.write("left/other.txt", "other");
+    home.run();
+    home.write("left/letter.txt", "second");
+    home.run();
+    for is_undo in [false, true] {
+        let place = lasting(&home, "right");
+        *place.refused.lock().unwrap() = Some(("rename", format!(".keepwell/bin/{}", JobId([2; 16]))));
+        let mut syncer = home.open_at(Side::Right, place);
+        let wish = only_bin_item(&syncer);
+        let (control, deed) = (Control::new(), JobId([0xd0 + u8::from(is_undo); 16]));
+        let back = match is_undo {
+            true => syncer.undo(JobId([2; 16]), deed, &control, &mut |_| {}),
+            false => syncer.bring_back(&[wish], deed, &control, &mut |_| {}),
+        };
+        let back = back.unwrap();
+        assert_eq!((back.items, back.left_alone), (0, 1));
+        assert_eq!(home.read("right/letter.txt").as_deref(), Some("second"), "undo: {is_undo}");
+        assert_eq!(only_bin_item(&syncer), wish, "the index knows the old version, and it alone");
+        drop(syncer);
+        home.run();
+        assert_eq!(home.read("left/letter.txt").as_deref(), Some("second"));
+    }
+}
+
+#[test]
+fn bringing_back_and_undo_that_are_killed_at_any_step_are_no_removal_for_the_other_side() {
+    for (is_undo, after) in [(false, false), (false, true), (true, false), (true, true)] {
+        for steps in 1.. {
+            let mut home = Home::new();
+            home.write("left/letter.txt", "first");
+            home.write("left/other.txt", "other");
+            home.run();
+            home.write("left/letter.txt", "second");
+            home.run();
+            let mut syncer = home.open_at(Side::Right, mortal(&home, "right", steps, after));
+            let wish = only_bin_item(&syncer);
+            let control = Control::new();
+            let back = match is_undo {
+                true => syncer.undo(JobId([2; 16]), DEED, &control, &mut |_| {}),
+                false => syncer.bring_back(&[wish], DEED, &control, &mut |_| {}),
+            };
+            drop(syncer);
+            home.run();
+            let (left, right) = (home.read("left/letter.txt"), home.read("right/letter.txt"));
+            let tells = format!("undo: {is_undo}, killed {after} at {steps}: {left:?} {right:?}");
+            assert!(left.is_some() && right.is_some(), "{tells}");
+            let kept: Vec<String> =
+                home.bin("left").into_iter().chain(home.bin("right")).chain(left).chain(right).collect();
+            assert!(
+                kept.iter().any(|text| text == "first") && kept.iter().any(|text| text == "second"),
+                "{tells}"
+            );
+            if back.is_ok_and(|back| back.items == 1) {
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn undo_of_moving_in_leaves_the_copy_where_the_original_can_not_come_back() {
+    for is_forgotten in [false, true] {
+        let mut home = Home::new();
+        home.pair.mode = Mode::MoveIn;
+        home.write("left/gone.txt", "gone");
+        home.write("left/here.txt", "here");
+        home.run();
+        assert_eq!((home.tree("left").len(), home.tree("right").len()), (0, 2));
+        let mut syncer = home.open();
+        let items = syncer.database().bin_items(0, 10).unwrap();
+        let gone = items.iter().find(|item| item.path.to_string() == "gone.txt").unwrap();
+        fs::remove_file(home.path("left").join(gone.bin_path.to_string())).unwrap();
+        if is_forgotten {
+            let wish = BinWish::of(gone);
+            syncer.remove_from_bin(&[wish], &Control::new(), &mut Thinned::default()).unwrap();
+        }
+        assert_eq!(undo(&mut syncer, 1), (2, 2));
+        assert_eq!(home.read("right/gone.txt").as_deref(), Some("gone"), "the only copy stays");
+        assert_eq!(
+            (home.read("left/here.txt").as_deref(), home.read("right/here.txt")),
+            (Some("here"), None)
+        );
+    }
+}
+
+#[test]
+fn undo_of_moving_in_that_was_stopped_goes_on_when_it_is_asked_for_again() {
+    let mut home = Home::new();
+    home.pair.mode = Mode::MoveIn;
+    for name in ["one", "two"] {
+        home.write(&format!("left/{name}"), name);
+    }
+    home.run();
+    let mut syncer = home.open();
+    let control = Control::new();
+    let stopped = syncer.undo(JobId([1; 16]), DEED, &control, &mut |_| control.cancel());
+    assert!(matches!(stopped, Err(SyncError::Cancelled)), "{stopped:?}");
+    assert_eq!((home.tree("left").len(), home.tree("right").len()), (1, 2));
+    assert_eq!(undo(&mut syncer, 1), (4, 0));
+    assert_eq!((home.tree("left").len(), home.tree("right").len()), (2, 0));
+}
+
+#[test]
+fn undo_of_a_move_leaves_alone_what_only_has_its_name_now() {
+    let mut home = Home::new();
+    home.write("left/a.txt", "mine");
+    home.write("left/folder/in.txt", "in");
+    home.run();
+    fs::rename(home.path("left/a.txt"), home.path("left/b.txt")).unwrap();
+    fs::rename(home.path("left/folder"), home.path("left/moved")).unwrap();
+    home.run();
+    fs::rename(home.path("right/b.txt"), home.path("right/c.txt")).unwrap();
+    fs::rename(home.path("right/moved"), home.path("right/further")).unwrap();
+    home.write("right/b.txt", "another");
+    home.write("right/moved/other.txt", "other");
+    let mut syncer = home.open();
+    assert_eq!(undo(&mut syncer, 2), (0, 2));
+    assert_eq!(home.read("right/b.txt").as_deref(), Some("another"));
+    assert_eq!(home.read("right/moved/other.txt").as_deref(), Some("other"));
+}
+
+#[test]
+fn undo_of_a_move_takes_an_edit_since_with_it() {
+    let mut home = Home::new();
+    home.write("left/a.txt", "mine");
+    home.run();
+    fs::rename(home.path("left/a.txt"), home.path("left/b.txt")).unwrap();
+    home.run();
+    home.write("right/b.txt", "mine, edited");
+    let mut syncer = home.open();
+    assert_eq!(undo(&mut syncer, 2), (1, 0));
+    assert_eq!(home.read("right/a.txt").as_deref(), Some("mine, edited"));
+}
+
+#[cfg(unix)]
+#[test]
+fn undo_says_of_times_and_permissions_that_they_are_as_they_were_left() {
+    use std::os::unix::fs::PermissionsExt;
+    let mut home = Home::new();
+    for name in ["one", "two"] {
+        home.write(&format!("left/{name}"), name);
+    }
+    home.run();
+    for name in ["one", "two"] {
+        fs::set_permissions(home.path(&format!("left/{name}")), fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    home.write("left/new/three", "three");
+    home.run();
+    let mut syncer = home.open();
+    let (control, mut told) = (Control::new(), 0);
+    let back = syncer.undo(JobId([2; 16]), DEED, &control, &mut |_| told += 1).unwrap();
+    assert_eq!((back.items, back.left_alone, told), (2, 0, 2), "the folder and the file in it are undone");
+    let problems = control.problems().problems;
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert_eq!(home.path("right/one").metadata().unwrap().permissions().mode() & 0o777, 0o600);
 }

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use keepwell_endpoint::tree::Tree;
 use keepwell_model::{Control, JobId, PairId, Timestamp};
-use keepwell_sync::{ConflictPolicy, Limits, PairSpec, SyncReport, Syncer, SyncerOptions};
+use keepwell_sync::{ConflictPolicy, Limits, Mode, PairSpec, SyncReport, Syncer, SyncerOptions};
 
 use crate::place::Mortal;
 
@@ -29,6 +29,7 @@ struct Home {
     time: Arc<AtomicI64>,
     runs: u8,
     attributes: bool,
+    mode: Mode,
 }
 
 impl Home {
@@ -48,6 +49,7 @@ impl Home {
             time: Arc::new(AtomicI64::new(1_790_000_000)),
             runs: 0,
             attributes: false,
+            mode: Mode::TwoWay,
         };
         for side in ["left", "right"] {
             fs::create_dir(home.path(side)).unwrap();
@@ -92,7 +94,7 @@ impl Home {
         let time = Arc::clone(&self.time);
         let mut syncer = Syncer::open(SyncerOptions {
             state_folder: self.path("state"),
-            pair: PairSpec { attributes: self.attributes, ..pair() },
+            pair: PairSpec { attributes: self.attributes, mode: self.mode, ..pair() },
             left,
             right,
             clock: Arc::new(move || Timestamp::new(time.fetch_add(1, Ordering::Relaxed), 0)),
@@ -322,4 +324,26 @@ fn a_file_that_somebody_writes_while_it_goes_to_the_bin_is_copied_there_once_at_
     let is_copy = |(path, content): &(String, String)| path.contains("/bin/") && !content.is_empty();
     let copies = home.contents("right", true).into_iter().filter(is_copy);
     assert_eq!(copies.count(), 1);
+}
+
+#[test]
+fn a_source_nobody_may_write_needs_no_marker_where_nothing_is_written_there() {
+    for (mode, works) in [(Mode::Mirror, true), (Mode::Update, true), (Mode::TwoWay, false)] {
+        let mut home = Home::empty();
+        home.mode = mode;
+        home.write("left/a", "first");
+        for content in ["first", "second, and longer"] {
+            home.write("left/a", content);
+            let left = Mortal::nameless(&home.path("left"));
+            *left.refused.lock().unwrap() = Some(("create_folder", ".keepwell".into()));
+            let right = Arc::new(Mortal::nameless(&home.path("right")));
+            let answer = home.run_between(Arc::new(left), right);
+            assert_eq!(answer.is_ok(), works, "{mode:?}: {answer:?}");
+            if works {
+                assert_eq!(fs::read_to_string(home.path("right/a")).unwrap(), content);
+                assert!(home.path("right/.keepwell/place").exists(), "{mode:?}");
+            }
+        }
+        assert!(!home.path("left/.keepwell").exists());
+    }
 }

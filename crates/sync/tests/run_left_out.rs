@@ -8,8 +8,8 @@ mod home;
 
 use home::Home;
 use keepwell_model::{Control, JobId};
-use keepwell_sync::policy::Links;
-use keepwell_sync::{Limits, Mode, SyncReport};
+use keepwell_sync::policy::{BrakeKind, Links};
+use keepwell_sync::{Limits, Mode, Side, SyncReport};
 
 const LARGE: &str = "more than five bytes";
 
@@ -99,6 +99,43 @@ fn a_folder_that_is_left_out_keeps_its_name_from_a_file() {
     assert_eq!(told, ["Disk: build: This item is not synced."]);
     assert_eq!(home.read("left/build/out").as_deref(), Some("made"));
     assert_eq!(home.read("right/build").as_deref(), Some("a script"));
+}
+
+/// What is too large and gone too says nothing of the place: all else that was there is.
+#[test]
+fn a_root_that_is_emptied_halts_also_where_something_known_is_left_out_by_its_size() {
+    let mut home = Home::new();
+    for name in ["film", "folder/film"] {
+        home.write(&format!("left/{name}"), LARGE);
+    }
+    for number in 0..5 {
+        home.write(&format!("left/{number}"), "text");
+    }
+    home.run();
+    home.pair.rules.max_size_bytes = Some(5);
+    home.write("left/0", "edit");
+    home.run();
+    for item in std::fs::read_dir(home.path("left")).unwrap() {
+        let path = item.unwrap().path();
+        match path.is_dir() {
+            true => std::fs::remove_dir_all(path).unwrap(),
+            false => std::fs::remove_file(path).unwrap(),
+        }
+    }
+    let mut syncer = home.open();
+    let prepared = syncer.prepare(None, false, &Control::new()).unwrap();
+    let kinds: Vec<_> = prepared.plan().brakes.iter().map(|brake| (brake.kind, brake.side)).collect();
+    assert!(kinds.contains(&(BrakeKind::RootEmptied, Side::Left)), "{kinds:?}");
+    drop(syncer);
+
+    // Where only such were known nothing would go, so nothing is held up.
+    let mut home = Home::new();
+    home.write("left/film", LARGE);
+    home.run();
+    home.pair.rules.max_size_bytes = Some(5);
+    std::fs::remove_file(home.path("left/film")).unwrap();
+    run(&mut home);
+    assert_eq!(home.read("right/film").as_deref(), Some(LARGE));
 }
 
 /// A name that is left out whatever it is can not be asked for, and nothing is said of it.

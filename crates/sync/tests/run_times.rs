@@ -561,3 +561,52 @@ fn what_a_run_did_to_folders_is_no_reason_to_read_their_attributes_again() {
     }
     assert_eq!(folders, 2);
 }
+
+/// Both have `a.txt`; what the left does is carried over to a stick on which somebody writes into the item at the very
+/// moment of a step, after it was looked whether it is unchanged. The result of the run, and of the next one.
+fn disturbed(step: &'static str, name: &'static str, on_left: &dyn Fn(&Home)) -> (Home, [SyncReport; 2]) {
+    let mut home = Home::new();
+    home.write("left/a.txt", "one");
+    home.write("left/other.txt", "other");
+    run_with_stick(&mut home);
+    on_left(&home);
+    let right = Coarse::open(&home.path("right"));
+    let meanwhile = Arc::clone(&right.meanwhile);
+    *meanwhile.lock().unwrap() = Some((step, name, "written meanwhile"));
+    let mut syncer = open_with(&home, right);
+    let (first, _) = home.run_with(&mut syncer).unwrap();
+    assert!(meanwhile.lock().unwrap().is_none(), "{step} of {name} was done");
+    drop(syncer);
+    let second = run_with_stick(&mut home);
+    (home, [first, second])
+}
+
+#[test]
+fn what_is_written_while_a_row_is_done_is_no_agreed_content_but_an_edit_for_the_next_run() {
+    let moves = |home: &Home| fs::rename(home.path("left/a.txt"), home.path("left/b.txt")).unwrap();
+    let is_new = |home: &Home| home.write("left/new.txt", "new");
+    let sets_time = |home: &Home| set(home, "left/a.txt", 1_500_000_000);
+    let cases: [(&str, &str, &dyn Fn(&Home)); 3] =
+        [("rename", "b.txt", &moves), ("publish", "new.txt", &is_new), ("set_metadata", "a.txt", &sets_time)];
+    for (step, name, on_left) in cases {
+        let (home, _) = disturbed(step, name, on_left);
+        let left = home.read(&format!("left/{name}"));
+        assert_eq!(left.as_deref(), Some("written meanwhile"), "{step} of {name}");
+        home.assert_in_step();
+    }
+}
+
+#[test]
+fn what_is_written_while_it_goes_into_the_bin_stays_where_it_is() {
+    let (home, [first, _]) =
+        disturbed("rename", "a.txt", &|home| fs::remove_file(home.path("left/a.txt")).unwrap());
+    assert_eq!((first.changed_meanwhile, first.right.removed), (1, 0));
+    assert_eq!(home.read("left/a.txt").as_deref(), Some("written meanwhile"), "an edit beats a removal");
+    home.assert_in_step();
+    assert_eq!(home.open().database().bin_items(0, 10).unwrap(), []);
+
+    let (home, [first, second]) = disturbed("rename", "a.txt", &|home| home.write("left/a.txt", "edited"));
+    assert_eq!((first.changed_meanwhile, first.right.replaced, second.conflicts), (1, 0, 1));
+    assert_eq!(home.read("left/a.txt").as_deref(), Some("edited"));
+    assert_eq!(home.read("right/a.txt").as_deref(), Some("written meanwhile"));
+}

@@ -7,16 +7,18 @@
 #[path = "common/home.rs"]
 mod home;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, UNIX_EPOCH};
 
 use home::Home;
-use keepwell_model::{Control, JobId};
+use keepwell_model::{Control, JobId, RelativePath};
 use keepwell_sync::policy::BrakeKind;
-use keepwell_sync::{Limits, Side, SyncError, SyncReport};
+use keepwell_sync::{Hints, Limits, Side, SyncError, SyncReport};
 
 /// Something mounted, until it is dropped.
 struct Mounted(PathBuf);
@@ -184,4 +186,82 @@ fn another_volume_at_the_path_halts() {
     let Some(_mounted) = mount_disk(&home, &first) else { return };
     assert_eq!(home.run().0, SyncReport::default());
     assert_eq!(home.read("left/file").as_deref(), Some("1"));
+}
+
+/// A run, and the problems it told.
+fn told(home: &mut Home, hint: Option<&str>) -> (SyncReport, Vec<String>) {
+    let (mut syncer, control) = (home.open(), Control::new());
+    let hints = hint.map(|folder| Hints {
+        left: Some([RelativePath::parse(folder.as_bytes()).unwrap()].into()),
+        right: Some(BTreeSet::new()),
+    });
+    let prepared = syncer.prepare(hints.as_ref(), false, &control).unwrap();
+    home.runs += 1;
+    let run = JobId([home.runs; 16]);
+    let report = syncer.apply(&prepared, run, &control, &Limits::default(), &mut |_| {}).unwrap();
+    (report, control.problems().problems.into_iter().map(|problem| problem.path).collect())
+}
+
+fn set_time(home: &Home, path: &str, seconds: i64) {
+    let time = UNIX_EPOCH + Duration::from_secs(seconds.unsigned_abs());
+    fs::File::open(home.path(path)).unwrap().set_modified(time).unwrap();
+}
+
+#[test]
+fn what_a_drive_held_that_was_unmounted_inside_a_place_is_not_taken_for_removed() {
+    let mut home = Home::new();
+    home.write("left/other", "other");
+    home.write("drive/photo", "a photo");
+    home.write("drive/album/picture", "a picture");
+    fs::create_dir(home.path("left/pictures")).unwrap();
+    set_time(&home, "left/pictures", 1_500_000_000);
+    let mount = |home: &Home| {
+        let drive = home.path("drive");
+        Mounted::at(home.path("left/pictures"), &["--bind", &drive.to_string_lossy()])
+    };
+    let Some(mounted) = mount(&home) else { return };
+    home.run();
+    home.assert_in_step();
+    drop(mounted);
+    home.write("left/other", "other, edited");
+    home.write("right/pictures/new", "new");
+    for hint in [Some("pictures"), None, None] {
+        let (report, told) = told(&mut home, hint);
+        assert_eq!(told, ["Laptop: pictures"], "{hint:?}");
+        assert_eq!(report.right.removed, 0, "{hint:?}");
+    }
+    assert_eq!(home.read("right/other").as_deref(), Some("other, edited"), "all else goes on");
+    assert_eq!(home.read("right/pictures/album/picture").as_deref(), Some("a picture"));
+    assert_eq!(home.read("left/pictures/new"), None, "nothing goes below the mount point");
+
+    let mounted = mount(&home).unwrap();
+    assert_eq!(told(&mut home, None).1, [""; 0]);
+    assert_eq!(home.read("drive/new").as_deref(), Some("new"));
+    home.assert_in_step();
+    drop(mounted);
+}
+
+#[test]
+fn a_folder_that_a_person_empties_moves_or_makes_anew_is_no_unmounted_drive() {
+    let mut home = Home::new();
+    for folder in ["emptied", "anew", "moved"] {
+        home.write(&format!("left/{folder}/photo"), folder);
+    }
+    for number in 0..10 {
+        home.write(&format!("left/{number}"), "other");
+    }
+    home.run();
+    fs::remove_file(home.path("left/emptied/photo")).unwrap();
+    fs::rename(home.path("left/anew"), home.path("away")).unwrap();
+    fs::create_dir(home.path("left/anew")).unwrap();
+    fs::rename(home.path("left/moved"), home.path("left/moved away")).unwrap();
+    fs::create_dir(home.path("left/moved")).unwrap();
+    let now = home.time.load(Ordering::Relaxed);
+    for folder in ["emptied", "anew", "moved"] {
+        set_time(&home, &format!("left/{folder}"), now);
+    }
+    home.run();
+    home.assert_in_step();
+    assert_eq!(home.read("right/moved away/photo").as_deref(), Some("moved"));
+    assert_eq!(home.bin("right"), ["anew", "emptied"]);
 }

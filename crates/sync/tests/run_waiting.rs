@@ -6,10 +6,18 @@
 mod home;
 
 use std::collections::BTreeSet;
+#[cfg(target_os = "linux")]
+use std::fs;
+#[cfg(target_os = "linux")]
+use std::io::Write as _;
+#[cfg(target_os = "linux")]
+use std::time::{Duration, SystemTime};
 
 use home::Home;
 use keepwell_model::{Control, JobId, RelativePath};
 use keepwell_sync::Choice;
+#[cfg(target_os = "linux")]
+use keepwell_sync::Mode;
 use keepwell_sync::{Hints, Limits, SyncReport, Syncer};
 
 fn folders(names: &[&str]) -> Option<BTreeSet<RelativePath>> {
@@ -191,4 +199,25 @@ fn a_file_that_is_open_for_writing_waits_for_a_later_run_but_not_for_ever() {
     );
     assert_eq!(home.read("right/film").as_deref(), Some("half and whole"));
     home.assert_in_step();
+}
+
+/// It is copied as it is by now; its original waits until nobody writes into it any more.
+#[cfg(target_os = "linux")]
+#[test]
+fn what_somebody_has_open_for_writing_is_not_moved_in_whole_until_it_is_closed() {
+    let mut home = Home::new();
+    home.pair.mode = Mode::MoveIn;
+    home.write("left/download", "half of it");
+    let mut open = fs::File::options().append(true).open(home.path("left/download")).unwrap();
+    open.set_modified(SystemTime::now() - Duration::from_secs(60)).unwrap();
+    let (report, _) = home.run();
+    assert_eq!((report.right.created, report.left.removed, report.changed_meanwhile), (1, 0, 1));
+    assert_eq!(home.read("left/download").as_deref(), Some("half of it"));
+    open.write_all(b", and the rest").unwrap();
+    open.set_modified(SystemTime::now() - Duration::from_secs(50)).unwrap();
+    drop(open);
+    home.run();
+    assert_eq!(home.read("left/download"), None);
+    assert_eq!(home.read("right/download").as_deref(), Some("half of it, and the rest"));
+    assert_eq!(home.bin("left"), ["half of it, and the rest"]);
 }

@@ -1,40 +1,29 @@
-//! Back from the bin: single items, and whole runs undone.
+//! Back from the bin: single items, and the deeds on single items that undoing is made of.
 //!
-//! Undoing goes through the journal of a run from its end, item by item, and only where the item is still what the run
-//! made of it. Invariants:
-//! 1. Nothing is lost by undoing: what is in the way, or was made by the run, goes to the bin itself, under the deed's
-//!    own number, so that an undo can be undone.
-//! 2. What changed after the run is left alone, and told. Where a place moves a folder file by file that holds for each of
-//!    them, and an undoing that was broken off half-way goes on when it is asked for again.
-//! 3. The base forgets what the run made or replaced, so the next run does not take the undoing for a change to carry
-//!    over: where both sides differ then, it asks. What was moved or removed comes back as a change like any other.
+//! Invariants:
+//! 1. Nothing is lost by bringing back: what is in the way goes to the bin itself, under the deed's own number.
+//! 2. Of what makes way and what comes, both happen or none, and the index is not settled before both are on the disk: so
+//!    what is broken off between the two is put back when the pair is opened again, and is no removal for the other side.
 //!
-//! Deliberately not here: what the next run does about it (`planner`); thinning (`bins::care`).
-
-use std::collections::HashMap;
+//! Deliberately not here: whole runs (`bins::undo`); what the next run does about it (`planner`); thinning (`bins::care`).
 
 use keepwell_endpoint::EndpointError;
-use keepwell_endpoint::tree::{Tree, TreeItem};
+use keepwell_endpoint::tree::{Fingerprint, Tree, TreeItem};
 use keepwell_model::{ContentHash, Control, EntryKind, JobId, Phase, Problem, RelativePath};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
-use crate::database::BaseChange;
-use crate::database::moves::Moving;
-use crate::database::rows::{BinItem, JournalLine};
+use crate::database::rows::BinItem;
 use crate::error::SyncError;
 use crate::execute::bin::{Planned, bin_path, put_into_bin};
-use crate::node::{Content, NodeId, Side};
+use crate::node::{NodeId, Side};
 use crate::pair::shown;
-use crate::place::copy::{CopyError, hash_file};
+use crate::place::copy::CopyError;
 use crate::place::made_folders::MadeFolders;
-use crate::place::relocate::{Mover, is_changed_meanwhile, is_of_one_item, put_together, relocate};
+use crate::place::relocate::{is_changed_meanwhile, relocate};
 use crate::plan::Why;
 use crate::run::Syncer;
 use crate::run_types::{ActionKind, Done};
-
-/// How many lines of a journal are held at once.
-const LINES_AT_ONCE: u32 = 1000;
 
 /// What came of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -63,11 +52,8 @@ impl BinWish {
     }
 }
 
-/// What a run put into the bins, by where it lies there.
-type Bin = HashMap<(Side, RelativePath), BinItem>;
-
 /// Why an item was left alone: a sentence, and what to do.
-pub(crate) struct Alone(&'static str, &'static str);
+pub(crate) struct Alone(pub(super) &'static str, pub(super) &'static str);
 
 const GONE: Alone = Alone("It is not in the bin any more.", "Bring it back from a backup.");
 
@@ -108,7 +94,8 @@ impl Syncer {
     /// Brings single items back from the bin to where they were. What is there now goes to the bin, under `deed`.
     ///
     /// # Errors
-    /// The database refused; the person stopped it: what was brought back until then stays.
+    /// [`SyncError::AnotherPlace`]: nothing was changed; the database refused; the person stopped it: what was brought back
+    /// until then stays.
     pub fn bring_back(
         &mut self,
         items: &[BinWish],
@@ -116,6 +103,10 @@ impl Syncer {
         control: &Control,
         brought: &mut dyn FnMut(&Done),
     ) -> Result<BroughtBack, SyncError> {
+        let wished = items.iter().filter_map(|wish| self.database().bin_item(wish.id).transpose());
+        let sides: Vec<Side> =
+            wished.map(|item| item.map(|item| item.side)).collect::<Result<_, SyncError>>()?;
+        self.check_known_places(sides.into_iter())?;
         control.restart_counters(Phase::Copying);
         control.add_total(items.len() as u64, 0);
         control.set_total_known();
@@ -130,78 +121,6 @@ impl Syncer {
         Ok(result)
     }
 
-    /// Undoes a run. The pair should be paused with it: the next run has to be looked at by a person.
-    ///
-    /// # Errors
-    /// [`SyncError::Missing`] where there is no such run; the database refused; the person stopped it: what was undone
-    /// until then stays undone.
-    pub fn undo(
-        &mut self,
-        run: JobId,
-        deed: JobId,
-        control: &Control,
-        undone: &mut dyn FnMut(&Done),
-    ) -> Result<BroughtBack, SyncError> {
-        if self.database().run(run)?.is_none() {
-            return Err(SyncError::Missing { what: "run", id: run.to_string() });
-        }
-        let mut lines = Vec::new();
-        loop {
-            let from = lines.last().map_or(0, |line: &JournalLine| line.number + 1);
-            let more = self.database().journal(run, from, LINES_AT_ONCE)?;
-            if more.is_empty() {
-                break;
-            }
-            lines.extend(more);
-        }
-        let is_asked_for = |half: &Moving| {
-            lines.iter().any(|line| {
-                line.done.side == half.side
-                    && line.done.path == half.from
-                    && line.done.other_path.as_ref() == Some(&half.to)
-            })
-        };
-        put_together(self.database(), |side| &**self.tree(side), is_asked_for, control)?;
-        // Forgotten first: what an undoing that is broken off leaves is asked about, never taken for a change.
-        let is_made = |line: &&JournalLine| {
-            matches!(line.done.action, ActionKind::Copy | ActionKind::CreateFolder | ActionKind::Replace)
-        };
-        let forgotten: Vec<_> =
-            lines.iter().filter(is_made).map(|line| BaseChange::Remove(line.node)).collect();
-        let next_id = self.database().next_id()?;
-        self.database().advance_base(&forgotten, next_id)?;
-        // Nothing of a folder lies in the bin: where one seems to, a file of the same run may.
-        let in_bin = self.database().bin_items_of(run)?.into_iter();
-        let in_bin = in_bin.filter(|item| item.kind != EntryKind::Folder);
-        let mut bin: Bin = in_bin.map(|item| ((item.side, item.bin_path.clone()), item)).collect();
-        let mut result = BroughtBack::default();
-        control.restart_counters(Phase::Copying);
-        control.add_total(lines.len() as u64, 0);
-        control.set_total_known();
-        let steady = Control::new();
-        let deeds = Deeds::new(self, deed, &steady);
-        let mut undo_all = || -> Result<(), SyncError> {
-            for line in lines.iter().rev() {
-                control.checkpoint()?;
-                control.set_current(line.done.path.as_bytes());
-                let outcome = deeds.undo(line, &mut bin, control);
-                if outcome.is_ok() {
-                    undone(&line.done);
-                }
-                control.add_done(1, 0);
-                note(outcome, self.pair().side_name(line.done.side), &line.done.path, control, &mut result)?;
-            }
-            Ok(())
-        };
-        let ended = undo_all();
-        let forgotten = deeds.forget_left();
-        ended?;
-        forgotten?;
-        self.database().mark_undone(run)?;
-        self.reload_base()?;
-        Ok(result)
-    }
-
     /// Waits until both places have on the disk what was done.
     fn settle_places(&self) -> Result<(), SyncError> {
         for side in Side::BOTH {
@@ -212,7 +131,7 @@ impl Syncer {
 }
 
 /// Counts what came of one item; only what concerns everything ends it all.
-fn note(
+pub(super) fn note(
     outcome: Result<(), Trouble>,
     place: &str,
     path: &RelativePath,
@@ -255,16 +174,27 @@ fn back(item: &BinItem) -> Done {
 
 /// The deeds on single items.
 pub(crate) struct Deeds<'a> {
-    syncer: &'a Syncer,
+    pub(super) syncer: &'a Syncer,
     /// The number under which things go to the bin now.
     deed: JobId,
     /// Folders that are surely there, per side.
     folders: [MadeFolders; 2],
     /// What left the bin: the index forgets it when that is surely on the disk.
     left: Mutex<Vec<i64>>,
+    /// What went there and stays: the index says so when that is surely on the disk.
+    away: Mutex<Vec<i64>>,
     /// One that nobody stops: of what makes way and what comes, both happen or none. It is between items that a person
     /// stops.
-    control: &'a Control,
+    pub(super) control: &'a Control,
+}
+
+/// What made way and lies in the bin. Until it is told to stay, it is put back when the pair is opened again.
+pub(crate) struct Away {
+    id: i64,
+    side: Side,
+    path: RelativePath,
+    bin_path: RelativePath,
+    fingerprint: Fingerprint,
 }
 
 impl<'a> Deeds<'a> {
@@ -274,11 +204,12 @@ impl<'a> Deeds<'a> {
             deed,
             folders: [MadeFolders::default(), MadeFolders::default()],
             left: Mutex::default(),
+            away: Mutex::default(),
             control,
         }
     }
 
-    fn tree(&self, side: Side) -> &dyn Tree {
+    pub(super) fn tree(&self, side: Side) -> &dyn Tree {
         self.syncer.tree(side).as_ref()
     }
 
@@ -309,11 +240,10 @@ impl<'a> Deeds<'a> {
                 continue;
             };
             control.set_current(item.path.as_bytes());
-            // Nothing makes way for what can not come.
             let outcome = self
                 .lies_in_bin(&item)
                 .and_then(|()| self.clear_way(&item))
-                .and_then(|()| self.out_of_bin(&item));
+                .and_then(|away| self.out_of_bin(&item, away));
             if outcome.is_ok() {
                 brought(&back(&item));
             }
@@ -323,143 +253,63 @@ impl<'a> Deeds<'a> {
         Ok(())
     }
 
-    fn lies_in_bin(&self, item: &BinItem) -> Result<(), Trouble> {
+    /// Nothing makes way for what can not come.
+    pub(super) fn lies_in_bin(&self, item: &BinItem) -> Result<(), Trouble> {
         let is_there = item.kind == EntryKind::Folder || self.tree(item.side).stat(&item.bin_path)?.is_some();
         if is_there { Ok(()) } else { Err(Trouble::Alone(GONE)) }
     }
 
-    /// Undoes one line of a journal. `control` is the person's.
-    fn undo(&self, line: &JournalLine, bin: &mut Bin, control: &Control) -> Result<(), Trouble> {
-        let (side, path) = (line.done.side, &line.done.path);
-        let mut take = || bin.remove(&(side, line.done.other_path.clone()?));
-        const NOT_IN_BIN: Alone =
-            Alone("What was there before is not in the bin any more.", "Bring it back from a backup.");
-        match line.done.action {
-            ActionKind::Copy => {
-                let item = self.still(line)?;
-                self.put_away(side, line.node, path, &item, line.done.hash, false)
-            }
-            ActionKind::Replace => {
-                let before = take().ok_or(Trouble::Alone(NOT_IN_BIN))?;
-                let item = self.still(line)?;
-                self.put_away(side, line.node, path, &item, line.done.hash, true)?;
-                self.out_of_bin(&before)
-            }
-            ActionKind::Remove if line.kind == EntryKind::Folder => self.make_folder(side, path),
-            ActionKind::Remove => {
-                let before = take().ok_or(Trouble::Alone(NOT_IN_BIN))?;
-                self.out_of_bin(&before)
-            }
-            ActionKind::CreateFolder => self.remove_folder(side, path),
-            ActionKind::Move => self.move_back(line, control),
-            // The old times and permissions were not kept; they are of no weight beside the content.
-            ActionKind::SetMetadata => Ok(()),
-        }
-    }
-
-    /// The item a run made, if it is still that.
-    fn still(&self, line: &JournalLine) -> Result<TreeItem, Trouble> {
-        const CHANGED: Alone = Alone(
-            "It changed after that run, or is not there any more.",
-            "Look at it; the version from before that run is in the bin.",
-        );
-        let (side, path) = (line.done.side, &line.done.path);
-        let item = self.tree(side).stat(path)?.ok_or(Trouble::Alone(CHANGED))?;
-        let is_known = self.syncer.base().get(line.node).is_some_and(|node| {
-            let node = node.to_node();
-            let content = line.done.hash.map_or(Content::None, Content::Known);
-            node.state.content == content && item.fingerprint.is_unchanged_since(node.fingerprint_on(side))
-        });
-        let is_same = is_known
-            || (item.fingerprint.kind == line.kind
-                && match line.kind {
-                    EntryKind::File if item.fingerprint.size_bytes == line.done.size_bytes => {
-                        let hash = hash_file(self.tree(side), path, &item.fingerprint, self.control)?;
-                        hash.is_some() && hash == line.done.hash
-                    }
-                    EntryKind::Symlink => {
-                        let target = self.tree(side).read_link(path)?;
-                        Some(ContentHash(*blake3::hash(&target).as_bytes())) == line.done.hash
-                    }
-                    _ => false,
-                });
-        if is_same { Ok(item) } else { Err(Trouble::Alone(CHANGED)) }
-    }
-
-    /// Nothing makes way for what moves, so a person stops it also in the middle of a folder that goes file by file.
-    fn move_back(&self, line: &JournalLine, control: &Control) -> Result<(), Trouble> {
-        let (side, now) = (line.done.side, &line.done.path);
-        let gone = Alone("It is not where that run moved it.", "Look where it is now and move it by hand.");
-        let before = line
-            .done
-            .other_path
-            .as_ref()
-            .ok_or(Trouble::Alone(Alone("It is not known where it was before.", "Move it by hand.")))?;
-        let tree = self.tree(side);
-        let item = tree.stat(now)?.filter(|item| item.fingerprint.kind == line.kind);
-        let item = item.ok_or(Trouble::Alone(gone))?;
-        self.make_parents(side, before)?;
-        let database = self.syncer.database();
-        let moved = Mover { tree, side, database }.move_item(now, before, &item.fingerprint, control);
-        let Err(error) = moved else { return Ok(()) };
-        let this = Moving { side, from: now.clone(), to: before.clone() };
-        if !database.moving()?.contains(&this) {
-            return Err(error.into());
-        }
-        if is_of_one_item(&error) {
-            // What could go back is there. The rest is told: it is for a person, and no run puts it elsewhere.
-            database.moving_ended(&this)?;
-        }
-        match error {
-            CopyError::Source(error) | CopyError::Target(error) if line.kind == EntryKind::Folder => {
-                Err(Trouble::Partly(error))
-            }
-            error => Err(error.into()),
-        }
-    }
-
-    /// Removes a folder the run made. One that is used now stays.
-    fn remove_folder(&self, side: Side, path: &RelativePath) -> Result<(), Trouble> {
-        let Some(item) = self.tree(side).stat(path)? else { return Ok(()) };
-        if item.fingerprint.kind != EntryKind::Folder || !self.tree(side).list(path)?.is_empty() {
-            return Err(Trouble::Alone(Alone(
-                "The folder that run made holds something now.",
-                "Remove it by hand if you do not need it.",
-            )));
-        }
-        Ok(self.tree(side).remove(path, &item.fingerprint)?)
-    }
-
-    fn make_folder(&self, side: Side, path: &RelativePath) -> Result<(), Trouble> {
+    pub(super) fn make_folder(&self, side: Side, path: &RelativePath) -> Result<(), Trouble> {
         Ok(self.folders(side).make(self.tree(side), path)?)
     }
 
     /// What is where an item comes back goes to the bin; folders stay where they are.
-    fn clear_way(&self, coming: &BinItem) -> Result<(), Trouble> {
+    fn clear_way(&self, coming: &BinItem) -> Result<Option<Away>, Trouble> {
         match self.tree(coming.side).stat(&coming.path)? {
-            None => Ok(()),
+            None => Ok(None),
             Some(item) if item.fingerprint.kind == EntryKind::Folder => Err(Trouble::Alone(Alone(
                 "A folder has this name now.",
                 "Rename the folder, then bring it back again.",
             ))),
             Some(item) => {
-                self.put_away(coming.side, coming.node_in_its_place(), &coming.path, &item, None, true)
+                let node = coming.node_in_its_place();
+                self.put_away(coming.side, node, &coming.path, &item, None, true).map(Some)
             }
         }
     }
 
-    fn out_of_bin(&self, item: &BinItem) -> Result<(), Trouble> {
+    /// What lay in the bin comes back, in the place of what made way; that is put back where it does not come.
+    pub(super) fn out_of_bin(&self, item: &BinItem, away: Option<Away>) -> Result<(), Trouble> {
         // Until both are done it is to be looked at again, should this be broken off.
-        self.syncer.database().unsettle_bin(item.id)?;
-        match self.moved_out(item) {
+        let unsettled = self.syncer.database().unsettle_bin(item.id).map_err(Trouble::All);
+        let came = unsettled.and_then(|()| self.moved_out(item));
+        match &came {
             Ok(()) => {
                 self.left.lock().push(item.id);
-                Ok(())
+                away.into_iter().for_each(|away| self.stays_away(&away));
             }
-            Err(trouble) => {
-                self.syncer.database().settle_bin(&[item.id], &[])?;
-                Err(trouble)
+            Err(_) => {
+                away.into_iter().for_each(|away| self.comes_back(&away));
+                // Where even that can not be asked, the next look tells.
+                if matches!(self.tree(item.side).stat(&item.bin_path), Ok(Some(_))) {
+                    self.syncer.database().settle_bin(&[item.id], &[])?;
+                }
             }
+        }
+        came
+    }
+
+    /// What took its place is there, or nothing is to.
+    pub(crate) fn stays_away(&self, away: &Away) {
+        self.away.lock().push(away.id);
+    }
+
+    /// What was to take its place did not come.
+    pub(crate) fn comes_back(&self, away: &Away) {
+        let Away { id, side, path, bin_path, fingerprint } = away;
+        match relocate(self.tree(*side), bin_path, path, fingerprint, self.control) {
+            Ok(_) => self.left.lock().push(*id),
+            Err(trouble) => tracing::warn!(%path, ?trouble, "what was to make way stays in the bin for now"),
         }
     }
 
@@ -474,12 +324,13 @@ impl<'a> Deeds<'a> {
         Ok(())
     }
 
-    /// What left the bins is surely where it was, and forgotten there.
-    fn forget_left(self) -> Result<(), SyncError> {
+    /// What left the bins is surely where it was, and forgotten there; what went there is surely there.
+    pub(crate) fn forget_left(self) -> Result<(), SyncError> {
         self.syncer.settle_places()?;
-        self.syncer.database().settle_bin(&[], &self.left.into_inner())
+        self.syncer.database().settle_bin(&self.away.into_inner(), &self.left.into_inner())
     }
 
+    /// Puts something into the bin. The index has it unsettled until it is told to stay there.
     pub(crate) fn put_away(
         &self,
         side: Side,
@@ -488,7 +339,7 @@ impl<'a> Deeds<'a> {
         item: &TreeItem,
         hash: Option<ContentHash>,
         is_replaced: bool,
-    ) -> Result<(), Trouble> {
+    ) -> Result<Away, Trouble> {
         let entry = BinItem {
             id: 0,
             run: self.deed,
@@ -506,25 +357,16 @@ impl<'a> Deeds<'a> {
         };
         let database = self.syncer.database();
         let ids = database.expect_in_bin(std::slice::from_ref(&entry))?;
-        let Some(id) = ids.first().copied() else { return Ok(()) };
+        let id = ids.first().copied().unwrap_or_default();
         let planned = Planned { id, path: entry.bin_path };
-        let folders = self.folders(side);
-        match put_into_bin(
-            self.tree(side),
-            folders,
-            path,
-            &item.fingerprint,
-            &planned,
-            database,
-            self.control,
-        ) {
-            Ok(_) => Ok(database.settle_bin(&ids, &[])?),
-            // Where it lies by now is looked at when the pair is opened again.
-            Err(error) => Err(error.into()),
-        }
+        let (tree, expected) = (self.tree(side), &item.fingerprint);
+        // Where it lies by now, should this fail, is looked at when the pair is opened again.
+        let (bin_path, there) =
+            put_into_bin(tree, self.folders(side), path, expected, &planned, database, self.control)?;
+        Ok(Away { id, side, path: path.clone(), bin_path, fingerprint: there.fingerprint })
     }
 
-    fn make_parents(&self, side: Side, path: &RelativePath) -> Result<(), Trouble> {
+    pub(super) fn make_parents(&self, side: Side, path: &RelativePath) -> Result<(), Trouble> {
         Ok(self.folders(side).make(self.tree(side), &path.parent().unwrap_or_default())?)
     }
 }

@@ -1,7 +1,8 @@
 //! Looking after the bins: what is too old or too much goes, and what a person throws away for good.
 //!
 //! Invariants: only what the index names is removed, and only where it still is what was put there; the index forgets an
-//! item after the file is surely gone, never before. Folders of the bin that hold nothing any more go with it.
+//! item after the file is surely gone, never before, and never on the word of another place at the path. Folders of the
+//! bin that hold nothing any more go with it.
 //! Deliberately not here: which versions stay (`bins::thinning`), bringing back (`bins::bring_back`).
 
 use std::collections::{BTreeSet, HashMap};
@@ -12,11 +13,12 @@ use keepwell_model::{Control, EntryKind, Problem, RelativePath};
 
 use super::bring_back::BinWish;
 use super::thinning::{BinVersion, thin};
+use crate::database::bin_times::{CREDIBLE_MS, can_be_now};
 use crate::database::rows::BinItem;
-use crate::database::{PairDatabase, set_value, value};
 use crate::error::SyncError;
 use crate::node::Side;
 use crate::pair::shown;
+use crate::place::marker;
 use crate::run::Syncer;
 
 /// How many items are read at once.
@@ -34,16 +36,22 @@ pub struct Thinned {
 }
 
 impl Syncer {
-    /// Thins the bins at the end of a run, where that was not done lately: a live pair runs every few seconds.
+    /// Thins the bins at the end of a run, where that was not done lately: a live pair runs every few seconds. A clock that
+    /// is wrong once must not empty a bin: where it went back since that is only noted, and where it is far on, or nothing
+    /// ran for so long, it is thinned as of the last time, which was one that others followed.
     pub(crate) fn thin_bin_if_due(&mut self, control: &Control) -> Result<(), SyncError> {
         let now_ms = self.now().to_milliseconds();
-        let last_ms = self.database().thinned_ms()?;
-        // A clock that was set back must not put it off.
-        if last_ms.is_none_or(|last_ms| !(last_ms..last_ms.saturating_add(EVERY_MS)).contains(&now_ms)) {
-            self.thin_bin(control)?;
-            self.database().set_thinned_ms(now_ms)?;
+        if !can_be_now(now_ms) {
+            return Ok(());
         }
-        Ok(())
+        let last_ms = self.database().thinned_ms()?;
+        match last_ms.map(|last_ms| now_ms.saturating_sub(last_ms)) {
+            Some(0..EVERY_MS) => return Ok(()),
+            Some(EVERY_MS..=CREDIBLE_MS) => drop(self.thin_bin(control)?),
+            Some(passed_ms) if passed_ms > 0 => drop(self.thin_bin_as_of(now_ms - passed_ms, control)?),
+            _ => {}
+        }
+        self.database().set_thinned_ms(now_ms)
     }
 
     /// Removes from both bins what the pair's rules no longer keep.
@@ -51,12 +59,16 @@ impl Syncer {
     /// # Errors
     /// The database refused; the person stopped it. Trouble with single items is a problem, and tried again next time.
     pub fn thin_bin(&mut self, control: &Control) -> Result<Thinned, SyncError> {
-        let now_ms = self.now().to_milliseconds();
+        self.thin_bin_as_of(self.now().to_milliseconds(), control)
+    }
+
+    fn thin_bin_as_of(&mut self, then_ms: i64, control: &Control) -> Result<Thinned, SyncError> {
+        self.database().date_bin_anew(self.now().to_milliseconds())?;
         let mut result = Thinned::default();
         for side in Side::BOTH {
             let mut items = HashMap::new();
             let mut versions = Vec::new();
-            let mut numbers: HashMap<RelativePath, u64> = HashMap::new();
+            let mut numbers: HashMap<(bool, RelativePath), u64> = HashMap::new();
             let mut offset = 0;
             loop {
                 let more = self.database().bin_items(offset, ITEMS_AT_ONCE)?;
@@ -66,7 +78,9 @@ impl Syncer {
                 }
                 for item in more.into_iter().filter(|item| item.side == side && item.is_thinned()) {
                     let next = numbers.len() as u64;
-                    let number = *numbers.entry(item.path.clone()).or_insert(next);
+                    // A folder that had the name is no version of the file.
+                    let is_folder = item.kind == EntryKind::Folder;
+                    let number = *numbers.entry((is_folder, item.path.clone())).or_insert(next);
                     versions.push(BinVersion {
                         id: item.id,
                         item: number,
@@ -76,7 +90,7 @@ impl Syncer {
                     items.insert(item.id, item);
                 }
             }
-            let gone: Vec<BinItem> = thin(&versions, &self.pair().bin, now_ms)
+            let gone: Vec<BinItem> = thin(&versions, &self.pair().bin, then_ms)
                 .into_iter()
                 .filter_map(|id| items.remove(&id))
                 .collect();
@@ -101,6 +115,7 @@ impl Syncer {
             let found = self.database().bin_item(wish.id)?.filter(|item| item.at_ms == wish.at_ms);
             items.push(found.ok_or_else(|| missing(wish))?);
         }
+        self.check_known_places(items.iter().map(|item| item.side))?;
         control.add_total(items.len() as u64, 0);
         for side in Side::BOTH {
             let of_side: Vec<BinItem> = items.iter().filter(|item| item.side == side).cloned().collect();
@@ -127,6 +142,22 @@ impl Syncer {
         self.remove_from_bin(&wishes, control, result)
     }
 
+    /// What is not in another place that sits at the path says nothing of the bin.
+    pub(super) fn check_known_places(&self, sides: impl Iterator<Item = Side>) -> Result<(), SyncError> {
+        let mut checked = [false; 2];
+        for side in sides {
+            if std::mem::replace(&mut checked[usize::from(side == Side::Right)], true) {
+                continue;
+            }
+            // As long as nothing was agreed on, the bin is that of the place where it was found.
+            let Some(known) = self.database().identity(side)? else { continue };
+            if marker::identity(&**self.tree(side)).map_err(SyncError::place(side))? != known {
+                return Err(SyncError::AnotherPlace { side });
+            }
+        }
+        Ok(())
+    }
+
     fn remove_for_good(
         &self,
         side: Side,
@@ -134,6 +165,10 @@ impl Syncer {
         control: &Control,
         result: &mut Thinned,
     ) -> Result<(), SyncError> {
+        if items.is_empty() {
+            return Ok(());
+        }
+        self.check_known_places(std::iter::once(side))?;
         let tree = self.tree(side).as_ref();
         let mut folders = BTreeSet::new();
         let mut gone = Vec::new();
@@ -164,23 +199,11 @@ impl Syncer {
         }
         if !gone.is_empty() {
             tree.sync().map_err(SyncError::place(side))?;
+            // Asked again: it may have gone meanwhile.
+            self.check_known_places(std::iter::once(side))?;
             self.database().settle_bin(&[], &gone)?;
         }
         if is_stopped { Err(SyncError::Cancelled) } else { Ok(()) }
-    }
-}
-
-impl PairDatabase {
-    /// When the bins were last thinned.
-    fn thinned_ms(&self) -> Result<Option<i64>, SyncError> {
-        self.with(|connection| {
-            let bytes = value(connection, "thinned_ms")?;
-            Ok(bytes.and_then(|bytes| bytes.try_into().ok()).map(i64::from_le_bytes))
-        })
-    }
-
-    fn set_thinned_ms(&self, now_ms: i64) -> Result<(), SyncError> {
-        self.write(|transaction| set_value(transaction, "thinned_ms", &now_ms.to_le_bytes()))
     }
 }
 

@@ -25,7 +25,8 @@ pub struct BinVersion {
     pub size_bytes: u64,
 }
 
-/// The versions that go, by the rules and the time. Times in the future count as now.
+/// The versions that go, by the rules and the time. Times in the future, of a clock that was ahead, count as now; nor do
+/// they count into the limit of space, where they could not go and older ones would in their stead.
 #[must_use]
 pub fn thin(versions: &[BinVersion], rules: &BinSpec, now_ms: i64) -> Vec<i64> {
     let days = |days: u32| i64::from(days) * DAY_MS;
@@ -48,6 +49,7 @@ pub fn thin(versions: &[BinVersion], rules: &BinSpec, now_ms: i64) -> Vec<i64> {
         if stays { kept.push(version) } else { gone.push(version.id) }
     }
     if let Some(limit_bytes) = rules.limit_bytes {
+        kept.retain(|version| version.binned_ms <= now_ms);
         let mut total_bytes: u64 = kept.iter().map(|version| version.size_bytes).sum();
         for version in kept.iter().rev() {
             if total_bytes <= limit_bytes {
@@ -109,6 +111,13 @@ mod tests {
         let versions = [version(1, 1, 2 * DAY_MS), version(2, 2, 3 * DAY_MS), version(3, 3, HOUR_MS)];
         let rules = BinSpec { limit_bytes: Some(20), ..BinSpec::default() };
         assert_eq!(thin(&versions, &rules, NOW), [2]);
+    }
+
+    #[test]
+    fn what_a_clock_that_was_ahead_left_takes_no_room_from_the_others() {
+        let versions = [version(1, 1, 2 * DAY_MS), version(2, 2, -400 * DAY_MS), version(3, 3, -DAY_MS)];
+        let rules = BinSpec { limit_bytes: Some(10), ..BinSpec::default() };
+        assert_eq!(thin(&versions, &rules, NOW), [0; 0]);
     }
 
     #[test]

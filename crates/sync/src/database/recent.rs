@@ -6,6 +6,7 @@
 use keepwell_model::EntryKind;
 use rusqlite::params;
 
+use super::bin_times::bin_time;
 use super::rows::unsigned;
 use super::{PairDatabase, set_value, side_word, value};
 use crate::error::SyncError;
@@ -28,6 +29,8 @@ impl PairDatabase {
     /// The database can not be read.
     pub fn recent(&self, side: Side, now_ms: i64) -> Result<Recent, SyncError> {
         self.with(|connection| {
+            // As what goes there now is dated, also by a clock that is behind.
+            let now_ms = bin_time(connection, now_ms)?;
             let mut from_ms = [now_ms.saturating_sub(RECENT_MS); 2];
             for (from_ms, key) in from_ms.iter_mut().zip(ANSWERED) {
                 let answered = value(connection, key)?.and_then(|bytes| bytes.try_into().ok());
@@ -70,6 +73,7 @@ impl PairDatabase {
             return Ok(());
         }
         self.write(|transaction| {
+            let now_ms = bin_time(transaction, now_ms)?;
             for (_, key) in
                 [removed, rewritten].into_iter().zip(ANSWERED).filter(|(is_answered, _)| *is_answered)
             {

@@ -11,6 +11,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::bin_times::bin_time;
 use super::texts::keep_texts;
 use super::{BaseChange, PairDatabase, advance_base, side_of, side_word, sql, transact};
 use crate::error::SyncError;
@@ -453,6 +454,9 @@ fn insert_into_bin(
         "INSERT INTO bin (run, side, node, path, bin_path, kind, size_bytes, modified_ms, hash, why, replaced,
          at_ms, settled) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
     )?;
+    // What lies there already has the time at which it was found; all else goes there at one time.
+    let going = items.first().filter(|_| !is_settled);
+    let going_ms = going.map(|item| bin_time(connection, item.at_ms)).transpose()?;
     items
         .iter()
         .map(|item| {
@@ -468,7 +472,7 @@ fn insert_into_bin(
                 item.hash.as_ref().map(|hash| &hash.as_bytes()[..]),
                 word(&item.why),
                 item.is_replaced,
-                item.at_ms,
+                going_ms.unwrap_or(item.at_ms),
                 is_settled,
             ])?;
             Ok(connection.last_insert_rowid())

@@ -4,7 +4,7 @@
 //! first file of a batch goes there, all that will go is written down (unsettled), each with a place of its own; before
 //! one goes elsewhere, because something is there already, that is written down too. So whatever a crash left in between
 //! is found when the pair is opened again, and a file whose replacement never came is put back under its name.
-//! Deliberately not here: thinning (`bins::care`), restoring and undo (`bins::bring_back`).
+//! Deliberately not here: thinning (`bins::care`), restoring (`bins::bring_back`) and undo (`bins::undo`).
 
 use std::borrow::Cow;
 use std::collections::hash_map::Entry;

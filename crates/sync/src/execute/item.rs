@@ -8,10 +8,11 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use keepwell_endpoint::EndpointError;
-use keepwell_endpoint::tree::{Expected, Fingerprint, ItemMetadata, Published, Tree};
+use keepwell_endpoint::tree::{Expected, Fingerprint, ItemMetadata, Published, Tree, TreeItem};
 use keepwell_model::{ContentHash, Control, EntryKind, ExtendedAttribute, RelativePath, Timestamp};
 
 use super::bin::{Planned, put_into_bin};
+use super::meanwhile::{is_written, learned};
 use super::view::{Known, Outcome};
 use crate::database::PairDatabase;
 use crate::database::texts::KEPT_LIMIT_BYTES;
@@ -20,7 +21,7 @@ use crate::pair::shown;
 use crate::place::copy::{CopyError, CopyOrder, StagedCopy, stage_copy};
 use crate::place::made_folders::MadeFolders;
 use crate::place::relocate::{Mover, relocate};
-use crate::plan::{Action, Operation};
+use crate::plan::{Action, Operation, Why};
 use crate::policy::Links;
 use crate::run_types::Limits;
 use crate::text::as_text;
@@ -257,6 +258,11 @@ impl Tools<'_> {
             staged.publish(target, expected, &metadata, &hash).map_err(CopyError::Target)
         };
         let (published, bin_path) = self.in_place_of(operation, here, replaces, planned, publish)?;
+        let told = published.item.fingerprint;
+        let is_time_kept = published.not_kept.is_empty();
+        let size_bytes = item.fingerprint.size_bytes;
+        let modified = wanted.modified.filter(|_| is_time_kept).or(told.modified);
+        let fingerprint = learned(told, &Fingerprint { size_bytes, modified, ..told }, to.capabilities());
         let state = State {
             kind: EntryKind::File,
             size_bytes: item.fingerprint.size_bytes,
@@ -266,7 +272,7 @@ impl Tools<'_> {
         let agreed = wanted.state(&state);
         Ok(Deed {
             outcome: Outcome {
-                target: Some(Known { state: agreed, fingerprint: published.item.fingerprint }),
+                target: Some(Known { state: agreed, fingerprint }),
                 source: Some(Known { state, fingerprint: item.fingerprint }),
                 agreed: Some(agreed),
             },
@@ -333,9 +339,7 @@ impl Tools<'_> {
             return publish(&Expected::Absent).map(|published| (published, None));
         };
         let tree = self.tree(operation.side);
-        let bins = self.bins(operation.side);
-        let (in_bin, item) =
-            put_into_bin(tree, bins, here, &known.fingerprint, planned, self.database, self.control)?;
+        let (in_bin, item) = self.into_bin(operation.side, here, &known.fingerprint, planned)?;
         match publish(&Expected::Absent) {
             Ok(published) => Ok((published, Some(in_bin))),
             Err(error) => {
@@ -345,6 +349,28 @@ impl Tools<'_> {
                 }
                 Err(error)
             }
+        }
+    }
+
+    /// Puts what is there into the bin. What somebody wrote into it in that moment is no version that was to go: it comes
+    /// back.
+    fn into_bin(
+        &self,
+        side: Side,
+        path: &RelativePath,
+        expected: &Fingerprint,
+        planned: &Planned,
+    ) -> Result<(RelativePath, TreeItem), CopyError> {
+        let tree = self.tree(side);
+        let (in_bin, item) =
+            put_into_bin(tree, self.bins(side), path, expected, planned, self.database, self.control)?;
+        if !is_written(&item.fingerprint, expected, tree.capabilities()) {
+            return Ok((in_bin, item));
+        }
+        match relocate(tree, &in_bin, path, &item.fingerprint, self.control) {
+            Ok(_) => Err(CopyError::Changed),
+            // It is in the bin, and the index says so.
+            Err(_) => Ok((in_bin, item)),
         }
     }
 
@@ -395,9 +421,10 @@ impl Tools<'_> {
         let from = operation.from().unwrap_or(&operation.path);
         let mover = Mover { tree, side: operation.side, database: self.database };
         let item = mover.move_item(from, &operation.path, &known.fingerprint, self.control)?;
+        let fingerprint = learned(item.fingerprint, &known.fingerprint, tree.capabilities());
         Ok(Deed {
             outcome: Outcome {
-                target: Some(Known { state: known.state, fingerprint: item.fingerprint }),
+                target: Some(Known { state: known.state, fingerprint }),
                 ..Outcome::default()
             },
             hash: content_hash(&known.state),
@@ -414,12 +441,13 @@ impl Tools<'_> {
         let tree = self.tree(operation.side);
         let path = operation.from().unwrap_or(&operation.path);
         let hash = content_hash(&known.state);
+        // Who has it open would go on writing in the bin, and the copy would be all that is seen of it.
+        if operation.why == Why::MovedIn && tree.is_being_written(path) == Some(true) {
+            return Err(CopyError::Changed);
+        }
         let bin_path = match planned {
             Some(planned) if operation.kind != EntryKind::Folder => {
-                let bins = self.bins(operation.side);
-                let expected = &known.fingerprint;
-                let put = put_into_bin(tree, bins, path, expected, planned, self.database, self.control)?;
-                Some(put.0)
+                Some(self.into_bin(operation.side, path, &known.fingerprint, planned)?.0)
             }
             _ => {
                 tree.remove(path, &known.fingerprint).map_err(CopyError::Target)?;
@@ -450,9 +478,14 @@ impl Tools<'_> {
         let tree = self.tree(operation.side);
         let published = tree.set_metadata(path, &known.fingerprint, &metadata).map_err(CopyError::Target)?;
         let agreed = wanted.state(&known.state);
+        let told = published.item.fingerprint;
+        let wished = metadata.modified.or(known.fingerprint.modified);
+        let modified = wished.filter(|_| published.not_kept.is_empty()).or(told.modified);
+        let expected = Fingerprint { modified, ..known.fingerprint };
+        let fingerprint = learned(told, &expected, tree.capabilities());
         Ok(Deed {
             outcome: Outcome {
-                target: Some(Known { state: agreed, fingerprint: published.item.fingerprint }),
+                target: Some(Known { state: agreed, fingerprint }),
                 source: None,
                 agreed: Some(agreed),
             },

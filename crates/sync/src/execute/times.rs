@@ -132,7 +132,8 @@ impl Execution<'_> {
             }
         }
         for side in Side::BOTH {
-            for id in view.folder_times(side).keys() {
+            // Nothing is decided about what the other side can not see.
+            for id in view.folder_times(side).keys().filter(|id| !view.is_blind(side.other(), **id)) {
                 folders.entry(*id).or_default();
             }
         }

@@ -99,6 +99,17 @@ impl<'a> View<'a> {
         &self.side(side).folder_times
     }
 
+    /// Whether nothing is known of a folder on a side, or of one above it.
+    pub(crate) fn is_blind(&self, side: Side, folder: NodeId) -> bool {
+        let blind = &self.side(side).blind;
+        if blind.is_empty() {
+            return false;
+        }
+        let base = self.base.read();
+        let above = |folder: &NodeId| base.get(*folder).map(|entry| entry.parent);
+        std::iter::successors(Some(folder), above).any(|folder| blind.contains(&folder))
+    }
+
     /// The time a side shows of a folder, by an id of its own tree; nothing where it has none of it.
     pub(crate) fn time_seen(&self, side: Side, node: NodeId) -> Option<Timestamp> {
         let other_time = self.side(side).folder_times.get(&node).copied();

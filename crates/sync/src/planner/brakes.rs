@@ -74,15 +74,17 @@ fn is_emptied(view: &View<'_>, side: Side) -> bool {
         Mode::Update | Mode::MoveIn => false,
     };
     let tree = view.side(side);
+    // What is left out by its size or age and gone is as gone as all else; but where nothing else was there, nothing goes.
+    let is_left_out = |id: &NodeId| tree.circumstances.left_out.get(id).is_some_and(|found| found.is_gone);
+    let known = view.base.children(NodeId::ROOT);
     // Of a bucket or an own folder left in the root nothing counts: only what the pair knew.
     is_carried
-        && !view.base.is_empty()
-        && tree.blind.is_empty()
+        && !known.iter().all(is_left_out)
+        && tree.blind.iter().all(is_left_out)
         && tree.changes.all_here().next().is_none()
-        && view.base.children(NodeId::ROOT).iter().all(|id| match view.row(*id) {
-            Some(row) => !view.is_present(row, side),
-            None => false,
-        })
+        && known
+            .iter()
+            .all(|id| is_left_out(id) || view.row(*id).is_some_and(|row| !view.is_present(row, side)))
 }
 
 /// Some of what lies in a place that the pair does not know.

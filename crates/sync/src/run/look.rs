@@ -52,6 +52,7 @@ pub(super) fn look_at_both(
         pair.attributes && Side::BOTH.iter().all(|side| tree(*side).capabilities().extended_attributes);
     let workers = workers(tree(Side::Left), tree(Side::Right));
     let now_ms = syncer.now().to_milliseconds();
+    let agreed_ms = syncer.database().runs(0, 1)?.first().map(|run| run.started.to_milliseconds());
     let of = |side: Side| {
         let hints = hints.as_ref().and_then(|hints| hints.on(side));
         let options = ScanOptions {
@@ -66,6 +67,7 @@ pub(super) fn look_at_both(
             settle: hints.and_then(|_| tree(side).local_root()).map(|_| STILL),
             open: if side == Side::Left { &open[0] } else { &open[1] },
             now_ms,
+            agreed_ms,
             workers,
         };
         scan(tree(side), syncer.base(), side, &options, control)

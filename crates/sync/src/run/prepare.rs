@@ -34,8 +34,9 @@ use crate::plan::Plan;
 use crate::planner;
 use crate::planner::meet::meet;
 use crate::planner::moves::{self, Demand};
-use crate::policy::Policy;
+use crate::policy::{Mode, Policy};
 use crate::run_types::{Done, Hints, Limits, Prepared, RunState, SyncReport};
+use crate::scan::concerns_place;
 use crate::trees::{LeftOut, SideTree};
 
 /// Files that are named beside the first where several are left out by size or age.
@@ -378,6 +379,11 @@ pub(super) fn apply(
     Ok(report)
 }
 
+/// Whether the mode ever changes anything on a side.
+fn is_written(syncer: &Syncer, side: Side) -> bool {
+    side == Side::Right || matches!(syncer.pair().mode, Mode::TwoWay | Mode::MoveIn)
+}
+
 /// From now on these are the places, and these the rules, of what is agreed on. While that is nothing, any place will do.
 fn remember_places(
     syncer: &Syncer,
@@ -391,9 +397,13 @@ fn remember_places(
             continue;
         }
         let tree = &**syncer.tree(side);
-        let now = marker::mark(tree, syncer.pair().id, side, run)
-            .and_then(|()| marker::identity(tree))
-            .map_err(SyncError::place(side))?;
+        let marked = marker::mark(tree, syncer.pair().id, side, run);
+        let marked = match marked {
+            // Where nothing is ever written nothing has to be: it is known as well as it goes without.
+            Err(error) if !is_written(syncer, side) && !concerns_place(&error) => Ok(()),
+            marked => marked,
+        };
+        let now = marked.and_then(|()| marker::identity(tree)).map_err(SyncError::place(side))?;
         // Asked last: what was read just now is of the place that was looked at, or is not written down.
         let asked = tree.identity().map_err(SyncError::place(side))?;
         if asked != prepared.identities[usize::from(side == Side::Right)] {

@@ -215,6 +215,14 @@ impl Scan<'_> {
             // Something else has its name now.
             findings.changes.push((gone, Seen::Gone));
         }
+        if let (EntryKind::Folder, Some((id, entry))) = (kind, &known)
+            && self.can_be_covered(*id, entry, &item)
+            && self.is_covered(&path_of(task, &item))?
+        {
+            let id = *id;
+            findings.blind.push(id);
+            return Ok(());
+        }
         if let (EntryKind::Folder, Some((id, entry)), Some(now)) = (kind, &known, item.fingerprint.modified)
             && entry.fingerprint_on(self.side).modified != Some(now)
         {

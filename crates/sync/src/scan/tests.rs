@@ -196,6 +196,7 @@ impl Scene {
             settle: self.settle,
             open: &self.open,
             now_ms: self.minutes * 60_000,
+            agreed_ms: None,
             workers: 3,
         };
         scan(tree, &self.base, Side::Right, &options, control)

@@ -1,8 +1,9 @@
 //! A real folder as a FAT stick would show it: times of two seconds, no permissions, no ids, no versions.
 
-#![allow(dead_code, reason = "each test file uses a part of it")]
+#![allow(clippy::unwrap_used, dead_code, reason = "each test file uses a part of it")]
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
 use keepwell_endpoint::EndpointError;
 use keepwell_endpoint::local::LocalTree;
@@ -12,9 +13,14 @@ use keepwell_endpoint::tree::{
 };
 use keepwell_model::{ContentHash, ExtendedAttribute, RelativePath, Timestamp};
 
+/// What somebody writes into the item of a name at the very moment of a `rename`, `publish` or `set_metadata`: after the
+/// place looked whether it is unchanged.
+pub type Meanwhile = Arc<Mutex<Option<(&'static str, &'static str, &'static str)>>>;
+
 pub struct Coarse {
     inner: LocalTree,
     capabilities: Capabilities,
+    pub meanwhile: Meanwhile,
     /// Says of every file that its time could not be kept.
     pub forgets_times: bool,
 }
@@ -48,7 +54,7 @@ impl Coarse {
             time_grain_ns: 2_000_000_000,
             ..*inner.capabilities()
         };
-        Self { inner, capabilities, forgets_times: false }
+        Self { inner, capabilities, meanwhile: Meanwhile::default(), forgets_times: false }
     }
 
     /// What lies there really, if it is what was shown.
@@ -65,6 +71,26 @@ impl Coarse {
             Expected::Absent => Expected::Absent,
             Expected::Item(shown) => Expected::Item(self.real(path, shown)?),
         })
+    }
+}
+
+/// The item as it is told after a step, with what somebody did meanwhile.
+fn disturbed(
+    root: &Path,
+    meanwhile: &Meanwhile,
+    call: &str,
+    path: &RelativePath,
+    item: TreeItem,
+) -> Result<TreeItem, EndpointError> {
+    let mut meanwhile = meanwhile.lock().unwrap();
+    match *meanwhile {
+        Some((of, name, content)) if of == call && path.name() == Some(name.as_bytes()) => {
+            *meanwhile = None;
+            std::fs::write(root.join(path.to_string()), content).unwrap();
+            let now = LocalTree::open(root)?.stat(path)?;
+            Ok(coarse(now.unwrap()))
+        }
+        _ => Ok(item),
     }
 }
 
@@ -87,7 +113,7 @@ impl Content for CoarseContent {
     }
 }
 
-struct CoarseStaged(Box<dyn Staged>, bool);
+struct CoarseStaged(Box<dyn Staged>, bool, PathBuf, Meanwhile);
 
 impl Staged for CoarseStaged {
     fn write_at(&mut self, bytes: &[u8], offset_bytes: u64) -> Result<(), EndpointError> {
@@ -110,6 +136,7 @@ impl Staged for CoarseStaged {
         if self.1 {
             published.not_kept.push("the time of the last change: this server does not store it".to_owned());
         }
+        published.item = disturbed(&self.2, &self.3, "publish", path, published.item)?;
         Ok(published)
     }
 }
@@ -155,7 +182,9 @@ impl Tree for Coarse {
         size_bytes: u64,
         from: Option<&RelativePath>,
     ) -> Result<Box<dyn Staged>, EndpointError> {
-        Ok(Box::new(CoarseStaged(self.inner.stage(path, size_bytes, from)?, self.forgets_times)))
+        let staged = self.inner.stage(path, size_bytes, from)?;
+        let root = self.inner.local_root().unwrap();
+        Ok(Box::new(CoarseStaged(staged, self.forgets_times, root, Arc::clone(&self.meanwhile))))
     }
 
     fn create_folder(
@@ -185,7 +214,8 @@ impl Tree for Coarse {
         target: &Expected,
     ) -> Result<TreeItem, EndpointError> {
         let (source, target) = (self.expected(from, source)?, self.expected(to, target)?);
-        self.inner.rename(from, to, &source, &target).map(coarse)
+        let item = self.inner.rename(from, to, &source, &target).map(coarse)?;
+        disturbed(&self.inner.local_root().unwrap(), &self.meanwhile, "rename", to, item)
     }
 
     fn remove(&self, path: &RelativePath, expected: &Fingerprint) -> Result<(), EndpointError> {
@@ -199,7 +229,10 @@ impl Tree for Coarse {
         metadata: &ItemMetadata,
     ) -> Result<Published, EndpointError> {
         let expected = self.real(path, expected)?;
-        self.inner.set_metadata(path, &expected, &kept(metadata)).map(published)
+        let mut published = self.inner.set_metadata(path, &expected, &kept(metadata)).map(published)?;
+        let root = self.inner.local_root().unwrap();
+        published.item = disturbed(&root, &self.meanwhile, "set_metadata", path, published.item)?;
+        Ok(published)
     }
 
     fn sync(&self) -> Result<(), EndpointError> {

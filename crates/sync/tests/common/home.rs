@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use keepwell_endpoint::Tree;
 use keepwell_endpoint::local::LocalTree;
 use keepwell_model::{Control, JobId, PairId, Timestamp};
 use keepwell_sync::pair::{BinSpec, FilterSpec, PlaceSpec};
 use keepwell_sync::{
-    ConflictPolicy, Done, Limits, Mode, PairSpec, SyncError, SyncReport, Syncer, SyncerOptions,
+    ConflictPolicy, Done, Limits, Mode, PairSpec, Side, SyncError, SyncReport, Syncer, SyncerOptions,
 };
 
 /// Two folders, a state folder, and a clock that goes on by a second with every look.
@@ -64,6 +65,16 @@ impl Home {
 
     pub fn open(&self) -> Syncer {
         Syncer::open(self.options()).unwrap()
+    }
+
+    /// With a place of a test in the stead of one of the folders.
+    pub fn open_at(&self, side: Side, place: impl Tree + 'static) -> Syncer {
+        let mut options = self.options();
+        match side {
+            Side::Left => options.left = Arc::new(place),
+            Side::Right => options.right = Arc::new(place),
+        }
+        Syncer::open(options).unwrap()
     }
 
     pub fn options(&self) -> SyncerOptions {

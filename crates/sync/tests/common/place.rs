@@ -3,8 +3,8 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use keepwell_endpoint::EndpointError;
 use keepwell_endpoint::local::LocalTree;
@@ -17,6 +17,19 @@ use keepwell_model::{ContentHash, ExtendedAttribute, RelativePath};
 /// How many more calls that change something are done; after the last, the place answers nothing any more: for the
 /// process it is as if it was killed there.
 pub type Life = Arc<AtomicU64>;
+
+/// What is refused though the place lives: `publish`, `rename` or `create_folder`, of items whose path begins so.
+pub type Refused = Arc<Mutex<Option<(&'static str, String)>>>;
+
+fn refuse(refused: &Refused, call: &str, path: &RelativePath) -> Result<(), EndpointError> {
+    let refused = refused.lock().map_err(|_| dead())?;
+    match &*refused {
+        Some((refused, begin)) if *refused == call && path.to_string().starts_with(begin.as_str()) => {
+            Err(EndpointError::PermissionDenied { action: "write", path: path.to_string() })
+        }
+        _ => Ok(()),
+    }
+}
 
 /// A place that dies. With `after` the last call still changes the place, and the process never hears of it.
 pub struct Mortal {
@@ -33,6 +46,7 @@ pub struct Mortal {
     pub leaves_copies: bool,
     /// Bytes that were written to it.
     pub written_bytes: Arc<AtomicU64>,
+    pub refused: Refused,
 }
 
 struct MortalStaged {
@@ -40,6 +54,7 @@ struct MortalStaged {
     life: Life,
     after: bool,
     written_bytes: Arc<AtomicU64>,
+    refused: Refused,
 }
 
 fn dead() -> EndpointError {
@@ -75,6 +90,7 @@ impl Mortal {
             said: None,
             leaves_copies: false,
             written_bytes: Arc::default(),
+            refused: Refused::default(),
         }
     }
 
@@ -119,6 +135,7 @@ impl Staged for MortalStaged {
         metadata: &ItemMetadata,
         proof: &ContentHash,
     ) -> Result<Published, EndpointError> {
+        refuse(&self.refused, "publish", path)?;
         let inner = self.inner;
         mortal(&self.life, self.after, || inner.publish(path, expected, metadata, proof))
     }
@@ -177,8 +194,9 @@ impl Tree for Mortal {
     ) -> Result<Box<dyn Staged>, EndpointError> {
         self.alive()?;
         let inner = self.inner.stage(path, size_bytes, from)?;
-        let written_bytes = Arc::clone(&self.written_bytes);
-        Ok(Box::new(MortalStaged { inner, life: Arc::clone(&self.life), after: self.after, written_bytes }))
+        let (life, after) = (Arc::clone(&self.life), self.after);
+        let (written_bytes, refused) = (Arc::clone(&self.written_bytes), Arc::clone(&self.refused));
+        Ok(Box::new(MortalStaged { inner, life, after, written_bytes, refused }))
     }
 
     fn create_folder(
@@ -186,6 +204,7 @@ impl Tree for Mortal {
         path: &RelativePath,
         metadata: &ItemMetadata,
     ) -> Result<Published, EndpointError> {
+        refuse(&self.refused, "create_folder", path)?;
         mortal(&self.life, self.after, || self.inner.create_folder(path, metadata))
     }
 
@@ -206,6 +225,7 @@ impl Tree for Mortal {
         source: &Expected,
         target: &Expected,
     ) -> Result<TreeItem, EndpointError> {
+        refuse(&self.refused, "rename", from)?;
         if self.leaves_copies {
             let at = |path: &RelativePath| self.root.join(path.to_string());
             if at(to).exists() {
