@@ -194,6 +194,27 @@ impl Catalog {
         self.write_soon(|transaction| put_job(transaction, job))
     }
 
+    /// Gives a job that waits for a person another halt or proposal, where it still waits with the one that was read;
+    /// whether that was so.
+    ///
+    /// # Errors
+    /// The database can not be written.
+    pub fn replace_question(
+        &self,
+        read: &JobRecord,
+        halt: Option<&str>,
+        proposal: Option<&str>,
+    ) -> Result<bool, CatalogError> {
+        let changed = self.write(|transaction| {
+            transaction.execute(
+                "UPDATE jobs SET halt = ?5, proposal = ?6
+                 WHERE id = ?1 AND state = ?2 AND halt IS ?3 AND proposal IS ?4",
+                params![read.id.to_string(), read.state.word(), read.halt, read.proposal, halt, proposal],
+            )
+        })?;
+        Ok(changed > 0)
+    }
+
     /// Writes how far a job is; one that ended meanwhile is left as it is.
     ///
     /// # Errors

@@ -268,7 +268,7 @@ impl Engine {
         record.state = JobState::Cancelled;
         record.finished_ms = Some(shared.clock.now_ms());
         shared.catalog.save_job(&record)?;
-        shared.work.tidy();
+        shared.work.tidy(shared.presence.id());
         shared.bump(id);
         Ok(())
     }

@@ -31,6 +31,7 @@ pub mod trees;
 pub mod work;
 
 mod changes;
+mod held;
 mod live_watch;
 mod news;
 mod queue;

@@ -188,6 +188,9 @@ pub struct Halt {
     /// The brakes, one by one, where there can be several.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub brakes: Vec<PulledBrake>,
+    /// Tells the plan of a sync that was held from any other: what a person answers is about that one alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
 }
 
 /// One brake of a sync that was pulled.

@@ -69,8 +69,11 @@ pub trait Work: Send + Sync {
         let _ = (job, request);
     }
 
-    /// Told from time to time, and when a job that waited for a person is given up: lets go of what nobody waits for.
-    fn tidy(&self) {}
+    /// Told from time to time, and when a job that waited for a person is given up: lets go of what nobody waits for in
+    /// this process, by its id.
+    fn tidy(&self, process: &str) {
+        let _ = process;
+    }
 
     /// Told of a job whose process ended without a word, before its row is written: told again, if this process ends too.
     fn interrupted(&self, job: &JobRecord) {

@@ -2,8 +2,8 @@
 //!
 //! Invariants: nothing is changed while the job is planning; brakes and previews end the run with the plan held
 //! (`syncs`), and the person's answer carries out that very plan; a plan that has to be made again because the process
-//! ended is shown again unless it came out the same, in what is done and in what the files hold; a run that was asked for
-//! by a plan's digest does that plan or nothing; a folder that is gone is made again only on the volume it was on, and only
+//! ended is shown again unless it came out the same, in what is done and in what the files hold, and its brakes hold it
+//! again; a run that was asked for by a plan's digest does that plan or nothing; a folder that is gone is made again only on the volume it was on, and only
 //! when a person says so. What a person wants of the pair for one run is the pair's from the first change of that run on,
 //! never before. Deliberately not here: how two places are compared (`sync`), words (`sync_words`).
 
@@ -73,7 +73,7 @@ pub(crate) fn sync(
     }
     // What was to be made again came back by itself, with whatever is in it: nobody was asked about that.
     let is_void = job.answer.make_again && gone.is_none() && !was_held;
-    let answer = if is_void { SyncAnswer::default() } else { job.answer.clone() };
+    let mut answer = if is_void { SyncAnswer::default() } else { job.answer.clone() };
     let planned = match held {
         Some(held) => {
             // They were met by the look, which is not done again.
@@ -101,9 +101,22 @@ pub(crate) fn sync(
             };
         }
     };
+    // The plan as it is without an answer: by that it is known again.
+    let halted = match &job.answer.halted {
+        Some(halted) if was_held => Some(halted.clone()),
+        _ if answer.is_to_brakes() || !prepared.plan().brakes.is_empty() => Some(digest(&syncer, &prepared)),
+        _ => None,
+    };
+    if !was_held && gone.is_none() && answer.is_to_brakes() && answer.halted != halted {
+        // More may go by now than anybody saw.
+        if answer.bring_back_from.is_some() && prepared.plan().brakes.is_empty() {
+            return Err(not_that_plan());
+        }
+        answer = SyncAnswer { confirmed: answer.confirmed, ..SyncAnswer::default() };
+    }
     let prepared = answered(&syncer, prepared, &answer)?;
     if !prepared.plan().brakes.is_empty() {
-        let halt = halt(&definition.pair, &prepared.plan().brakes, syncs.zone());
+        let halt = Halt { digest: halted, ..halt(&definition.pair, &prepared.plan().brakes, syncs.zone()) };
         // Planned once more as it is, which writes its rows down: a person has to see what it is about.
         let prepared = syncer.release(&prepared, &[])?;
         if is_new && !job.preview {
@@ -127,11 +140,7 @@ pub(crate) fn sync(
         if is_new {
             syncs.forget_unmade(job.pair_id);
         }
-        return Err(Fault::new(
-            FaultKind::Failed,
-            "What would be done now is not that plan: something changed since it was shown. Nothing was changed.",
-            "Look at the plan as it is now with --preview.",
-        ));
+        return Err(not_that_plan());
     }
 
     syncs.adopt(record.as_ref(), &definition)?;
@@ -168,6 +177,14 @@ pub(crate) fn sync(
         }
         Err(error) => Err(error.into()),
     }
+}
+
+fn not_that_plan() -> Fault {
+    Fault::new(
+        FaultKind::Failed,
+        "What would be done now is not that plan: something changed since it was shown. Nothing was changed.",
+        "Look at the plan as it is now with --preview.",
+    )
 }
 
 /// Holds a plan for a person, and tells what applying it would tell of what can not be done.
@@ -483,6 +500,7 @@ fn halt(pair: &PairSpec, brakes: &[Brake], zone: &TimeZone) -> Halt {
         if_continued: goes_on.unwrap_or_default().join(" "),
         choices,
         brakes: pulled,
+        digest: None,
     }
 }
 

@@ -1,4 +1,4 @@
-//! Sync pairs at hand: opens them, and holds plans that wait for a person, so that what was shown is what is done.
+//! Sync pairs at hand: what they are, how they are opened, and how their runs are put in the queue.
 //!
 //! Invariants:
 //! 1. A plan that is held is applied as it is, or not at all: another run of the pair lets go of it first.
@@ -11,25 +11,24 @@
 //!
 //! Deliberately not here: what is asked and answered (`sync_work`), and when pairs run (`scheduler`, `live`).
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
-use keepwell_catalog::{Catalog, JobFilter, JobState, PairRecord};
-use keepwell_model::{Control, JobId, PairId, ProblemLog, Timestamp};
+use keepwell_catalog::{Catalog, CatalogError, JobFilter, JobState, PairRecord};
+use keepwell_model::{Control, JobId, PairId, Timestamp};
 use keepwell_sync::bins::found::Whose;
 use keepwell_sync::pair::PlaceSpec;
-use keepwell_sync::policy::Choice;
 use keepwell_sync::{
-    BinWish, Hints, NodeId, PairDatabase, PairSpec, Prepared, Remembered, Side, SyncError, Syncer,
-    SyncerOptions,
+    BinWish, Hints, PairDatabase, PairSpec, Remembered, Side, SyncError, Syncer, SyncerOptions,
 };
 use parking_lot::Mutex;
 
 use crate::clock::Clock;
 use crate::engine::{Engine, NewJob};
+pub use crate::held::{HELD_LIMIT, Held};
 use crate::hub;
 use crate::news::News;
 use crate::outcome::{Fault, FaultKind};
@@ -37,42 +36,13 @@ use crate::pairs::{self, PairDefinition, PairWish};
 use crate::request::{BinRemoval, JobRequest, Origin, SyncJob};
 use crate::run::Attachment;
 use crate::standing::{self, standing};
-use crate::sync_work;
 use crate::trees::Trees;
 
-/// Plans that are held at most: each has both trees in memory.
-pub const HELD_LIMIT: usize = 3;
 /// So many items stay in memory at most; of more pairs the ones that ran last.
 pub const REMEMBERED_LIMIT: usize = 2_000_000;
 /// How often a pair that another process holds is tried, and how long at most.
 const BUSY_RETRY: Duration = Duration::from_millis(200);
 const BUSY_TRIES: u32 = 100;
-
-/// A plan that waits for a person.
-pub struct Held {
-    /// The job that made it.
-    pub job_id: JobId,
-    /// The pair, opened and kept from others.
-    pub syncer: Syncer,
-    /// The plan.
-    pub prepared: Prepared,
-    /// The plan whose rows are in the pair's database, where that is another one: what bringing back from a side would do.
-    pub shown: Option<(Side, Prepared)>,
-    /// What carrying it out takes off what the pair was told of its hub.
-    pub(crate) seen: Seen,
-    /// Whether the catalog did not know the pair yet.
-    pub(crate) is_new: bool,
-    /// When the two sides were looked at.
-    pub made_ms: i64,
-    /// What the look could not see or do.
-    pub problems: ProblemLog,
-}
-
-impl std::fmt::Debug for Held {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Held").field("job_id", &self.job_id).finish_non_exhaustive()
-    }
-}
 
 /// How much of what a pair was told of its hub was there before a run looked at the whole hub; nothing where it did not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,12 +50,12 @@ pub(crate) struct Seen(pub(crate) Option<i64>);
 
 /// The pairs of this machine.
 pub struct Syncs {
-    catalog: Arc<Catalog>,
+    pub(crate) catalog: Arc<Catalog>,
     trees: Arc<Trees>,
-    clock: Arc<dyn Clock>,
+    pub(crate) clock: Arc<dyn Clock>,
     zone: TimeZone,
     state_folder: PathBuf,
-    held: Mutex<Vec<Held>>,
+    pub(crate) held: Mutex<Vec<Held>>,
     /// The one that ran last comes last.
     remembered: Mutex<Vec<Remembered>>,
 }
@@ -192,7 +162,7 @@ impl Syncs {
     ///
     /// # Errors
     /// There is no such pair, or the catalog refused.
-    pub fn remove(&self, id: PairId) -> Result<(), keepwell_catalog::CatalogError> {
+    pub fn remove(&self, id: PairId) -> Result<(), CatalogError> {
         self.catalog.remove_pair(id)?;
         PairDatabase::remove(&self.state_folder, id);
         standing::forget(&self.catalog, id)
@@ -338,56 +308,6 @@ impl Syncs {
         Ok(work(&mut self.open(id)?)?)
     }
 
-    /// Looks at the plan a job holds; nothing where it is not held in this process.
-    pub fn with_held<T>(&self, job_id: JobId, look: impl FnOnce(&Held) -> T) -> Option<T> {
-        self.held.lock().iter().find(|held| held.job_id == job_id).map(look)
-    }
-
-    /// Tells the plan a job holds from any other; nothing where it is not held in this process.
-    #[must_use]
-    pub fn plan_digest(&self, job_id: JobId) -> Option<String> {
-        self.with_held(job_id, |held| sync_work::digest(&held.syncer, &held.prepared))
-    }
-
-    /// Plans what a job holds anew with a person's choices, in place of the choices before; `false` where it is not held
-    /// in this process.
-    ///
-    /// # Errors
-    /// It can not be planned.
-    pub fn choose(&self, job_id: JobId, choices: BTreeMap<NodeId, Choice>) -> Result<bool, Fault> {
-        let mut all = self.held.lock();
-        let Some(held) = all.iter_mut().find(|held| held.job_id == job_id) else { return Ok(false) };
-        held.prepared = held.syncer.choose(&held.prepared, choices)?;
-        held.shown = None;
-        Ok(true)
-    }
-
-    /// Has the rows in the pair's database be those of what a job holds, or of what bringing back from a side would do
-    /// instead; then looks at it. Nothing where it is not held in this process.
-    ///
-    /// # Errors
-    /// It can not be planned.
-    pub fn show<T>(
-        &self,
-        job_id: JobId,
-        bring_back_from: Option<Side>,
-        look: impl FnOnce(&Held, &Prepared) -> T,
-    ) -> Result<Option<T>, Fault> {
-        let mut all = self.held.lock();
-        let Some(held) = all.iter_mut().find(|held| held.job_id == job_id) else { return Ok(None) };
-        if held.shown.as_ref().map(|(side, _)| *side) != bring_back_from {
-            held.shown = match bring_back_from {
-                Some(side) => Some((side, held.syncer.bring_back_from(&held.prepared, side)?)),
-                None => {
-                    held.prepared = held.syncer.release(&held.prepared, &[])?;
-                    None
-                }
-            };
-        }
-        let shown = held.shown.as_ref().map_or(&held.prepared, |(_, prepared)| prepared);
-        Ok(Some(look(held, shown)))
-    }
-
     /// Puts a run of a pair in the queue. What starts by itself does not where a job of the pair is under way or waits
     /// for a person: then there is none.
     ///
@@ -506,7 +426,7 @@ impl Syncs {
     ///
     /// # Errors
     /// The catalog refused.
-    pub fn is_taken(&self, id: PairId) -> Result<bool, keepwell_catalog::CatalogError> {
+    pub fn is_taken(&self, id: PairId) -> Result<bool, CatalogError> {
         let states = JobState::ALL.into_iter().filter(|state| !state.is_finished()).collect();
         let filter = JobFilter { states, pair_id: Some(id), ..JobFilter::default() };
         Ok(self.catalog.jobs(&filter, 0, 1)?.1 > 0)
@@ -529,64 +449,6 @@ impl Syncs {
             self.catalog.replace_pair_definition(&record, &text)?;
         }
         Ok(())
-    }
-
-    /// Holds a plan for a person.
-    pub(crate) fn hold(
-        &self,
-        job_id: JobId,
-        syncer: Syncer,
-        prepared: Prepared,
-        seen: Seen,
-        is_new: bool,
-        problems: ProblemLog,
-    ) {
-        let made_ms = self.clock.now_ms();
-        let mut all = self.held.lock();
-        self.let_go(&mut all, |held| held.syncer.pair().id == syncer.pair().id);
-        all.push(Held { job_id, syncer, prepared, shown: None, seen, is_new, made_ms, problems });
-        let oldest = all.first().map(|held| held.job_id);
-        if all.len() > HELD_LIMIT {
-            self.let_go(&mut all, |held| Some(held.job_id) == oldest);
-        }
-    }
-
-    fn let_go(&self, all: &mut Vec<Held>, is_meant: impl Fn(&Held) -> bool) {
-        for held in all.extract_if(.., |held| is_meant(held)) {
-            let (id, is_new) = (held.syncer.pair().id, held.is_new);
-            drop(held);
-            if is_new {
-                self.forget_unmade(id);
-            }
-        }
-    }
-
-    /// Takes the plan of a job; whatever else is held of the pair is let go of.
-    pub(crate) fn take(&self, job_id: JobId, pair_id: PairId) -> Option<Held> {
-        let mut all = self.held.lock();
-        let at = all.iter().position(|held| held.job_id == job_id);
-        let taken = at.map(|at| all.remove(at));
-        self.let_go(&mut all, |held| held.syncer.pair().id == pair_id);
-        taken
-    }
-
-    /// Lets go of plans whose job does not wait for a person any more: it was given up, here or by another process. And of
-    /// those that keep another process's look at the pair waiting: they are made again when the person decides.
-    pub(crate) fn tidy(&self) {
-        let is_awaited = |held: &Held| {
-            let states = vec![JobState::Planning];
-            let filter = JobFilter { states, pair_id: Some(held.syncer.pair().id), ..JobFilter::default() };
-            let planning = self.catalog.jobs(&filter, 0, 2).map(|(jobs, _)| jobs);
-            planning.is_ok_and(|jobs| jobs.iter().any(|job| job.id != held.job_id))
-        };
-        let waits = |id: JobId| match self.catalog.job(id) {
-            Ok(job) => job.is_some_and(|job| {
-                matches!(job.state, JobState::Halted | JobState::WaitingForConfirmation | JobState::Queued)
-                    || job.state.needs_owner()
-            }),
-            Err(_) => true,
-        };
-        self.let_go(&mut self.held.lock(), |held| !waits(held.job_id) || is_awaited(held));
     }
 }
 

@@ -113,8 +113,8 @@ impl Work for MachineWork {
         }
     }
 
-    fn tidy(&self) {
-        self.syncs.tidy();
+    fn tidy(&self, process: &str) {
+        self.syncs.tidy(process);
     }
 
     /// A run of a plan or pair that has a schedule goes on by itself.
@@ -302,6 +302,7 @@ impl MachineWork {
                         .to_owned(),
                     choices: Vec::new(),
                     brakes: Vec::new(),
+                    digest: None,
                 }));
             }
         }

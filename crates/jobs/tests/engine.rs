@@ -201,6 +201,7 @@ fn a_safety_brake_waits_for_a_person() {
             if_continued: "all gone".to_owned(),
             choices: Vec::new(),
             brakes: Vec::new(),
+            digest: None,
         }),
         _ => Ending::Failed(Fault::new(FaultKind::Failed, "x", "y")),
     });

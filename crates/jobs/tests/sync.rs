@@ -26,6 +26,8 @@ use keepwell_model::{JobId, PairId, RelativePath};
 use keepwell_sync::policy::BrakeKind;
 use keepwell_sync::{BinWish, Hints, Mode};
 
+#[path = "sync/answers.rs"]
+mod answers;
 #[path = "sync/halts.rs"]
 mod halts;
 
