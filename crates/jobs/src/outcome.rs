@@ -58,7 +58,8 @@ pub struct Outcome {
     pub skipped: Vec<Skip>,
     /// BLAKE3 Merkle root over the entries, in hexadecimal.
     pub merkle_root: String,
-    /// There was nothing to do: where nobody asked for the run by hand, it leaves no trace in the history.
+    /// There was nothing to do, or it did not begin because a person holds it: where nobody asked for the run by hand, it
+    /// leaves no trace in the history.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub was_idle: bool,
     /// A sync that looked only where something had changed: it says nothing of what is elsewhere.

@@ -123,7 +123,7 @@ pub(crate) fn run(shared: &Shared, job_id: JobId) {
 }
 
 fn is_idle(ending: &Ending) -> bool {
-    matches!(ending, Ending::Done(outcome) if outcome.was_idle)
+    matches!(ending, Ending::Done(outcome) | Ending::Cancelled(outcome) if outcome.was_idle)
 }
 
 /// Drops the oldest finished jobs.

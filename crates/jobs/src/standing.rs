@@ -184,7 +184,7 @@ fn after(before: Option<Standing>, job: &JobRecord, request: &SyncJob, now_ms: i
                 (_, None) => PairState::NotInStep(Differs::BroughtBack),
             }
         }
-        JobState::Cancelled if is_look || job.started_ms.is_none() => return before,
+        JobState::Cancelled if is_look || job.started_ms.is_none() || outcome.was_idle => return before,
         JobState::Cancelled => PairState::Stopped,
         JobState::SucceededWithProblems => PairState::Problems,
         JobState::Succeeded => found(before, &outcome),
@@ -202,6 +202,12 @@ fn after(before: Option<Standing>, job: &JobRecord, request: &SyncJob, now_ms: i
     let is_run = matches!(job.state, JobState::Succeeded | JobState::SucceededWithProblems);
     let has_run = is_run && request.carries_over() || before.is_some_and(|before| before.has_run);
     Some(Standing { state, in_step_ms, has_run, problems })
+}
+
+/// Whether a job by itself did nothing at all because a person holds its pair.
+pub(crate) fn did_not_begin(job: &JobRecord) -> bool {
+    job.state == JobState::Cancelled
+        && read::<Outcome>(job.outcome.as_deref()).is_some_and(|outcome| outcome.was_idle)
 }
 
 /// How both sides were left by a run that had no trouble.

@@ -56,6 +56,13 @@ pub(crate) fn sync(
 ) -> Result<Ending, Fault> {
     let (record, definition) = syncs.meant(job)?;
     let is_new = record.is_none();
+    let is_by_itself = job.origin != Origin::Person && job.answer == SyncAnswer::default();
+    if let Some(record) = record.as_ref().filter(|_| is_by_itself)
+        && syncs.is_paused(record)?
+    {
+        // It was queued before a person held the pair.
+        return Ok(Ending::Cancelled(Outcome { was_idle: true, ..Outcome::default() }));
+    }
     let held = syncs.take(running.job_id, job.pair_id);
     if let Some(removal) = &job.remove {
         return remove_from_bin(running, syncs, &definition.pair, removal);

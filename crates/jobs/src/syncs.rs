@@ -9,7 +9,10 @@
 //! 4. What live pairs agreed on stays in memory between their runs, up to [`REMEMBERED_LIMIT`] items of all of them, and
 //!    counts only while their databases say the same. The pairs themselves are closed meanwhile, for other processes too.
 //!
-//! Deliberately not here: what is asked and answered (`sync_work`), and when pairs run (`scheduler`, `live`).
+//! 5. Nothing starts by itself of a pair that a person holds, and what was to start is owed until they let it go on.
+//!
+//! Deliberately not here: looking at held plans (`held`), what is asked and answered (`sync_work`), and when pairs run
+//! (`scheduler`, `live`).
 
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -35,6 +38,7 @@ use crate::outcome::{Fault, FaultKind};
 use crate::pairs::{self, PairDefinition, PairWish};
 use crate::request::{BinRemoval, JobRequest, Origin, SyncJob};
 use crate::run::Attachment;
+use crate::scheduler::are_pairs_paused;
 use crate::standing::{self, standing};
 use crate::trees::Trees;
 
@@ -309,7 +313,7 @@ impl Syncs {
     }
 
     /// Puts a run of a pair in the queue. What starts by itself does not where a job of the pair is under way or waits
-    /// for a person: then there is none.
+    /// for a person, or where a person holds the pair: then there is none.
     ///
     /// # Errors
     /// There is no such pair, or too much is waiting.
@@ -348,6 +352,10 @@ impl Syncs {
             return Ok(None);
         }
         let (record, _) = self.definition(id)?;
+        if origin != Origin::Person && self.is_paused(&record)? {
+            self.owe(id, origin)?;
+            return Ok(None);
+        }
         let job = SyncJob::of(&record, preview, origin);
         let title = format!("Sync {}", record.name);
         Ok(Some(engine.enqueue(new_job(title, record, job, attachment))?))
@@ -420,6 +428,24 @@ impl Syncs {
         if let Err(error) = self.catalog.note_hub_carried(id, changes) {
             tracing::warn!(%error, "that a pair is in step with its hub could not be noted; it runs once more");
         }
+    }
+
+    /// Whether a person holds a pair, by itself or with all others.
+    pub(crate) fn is_paused(&self, record: &PairRecord) -> Result<bool, CatalogError> {
+        Ok(record.paused || are_pairs_paused(&self.catalog)?)
+    }
+
+    /// Notes that a run by the clock was due of a pair that is held: it comes when the pair goes on.
+    pub(crate) fn owe(&self, id: PairId, origin: Origin) -> Result<(), CatalogError> {
+        if origin == Origin::Schedule {
+            self.catalog.set_pair_retry(id, Some(self.clock.now_ms()))?;
+        }
+        Ok(())
+    }
+
+    /// Whether a pair looks for other changes now than a run did that worked as this says.
+    pub(crate) fn works_otherwise(&self, used: &PairSpec) -> bool {
+        self.definition(used.id).is_ok_and(|(_, now)| !pairs::looks_alike(used, &now.pair))
     }
 
     /// Whether a job of the pair is under way or waits for a person: nothing else is started by itself then.

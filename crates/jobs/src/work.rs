@@ -186,6 +186,9 @@ impl MachineWork {
         if let JobRequest::Sync(sync) = request {
             // Runs that found nothing to do leave no other trace.
             standing::note_job(&self.catalog, job, sync, self.clock.now_ms())?;
+            if standing::did_not_begin(job) {
+                return self.syncs.owe(sync.pair_id, sync.origin);
+            }
         }
         if only_looked(Some(request)) {
             return Ok(());

@@ -28,6 +28,8 @@ use keepwell_sync::{BinWish, Hints, Mode};
 
 #[path = "sync/answers.rs"]
 mod answers;
+#[path = "sync/by_itself.rs"]
+mod by_itself;
 #[path = "sync/halts.rs"]
 mod halts;
 
