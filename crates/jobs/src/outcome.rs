@@ -65,6 +65,9 @@ pub struct Outcome {
     /// A sync that looked only where something had changed: it says nothing of what is elsewhere.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub was_partial: bool,
+    /// A sync whose pair was to work otherwise before it was over: what it found is not what would be found now.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_outdated: bool,
 }
 
 /// What a client can branch on.
@@ -236,6 +239,9 @@ pub struct Proposal {
     pub facts: Vec<Fact>,
     /// Tells this plan from any other: what a person said yes to is what is done.
     pub digest: String,
+    /// The pair was to work otherwise before it was planned: what is shown is not what would be found now.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_outdated: bool,
 }
 
 /// How a run ended.

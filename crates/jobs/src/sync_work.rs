@@ -136,7 +136,8 @@ pub(crate) fn sync(
     let confirmed = job.answer.confirmed.as_deref();
     let said_yes = || confirmed.is_some_and(|confirmed| was_held || confirmed == digest(&syncer, &prepared));
     if job.preview && !said_yes() {
-        let proposal = proposal(&syncer, &prepared);
+        let is_outdated = job.wish.is_none() && syncs.works_otherwise(syncer.pair());
+        let proposal = Proposal { is_outdated, ..proposal(&syncer, &prepared) };
         hold(running, syncs, syncer, prepared, seen, is_new);
         return Ok(Ending::Proposed(proposal));
     }
@@ -174,6 +175,7 @@ pub(crate) fn sync(
             outcome.facts.push(waits_for_age(&prepared));
             outcome.facts.push(Fact::count(LEFT_BY_CHOICE, "Left as they are, as you chose", left_by_choice));
             (outcome.was_idle, outcome.was_partial) = (was_idle, was_partial);
+            outcome.is_outdated = syncs.works_otherwise(syncer.pair());
             if job.origin == Origin::Live {
                 syncs.close(syncer);
             }
@@ -530,7 +532,7 @@ fn proposal(syncer: &Syncer, prepared: &Prepared) -> Proposal {
         1 => "One change waits for your word.".to_owned(),
         rows => format!("{rows} changes wait for your word."),
     };
-    Proposal { summary, facts, digest: digest(syncer, prepared) }
+    Proposal { summary, facts, digest: digest(syncer, prepared), is_outdated: false }
 }
 
 fn waits_for_age(prepared: &Prepared) -> Fact {

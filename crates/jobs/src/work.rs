@@ -397,6 +397,7 @@ fn backup_outcome(made: &BackupOutcome) -> Outcome {
         merkle_root: tree.root_text(),
         was_idle: false,
         was_partial: false,
+        is_outdated: false,
     };
     if made.resumed_files > 0 {
         let label = "Files stored by a run that was broken off before";
@@ -556,5 +557,6 @@ fn restore_outcome(id: SnapshotId, report: &RestoreReport, verify: bool, merkle_
         merkle_root,
         was_idle: false,
         was_partial: false,
+        is_outdated: false,
     }
 }

@@ -253,6 +253,7 @@ fn a_proposed_plan_waits_for_a_person_and_is_then_carried_out() {
                 summary: "3 files are copied.".to_owned(),
                 facts,
                 digest: "d".to_owned(),
+                is_outdated: false,
             });
         }
         Ending::Done(Outcome::default())
