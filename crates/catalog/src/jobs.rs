@@ -29,7 +29,7 @@ pub enum JobState {
     Cancelled,
     /// Could not be done.
     Failed,
-    /// The process that ran it died.
+    /// The process that ran it ended before it was done.
     Interrupted,
 }
 

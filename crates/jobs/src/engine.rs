@@ -220,6 +220,7 @@ impl Engine {
                 stage: JobState::Planning,
                 saved_steady_ms: 0,
                 is_ending: false,
+                is_closed: false,
             };
             state.active.insert(id, active);
             state.queues.entry(destination.clone()).or_default().push_back(id);
@@ -441,7 +442,7 @@ impl Engine {
         self.shared.state.lock().active.len()
     }
 
-    /// Stops everything: running jobs are cancelled and waited for, waiting ones are marked as interrupted.
+    /// Stops everything: running jobs are broken off and waited for, and are interrupted, as those that wait are.
     pub fn stop(&self) {
         let shared = &self.shared;
         if shared.stopping.swap(true, Ordering::AcqRel) {
@@ -450,7 +451,9 @@ impl Engine {
         let waiting: Vec<JobId> = {
             let mut state = shared.state.lock();
             let waiting = state.queues.values_mut().flat_map(|queue| queue.drain(..)).collect();
-            for active in state.active.values() {
+            for active in state.active.values_mut() {
+                // One that a person stopped stays stopped.
+                active.is_closed = !active.control.is_cancelled();
                 active.control.cancel();
             }
             waiting

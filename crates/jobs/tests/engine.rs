@@ -361,15 +361,26 @@ fn what_a_dead_process_left_is_interrupted_and_can_be_retried() {
 }
 
 #[test]
-fn closing_cancels_what_runs_and_interrupts_what_waits() {
+fn closing_interrupts_what_runs_and_what_waits_but_not_what_a_person_stopped() {
     let home = tempfile::tempdir().unwrap();
-    let (engine, catalog) = engine(home.path(), "test", until_cancelled);
+    let (engine, catalog) = engine(home.path(), "test", |running| {
+        let ending = until_cancelled(running);
+        if running.request.target().unwrap().path == "stopped" {
+            // It takes its time to end safely.
+            std::thread::sleep(std::time::Duration::from_millis(200));
+        }
+        ending
+    });
     let first = engine.enqueue(job("usb")).unwrap();
+    let stopped = engine.enqueue(job("stopped")).unwrap();
     until(&engine, first, JobState::Running);
+    until(&engine, stopped, JobState::Running);
     let second = engine.enqueue(job("usb")).unwrap();
+    engine.cancel(stopped).unwrap();
     drop(engine);
-    assert_eq!(catalog.job(first).unwrap().unwrap().state, JobState::Cancelled);
+    assert_eq!(catalog.job(first).unwrap().unwrap().state, JobState::Interrupted);
     assert_eq!(catalog.job(second).unwrap().unwrap().state, JobState::Interrupted);
+    assert_eq!(catalog.job(stopped).unwrap().unwrap().state, JobState::Cancelled);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What starts by itself: not while a person holds the pair, and when that is over.
+//! What starts by itself: not while a person holds the pair, and again when this process or the hold is over.
 
 use keepwell_jobs::NewJob;
 
@@ -75,4 +75,36 @@ fn a_run_that_was_queued_before_a_person_held_the_pair_does_not_begin() {
     assert_eq!((house.stands(), house.jobs()), (stood, jobs));
     house.catalog.set_pair_paused(PAIR, false).unwrap();
     assert!(is_due(&house, 0), "it comes when the pair goes on");
+}
+
+/// Linux tells who has a file open for writing, and a run waits for that a while.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_run_by_the_clock_that_the_end_of_the_program_broke_off_is_due_again_soon() {
+    use std::io::Write;
+    for is_waiting in [false, true] {
+        let room = Room::new();
+        let house = room.house();
+        room.pair(&house, false);
+        daily(&house);
+        house.run();
+        let mut film = fs::File::create(room.path("left/film")).unwrap();
+        film.write_all(b"half of it").unwrap();
+        let is_planning = |id: JobId| house.engine.job(id).unwrap().record.state == JobState::Planning;
+        let id = if is_waiting {
+            // A look is not tried again; the run waits behind it.
+            let look = house.start(true, Origin::Person);
+            wait_for(|| is_planning(look));
+            queued(&house)
+        } else {
+            let id = house.start(false, Origin::Schedule);
+            wait_for(|| is_planning(id));
+            id
+        };
+        drop(house);
+        let house = room.house();
+        assert_eq!(house.catalog.job(id).unwrap().unwrap().state, JobState::Interrupted);
+        assert!(!is_due(&house, 0));
+        assert!(is_due(&house, 60_000), "{is_waiting}");
+    }
 }
