@@ -236,6 +236,17 @@ impl SyncJob {
         self.undo.is_none() && self.bring_back.is_empty() && self.remove.is_none()
     }
 
+    /// Whether it is a run (or a look) of the pair as it is, that carries over all there is, as [`SyncJob::of`] asks for it
+    /// by hand: nobody who asks for that needs another one.
+    #[must_use]
+    pub fn is_plain(&self, preview: bool) -> bool {
+        (self.preview, self.origin) == (preview, Origin::Person)
+            && self.carries_over()
+            && self.answer == SyncAnswer::default()
+            && self.wish.is_none()
+            && self.only_plan.is_none()
+    }
+
     /// Whether it only looks: a preview nobody said yes to. Whatever becomes of it says nothing of the pair.
     #[must_use]
     pub fn only_looks(&self) -> bool {
