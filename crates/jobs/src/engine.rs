@@ -332,6 +332,13 @@ impl Engine {
     /// # Errors
     /// There is no such job, it does not wait for a person, that is no choice, or the catalog refused.
     pub fn decide(&self, id: JobId, choice: &str, attachment: Attachment) -> Result<(), EngineError> {
+        {
+            // Its row may say that it waits a moment before its thread is done with it, which then would take it away again.
+            let mut state = self.shared.state.lock();
+            while state.active.get(&id).is_some_and(|active| active.is_ending) {
+                self.shared.changed.wait(&mut state);
+            }
+        }
         let mut record = self.shared.catalog.job(id)?.ok_or(EngineError::Unknown(id))?;
         if !matches!(record.state, JobState::Halted | JobState::WaitingForConfirmation) {
             return Err(EngineError::WrongState { state: record.state.word(), wanted: "continued" });

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use keepwell_catalog::{Catalog, Credentials, JobFilter, JobState, KeyringChoice, Presence};
+use keepwell_catalog::{Catalog, Credentials, JobFilter, JobRecord, JobState, KeyringChoice, Presence};
 use keepwell_jobs::{
     Attachment, CheckJob, DeviceKey, Ending, Engine, EngineError, EngineOptions, Fact, Fault, FaultKind,
     Halt, JobRequest, NewJob, Outcome, Proposal, Receipt, Running, SystemClock, Target, Work,
@@ -21,6 +21,12 @@ struct Scripted(Box<Script>);
 impl Work for Scripted {
     fn run(&self, running: &Running<'_>) -> Ending {
         (self.0)(running)
+    }
+
+    fn finished(&self, _: &JobRecord, request: &JobRequest) {
+        if request.target().is_some_and(|target| target.path == "slow to end") {
+            std::thread::sleep(std::time::Duration::from_millis(300));
+        }
     }
 }
 
@@ -214,6 +220,30 @@ fn a_safety_brake_waits_for_a_person() {
     until(&engine, id, JobState::Halted);
     engine.cancel(id).unwrap();
     assert_eq!(engine.job(id).unwrap().record.state, JobState::Cancelled);
+}
+
+#[test]
+fn an_answer_in_the_moment_in_which_a_job_halts_is_not_lost() {
+    let home = tempfile::tempdir().unwrap();
+    let has_run = AtomicBool::new(false);
+    let (engine, catalog) = engine(home.path(), "test", move |_| {
+        if has_run.swap(true, Ordering::SeqCst) {
+            return done();
+        }
+        Ending::Halted(Halt {
+            reason: "empty".to_owned(),
+            if_continued: "all gone".to_owned(),
+            choices: Vec::new(),
+            brakes: Vec::new(),
+            digest: None,
+        })
+    });
+    let id = engine.enqueue(job("slow to end")).unwrap();
+    while catalog.job(id).unwrap().unwrap().state != JobState::Halted {
+        std::thread::yield_now();
+    }
+    engine.confirm(id, Attachment::default()).unwrap();
+    until(&engine, id, JobState::Succeeded);
 }
 
 #[test]
