@@ -28,4 +28,5 @@ pub use numbers::{Count, Moment};
 pub use open::{Api, OpenOptions};
 pub use path_text::PathText;
 pub use secret_text::SecretText;
+pub use use_cases::sync::SyncUnreadable;
 pub use use_cases::sync_ask::{SyncAsk, SyncAsked, SyncKnown};

@@ -29,7 +29,7 @@ pub enum JobState {
     Cancelled,
     /// Could not be done.
     Failed,
-    /// The process that ran it died.
+    /// The process that ran it ended before it was done.
     Interrupted,
 }
 
@@ -192,6 +192,27 @@ impl Catalog {
     /// The database can not be written.
     pub fn save_job_soon(&self, job: &JobRecord) -> Result<(), CatalogError> {
         self.write_soon(|transaction| put_job(transaction, job))
+    }
+
+    /// Gives a job that waits for a person another halt or proposal, where it still waits with the one that was read;
+    /// whether that was so.
+    ///
+    /// # Errors
+    /// The database can not be written.
+    pub fn replace_question(
+        &self,
+        read: &JobRecord,
+        halt: Option<&str>,
+        proposal: Option<&str>,
+    ) -> Result<bool, CatalogError> {
+        let changed = self.write(|transaction| {
+            transaction.execute(
+                "UPDATE jobs SET halt = ?5, proposal = ?6
+                 WHERE id = ?1 AND state = ?2 AND halt IS ?3 AND proposal IS ?4",
+                params![read.id.to_string(), read.state.word(), read.halt, read.proposal, halt, proposal],
+            )
+        })?;
+        Ok(changed > 0)
     }
 
     /// Writes how far a job is; one that ended meanwhile is left as it is.

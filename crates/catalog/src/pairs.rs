@@ -1,8 +1,9 @@
 //! Sync pairs: which two places are kept the same.
 //!
 //! Several write to the row of a pair at once: a person who changes it, the schedules, its runs, the runs of other pairs
-//! of its hub. Invariants: but for a person's save, each writes only what is its own, in one statement; where that depends
-//! on what was read, only if it is still so. What a pair knows of its hub is written by nobody else, also by no save.
+//! of its hub. Invariants: each writes only what is its own, in one statement; where that depends on what was read, only
+//! if it is still so. What a pair knows of its hub is written by nobody else, also by no save; whether it is held, by no
+//! change of it.
 //! Deliberately not here: when a pair is due (`jobs`).
 
 use keepwell_model::PairId;
@@ -101,6 +102,31 @@ impl Catalog {
                 )
                 .map(drop)
         })
+    }
+
+    /// Makes a pair what a person wants it to be from now on, with a schedule that counts from a moment where that is
+    /// another one than before. Whether the pair is held stays as it is, and so do its times with the same schedule.
+    ///
+    /// # Errors
+    /// There is no such pair (any more), or the database can not be written.
+    pub fn change_pair(&self, pair: &PairRecord, counts_from_ms: Option<i64>) -> Result<(), CatalogError> {
+        let changed = self.write(|transaction| {
+            transaction.execute(
+                "UPDATE sync_pairs SET name = ?2, left_address = ?3, right_address = ?4, definition = ?5,
+                    schedule_from_ms = coalesce(?6, schedule_from_ms),
+                    retry_ms = CASE WHEN ?6 IS NULL THEN retry_ms END
+                 WHERE id = ?1",
+                params![
+                    pair.id.to_string(),
+                    pair.name,
+                    pair.left_address,
+                    pair.right_address,
+                    pair.definition,
+                    counts_from_ms
+                ],
+            )
+        })?;
+        if changed == 0 { Err(missing_standing::<PairRecord>(&pair.id)) } else { Ok(()) }
     }
 
     /// Gives a pair another definition where it still has the one that was read; whether that was so. What else changed
@@ -298,6 +324,28 @@ mod tests {
         assert!(catalog.remove_pair(pair.id).is_err());
         assert!(catalog.set_pair_paused(pair.id, false).is_err());
         assert_eq!(catalog.pair(pair.id).unwrap(), None);
+    }
+
+    #[test]
+    fn a_changed_pair_stays_held_and_keeps_its_times_but_with_another_schedule() {
+        let home = tempfile::tempdir().unwrap();
+        let catalog = Catalog::open(home.path(), 1).unwrap().catalog;
+        let read = pair();
+        catalog.save_pair(&read).unwrap();
+        // After it was read: somebody holds it, and a run of it ends.
+        catalog.set_pair_paused(read.id, true).unwrap();
+        assert!(catalog.replace_pair_times(&read, 5, Some(9)).unwrap());
+        let wanted = PairRecord { name: "Pictures".to_owned(), definition: "new".to_owned(), ..read };
+        catalog.change_pair(&wanted, None).unwrap();
+        let kept = PairRecord { paused: true, schedule_from_ms: 5, retry_ms: Some(9), ..wanted.clone() };
+        assert_eq!(catalog.pair(wanted.id).unwrap().as_ref(), Some(&kept));
+        catalog.change_pair(&wanted, Some(7)).unwrap();
+        let kept = PairRecord { schedule_from_ms: 7, retry_ms: None, ..kept };
+        assert_eq!(catalog.pair(wanted.id).unwrap(), Some(kept));
+        // One that was removed meanwhile is not made again.
+        catalog.remove_pair(wanted.id).unwrap();
+        assert!(catalog.change_pair(&wanted, None).is_err());
+        assert_eq!(catalog.pairs().unwrap(), []);
     }
 
     #[test]

@@ -220,6 +220,7 @@ impl Engine {
                 stage: JobState::Planning,
                 saved_steady_ms: 0,
                 is_ending: false,
+                is_closed: false,
             };
             state.active.insert(id, active);
             state.queues.entry(destination.clone()).or_default().push_back(id);
@@ -268,7 +269,7 @@ impl Engine {
         record.state = JobState::Cancelled;
         record.finished_ms = Some(shared.clock.now_ms());
         shared.catalog.save_job(&record)?;
-        shared.work.tidy();
+        shared.work.tidy(shared.presence.id());
         shared.bump(id);
         Ok(())
     }
@@ -331,6 +332,13 @@ impl Engine {
     /// # Errors
     /// There is no such job, it does not wait for a person, that is no choice, or the catalog refused.
     pub fn decide(&self, id: JobId, choice: &str, attachment: Attachment) -> Result<(), EngineError> {
+        {
+            // Its row may say that it waits a moment before its thread is done with it, which then would take it away again.
+            let mut state = self.shared.state.lock();
+            while state.active.get(&id).is_some_and(|active| active.is_ending) {
+                self.shared.changed.wait(&mut state);
+            }
+        }
         let mut record = self.shared.catalog.job(id)?.ok_or(EngineError::Unknown(id))?;
         if !matches!(record.state, JobState::Halted | JobState::WaitingForConfirmation) {
             return Err(EngineError::WrongState { state: record.state.word(), wanted: "continued" });
@@ -441,7 +449,7 @@ impl Engine {
         self.shared.state.lock().active.len()
     }
 
-    /// Stops everything: running jobs are cancelled and waited for, waiting ones are marked as interrupted.
+    /// Stops everything: running jobs are broken off and waited for, and are interrupted, as those that wait are.
     pub fn stop(&self) {
         let shared = &self.shared;
         if shared.stopping.swap(true, Ordering::AcqRel) {
@@ -450,7 +458,9 @@ impl Engine {
         let waiting: Vec<JobId> = {
             let mut state = shared.state.lock();
             let waiting = state.queues.values_mut().flat_map(|queue| queue.drain(..)).collect();
-            for active in state.active.values() {
+            for active in state.active.values_mut() {
+                // One that a person stopped stays stopped.
+                active.is_closed = !active.control.is_cancelled();
                 active.control.cancel();
             }
             waiting

@@ -58,12 +58,16 @@ pub struct Outcome {
     pub skipped: Vec<Skip>,
     /// BLAKE3 Merkle root over the entries, in hexadecimal.
     pub merkle_root: String,
-    /// There was nothing to do: where nobody asked for the run by hand, it leaves no trace in the history.
+    /// There was nothing to do, or it did not begin because a person holds it: where nobody asked for the run by hand, it
+    /// leaves no trace in the history.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub was_idle: bool,
     /// A sync that looked only where something had changed: it says nothing of what is elsewhere.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub was_partial: bool,
+    /// A sync whose pair was to work otherwise before it was over: what it found is not what would be found now.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_outdated: bool,
 }
 
 /// What a client can branch on.
@@ -188,6 +192,9 @@ pub struct Halt {
     /// The brakes, one by one, where there can be several.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub brakes: Vec<PulledBrake>,
+    /// Tells the plan of a sync that was held from any other: what a person answers is about that one alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
 }
 
 /// One brake of a sync that was pulled.
@@ -232,6 +239,9 @@ pub struct Proposal {
     pub facts: Vec<Fact>,
     /// Tells this plan from any other: what a person said yes to is what is done.
     pub digest: String,
+    /// The pair was to work otherwise before it was planned: what is shown is not what would be found now.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_outdated: bool,
 }
 
 /// How a run ended.

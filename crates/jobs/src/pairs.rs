@@ -144,6 +144,13 @@ pub(crate) fn checked_setting(id: PairId) -> String {
     format!("pairChecked/{id}")
 }
 
+/// Whether a pair that works in one way looks for the same changes as one that works in the other.
+#[must_use]
+pub fn looks_alike(one: &PairSpec, other: &PairSpec) -> bool {
+    let of = |pair: &PairSpec| (pair.mode, pair.links, pair.modes, pair.attributes);
+    of(one) == of(other) && one.rules == other.rules
+}
+
 impl PairDefinition {
     /// How it carries changes over.
     #[must_use]

@@ -165,6 +165,7 @@ fn brake(seen: &Survey, known: Option<&LastReplication>, source: &str, replica: 
         if_continued: means.join(" "),
         choices: Vec::new(),
         brakes: Vec::new(),
+        digest: None,
     })
 }
 

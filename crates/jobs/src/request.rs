@@ -151,6 +151,17 @@ pub struct SyncAnswer {
     pub bring_back_from: Option<Side>,
     /// The other side's folder is gone and is to be made again for that; where it is back by itself nothing was answered.
     pub make_again: bool,
+    /// The digest of the plan whose brakes were answered: of any other one nothing was answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub halted: Option<String>,
+}
+
+impl SyncAnswer {
+    /// Whether brakes were answered.
+    #[must_use]
+    pub fn is_to_brakes(&self) -> bool {
+        !self.release.is_empty() || self.bring_back_from.is_some()
+    }
 }
 
 /// One run of a sync pair.
@@ -234,6 +245,17 @@ impl SyncJob {
         self.undo.into_iter().chain(self.undo_before.iter().copied())
     }
 
+    /// Whether it is a run (or a look) of the pair as it is, that carries over all there is, as [`SyncJob::of`] asks for it
+    /// by hand: nobody who asks for that needs another one.
+    #[must_use]
+    pub fn is_plain(&self, preview: bool) -> bool {
+        (self.preview, self.origin) == (preview, Origin::Person)
+            && self.carries_over()
+            && self.answer == SyncAnswer::default()
+            && self.wish.is_none()
+            && self.only_plan.is_none()
+    }
+
     /// Whether it only looks: a preview nobody said yes to. Whatever becomes of it says nothing of the pair.
     #[must_use]
     pub fn only_looks(&self) -> bool {
@@ -248,6 +270,10 @@ impl SyncJob {
 
     fn decide(&mut self, choice: &str, halt: Option<&Halt>, proposal: Option<&Proposal>) -> Option<()> {
         let shown = halt.map(|halt| halt.brakes.as_slice()).unwrap_or_default();
+        if let Some(halt) = halt {
+            // What was said to a proposal before was not about what the brakes hold now.
+            (self.answer.halted, self.answer.confirmed) = (halt.digest.clone(), None);
+        }
         match (choice, proposal) {
             (CONTINUE, Some(proposal)) => self.answer.confirmed = Some(proposal.digest.clone()),
             (CONTINUE, None) if shown.iter().all(|brake| brake.can_release) => {

@@ -1,7 +1,7 @@
 //! One run: what the work gets, and what becomes of its ending.
 //!
 //! Invariants: the work runs on its own thread, within a tracing span that carries the job's id; a panic in it becomes
-//! a failed job; the row in the catalog and the receipt are written before anyone is told that the job ended.
+//! a failed job; one that is broken off because this process closes is interrupted, and no person stopped it; the row in the catalog and the receipt are written before anyone is told that the job ended.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -17,6 +17,7 @@ use crate::outcome::{Ending, Fault, FaultKind, Outcome};
 use crate::receipt::{self, Receipt};
 use crate::request::JobRequest;
 use crate::shared::Shared;
+use crate::watch;
 
 /// Finished jobs kept, unless the settings say otherwise.
 pub const HISTORY_JOBS: u64 = 2_000;
@@ -69,10 +70,14 @@ pub trait Work: Send + Sync {
         let _ = (job, request);
     }
 
-    /// Told from time to time, and when a job that waited for a person is given up: lets go of what nobody waits for.
-    fn tidy(&self) {}
+    /// Told from time to time, and when a job that waited for a person is given up: lets go of what nobody waits for in
+    /// this process, by its id.
+    fn tidy(&self, process: &str) {
+        let _ = process;
+    }
 
-    /// Told of a job whose process ended without a word, before its row is written: told again, if this process ends too.
+    /// Told of a job that was broken off because its process ended, with or without a word, before its row is written: told
+    /// again, if this process ends too.
     fn interrupted(&self, job: &JobRecord) {
         let _ = job;
     }
@@ -110,8 +115,14 @@ pub(crate) fn run(shared: &Shared, job_id: JobId) {
     }
     let outcome = apply(shared, &mut record, ending, &problems);
     log_ending(&record, &problems);
+    let was_interrupted = record.state == JobState::Interrupted;
+    if was_interrupted {
+        shared.work.interrupted(&record);
+    }
     keep(shared, &record, &request, outcome.as_ref(), &problems);
-    shared.work.finished(&record, &request);
+    if !was_interrupted {
+        shared.work.finished(&record, &request);
+    }
     if leaves_no_trace && let Err(error) = shared.catalog.remove_job(job_id) {
         tracing::warn!(%error, "a run that did nothing could not be taken out of the history");
     }
@@ -120,7 +131,7 @@ pub(crate) fn run(shared: &Shared, job_id: JobId) {
 }
 
 fn is_idle(ending: &Ending) -> bool {
-    matches!(ending, Ending::Done(outcome) if outcome.was_idle)
+    matches!(ending, Ending::Done(outcome) | Ending::Cancelled(outcome) if outcome.was_idle)
 }
 
 /// Drops the oldest finished jobs.
@@ -170,7 +181,11 @@ fn apply(shared: &Shared, record: &mut JobRecord, ending: Ending, problems: &Pro
             Some(outcome)
         }
         Ending::Cancelled(outcome) => {
-            record.state = JobState::Cancelled;
+            if shared.is_closed(record.id) {
+                watch::interrupted(record, shared.clock.now_ms());
+            } else {
+                record.state = JobState::Cancelled;
+            }
             record.outcome = json(&outcome);
             Some(outcome)
         }

@@ -33,6 +33,8 @@ pub(crate) struct Active {
     pub(crate) saved_steady_ms: u64,
     /// Set before the last row is written: from then on nothing else may write it.
     pub(crate) is_ending: bool,
+    /// It is broken off because this process closes, and not by a person.
+    pub(crate) is_closed: bool,
 }
 
 /// What the threads of an engine share under one lock.
@@ -173,11 +175,17 @@ impl Shared {
         });
     }
 
+    /// Whether a job is broken off because this process closes.
+    pub(crate) fn is_closed(&self, id: JobId) -> bool {
+        self.state.lock().active.get(&id).is_some_and(|active| active.is_closed)
+    }
+
     /// Marks a waiting job as interrupted: this process closes.
     pub(crate) fn interrupt(&self, id: JobId) {
         let taken = self.state.lock().active.remove(&id);
         if let Some(Active { mut record, .. }) = taken {
             watch::interrupted(&mut record, self.clock.now_ms());
+            self.work.interrupted(&record);
             self.save(&record);
             self.bump(id);
         }

@@ -3,7 +3,8 @@
 //! It is folded from the ends of the pair's jobs and kept in the catalog, for jobs leave its history while what they found
 //! still holds. Invariants: "in step" is said only where a look at both places found or left them so and nothing happened
 //! since that makes them differ; a halt stays until a run ends otherwise; a preview changes nothing and may only tell
-//! of more differences, or that there is none and nothing was left out by trouble. The fold is pure.
+//! of more differences, or that there is none and nothing was left out by trouble; a run that looked only where something
+//! changed takes away nothing but what it looked at. The fold is pure.
 //! Deliberately not here: the job that waits or runs now, conflicts that wait, and words for people (`api`).
 
 use keepwell_catalog::{Catalog, CatalogError, JobFilter, JobRecord, JobState};
@@ -33,6 +34,9 @@ pub struct Standing {
     /// The problems of the look that says so.
     #[serde(default)]
     pub problems: u64,
+    /// What was left over were only files that somebody has open for writing: every later run looks at these.
+    #[serde(default)]
+    pub only_open: bool,
 }
 
 /// How a pair stands, in one word.
@@ -184,9 +188,15 @@ fn after(before: Option<Standing>, job: &JobRecord, request: &SyncJob, now_ms: i
                 (_, None) => PairState::NotInStep(Differs::BroughtBack),
             }
         }
-        JobState::Cancelled if is_look || job.started_ms.is_none() => return before,
+        JobState::Cancelled if is_look || job.started_ms.is_none() || outcome.was_idle => return before,
         JobState::Cancelled => PairState::Stopped,
-        JobState::SucceededWithProblems => PairState::Problems,
+        JobState::SucceededWithProblems | JobState::Succeeded if outcome.is_outdated => {
+            PairState::NotInStep(Differs::SettingsChanged)
+        }
+        JobState::SucceededWithProblems => match before.map(|before| before.state) {
+            Some(state @ PairState::NotInStep(_)) if outcome.was_partial => state,
+            _ => PairState::Problems,
+        },
         JobState::Succeeded => found(before, &outcome),
         JobState::Queued | JobState::Planning | JobState::Running | JobState::Paused => return before,
     };
@@ -201,33 +211,59 @@ fn after(before: Option<Standing>, job: &JobRecord, request: &SyncJob, now_ms: i
     };
     let is_run = matches!(job.state, JobState::Succeeded | JobState::SucceededWithProblems);
     let has_run = is_run && request.carries_over() || before.is_some_and(|before| before.has_run);
-    Some(Standing { state, in_step_ms, has_run, problems })
+    let only_open = match before {
+        Some(before) if outcome.was_partial && before.state == state => {
+            before.only_open && !is_left(&outcome, &LEFT_FOR_GOOD)
+        }
+        _ => !is_left(&outcome, &LEFT_FOR_GOOD),
+    };
+    Some(Standing { state, in_step_ms, has_run, problems, only_open })
+}
+
+/// Whether a job by itself did nothing at all because a person holds its pair.
+pub(crate) fn did_not_begin(job: &JobRecord) -> bool {
+    job.state == JobState::Cancelled
+        && read::<Outcome>(job.outcome.as_deref()).is_some_and(|outcome| outcome.was_idle)
+}
+
+/// What a run leaves and a later one that looks only where something changed may not look at.
+const LEFT_FOR_GOOD: [&str; 3] = [CHANGED_MEANWHILE, LEFT_BY_CHOICE, WAITS_FOR_AGE];
+
+fn is_left(outcome: &Outcome, keys: &[&str]) -> bool {
+    keys.iter().any(|key| count(&outcome.facts, key) > 0)
 }
 
 /// How both sides were left by a run that had no trouble.
 fn found(before: Option<Standing>, outcome: &Outcome) -> PairState {
-    let is_left = |key| count(&outcome.facts, key) > 0;
-    if [CHANGED_MEANWHILE, LEFT_BY_CHOICE, WAITS_FOR_AGE, STILL_OPEN].into_iter().any(is_left) {
-        return PairState::NotInStep(Differs::LeftOver);
-    }
-    match before.map(|before| before.state) {
-        // These are news of the place like any other: the run looked there.
-        Some(PairState::NotInStep(Differs::LeftOver | Differs::BroughtBack)) => PairState::InStep,
-        // It looked only where something changed: it says nothing of what had trouble, or differs, elsewhere.
-        Some(state) if outcome.was_partial => state,
-        _ => PairState::InStep,
+    let leaves = is_left(outcome, &LEFT_FOR_GOOD) || is_left(outcome, &[STILL_OPEN]);
+    let found = if leaves { PairState::NotInStep(Differs::LeftOver) } else { PairState::InStep };
+    let Some(before) = before.filter(|_| outcome.was_partial) else { return found };
+    // It looked only where something changed: it says nothing of what had trouble, or differs, elsewhere.
+    match before.state {
+        PairState::InStep => found,
+        PairState::Problems if leaves => found,
+        PairState::NotInStep(Differs::LeftOver) if before.only_open && !leaves => match before.problems {
+            0 => found,
+            _ => PairState::Problems,
+        },
+        state => state,
     }
 }
 
 /// What a preview tells.
 fn seen(before: Option<Standing>, job: &JobRecord, now_ms: i64) -> Option<Standing> {
     let before = before?;
-    let facts = read::<Proposal>(job.proposal.as_deref())?.facts;
+    let Proposal { facts, is_outdated, .. } = read::<Proposal>(job.proposal.as_deref())?;
+    if is_outdated {
+        return Some(before);
+    }
     let (changes, conflicts) = (count(&facts, PLANNED), count(&facts, CONFLICTS));
     let waits = count(&facts, WAITS_FOR_AGE) + count(&facts, STILL_OPEN);
     Some(match before.state {
         PairState::NotInStep(_) if changes + waits > 0 => before,
-        _ if changes == 0 && waits > 0 => before.unless(Differs::LeftOver),
+        _ if changes == 0 && waits > 0 => {
+            Standing { only_open: count(&facts, WAITS_FOR_AGE) == 0, ..before.unless(Differs::LeftOver) }
+        }
         _ if changes > 0 => Standing { state: PairState::NotInStep(Differs::Planned), ..before },
         _ if job.problems_total == 0 && conflicts == 0 => {
             Standing { state: PairState::InStep, in_step_ms: Some(now_ms), problems: 0, ..before }

@@ -2,8 +2,8 @@
 //!
 //! Invariants: nothing is changed while the job is planning; brakes and previews end the run with the plan held
 //! (`syncs`), and the person's answer carries out that very plan; a plan that has to be made again because the process
-//! ended is shown again unless it came out the same, in what is done and in what the files hold; a run that was asked for
-//! by a plan's digest does that plan or nothing; a folder that is gone is made again only on the volume it was on, and only
+//! ended is shown again unless it came out the same, in what is done and in what the files hold, and its brakes hold it
+//! again; a run that was asked for by a plan's digest does that plan or nothing; a folder that is gone is made again only on the volume it was on, and only
 //! when a person says so. What a person wants of the pair for one run is the pair's from the first change of that run on,
 //! never before. Deliberately not here: how two places are compared (`sync`), words (`sync_words`).
 
@@ -58,6 +58,13 @@ pub(crate) fn sync(
 ) -> Result<Ending, Fault> {
     let (record, definition) = syncs.meant(job)?;
     let is_new = record.is_none();
+    let is_by_itself = job.origin != Origin::Person && job.answer == SyncAnswer::default();
+    if let Some(record) = record.as_ref().filter(|_| is_by_itself)
+        && syncs.is_paused(record)?
+    {
+        // It was queued before a person held the pair.
+        return Ok(Ending::Cancelled(Outcome { was_idle: true, ..Outcome::default() }));
+    }
     let held = syncs.take(running.job_id, job.pair_id);
     if let Some(removal) = &job.remove {
         return remove_from_bin(running, syncs, &definition.pair, removal);
@@ -75,7 +82,7 @@ pub(crate) fn sync(
     }
     // What was to be made again came back by itself, with whatever is in it: nobody was asked about that.
     let is_void = job.answer.make_again && gone.is_none() && !was_held;
-    let answer = if is_void { SyncAnswer::default() } else { job.answer.clone() };
+    let mut answer = if is_void { SyncAnswer::default() } else { job.answer.clone() };
     let planned = match held {
         Some(held) => {
             // They were met by the look, which is not done again.
@@ -103,9 +110,22 @@ pub(crate) fn sync(
             };
         }
     };
+    // The plan as it is without an answer: by that it is known again.
+    let halted = match &job.answer.halted {
+        Some(halted) if was_held => Some(halted.clone()),
+        _ if answer.is_to_brakes() || !prepared.plan().brakes.is_empty() => Some(digest(&syncer, &prepared)),
+        _ => None,
+    };
+    if !was_held && gone.is_none() && answer.is_to_brakes() && answer.halted != halted {
+        // More may go by now than anybody saw.
+        if answer.bring_back_from.is_some() && prepared.plan().brakes.is_empty() {
+            return Err(not_that_plan());
+        }
+        answer = SyncAnswer { confirmed: answer.confirmed, ..SyncAnswer::default() };
+    }
     let prepared = answered(&syncer, prepared, &answer)?;
     if !prepared.plan().brakes.is_empty() {
-        let halt = halt(&definition.pair, &prepared.plan().brakes, syncs.zone());
+        let halt = Halt { digest: halted, ..halt(&definition.pair, &prepared.plan().brakes, syncs.zone()) };
         // Planned once more as it is, which writes its rows down: a person has to see what it is about.
         let prepared = syncer.release(&prepared, &[])?;
         if is_new && !job.preview {
@@ -118,7 +138,8 @@ pub(crate) fn sync(
     let confirmed = job.answer.confirmed.as_deref();
     let said_yes = || confirmed.is_some_and(|confirmed| was_held || confirmed == digest(&syncer, &prepared));
     if job.preview && !said_yes() {
-        let proposal = proposal(&syncer, &prepared);
+        let is_outdated = job.wish.is_none() && syncs.works_otherwise(syncer.pair());
+        let proposal = Proposal { is_outdated, ..proposal(&syncer, &prepared) };
         hold(running, syncs, syncer, prepared, seen, is_new);
         return Ok(Ending::Proposed(proposal));
     }
@@ -129,11 +150,7 @@ pub(crate) fn sync(
         if is_new {
             syncs.forget_unmade(job.pair_id);
         }
-        return Err(Fault::new(
-            FaultKind::Failed,
-            "What would be done now is not that plan: something changed since it was shown. Nothing was changed.",
-            "Look at the plan as it is now with --preview.",
-        ));
+        return Err(not_that_plan());
     }
 
     syncs.adopt(record.as_ref(), &definition)?;
@@ -160,6 +177,7 @@ pub(crate) fn sync(
             outcome.facts.push(waits_for_age(&prepared));
             outcome.facts.push(Fact::count(LEFT_BY_CHOICE, "Left as they are, as you chose", left_by_choice));
             (outcome.was_idle, outcome.was_partial) = (was_idle, was_partial);
+            outcome.is_outdated = syncs.works_otherwise(syncer.pair());
             if job.origin == Origin::Live {
                 syncs.close(syncer);
             }
@@ -170,6 +188,14 @@ pub(crate) fn sync(
         }
         Err(error) => Err(error.into()),
     }
+}
+
+fn not_that_plan() -> Fault {
+    Fault::new(
+        FaultKind::Failed,
+        "What would be done now is not that plan: something changed since it was shown. Nothing was changed.",
+        "Look at the plan as it is now with --preview.",
+    )
 }
 
 /// Holds a plan for a person, and tells what applying it would tell of what can not be done.
@@ -504,6 +530,7 @@ fn halt(pair: &PairSpec, brakes: &[Brake], zone: &TimeZone) -> Halt {
         if_continued: goes_on.unwrap_or_default().join(" "),
         choices,
         brakes: pulled,
+        digest: None,
     }
 }
 
@@ -526,7 +553,7 @@ fn proposal(syncer: &Syncer, prepared: &Prepared) -> Proposal {
         1 => "One change waits for your word.".to_owned(),
         rows => format!("{rows} changes wait for your word."),
     };
-    Proposal { summary, facts, digest: digest(syncer, prepared) }
+    Proposal { summary, facts, digest: digest(syncer, prepared), is_outdated: false }
 }
 
 fn waits_for_age(prepared: &Prepared) -> Fact {

@@ -1,4 +1,4 @@
-//! Sync pairs at hand: opens them, and holds plans that wait for a person, so that what was shown is what is done.
+//! Sync pairs at hand: what they are, how they are opened, and how their runs are put in the queue.
 //!
 //! Invariants:
 //! 1. A plan that is held is applied as it is, or not at all: another run of the pair lets go of it first.
@@ -9,7 +9,10 @@
 //! 4. What live pairs agreed on stays in memory between their runs, up to [`REMEMBERED_LIMIT`] items of all of them, and
 //!    counts only while their databases say the same. The pairs themselves are closed meanwhile, for other processes too.
 //!
-//! Deliberately not here: what is asked and answered (`sync_work`), and when pairs run (`scheduler`, `live`).
+//! 5. Nothing starts by itself of a pair that a person holds, and what was to start is owed until they let it go on.
+//!
+//! Deliberately not here: looking at held plans (`held`), what is asked and answered (`sync_work`), and when pairs run
+//! (`scheduler`, `live`).
 
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -17,31 +20,28 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
-use keepwell_catalog::{Catalog, JobFilter, JobState, PairRecord};
-use keepwell_model::{Control, JobId, PairId, ProblemLog, Timestamp};
+use keepwell_catalog::{Catalog, CatalogError, JobFilter, JobState, PairRecord};
+use keepwell_model::{Control, JobId, PairId, Timestamp};
 use keepwell_sync::bins::found::Whose;
 use keepwell_sync::pair::PlaceSpec;
 use keepwell_sync::{
-    BinWish, Hints, MeantRows, PairDatabase, PairSpec, Prepared, Remembered, Said, Say, Side, SyncError,
-    Syncer, SyncerOptions,
+    BinWish, Hints, PairDatabase, PairSpec, Remembered, Side, SyncError, Syncer, SyncerOptions,
 };
 use parking_lot::Mutex;
 
 use crate::clock::Clock;
 use crate::engine::{Engine, NewJob};
-pub use crate::held::Held;
+pub use crate::held::{HELD_LIMIT, Held};
 use crate::hub;
 use crate::news::News;
 use crate::outcome::{Fault, FaultKind};
 use crate::pairs::{self, PairDefinition, PairWish};
 use crate::request::{BinRemoval, JobRequest, Origin, SyncJob};
 use crate::run::Attachment;
+use crate::scheduler::are_pairs_paused;
 use crate::standing::{self, standing};
-use crate::sync_work;
 use crate::trees::Trees;
 
-/// Plans that are held at most: each has both trees in memory.
-pub const HELD_LIMIT: usize = 3;
 /// So many items stay in memory at most; of more pairs the ones that ran last.
 pub const REMEMBERED_LIMIT: usize = 2_000_000;
 /// How often a pair that another process holds is tried, and how long at most.
@@ -54,12 +54,12 @@ pub(crate) struct Seen(pub(crate) Option<i64>);
 
 /// The pairs of this machine.
 pub struct Syncs {
-    catalog: Arc<Catalog>,
+    pub(crate) catalog: Arc<Catalog>,
     trees: Arc<Trees>,
-    clock: Arc<dyn Clock>,
+    pub(crate) clock: Arc<dyn Clock>,
     zone: TimeZone,
     state_folder: PathBuf,
-    held: Mutex<Vec<Held>>,
+    pub(crate) held: Mutex<Vec<Held>>,
     /// The one that ran last comes last.
     remembered: Mutex<Vec<Remembered>>,
 }
@@ -166,7 +166,7 @@ impl Syncs {
     ///
     /// # Errors
     /// There is no such pair, or the catalog refused.
-    pub fn remove(&self, id: PairId) -> Result<(), keepwell_catalog::CatalogError> {
+    pub fn remove(&self, id: PairId) -> Result<(), CatalogError> {
         self.catalog.remove_pair(id)?;
         PairDatabase::remove(&self.state_folder, id);
         standing::forget(&self.catalog, id)
@@ -312,62 +312,8 @@ impl Syncs {
         Ok(work(&mut self.open(id)?)?)
     }
 
-    /// Looks at the plan a job holds; nothing where it is not held in this process.
-    pub fn with_held<T>(&self, job_id: JobId, look: impl FnOnce(&Held) -> T) -> Option<T> {
-        self.held.lock().iter().find(|held| held.job_id == job_id).map(look)
-    }
-
-    /// Tells the plan a job holds from any other; nothing where it is not held in this process.
-    #[must_use]
-    pub fn plan_digest(&self, job_id: JobId) -> Option<String> {
-        self.with_held(job_id, |held| sync_work::digest(&held.syncer, &held.prepared))
-    }
-
-    /// Plans what a job holds anew with a person's word on some of its rows; nothing where it is not held in this process.
-    ///
-    /// # Errors
-    /// It can not be planned; the plan is not the one of that revision any more, so that the places of its rows may be
-    /// others: nothing is chosen then.
-    pub fn choose(
-        &self,
-        job_id: JobId,
-        revision: &str,
-        rows: &MeantRows,
-        say: Say,
-    ) -> Result<Option<Said>, Fault> {
-        let mut all = self.held.lock();
-        let held = all.iter_mut().find(|held| held.job_id == job_id);
-        held.map(|held| held.say(revision, rows, say)).transpose()
-    }
-
-    /// Has the rows in the pair's database be those of what a job holds, or of what bringing back from a side would do
-    /// instead; then looks at it. Nothing where it is not held in this process.
-    ///
-    /// # Errors
-    /// It can not be planned.
-    pub fn show<T>(
-        &self,
-        job_id: JobId,
-        bring_back_from: Option<Side>,
-        look: impl FnOnce(&Held, &Prepared) -> T,
-    ) -> Result<Option<T>, Fault> {
-        let mut all = self.held.lock();
-        let Some(held) = all.iter_mut().find(|held| held.job_id == job_id) else { return Ok(None) };
-        if held.shown.as_ref().map(|(side, _)| *side) != bring_back_from {
-            held.shown = match bring_back_from {
-                Some(side) => Some((side, held.syncer.bring_back_from(&held.prepared, side)?)),
-                None => {
-                    held.prepared = held.syncer.release(&held.prepared, &[])?;
-                    None
-                }
-            };
-        }
-        let shown = held.shown.as_ref().map_or(&held.prepared, |(_, prepared)| prepared);
-        Ok(Some(look(held, shown)))
-    }
-
     /// Puts a run of a pair in the queue. What starts by itself does not where a job of the pair is under way or waits
-    /// for a person: then there is none.
+    /// for a person, or where a person holds the pair: then there is none.
     ///
     /// # Errors
     /// There is no such pair, or too much is waiting.
@@ -406,6 +352,10 @@ impl Syncs {
             return Ok(None);
         }
         let (record, _) = self.definition(id)?;
+        if origin != Origin::Person && self.is_paused(&record)? {
+            self.owe(id, origin)?;
+            return Ok(None);
+        }
         let job = SyncJob::of(&record, preview, origin);
         let title = format!("Sync {}", record.name);
         Ok(Some(engine.enqueue(new_job(title, record, job, attachment))?))
@@ -488,11 +438,29 @@ impl Syncs {
         }
     }
 
+    /// Whether a person holds a pair, by itself or with all others.
+    pub(crate) fn is_paused(&self, record: &PairRecord) -> Result<bool, CatalogError> {
+        Ok(record.paused || are_pairs_paused(&self.catalog)?)
+    }
+
+    /// Notes that a run by the clock was due of a pair that is held: it comes when the pair goes on.
+    pub(crate) fn owe(&self, id: PairId, origin: Origin) -> Result<(), CatalogError> {
+        if origin == Origin::Schedule {
+            self.catalog.set_pair_retry(id, Some(self.clock.now_ms()))?;
+        }
+        Ok(())
+    }
+
+    /// Whether a pair looks for other changes now than a run did that worked as this says.
+    pub(crate) fn works_otherwise(&self, used: &PairSpec) -> bool {
+        self.definition(used.id).is_ok_and(|(_, now)| !pairs::looks_alike(used, &now.pair))
+    }
+
     /// Whether a job of the pair is under way or waits for a person: nothing else is started by itself then.
     ///
     /// # Errors
     /// The catalog refused.
-    pub fn is_taken(&self, id: PairId) -> Result<bool, keepwell_catalog::CatalogError> {
+    pub fn is_taken(&self, id: PairId) -> Result<bool, CatalogError> {
         let states = JobState::ALL.into_iter().filter(|state| !state.is_finished()).collect();
         let filter = JobFilter { states, pair_id: Some(id), ..JobFilter::default() };
         Ok(self.catalog.jobs(&filter, 0, 1)?.1 > 0)
@@ -515,64 +483,6 @@ impl Syncs {
             self.catalog.replace_pair_definition(&record, &text)?;
         }
         Ok(())
-    }
-
-    /// Holds a plan for a person.
-    pub(crate) fn hold(
-        &self,
-        job_id: JobId,
-        syncer: Syncer,
-        prepared: Prepared,
-        seen: Seen,
-        is_new: bool,
-        problems: ProblemLog,
-    ) {
-        let made_ms = self.clock.now_ms();
-        let mut all = self.held.lock();
-        self.let_go(&mut all, |held| held.syncer.pair().id == syncer.pair().id);
-        all.push(Held { job_id, syncer, prepared, shown: None, seen, is_new, made_ms, choices: 0, problems });
-        let oldest = all.first().map(|held| held.job_id);
-        if all.len() > HELD_LIMIT {
-            self.let_go(&mut all, |held| Some(held.job_id) == oldest);
-        }
-    }
-
-    fn let_go(&self, all: &mut Vec<Held>, is_meant: impl Fn(&Held) -> bool) {
-        for held in all.extract_if(.., |held| is_meant(held)) {
-            let (id, is_new) = (held.syncer.pair().id, held.is_new);
-            drop(held);
-            if is_new {
-                self.forget_unmade(id);
-            }
-        }
-    }
-
-    /// Takes the plan of a job; whatever else is held of the pair is let go of.
-    pub(crate) fn take(&self, job_id: JobId, pair_id: PairId) -> Option<Held> {
-        let mut all = self.held.lock();
-        let at = all.iter().position(|held| held.job_id == job_id);
-        let taken = at.map(|at| all.remove(at));
-        self.let_go(&mut all, |held| held.syncer.pair().id == pair_id);
-        taken
-    }
-
-    /// Lets go of plans whose job does not wait for a person any more: it was given up, here or by another process. And of
-    /// those that keep another process's look at the pair waiting: they are made again when the person decides.
-    pub(crate) fn tidy(&self) {
-        let is_awaited = |held: &Held| {
-            let states = vec![JobState::Planning];
-            let filter = JobFilter { states, pair_id: Some(held.syncer.pair().id), ..JobFilter::default() };
-            let planning = self.catalog.jobs(&filter, 0, 2).map(|(jobs, _)| jobs);
-            planning.is_ok_and(|jobs| jobs.iter().any(|job| job.id != held.job_id))
-        };
-        let waits = |id: JobId| match self.catalog.job(id) {
-            Ok(job) => job.is_some_and(|job| {
-                matches!(job.state, JobState::Halted | JobState::WaitingForConfirmation | JobState::Queued)
-                    || job.state.needs_owner()
-            }),
-            Err(_) => true,
-        };
-        self.let_go(&mut self.held.lock(), |held| !waits(held.job_id) || is_awaited(held));
     }
 }
 

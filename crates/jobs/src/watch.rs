@@ -55,7 +55,7 @@ pub(crate) fn watch(shared: &Shared) {
         }
         if round.is_multiple_of(LEASES_EVERY) {
             renew_leases(shared);
-            shared.work.tidy();
+            shared.work.tidy(shared.presence.id());
             if let Err(error) = mark_interrupted(shared) {
                 tracing::warn!(%error, "jobs of processes that ended can not be looked for");
             }

@@ -113,8 +113,8 @@ impl Work for MachineWork {
         }
     }
 
-    fn tidy(&self) {
-        self.syncs.tidy();
+    fn tidy(&self, process: &str) {
+        self.syncs.tidy(process);
     }
 
     /// A run of a plan or pair that has a schedule goes on by itself.
@@ -186,6 +186,9 @@ impl MachineWork {
         if let JobRequest::Sync(sync) = request {
             // Runs that found nothing to do leave no other trace.
             standing::note_job(&self.catalog, job, sync, self.clock.now_ms())?;
+            if standing::did_not_begin(job) {
+                return self.syncs.owe(sync.pair_id, sync.origin);
+            }
         }
         if only_looked(Some(request)) {
             return Ok(());
@@ -302,6 +305,7 @@ impl MachineWork {
                         .to_owned(),
                     choices: Vec::new(),
                     brakes: Vec::new(),
+                    digest: None,
                 }));
             }
         }
@@ -393,6 +397,7 @@ fn backup_outcome(made: &BackupOutcome) -> Outcome {
         merkle_root: tree.root_text(),
         was_idle: false,
         was_partial: false,
+        is_outdated: false,
     };
     if made.resumed_files > 0 {
         let label = "Files stored by a run that was broken off before";
@@ -552,5 +557,6 @@ fn restore_outcome(id: SnapshotId, report: &RestoreReport, verify: bool, merkle_
         merkle_root,
         was_idle: false,
         was_partial: false,
+        is_outdated: false,
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use keepwell_catalog::{Catalog, Credentials, JobFilter, JobState, KeyringChoice, Presence};
+use keepwell_catalog::{Catalog, Credentials, JobFilter, JobRecord, JobState, KeyringChoice, Presence};
 use keepwell_jobs::{
     Attachment, CheckJob, DeviceKey, Ending, Engine, EngineError, EngineOptions, Fact, Fault, FaultKind,
     Halt, JobRequest, NewJob, Outcome, Proposal, Receipt, Running, SystemClock, Target, Work,
@@ -21,6 +21,12 @@ struct Scripted(Box<Script>);
 impl Work for Scripted {
     fn run(&self, running: &Running<'_>) -> Ending {
         (self.0)(running)
+    }
+
+    fn finished(&self, _: &JobRecord, request: &JobRequest) {
+        if request.target().is_some_and(|target| target.path == "slow to end") {
+            std::thread::sleep(std::time::Duration::from_millis(300));
+        }
     }
 }
 
@@ -201,6 +207,7 @@ fn a_safety_brake_waits_for_a_person() {
             if_continued: "all gone".to_owned(),
             choices: Vec::new(),
             brakes: Vec::new(),
+            digest: None,
         }),
         _ => Ending::Failed(Fault::new(FaultKind::Failed, "x", "y")),
     });
@@ -213,6 +220,30 @@ fn a_safety_brake_waits_for_a_person() {
     until(&engine, id, JobState::Halted);
     engine.cancel(id).unwrap();
     assert_eq!(engine.job(id).unwrap().record.state, JobState::Cancelled);
+}
+
+#[test]
+fn an_answer_in_the_moment_in_which_a_job_halts_is_not_lost() {
+    let home = tempfile::tempdir().unwrap();
+    let has_run = AtomicBool::new(false);
+    let (engine, catalog) = engine(home.path(), "test", move |_| {
+        if has_run.swap(true, Ordering::SeqCst) {
+            return done();
+        }
+        Ending::Halted(Halt {
+            reason: "empty".to_owned(),
+            if_continued: "all gone".to_owned(),
+            choices: Vec::new(),
+            brakes: Vec::new(),
+            digest: None,
+        })
+    });
+    let id = engine.enqueue(job("slow to end")).unwrap();
+    while catalog.job(id).unwrap().unwrap().state != JobState::Halted {
+        std::thread::yield_now();
+    }
+    engine.confirm(id, Attachment::default()).unwrap();
+    until(&engine, id, JobState::Succeeded);
 }
 
 #[test]
@@ -252,6 +283,7 @@ fn a_proposed_plan_waits_for_a_person_and_is_then_carried_out() {
                 summary: "3 files are copied.".to_owned(),
                 facts,
                 digest: "d".to_owned(),
+                is_outdated: false,
             });
         }
         Ending::Done(Outcome::default())
@@ -359,15 +391,26 @@ fn what_a_dead_process_left_is_interrupted_and_can_be_retried() {
 }
 
 #[test]
-fn closing_cancels_what_runs_and_interrupts_what_waits() {
+fn closing_interrupts_what_runs_and_what_waits_but_not_what_a_person_stopped() {
     let home = tempfile::tempdir().unwrap();
-    let (engine, catalog) = engine(home.path(), "test", until_cancelled);
+    let (engine, catalog) = engine(home.path(), "test", |running| {
+        let ending = until_cancelled(running);
+        if running.request.target().unwrap().path == "stopped" {
+            // It takes its time to end safely.
+            std::thread::sleep(std::time::Duration::from_millis(200));
+        }
+        ending
+    });
     let first = engine.enqueue(job("usb")).unwrap();
+    let stopped = engine.enqueue(job("stopped")).unwrap();
     until(&engine, first, JobState::Running);
+    until(&engine, stopped, JobState::Running);
     let second = engine.enqueue(job("usb")).unwrap();
+    engine.cancel(stopped).unwrap();
     drop(engine);
-    assert_eq!(catalog.job(first).unwrap().unwrap().state, JobState::Cancelled);
+    assert_eq!(catalog.job(first).unwrap().unwrap().state, JobState::Interrupted);
     assert_eq!(catalog.job(second).unwrap().unwrap().state, JobState::Interrupted);
+    assert_eq!(catalog.job(stopped).unwrap().unwrap().state, JobState::Cancelled);
 }
 
 #[test]

@@ -27,6 +27,10 @@ use keepwell_model::{JobId, PairId, RelativePath};
 use keepwell_sync::policy::BrakeKind;
 use keepwell_sync::{BinWish, Hints, MeantRows, Mode, PlanFilter, Say};
 
+#[path = "sync/answers.rs"]
+mod answers;
+#[path = "sync/by_itself.rs"]
+mod by_itself;
 #[path = "sync/halts.rs"]
 mod halts;
 #[path = "sync/undo.rs"]

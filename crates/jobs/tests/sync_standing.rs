@@ -52,6 +52,136 @@ fn in_step_is_said_only_where_the_last_look_found_it_so_and_nothing_happened_sin
     assert_eq!(look(JobState::WaitingForConfirmation), PairState::InStep);
 }
 
+#[test]
+fn a_pair_that_was_to_work_otherwise_while_its_plan_was_held_is_not_in_step_after_it() {
+    let room = Room::new();
+    let house = room.house();
+    room.pair(&house, false);
+    room.write("left/letter", "one");
+    let job = house.start(true, Origin::Person);
+    house.ended(job, JobState::WaitingForConfirmation);
+    leave_out(&house, "*.tmp");
+    house.decide(job, CONTINUE);
+    house.ended(job, JobState::Succeeded);
+    assert_eq!(house.stands().state, PairState::NotInStep(Differs::SettingsChanged));
+    house.run();
+    assert_eq!(house.stands().state, PairState::InStep);
+}
+
+/// Has the pair leave this out from now on, as a person who changes it does.
+fn leave_out(house: &house::House, pattern: &str) {
+    let (record, mut definition) = house.syncs.definition(PAIR).unwrap();
+    definition.pair.rules.patterns = vec![pattern.to_owned()];
+    let text = serde_json::to_string(&definition).unwrap();
+    assert!(house.catalog.replace_pair_definition(&record, &text).unwrap());
+    note_settings_changed(&house.catalog, PAIR).unwrap();
+}
+
+/// A run waits a while for a file that somebody has open for writing, as Linux tells it.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_look_during_which_the_pair_was_changed_says_nothing_of_how_it_stands() {
+    use std::io::Write;
+    let room = Room::new();
+    let house = room.house();
+    room.pair(&house, false);
+    house.run();
+    let mut film = fs::File::create(room.path("left/film")).unwrap();
+    film.write_all(b"half of it").unwrap();
+    let look = house.start(true, Origin::Person);
+    house::wait_for(|| house.engine.job(look).unwrap().record.state == JobState::Planning);
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    leave_out(&house, "*.tmp");
+    fs::remove_file(room.path("left/film")).unwrap();
+    drop(film);
+    let view = house.ended(look, JobState::WaitingForConfirmation);
+    assert_eq!(view.record.problems_total, 0);
+    assert_eq!(house.syncs.with_held(look, |held| held.prepared.plan().changes()), Some(0));
+    assert_eq!(house.stands().state, PairState::NotInStep(Differs::SettingsChanged));
+}
+
+/// A live run that looks into one folder only.
+fn look_into(house: &house::House, folder: &str) {
+    let hints = Hints {
+        left: Some(BTreeSet::from([RelativePath::root().join(folder.as_bytes()).unwrap()])),
+        right: Some(BTreeSet::new()),
+    };
+    let job = house.syncs.start(&house.engine, PAIR, false, Origin::Live, Some(hints)).unwrap().unwrap();
+    let _ = house.engine.wait(job);
+}
+
+#[test]
+fn a_run_that_looks_elsewhere_does_not_bring_in_step_what_was_left_out_or_brought_back() {
+    let room = Room::new();
+    let house = room.house();
+    room.pair(&house, false);
+    room.write("left/letter", "before");
+    room.write("left/folder/old", "1");
+    house.run();
+    room.write("left/letter", "after, and longer");
+    let look = house.start(true, Origin::Person);
+    house.ended(look, JobState::WaitingForConfirmation);
+    let revision = house.syncs.with_held(look, keepwell_jobs::syncs::Held::revision).unwrap();
+    let all = keepwell_sync::MeantRows::default();
+    let said = house.syncs.choose(look, &revision, &all, keepwell_sync::Say::Skip).unwrap();
+    assert_eq!(said.unwrap().rows, 1);
+    house.decide(look, CONTINUE);
+    house.ended(look, JobState::Succeeded);
+    assert_eq!(house.stands().state, PairState::NotInStep(Differs::LeftOver));
+    room.write("left/folder/new", "2");
+    look_into(&house, "folder");
+    assert_eq!(room.read("right/folder/new").as_deref(), Some("2"));
+    assert_eq!(house.stands().state, PairState::NotInStep(Differs::LeftOver));
+    house.run();
+    assert_eq!(house.stands().state, PairState::InStep);
+
+    let wishes = house.syncs.with_pair(PAIR, |syncer| {
+        Ok(syncer.database().bin_items(0, 10)?.iter().map(keepwell_sync::BinWish::of).collect())
+    });
+    let job = house.syncs.start_bring_back(&house.engine, PAIR, wishes.unwrap()).unwrap();
+    house.ended(job, JobState::Succeeded);
+    room.write("left/folder/newer", "3");
+    look_into(&house, "folder");
+    assert_eq!(house.stands().state, PairState::NotInStep(Differs::BroughtBack));
+    house.run();
+    assert_eq!(house.stands().state, PairState::InStep);
+}
+
+/// Every run looks at the files that were open.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_live_run_brings_in_step_what_waited_for_whoever_wrote_it_and_nothing_else() {
+    use std::io::Write;
+    let room = Room::new();
+    let house = room.house();
+    room.pair(&house, false);
+    room.write("left/folder/old", "1");
+    house.run();
+    let wait = |name: &str| {
+        let mut film = fs::File::create(room.path(name)).unwrap();
+        film.write_all(b"half of it").unwrap();
+        house.run();
+        assert_eq!(house.stands().state, PairState::NotInStep(Differs::LeftOver));
+        drop(film);
+        look_into(&house, "folder");
+    };
+    wait("left/film");
+    assert_eq!(room.read("right/film").as_deref(), Some("half of it"));
+    assert_eq!(house.stands().state, PairState::InStep);
+    leave_out(&house, "*.tmp");
+    look_into(&house, "folder");
+    assert_eq!(house.stands().state, PairState::NotInStep(Differs::SettingsChanged));
+    // What has trouble elsewhere stays that.
+    make_pipe(&room.path("left/pipe"));
+    house.run();
+    assert_eq!(house.stands().state, PairState::Problems);
+    leave_out(&house, "*.bak");
+    room.write("left/folder/more", "2");
+    make_pipe(&room.path("left/folder/pipe"));
+    look_into(&house, "folder");
+    assert_eq!(house.stands().state, PairState::NotInStep(Differs::SettingsChanged));
+}
+
 /// Linux tells who has a file open for writing.
 #[cfg(target_os = "linux")]
 #[test]

@@ -234,7 +234,13 @@ pub(crate) fn pair(api: &Api, record: &PairRecord) -> Result<SyncPair, ApiError>
 }
 
 pub(crate) fn sync_pairs(api: &Api, _: Nothing) -> Result<SyncPairs, ApiError> {
-    let pairs: Result<Vec<_>, _> = api.catalog.pairs()?.iter().map(|record| pair(api, record)).collect();
+    let known = api.catalog.pairs()?;
+    let (readable, unreadable): (Vec<_>, Vec<_>) =
+        known.iter().partition(|record| PairDefinition::of(record).is_ok());
+    for record in unreadable {
+        tracing::warn!(pair = %record.name, "this pair can not be read; it may be from a newer Keepwell");
+    }
+    let pairs: Result<Vec<_>, _> = readable.into_iter().map(|record| pair(api, record)).collect();
     Ok(SyncPairs { pairs: pairs?, all_paused: all_paused(api)? })
 }
 
@@ -247,7 +253,29 @@ pub(crate) fn sync_pair(api: &Api, request: SyncPairGet) -> Result<SyncPair, Api
     pair(api, &record(&api.catalog, convert::pair_id(&request.pair_id)?)?)
 }
 
+/// A pair that this Keepwell can not read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SyncUnreadable {
+    /// Its id.
+    pub id: String,
+    /// What the person calls it.
+    pub name: String,
+}
+
 impl Api {
+    /// The pairs that are in no list, because what they are can not be read: they may be from a newer Keepwell. They can be
+    /// removed.
+    ///
+    /// # Errors
+    /// The catalog can not be read.
+    pub fn sync_unreadable(&self) -> Result<Vec<SyncUnreadable>, ApiError> {
+        let known = self.catalog.pairs()?.into_iter();
+        Ok(known
+            .filter(|record| PairDefinition::of(record).is_err())
+            .map(|record| SyncUnreadable { id: record.id.to_string(), name: record.name })
+            .collect())
+    }
+
     /// What a set of named values (a program's environment) holds to open a place, for as long as this process lives.
     ///
     /// # Errors
@@ -330,10 +358,17 @@ pub(crate) fn free(api: &Api, id: PairId, is_look: bool) -> Result<Option<JobRec
     Ok(under_way)
 }
 
+/// Whether a job is just what a person asks for now: a run of the pair as it is, or a look.
+pub(crate) fn is_plain(job: &JobRecord, preview: bool) -> bool {
+    serde_json::from_str(&job.request)
+        .is_ok_and(|request| matches!(request, JobRequest::Sync(sync) if sync.is_plain(preview)))
+}
+
 /// Starts a run; one that waits or runs already is not started twice, and one that waits for a person is looked at anew.
 pub(crate) fn start(api: &Api, record: &PairRecord, preview: bool) -> Result<JobStarted, ApiError> {
-    // What runs by itself leaves no trace where it finds nothing to do; a person's run comes after it.
-    if let Some(active) = free(api, record.id, false)?.filter(is_by_hand) {
+    // What runs by itself leaves no trace where it finds nothing to do, and what else is under way does not carry over what
+    // there is: a person's run comes after it.
+    if let Some(active) = free(api, record.id, false)?.filter(|active| is_plain(active, preview)) {
         return Ok(JobStarted { job_id: active.id.to_string() });
     }
     match api.syncs.start(&api.engine, record.id, preview, Origin::Person, None)? {

@@ -7,7 +7,7 @@
 use keepwell_jobs::pairs::{self, Order, PairWish, real_place};
 use keepwell_sync::plan::Conflict;
 
-use super::sync::{brakes_of, free, is_by_hand, named, pair};
+use super::sync::{brakes_of, free, is_by_hand, is_plain, named, pair};
 use super::sync_conflict::version;
 use super::sync_plan::gone;
 use super::sync_save::{address, changed_record, new_record, refuse_more, wanted};
@@ -102,7 +102,10 @@ impl Api {
                 return Err(ApiError::new(ErrorCode::Busy, "A run of this pair is under way.")
                     .hint("Wait until it is done, then ask again."));
             }
-            return Ok(SyncAsked { job_id: active.id.to_string(), pair });
+            // What else is under way does not carry over what there is: the run comes after it.
+            if is_plain(&active, false) {
+                return Ok(SyncAsked { job_id: active.id.to_string(), pair });
+            }
         }
         let job_id = self.syncs.start_as(&self.engine, record, wish, ask.preview, ask.plan)?;
         Ok(SyncAsked { job_id: job_id.to_string(), pair })

@@ -12,7 +12,7 @@ use keepwell_sync::pair::PlaceSpec;
 use super::repository;
 use super::sync::{all_paused, pair, place, refuse_taken, start, sync_pairs, wake};
 use super::sync_save::{
-    address, changed_record, keep_accesses, new_record, note_change, refuse_more, refuse_the_same, wanted,
+    address, change, changed_record, keep_accesses, new_record, refuse_more, refuse_the_same, wanted,
 };
 use crate::convert;
 use crate::dto::sync::{
@@ -85,7 +85,7 @@ pub(crate) fn sync_hub_change(api: &Api, request: SyncHubChange) -> Result<SyncP
         }
         if definition != before {
             let old = (record, before);
-            new.push((changed_record(&old, &definition, now_ms)?, old.1.pair, definition.pair));
+            new.push((changed_record(&old, &definition, now_ms)?, old.1, definition));
         }
     }
     if !wishes.is_empty() {
@@ -96,8 +96,7 @@ pub(crate) fn sync_hub_change(api: &Api, request: SyncHubChange) -> Result<SyncP
         keep_accesses(api, wish)?;
     }
     for (record, before, now) in &new {
-        api.catalog.save_pair(record)?;
-        note_change(api, before, now)?;
+        change(api, record, before, now)?;
     }
     wake(api);
     let pairs: Result<Vec<SyncPair>, ApiError> =

@@ -19,7 +19,7 @@ use keepwell_sync::pair::{BinSpec, FilterSpec, PairSpec, PatternPolicy, PlaceSpe
 use keepwell_sync::{Filter, FilterError};
 
 use super::repository;
-use super::sync::{named, pair, place, wake};
+use super::sync::{named, pair, place, record, wake};
 use super::sync_words as words;
 use crate::convert;
 use crate::dto::sync::{
@@ -346,11 +346,19 @@ pub(crate) fn changed_record(
     Ok(new)
 }
 
-/// What was in step by other rules may not be by these.
-pub(crate) fn note_change(api: &Api, before: &PairSpec, now: &PairSpec) -> Result<(), ApiError> {
-    let of = |pair: &PairSpec| (pair.mode, pair.links, pair.modes, pair.attributes, pair.rules.clone());
-    if of(before) != of(now) {
-        standing::note_settings_changed(&api.catalog, now.id)?;
+/// Keeps a changed pair. Somebody may have held it since it was read, and a run of it may have ended: the keyring can wait
+/// long for a person.
+pub(crate) fn change(
+    api: &Api,
+    new: &PairRecord,
+    before: &PairDefinition,
+    now: &PairDefinition,
+) -> Result<(), ApiError> {
+    let is_other = before.schedule != now.schedule;
+    api.catalog.change_pair(new, is_other.then_some(new.schedule_from_ms))?;
+    // What was in step by other rules may not be by these.
+    if !pairs::looks_alike(&before.pair, &now.pair) {
+        standing::note_settings_changed(&api.catalog, new.id)?;
     }
     Ok(())
 }
@@ -367,10 +375,10 @@ pub(crate) fn sync_pair_save(api: &Api, request: SyncPairSave) -> Result<SyncPai
         }
     };
     keep_accesses(api, &request)?;
-    api.catalog.save_pair(&new)?;
-    if let Some((_, before)) = &old {
-        note_change(api, &before.pair, &definition.pair)?;
+    match &old {
+        Some((_, before)) => change(api, &new, before, &definition)?,
+        None => api.catalog.save_pair(&new)?,
     }
     wake(api);
-    pair(api, &new)
+    pair(api, &record(&api.catalog, new.id)?)
 }

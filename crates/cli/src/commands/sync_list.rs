@@ -11,6 +11,14 @@ use crate::output::{self, number, time};
 
 pub fn run(context: &Context) -> Result<Ending, ApiError> {
     let pairs = context.api.sync_pairs(Nothing {})?;
+    for pair in context.api.sync_unreadable()? {
+        output::note(format!(
+            "The pair \"{}\" can not be read; it may be from a newer Keepwell. Update this one, or forget the pair: \
+             keepwell sync remove {}",
+            pair.name,
+            pair.id.chars().take(8).collect::<String>()
+        ));
+    }
     if context.json {
         output::json(&pairs)?;
         return Ok(Ending::Done);
@@ -96,13 +104,27 @@ fn when(pair: &SyncPair) -> String {
 /// The pair of a name, or of the start of an id.
 pub fn find(context: &Context, text: &str) -> Result<SyncPair, ApiError> {
     let pairs = context.api.sync_pairs(Nothing {})?.pairs;
-    let mut fitting: Vec<SyncPair> = pairs.iter().filter(|pair| pair.name == text).cloned().collect();
-    if fitting.is_empty() && text.len() >= 4 {
-        fitting = pairs.into_iter().filter(|pair| pair.id.starts_with(text)).collect();
-    }
+    one_of(pairs, text, |pair| (&pair.id, &pair.name))
+}
+
+/// As [`find`], also among the pairs that can not be read: the id and the name.
+pub fn find_any(context: &Context, text: &str) -> Result<(String, String), ApiError> {
+    let readable = context.api.sync_pairs(Nothing {})?.pairs.into_iter().map(|pair| (pair.id, pair.name));
+    let unreadable = context.api.sync_unreadable()?.into_iter().map(|pair| (pair.id, pair.name));
+    one_of(readable.chain(unreadable).collect(), text, |(id, name)| (id, name))
+}
+
+/// The one of this name, or of this start of an id.
+fn one_of<T>(all: Vec<T>, text: &str, said: impl Fn(&T) -> (&String, &String)) -> Result<T, ApiError> {
+    let is_named = all.iter().any(|one| said(one).1 == text);
+    let fits = |one: &T| match (said(one), is_named) {
+        ((_, name), true) => name == text,
+        ((id, _), false) => text.len() >= 4 && id.starts_with(text),
+    };
+    let mut fitting: Vec<T> = all.into_iter().filter(fits).collect();
     let several = fitting.len() > 1;
     match fitting.pop() {
-        Some(pair) if !several => Ok(pair),
+        Some(one) if !several => Ok(one),
         Some(_) => Err(ApiError::bad_request(format!("Several pairs are called \"{text}\"."))
             .hint("Give the start of its id: keepwell sync list")),
         None => {

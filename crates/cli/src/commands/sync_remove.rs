@@ -17,12 +17,12 @@ pub fn run(context: &Context, arguments: &PairName) -> Result<Ending, ApiError> 
     if let Some(hub) = sync_hub::find(context, &arguments.pair)? {
         return sync_hub::remove(context, &hub);
     }
-    let pair = sync_list::find(context, &arguments.pair)?;
-    context.api.sync_pair_remove(SyncPairGet { pair_id: pair.id.clone() })?;
+    let (id, name) = sync_list::find_any(context, &arguments.pair)?;
+    context.api.sync_pair_remove(SyncPairGet { pair_id: id.clone() })?;
     if context.json {
-        output::json(&serde_json::json!({ "removed": pair.id }))?;
+        output::json(&serde_json::json!({ "removed": id }))?;
     } else {
-        output::line(format!("The pair \"{}\" is forgotten. Both places stay as they are.", pair.name));
+        output::line(format!("The pair \"{name}\" is forgotten. Both places stay as they are."));
         output::note(BINS_STAY);
     }
     Ok(Ending::Done)

@@ -1,0 +1,141 @@
+//! Sync pairs at the border: which job answers what was asked, and pairs that can not be read.
+
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::path::PathBuf;
+
+use keepwell_api::open::{Cost, KeyringChoice, Space};
+use keepwell_api::{Api, OpenOptions, dispatch};
+use keepwell_catalog::{Catalog, HubNews, PairRecord};
+use keepwell_model::PairId;
+use serde_json::{Value, json};
+
+/// A room with two folders that are a pair, and the program opened in it.
+struct Room {
+    folder: tempfile::TempDir,
+    api: Api,
+    pair: String,
+}
+
+impl Room {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["left", "right", "home"] {
+            fs::create_dir(folder.path().join(name)).unwrap();
+        }
+        let api = Api::open(OpenOptions {
+            home: folder.path().join("state"),
+            user_folder: Some(folder.path().join("home")),
+            keyring: KeyringChoice::File,
+            label: "the test".to_owned(),
+            schedules: false,
+            logs: None,
+            host: "desk".to_owned(),
+            user: "ana".to_owned(),
+            cost: Cost { memory_kib: 1024, passes: 1, lanes: 1 },
+            space: |_| Space { free_bytes: Some(50), total_bytes: Some(1000) },
+        })
+        .unwrap();
+        let mut room = Self { folder, api, pair: String::new() };
+        let wish = json!({
+            "name": "Photos",
+            "left": room.path("left"),
+            "right": room.path("right"),
+            "mode": "twoWay",
+            "conflicts": "ask",
+        });
+        room.pair = room.ask("sync.pairSave", wish)["id"].as_str().unwrap().to_owned();
+        room
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    #[track_caller]
+    fn ask(&self, name: &str, request: Value) -> Value {
+        dispatch(&self.api, name, request).unwrap_or_else(|error| panic!("{name}: {error:?}"))
+    }
+
+    /// The id of the job that answers.
+    fn run(&self, preview: bool) -> String {
+        let started = self.ask("sync.run", json!({ "pairId": self.pair, "preview": preview }));
+        started["jobId"].as_str().unwrap().to_owned()
+    }
+
+    #[track_caller]
+    fn ended(&self, job: &str, state: &str) {
+        assert_eq!(serde_json::to_value(self.api.job_wait(job).unwrap()).unwrap()["state"], state);
+    }
+}
+
+/// Linux tells who has a file open for writing, and a run waits for that a while.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_look_that_is_under_way_is_not_the_run_that_is_asked_for() {
+    use std::io::Write;
+
+    use keepwell_api::SyncAsk;
+
+    let room = Room::new();
+    for is_typed in [false, true] {
+        let name = format!("film {is_typed}");
+        let mut film = fs::File::create(room.path("left").join(&name)).unwrap();
+        film.write_all(b"all of it").unwrap();
+        let look = room.run(true);
+        assert_eq!(room.run(true), look, "who looks again looks at the same plan");
+        let run = if is_typed {
+            let wish = json!({
+                "id": room.pair,
+                "left": room.path("left"),
+                "right": room.path("right"),
+                "name": "Photos",
+                "mode": "twoWay",
+                "conflicts": "ask",
+            });
+            let pair = serde_json::from_value(wish).unwrap();
+            room.api.sync_ask(SyncAsk { pair, preview: false, plan: None }).unwrap().job_id
+        } else {
+            room.run(false)
+        };
+        assert_ne!(run, look);
+        assert_eq!(room.run(false), run, "a run that waits is not started twice");
+        drop(film);
+        room.ended(&run, "succeeded");
+        assert_eq!(fs::read(room.path("right").join(&name)).unwrap(), b"all of it");
+    }
+}
+
+#[test]
+fn a_pair_that_can_not_be_read_is_no_trouble_for_the_others_and_can_be_removed() {
+    let room = Room::new();
+    let catalog = Catalog::open(&room.path("state"), 1).unwrap().catalog;
+    let newer = PairRecord {
+        id: PairId([9; 16]),
+        name: "Of next year".to_owned(),
+        left_address: room.path("home").to_str().unwrap().to_owned(),
+        right_address: "far://away".to_owned(),
+        definition: r#"{"pair":"in another form"}"#.to_owned(),
+        paused: false,
+        created_ms: 1,
+        schedule_from_ms: 1,
+        retry_ms: None,
+        hub: HubNews::default(),
+    };
+    catalog.save_pair(&newer).unwrap();
+    let names = |list: Value| -> Vec<String> {
+        let pairs = list["pairs"].as_array().unwrap();
+        pairs.iter().map(|pair| pair["name"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(names(room.ask("sync.pairs", Value::Null)), ["Photos"]);
+    assert_eq!(names(room.ask("sync.hold", json!({ "paused": false }))), ["Photos"]);
+    let run = room.run(false);
+    room.ended(&run, "succeeded");
+    let unreadable = room.api.sync_unreadable().unwrap();
+    assert_eq!(unreadable.iter().map(|pair| pair.name.as_str()).collect::<Vec<_>>(), ["Of next year"]);
+    room.ask("sync.pairRemove", json!({ "pairId": unreadable[0].id }));
+    assert_eq!(room.api.sync_unreadable().unwrap(), []);
+    assert_eq!(catalog.pair(newer.id).unwrap(), None);
+}
