@@ -40,6 +40,7 @@ mod queue;
 mod replicate_work;
 mod run;
 mod shared;
+mod sync_bin_work;
 mod sync_words;
 mod sync_work;
 mod volumes;

@@ -5,13 +5,13 @@
 //! ended is shown again unless it came out the same, in what is done and in what the files hold, and its brakes hold it
 //! again; a run that was asked for by a plan's digest does that plan or nothing; a folder that is gone is made again only on the volume it was on, and only
 //! when a person says so. What a person wants of the pair for one run is the pair's from the first change of that run on,
-//! never before. Deliberately not here: how two places are compared (`sync`), words (`sync_words`).
+//! never before. Deliberately not here: how two places are compared (`sync`), what comes back or goes for good
+//! (`sync_bin_work`), words (`sync_words`).
 
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 use keepwell_model::{Control, Problem};
-use keepwell_sync::bins::care::Thinned;
 use keepwell_sync::node::{Content, State};
 use keepwell_sync::plan::{Action, Brake, Earlier, Operation, Totals};
 use keepwell_sync::policy::{self, BrakeKind};
@@ -22,10 +22,11 @@ use crate::bandwidth::Bandwidth;
 use crate::clock::Clock;
 use crate::merkle::MerkleTree;
 use crate::outcome::{Choice, Ending, Fact, Fault, FaultKind, Halt, Outcome, Proposal, PulledBrake};
-use crate::pairs::{PairDefinition, real_place};
+use crate::pairs::real_place;
 use crate::path_text;
-use crate::request::{BRING_BACK_FROM_LEFT, BRING_BACK_FROM_RIGHT, BinRemoval, Origin, SyncAnswer, SyncJob};
+use crate::request::{BRING_BACK_FROM_LEFT, BRING_BACK_FROM_RIGHT, Origin, SyncAnswer, SyncJob};
 use crate::run::Running;
+use crate::sync_bin_work::{put_back, remove_from_bin};
 use crate::sync_words::{Words, earlier_words};
 use crate::syncs::{Seen, Syncs};
 use crate::throttle::Ceiling;
@@ -39,10 +40,6 @@ pub(crate) const LEFT_BY_CHOICE: &str = "leftByChoice";
 pub(crate) const WAITS_FOR_AGE: &str = "waitsForAge";
 /// The fact of files that were left for a later run because somebody has them open for writing.
 pub(crate) const STILL_OPEN: &str = "stillOpen";
-/// The fact of items that were removed from the bins for good.
-const REMOVED_FOR_GOOD: &str = "removedForGood";
-/// The fact of runs that were undone to their end.
-const RUNS_UNDONE: &str = "runsUndone";
 /// The fact of conflicts that stay as they are.
 pub(crate) const CONFLICTS: &str = "conflicts";
 /// The fact of the changes a preview shows.
@@ -203,92 +200,6 @@ fn hold(running: &Running<'_>, syncs: &Syncs, syncer: Syncer, prepared: Prepared
     let problems = running.control.problems();
     prepared.plan().problems.iter().for_each(|problem| running.control.problem(problem.clone()));
     syncs.hold(running.job_id, syncer, prepared, seen, is_new, problems);
-}
-
-/// Undoes runs (the pair is held since this was asked for), or brings single items back from the bins.
-fn put_back(
-    running: &Running<'_>,
-    job: &SyncJob,
-    syncs: &Syncs,
-    definition: &PairDefinition,
-) -> Result<Ending, Fault> {
-    let mut syncer = syncs.open_patiently(&definition.pair, running.control)?;
-    running.desk.planned();
-    let mut tree = MerkleTree::default();
-    let (mut count, mut is_left_changed) = (0, false);
-    let mut told = |done: &Done| {
-        tree.add(&leaf(done));
-        count += 1;
-        is_left_changed |= done.side == Side::Left;
-    };
-    let (mut runs_undone, mut left_alone) = (0, 0);
-    let mut put_all_back = || -> Result<(), SyncError> {
-        let (deed, control) = (running.job_id, running.control);
-        if job.undo.is_none() {
-            left_alone = syncer.bring_back(&job.bring_back, deed, control, &mut told)?.left_alone;
-        }
-        // As they lie over each other: the first that can not be undone or is stopped ends it.
-        for run in job.undoes() {
-            left_alone += syncer.undo(run, deed, control, &mut told)?.left_alone;
-            runs_undone += 1;
-        }
-        Ok(())
-    };
-    let ended = put_all_back();
-    if is_left_changed {
-        syncs.tell_hub(job.pair_id, definition);
-    }
-    let label =
-        if job.undo.is_some() { ("undone", "As before that run") } else { ("broughtBack", "Brought back") };
-    // Also where it was stopped: so many are as they were.
-    let mut outcome = Outcome {
-        items: count,
-        facts: vec![Fact::count(label.0, label.1, count)],
-        merkle_root: tree.root_text(),
-        ..Outcome::default()
-    };
-    let is_stopped = matches!(ended, Err(SyncError::Cancelled));
-    let left_alone = if is_stopped { running.control.problems().total } else { left_alone };
-    outcome.facts.push(Fact::count("leftAlone", "Left as they are", left_alone));
-    if job.undo.is_some() {
-        outcome.facts.push(Fact::count(RUNS_UNDONE, "Runs undone", runs_undone));
-    }
-    match ended {
-        Ok(()) => Ok(Ending::Done(outcome)),
-        Err(SyncError::Cancelled) => Ok(Ending::Cancelled(outcome)),
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// Removes from the bins for good what a person said.
-fn remove_from_bin(
-    running: &Running<'_>,
-    syncs: &Syncs,
-    pair: &PairSpec,
-    removal: &BinRemoval,
-) -> Result<Ending, Fault> {
-    let syncer = syncs.open_patiently(pair, running.control)?;
-    running.desk.planned();
-    let mut gone = Thinned::default();
-    let ended = match removal {
-        BinRemoval::Items(wishes) => syncer.remove_from_bin(wishes, running.control, &mut gone),
-        BinRemoval::AllUntil(until_ms) => syncer.empty_bin(*until_ms, running.control, &mut gone),
-    };
-    // Also where it was stopped: so many are gone.
-    let outcome = Outcome {
-        items: gone.items,
-        bytes: gone.bytes,
-        facts: vec![
-            Fact::count(REMOVED_FOR_GOOD, "Removed for good", gone.items),
-            Fact::bytes("freedBytes", "Freed", gone.bytes),
-        ],
-        ..Outcome::default()
-    };
-    match ended {
-        Ok(()) => Ok(Ending::Done(outcome)),
-        Err(SyncError::Cancelled) => Ok(Ending::Cancelled(outcome)),
-        Err(error) => Err(error.into()),
-    }
 }
 
 fn is_changed(totals: &Totals) -> bool {
@@ -452,7 +363,7 @@ fn told(syncer: &Syncer, prepared: &Prepared, operation: &Operation, side: Side)
 }
 
 /// A leaf of the receipt's tree: side, deed, content, and where.
-fn leaf(done: &Done) -> Vec<u8> {
+pub(crate) fn leaf(done: &Done) -> Vec<u8> {
     let mut leaf =
         format!("{:?} {:?} {:?} {}\n", done.side, done.action, done.why, done.size_bytes).into_bytes();
     leaf.extend_from_slice(&done.hash.map_or([0; 32], |hash| hash.0));

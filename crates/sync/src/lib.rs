@@ -42,7 +42,5 @@ pub use node::{NodeId, Side};
 pub use pair::PairSpec;
 pub use plan::Plan;
 pub use policy::{Choice, ConflictPolicy, Mode, Policy};
-pub use run::{Remembered, Syncer};
-pub use run_types::{
-    Done, Hints, Limits, MeantRows, Prepared, RunRecord, Said, Say, SyncReport, SyncerOptions,
-};
+pub use run::{MeantRows, Remembered, Syncer};
+pub use run_types::{Done, Hints, Limits, Prepared, RunRecord, Said, Say, SyncReport, SyncerOptions};

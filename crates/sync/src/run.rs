@@ -17,6 +17,7 @@ use std::sync::Arc;
 use keepwell_endpoint::tree::Tree;
 use keepwell_model::{Control, JobId, PairId};
 
+pub use self::choose::MeantRows;
 use crate::database::PairDatabase;
 use crate::error::SyncError;
 use crate::node::{NodeId, Side};
@@ -24,7 +25,7 @@ use crate::pair::PairSpec;
 use crate::place::follow::Followed;
 use crate::policy::{BrakeKind, Choice, Links};
 use crate::run_types::{
-    Clock, Done, Hints, Limits, MeantRows, Prepared, RunState, Said, Say, SyncReport, SyncerOptions,
+    Clock, Done, Hints, Limits, Prepared, RunState, Said, Say, SyncReport, SyncerOptions,
 };
 use crate::trees::BaseTree;
 

@@ -4,7 +4,6 @@
 //! back. Deliberately not here: the run itself (`run`), how a plan is carried out (`execute`).
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -12,7 +11,6 @@ use keepwell_endpoint::tree::Tree;
 use keepwell_model::{ContentHash, JobId, RelativePath, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::database::plan_store::PlanFilter;
 use crate::filter::Filter;
 use crate::node::{NodeId, Side};
 use crate::pair::PairSpec;
@@ -109,15 +107,6 @@ pub enum Say {
     OtherWay,
     /// As it was planned.
     AsPlanned,
-}
-
-/// Which rows of a plan a person means.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct MeantRows {
-    /// Those that pass this, by path.
-    pub filter: PlanFilter,
-    /// Of these the ones with these places, in order, none within another; nothing means all.
-    pub places: Option<Vec<Range<u64>>>,
 }
 
 /// What became of a word on many rows.

@@ -1,6 +1,7 @@
 //! A person's word on many rows of a plan at once: what is planned then is what they said, and exactly that is done.
 
 #![allow(clippy::unwrap_used, reason = "a test that can not go on has failed")]
+#![allow(clippy::single_range_in_vec_init, reason = "one range of places is meant, not the places in it")]
 
 #[path = "common/home.rs"]
 mod home;

@@ -339,7 +339,7 @@ impl Tools<'_> {
             return publish(&Expected::Absent).map(|published| (published, None));
         };
         let tree = self.tree(operation.side);
-        let (in_bin, item) = self.into_bin(operation.side, here, &known.fingerprint, planned)?;
+        let (in_bin, item) = self.put_away(operation.side, here, &known.fingerprint, planned)?;
         match publish(&Expected::Absent) {
             Ok(published) => Ok((published, Some(in_bin))),
             Err(error) => {
@@ -354,7 +354,7 @@ impl Tools<'_> {
 
     /// Puts what is there into the bin. What somebody wrote into it in that moment is no version that was to go: it comes
     /// back.
-    fn into_bin(
+    fn put_away(
         &self,
         side: Side,
         path: &RelativePath,
@@ -447,7 +447,7 @@ impl Tools<'_> {
         }
         let bin_path = match planned {
             Some(planned) if operation.kind != EntryKind::Folder => {
-                Some(self.into_bin(operation.side, path, &known.fingerprint, planned)?.0)
+                Some(self.put_away(operation.side, path, &known.fingerprint, planned)?.0)
             }
             _ => {
                 tree.remove(path, &known.fingerprint).map_err(CopyError::Target)?;

@@ -6,6 +6,7 @@
 //! rows that only follow from others get none. Deliberately not here: what a choice does (`planner`).
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ops::Range;
 use std::sync::Arc;
 
 use keepwell_model::EntryKind;
@@ -16,8 +17,17 @@ use crate::error::SyncError;
 use crate::node::{NodeId, Side};
 use crate::plan::Why;
 use crate::policy::Choice;
-use crate::run_types::{ActionKind, MeantRows, Prepared, Said, Say};
+use crate::run_types::{ActionKind, Prepared, Said, Say};
 use crate::trees::BaseTree;
+
+/// Which rows of a plan a person means.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MeantRows {
+    /// Those that pass this, by path.
+    pub filter: PlanFilter,
+    /// Of these the ones with these places, in order, none within another; nothing means all.
+    pub places: Option<Vec<Range<u64>>>,
+}
 
 /// See [`Syncer::choose_rows`].
 pub(super) fn choose_rows(
