@@ -774,24 +774,3 @@ fn a_look_that_fails_makes_no_run_due() {
     house.ended(house.start(false, Origin::Person), JobState::Failed);
     assert!(house.catalog.pair(PAIR).unwrap().unwrap().retry_ms.is_some(), "a run is tried again");
 }
-
-#[test]
-fn a_halted_plan_makes_way_for_a_look_of_another_process_and_its_run_waits_on() {
-    let room = Room::new();
-    let (window, other) = (room.house(), room.house());
-    room.pair(&window, false);
-    room.write("left/a", "1");
-    window.run();
-    fs::remove_file(room.path("left/a")).unwrap();
-    let halted = window.start(false, Origin::Person);
-    window.ended(halted, JobState::Halted);
-    assert!(window.syncs.with_held(halted, |_| ()).is_some());
-    // It has no other way to the pair, which the window keeps from others.
-    let look = other.start(true, Origin::Person);
-    other.ended(look, JobState::Halted);
-    other.engine.cancel(look).unwrap();
-    assert_eq!(window.engine.job(halted).unwrap().record.state, JobState::Halted);
-    window.decide(halted, BRING_BACK_FROM_RIGHT);
-    window.ended(halted, JobState::Succeeded);
-    assert_eq!(room.read("left/a").as_deref(), Some("1"));
-}

@@ -128,9 +128,8 @@ fn a_yes_to_a_plan_is_none_to_what_a_brake_holds_later() {
     assert_eq!(room.read("right/3"), None);
 }
 
-#[test]
-fn a_halted_run_is_carried_out_by_the_process_in_which_a_person_decides() {
-    let room = Room::new();
+/// Two processes with one pair, which halted in the first; that one holds the plan.
+fn halted_in_one_of_two(room: &Room) -> (House, House, JobId) {
     let (window, other) = (room.house(), room.house());
     room.pair(&window, false);
     room.write("left/a", "1");
@@ -139,8 +138,29 @@ fn a_halted_run_is_carried_out_by_the_process_in_which_a_person_decides() {
     let halted = window.start(false, Origin::Person);
     window.ended(halted, JobState::Halted);
     assert!(window.syncs.with_held(halted, |_| ()).is_some());
+    (window, other, halted)
+}
+
+#[test]
+fn a_halted_run_is_carried_out_by_the_process_in_which_a_person_decides() {
+    let room = Room::new();
+    let (window, other, halted) = halted_in_one_of_two(&room);
     other.decide(halted, BRING_BACK_FROM_RIGHT);
     other.ended(halted, JobState::Succeeded);
     assert_eq!(room.read("left/a").as_deref(), Some("1"));
     assert!(window.syncs.with_held(halted, |_| ()).is_none());
+}
+
+#[test]
+fn a_halted_plan_makes_way_for_a_look_of_another_process_and_its_run_waits_on() {
+    let room = Room::new();
+    let (window, other, halted) = halted_in_one_of_two(&room);
+    // It has no other way to the pair, which the window keeps from others.
+    let look = other.start(true, Origin::Person);
+    other.ended(look, JobState::Halted);
+    other.engine.cancel(look).unwrap();
+    assert_eq!(window.engine.job(halted).unwrap().record.state, JobState::Halted);
+    window.decide(halted, BRING_BACK_FROM_RIGHT);
+    window.ended(halted, JobState::Succeeded);
+    assert_eq!(room.read("left/a").as_deref(), Some("1"));
 }
