@@ -2,8 +2,8 @@
 //!
 //! Invariants, beside those of the trait:
 //! 1. Every path is resolved from the handle of the root at the moment it is used; the names below the root are the only
-//!    thing that is trusted. Only where an unfinished file without a name is made may be a handle of a moment ago: it gets
-//!    its name where the path leads then.
+//!    thing that is trusted. Where new files come one after the other into one folder ([`holders`](Inner::holders)), that
+//!    moment is at most [`A_MOMENT`] ago: had the folder been moved since, the file would have gone along a moment later.
 //! 2. "Absent" is said only while the root itself is still there: a folder that was deleted or replaced under our feet
 //!    is an error.
 //! 3. An item is replaced by letting old and new change places, and looking at what came out, where the system can: an
@@ -14,6 +14,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use keepwell_model::{EntryKind, ExtendedAttribute, RelativePath, Timestamp};
 
@@ -34,8 +35,18 @@ use super::tree_windows as system;
 
 const ASK_ATTRIBUTES: &str = "read the attributes of";
 
-/// So many folders are remembered that files are staged in: each worker is in one.
-const STAGING_FOLDERS_LIMIT: usize = 8;
+/// So many folders are remembered that new files come into: each worker is in one.
+const HOLDERS_LIMIT: usize = 8;
+/// So long a folder that was opened counts as the one at its path, for giving a new file its name there.
+const A_MOMENT: Duration = Duration::from_millis(10);
+
+/// A folder that new files came into lately.
+#[derive(Debug)]
+struct Holder {
+    path: RelativePath,
+    folder: Folder,
+    since: Instant,
+}
 
 /// A folder of this machine. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -54,8 +65,9 @@ pub(super) struct Inner {
     takes_unnamed: bool,
     /// The first and the last time that is kept here.
     pub(super) times: (Timestamp, Timestamp),
-    /// The folders that files were staged in last, at most [`STAGING_FOLDERS_LIMIT`].
-    staging: Mutex<Vec<(RelativePath, Folder)>>,
+    /// The folders that new files came into last, at most [`HOLDERS_LIMIT`]. None where files can not get their name
+    /// last: on such systems an open folder may be in the way of who wants to rename it.
+    holders: Mutex<Vec<Holder>>,
 }
 
 impl LocalTree {
@@ -75,8 +87,8 @@ impl LocalTree {
         let mount = system::mount_number(&root);
         let tree_probe::Answer { capabilities, takes_unnamed, times } =
             tree_probe::ask(&root, &identity, &stat);
-        let staging = Mutex::default();
-        let inner = Inner { root, path, identity, mount, capabilities, takes_unnamed, times, staging };
+        let holders = Mutex::default();
+        let inner = Inner { root, path, identity, mount, capabilities, takes_unnamed, times, holders };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -114,32 +126,53 @@ impl Inner {
         Ok((folder, name))
     }
 
-    /// A folder to make files in that get their name last: the one at this path, or that was there a moment ago. Nothing
-    /// where files can not be made so.
+    /// A folder to make files in that get their name last: the one at this path, or that was there when files came there
+    /// last, since it matters little in which one they are made. Nothing where files can not be made so.
     pub(super) fn staging_folder(&self, path: RelativePath) -> Option<Folder> {
         if !self.takes_unnamed {
             return None;
         }
-        let mut staging = self.staging();
-        if let Some((_, folder)) = staging.iter().find(|(known, _)| *known == path) {
-            return Some(folder.clone());
+        let known =
+            self.holders().iter().find(|holder| holder.path == path).map(|holder| holder.folder.clone());
+        known.or_else(|| self.open_holder(path).ok())
+    }
+
+    /// As [`Inner::place`], for a file that gets its name last: the folder may be that of a moment ago.
+    pub(super) fn place_lately<'a>(
+        &self,
+        path: &'a RelativePath,
+    ) -> Result<(Folder, &'a [u8]), EndpointError> {
+        let (Some(parent), Some(name)) = (path.parent(), path.name()) else {
+            return self.place(path, "write");
+        };
+        let is_it = |holder: &&Holder| holder.path == parent && holder.since.elapsed() <= A_MOMENT;
+        let known = self.holders().iter().find(is_it).map(|holder| holder.folder.clone());
+        let folder =
+            known.map_or_else(|| self.open_holder(parent), Ok).map_err(|error| self.surely(error))?;
+        Ok((folder, name))
+    }
+
+    /// Opens a folder that new files come into, and remembers it.
+    fn open_holder(&self, path: RelativePath) -> Result<Folder, EndpointError> {
+        let since = Instant::now();
+        let folder = system::holder(&self.root, &path, "write")?;
+        let mut holders = self.holders();
+        holders.retain(|holder| holder.path != path);
+        if holders.len() >= HOLDERS_LIMIT {
+            holders.remove(0);
         }
-        let folder = system::holder(&self.root, &path, "write").ok()?;
-        if staging.len() >= STAGING_FOLDERS_LIMIT {
-            staging.remove(0);
-        }
-        staging.push((path, folder.clone()));
-        Some(folder)
+        holders.push(Holder { path, folder: folder.clone(), since });
+        Ok(folder)
     }
 
     /// Who waits for the disk has made a group of files, or all: no folder is held for longer than that.
-    fn forget_staging_folders(&self) {
-        self.staging().clear();
+    fn forget_holders(&self) {
+        self.holders().clear();
     }
 
-    fn staging(&self) -> MutexGuard<'_, Vec<(RelativePath, Folder)>> {
+    fn holders(&self) -> MutexGuard<'_, Vec<Holder>> {
         // Nothing leaves the list half changed.
-        self.staging.lock().unwrap_or_else(PoisonError::into_inner)
+        self.holders.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Turns "not found" into trouble with the root where the root is gone.
@@ -511,7 +544,7 @@ impl Tree for LocalTree {
     }
 
     fn sync(&self) -> Result<(), EndpointError> {
-        self.inner.forget_staging_folders();
+        self.inner.forget_holders();
         self.inner.root.sync_file_system()
     }
 

@@ -110,35 +110,46 @@ impl LocalStaged {
         Some((folder, file))
     }
 
-    /// Gives the file its name in place of what is expected there.
-    fn put(
+    /// Gives the file its name in place of what is expected there. The folder it is in then, and its name.
+    fn put<'a>(
         &mut self,
-        folder: &Folder,
-        path: &RelativePath,
+        path: &'a RelativePath,
         expected: &Expected,
-    ) -> Result<(), EndpointError> {
-        let name = match (&self.name, expected) {
-            (Some(name), _) => name.clone(),
-            (None, Expected::Absent) => {
-                let name = path.name().unwrap_or_default();
-                return match system::give_name(self.file()?, folder, name) {
-                    Err(EndpointError::AlreadyExists { .. }) => Err(self.tree.changed(path)),
-                    result => result,
-                };
-            }
+    ) -> Result<(Folder, &'a [u8]), EndpointError> {
+        if self.name.is_none() && *expected == Expected::Absent {
+            return self.put_unnamed(path);
+        }
+        // Anew, from the root: the file comes to where the path leads now.
+        let (folder, name) = self.tree.place(path, "write")?;
+        let own_name = match &self.name {
+            Some(own_name) => own_name.clone(),
             // Only what has a name can change places with another.
-            (None, Expected::Item(_)) => {
-                let name = random_name(STAGED_PREFIX);
+            None => {
+                let own_name = random_name(STAGED_PREFIX);
                 system::mark_held(self.file()?);
-                system::give_name(self.file()?, folder, &name)?;
+                system::give_name(self.file()?, &folder, &own_name)?;
                 self.folder = folder.clone();
-                self.name.insert(name).clone()
+                self.name.insert(own_name).clone()
             }
         };
         self.file = self.file.take().and_then(system::keep_for_rename);
-        self.tree.put((&self.folder, &name), (folder, path), expected)?;
+        self.tree.put((&self.folder, &own_name), (&folder, path), expected)?;
         self.name = None;
-        Ok(())
+        Ok((folder, name))
+    }
+
+    /// As [`LocalStaged::put`], of a file without a name where nothing is.
+    fn put_unnamed<'a>(&self, path: &'a RelativePath) -> Result<(Folder, &'a [u8]), EndpointError> {
+        let give_name =
+            |(folder, name): (Folder, &'a [u8])| match system::give_name(self.file()?, &folder, name) {
+                Err(EndpointError::AlreadyExists { .. }) => Err(self.tree.changed(path)),
+                result => result.map(|()| (folder, name)),
+            };
+        match self.tree.place_lately(path).and_then(give_name) {
+            // Where the folder of a moment ago is gone, there may be another one.
+            Err(EndpointError::NotFound { .. }) => self.tree.place(path, "write").and_then(give_name),
+            result => result,
+        }
     }
 
     fn file(&self) -> Result<&LocalFile, EndpointError> {
@@ -301,9 +312,7 @@ impl Staged for LocalStaged {
             Some(modified) => modified,
             None => file.stat()?.modified,
         };
-        // Anew, from the root: the file comes to where the path leads now.
-        let (folder, name) = self.tree.place(path, "write")?;
-        self.put(&folder, path, expected)?;
+        let (folder, name) = self.put(path, expected)?;
         let stat = match &self.file {
             Some(file) => file.stat()?,
             None => folder.stat(name)?,

@@ -44,6 +44,8 @@ fn a_link_that_appears_between_staging_and_publishing_leads_nowhere() {
     staged.write_at(b"x", 0).unwrap();
     fs::rename(folder.path().join("a"), folder.path().join("b")).unwrap();
     symlink(outside.path(), folder.path().join("a")).unwrap();
+    // Before, it would go along with the folder it was made for.
+    std::thread::sleep(2 * A_MOMENT);
     let plain = ItemMetadata::default();
     assert!(staged.publish(&path("a/file"), &Expected::Absent, &plain, &hash(b"x")).is_err());
     assert!(names(outside.path()).is_empty());
