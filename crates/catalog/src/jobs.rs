@@ -215,12 +215,13 @@ impl Catalog {
         Ok(changed > 0)
     }
 
-    /// Writes how far a job is; one that ended meanwhile is left as it is.
+    /// Writes how far a job is; one that ended meanwhile is left as it is. Nobody waits for the disk, as in
+    /// [`Catalog::save_job_soon`].
     ///
     /// # Errors
     /// The database can not be written.
     pub fn save_progress(&self, id: JobId, progress: &str, problems_total: u64) -> Result<(), CatalogError> {
-        self.write(|transaction| {
+        self.write_soon(|transaction| {
             transaction
                 .prepare_cached(
                     "UPDATE jobs SET progress = ?2, problems_total = ?3 WHERE id = ?1 AND finished_ms IS NULL",
