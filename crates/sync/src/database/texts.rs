@@ -1,6 +1,6 @@
 //! The small texts that were carried over: what both sides had before, for a conflict that comes later.
 //!
-//! Kept only of runs up to [`RUN_LIMIT_FILES`] files. Invariant: all together they are never more than
+//! Kept only of runs up to [`RUN_LIMIT_FILES`] files, and only where both sides may change something. Invariant: all together they are never more than
 //! [`TEXTS_LIMIT_BYTES`]; the oldest go first. Deliberately not here: what is a text (`text`), merging (`conflict_text`).
 
 use keepwell_model::ContentHash;

@@ -311,6 +311,8 @@ pub(super) fn apply(
         return Ok(SyncReport { conflicts, still_open, ..SyncReport::default() });
     }
     let next_id = syncer.database().next_id()?;
+    // Only where both sides may change something does a conflict come that they are merged for.
+    let keeps_texts = syncer.pair().mode == Mode::TwoWay && plan.operations.len() <= RUN_LIMIT_FILES;
     let last = syncer.database().runs(0, 1)?;
     let now_ms = syncer.now().to_milliseconds();
     let policy = &prepared.policy;
@@ -343,10 +345,7 @@ pub(super) fn apply(
                 places: Side::BOTH.map(|side| syncer.pair().side_name(side)),
                 control,
                 limits,
-                texts_left: AtomicU64::new(match plan.operations.len() <= RUN_LIMIT_FILES {
-                    true => TEXTS_LIMIT_BYTES,
-                    false => 0,
-                }),
+                texts_left: AtomicU64::new(if keeps_texts { TEXTS_LIMIT_BYTES } else { 0 }),
             },
             identities: prepared.identities.clone(),
             workers: workers(left, right),
