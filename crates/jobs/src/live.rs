@@ -42,11 +42,13 @@ use crate::trees::Trees;
 const QUIET: Duration = Duration::from_millis(150);
 /// … or only so long where the last news was the end of something: a file was closed, moved or removed …
 const QUIET_WHOLE: Duration = Duration::from_millis(20);
-/// … or so long after the first news and the run before: while a long burst goes on, what is done is carried over already.
-/// Where a run takes long, a part of that, so that the machine is not looking all the time.
+/// … or so long after the first news: while a long burst goes on, what is done is carried over already …
 const PATIENCE: Duration = Duration::from_millis(50);
-const PATIENCE_LIMIT: Duration = Duration::from_secs(10);
-const PATIENCE_PART: u32 = 4;
+/// … but then not before the run before is over for a part of what it took, within these bounds. Each run waits for the
+/// disk in its end, and for what was written there meanwhile: many short ones take longer than the burst, which with one
+/// rest is mostly over.
+const REST_PART: u32 = 4;
+const REST: (Duration, Duration) = (Duration::from_millis(300), Duration::from_secs(10));
 /// How long the thread sleeps at most; while a run is under way or news wait, it looks more often.
 const IDLE: Duration = Duration::from_secs(2);
 const BUSY: Duration = Duration::from_millis(5);
@@ -100,8 +102,8 @@ struct Watched {
     job: Option<JobId>,
     /// When the last run began.
     started: Instant,
-    /// When it ended, and how long a burst waits then.
-    rests: (Instant, Duration),
+    /// While a burst goes on the next one begins then at the earliest.
+    rests_until: Instant,
     next_full: Instant,
     /// That run looks at everything because news were lost.
     is_for_lost: bool,
@@ -322,7 +324,7 @@ impl Inner {
         // While a run is under way nobody knows yet whether it takes that off.
         for (_, pair) in watched.iter_mut().filter(|(id, pair)| told.contains(id) && pair.job.is_none()) {
             if !pair.watches_hub() {
-                pair.next_full = pair.next_full.min(pair.rests.0 + pair.rests.1);
+                pair.next_full = pair.next_full.min(pair.rests_until);
             }
         }
         Ok(())
@@ -343,7 +345,7 @@ impl Inner {
             state: LiveState::Watching,
             job: None,
             started: now,
-            rests: (now, PATIENCE),
+            rests_until: now,
             next_full: now,
             is_for_lost: false,
             no_loss_before: now,
@@ -415,7 +417,7 @@ impl Inner {
             pair.job = None;
             self.watch_again(id, pair, SideWatch::is_of_root);
             let took = now - pair.started;
-            pair.rests = (now, (took / PATIENCE_PART).clamp(PATIENCE, PATIENCE_LIMIT));
+            pair.rests_until = now + (took / REST_PART).clamp(REST.0, REST.1);
             if std::mem::take(&mut pair.is_for_lost) {
                 pair.no_loss_before = now + (took * AFTER_LOSS_TIMES).clamp(AFTER_LOSS.0, AFTER_LOSS.1);
             }
@@ -431,7 +433,7 @@ impl Inner {
         if now < pair.not_before {
             return pair.not_before - now;
         }
-        let is_lost = pair.sides.values().any(|side| is_lost(&side.dirty, pair.rests, now));
+        let is_lost = pair.sides.values().any(|side| is_lost(&side.dirty, pair.rests_until, now));
         // Looking at everything may itself be more news than the system keeps: never one such look after the other.
         let left = pair.no_loss_before.saturating_duration_since(now);
         if is_lost && !left.is_zero() && now < pair.next_full {
@@ -440,14 +442,18 @@ impl Inner {
         pair.is_for_lost = is_lost;
         let is_full = now >= pair.next_full || is_lost;
         if !is_full {
-            match pair.sides.values().filter_map(|side| due_in(&side.dirty, pair.rests, now)).min() {
+            // Of what the last run wrote there is news too: the end of that is not the end of a burst on the other side.
+            match pair.sides.values().filter_map(|side| due_in(&side.dirty, pair.rests_until, now)).max() {
                 Some(Duration::ZERO) => {}
                 // More news may make it due sooner; they wake nobody.
                 Some(left) => return left.min(BUSY),
                 None => {
                     let waits = pair.sides.values().any(|side| !side.dirty.lock().open.is_empty());
-                    let again =
-                        if waits { pair.next_full.min(pair.rests.0 + AFTER_OPEN) } else { pair.next_full };
+                    let again = if waits {
+                        pair.next_full.min(pair.rests_until + AFTER_OPEN)
+                    } else {
+                        pair.next_full
+                    };
                     if again > now {
                         return again - now;
                     }
@@ -514,19 +520,18 @@ impl Inner {
     }
 }
 
-/// How long until news of a side are acted upon; nothing where there are none. `rests`: when the last run ended, and how
-/// long a burst waits.
-fn due_in(dirty: &Mutex<Dirty>, rests: (Instant, Duration), now: Instant) -> Option<Duration> {
+/// How long until news of a side are acted upon; nothing where there are none.
+fn due_in(dirty: &Mutex<Dirty>, rests_until: Instant, now: Instant) -> Option<Duration> {
     let dirty = dirty.lock();
     let (first, last) = (dirty.first?, dirty.last?);
     let quiet = if dirty.is_whole { QUIET_WHOLE } else { QUIET };
-    Some((last + quiet).min(first.max(rests.0) + rests.1).saturating_duration_since(now))
+    Some((last + quiet).min((first + PATIENCE).max(rests_until)).saturating_duration_since(now))
 }
 
 /// Whether something was lost, and the burst in which it was is over.
-fn is_lost(dirty: &Mutex<Dirty>, rests: (Instant, Duration), now: Instant) -> bool {
+fn is_lost(dirty: &Mutex<Dirty>, rests_until: Instant, now: Instant) -> bool {
     let lost = dirty.lock().is_lost;
-    lost && due_in(dirty, rests, now).is_none_or(|left| left.is_zero())
+    lost && due_in(dirty, rests_until, now).is_none_or(|left| left.is_zero())
 }
 
 /// Takes what is known to have changed. A side that can not be watched is only looked at in full runs: in between it is
