@@ -132,8 +132,7 @@ pub(super) enum Implied {
 /// What follows from a tree without being in it.
 pub(super) fn implied(base: &BaseTree, tree: &SideTree, side: Side) -> BTreeMap<NodeId, Implied> {
     let mut found = BTreeMap::new();
-    let first = if side == Side::Left { NodeId::FRESH_LEFT } else { NodeId::FRESH_RIGHT };
-    let mut fresh = tree.changes.last_id().map_or(first, |last| last.0.max(first) + 1);
+    let mut fresh = tree.changes.next_fresh(side).0;
     let mut gone: Vec<NodeId> = Vec::new();
     for (id, seen) in tree.changes.iter() {
         let Some(entry) = base.get(id) else { continue };

@@ -230,3 +230,26 @@ fn empty_folders_in_a_moved_one_that_waits_do_not_come_and_go() {
     });
     world.end().unwrap_or_else(|why| panic!("{}", world.told(&why)));
 }
+
+/// A file was saved by renaming while the other side moved it, and the run that carries both over was killed when it had
+/// moved the new version. Then a person gives the old version its old name again: it is a file of its own there, and no
+/// sign that nothing happened to what the other side has no more.
+#[test]
+fn an_old_version_that_gets_its_name_again_is_not_taken_for_the_item_that_moved() {
+    at_every_step(
+        Places::Disks,
+        |left| assert!(left.make(&path("a"), EntryKind::File, b"one", time(1))),
+        |world| {
+            world.trees[0].with(|left| {
+                assert!(left.rename(&path("a"), &path("old")));
+                assert!(left.make(&path("a"), EntryKind::File, b"two", time(2)));
+            });
+            world.trees[1].with(|right| assert!(right.rename(&path("a"), &path("c"))));
+            let works = &mut world.people.lock().works;
+            works.extend([(b"one".to_vec(), "a".into()), (b"two".to_vec(), "c".into())]);
+        },
+        |world| {
+            world.trees[0].with(|left| left.rename(&path("old"), &path("a")));
+        },
+    );
+}
