@@ -449,11 +449,12 @@ fn claims_by_content(base: &BaseTree, tree: &SideTree, side: Side) -> HashMap<No
             fresh.entry((state.kind, hash)).or_default().push((id, seen.name));
         }
     }
-    // First those that kept their names, then any: with equal content nothing can be mixed up.
-    for is_named in [true, false] {
+    // First those that kept their names, then any: with equal content nothing can be mixed up. But for one of which the
+    // base knows that the other side has another version, and its old one as a file of its own: this is rather that file.
+    for (is_displaced, is_named) in [(false, true), (false, false), (true, true), (true, false)] {
         for (id, entry) in &gone {
             let Content::Known(hash) = entry.state.content else { continue };
-            if claims.contains_key(id) {
+            if claims.contains_key(id) || is_stale(entry.fingerprint_on(side.other())) != is_displaced {
                 continue;
             }
             let Some(items) = fresh.get_mut(&(entry.state.kind, hash)) else { continue };

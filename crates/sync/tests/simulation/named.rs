@@ -266,6 +266,37 @@ fn an_old_version_that_gets_its_name_again_is_not_taken_for_the_item_that_moved(
     );
 }
 
+/// A file was saved by renaming, its old version kept, and the run could not end with it. Then the new version is taken
+/// away where there are no lasting ids, and the old one moved: that is the old one's move, though both had its content.
+#[test]
+fn an_old_version_that_moves_is_not_taken_for_the_item_by_its_content() {
+    for fault in [StepFault::LoseAnswer, StepFault::Fail, StepFault::Kill] {
+        at_every_step_with(
+            fault,
+            Places::RightWithoutIds,
+            |left| assert!(left.make(&path("a"), EntryKind::File, b"one", time(1))),
+            |world| {
+                world.trees[0].with(|left| {
+                    assert!(left.rename(&path("a"), &path("b")));
+                    assert!(left.make(&path("a"), EntryKind::File, b"two", time(2)));
+                });
+                world.people.lock().works.insert(b"one".to_vec(), "b".into());
+            },
+            |world| {
+                world.trees[1].with(|right| {
+                    let is_there = |name: &str, content: &[u8]| {
+                        right.items.get(&path(name)).is_some_and(|item| *item.content == content)
+                    };
+                    if is_there("a", b"two") && is_there("b", b"one") {
+                        right.remove(&path("a"));
+                        assert!(right.rename(&path("b"), &path("c")));
+                    }
+                });
+            },
+        );
+    }
+}
+
 /// Two files swap their names on the left.
 fn swapped(places: Places, fault: StepFault, after: impl Fn(&mut World<'_>)) {
     at_every_step_with(
