@@ -1,4 +1,5 @@
-//! Names that collide: two items that are to have one name in one folder, on one side or on both.
+//! Names that collide: two items that are to have one name in one folder, on one side or on both; and names on the way
+//! that a run left somebody under.
 //!
 //! What lies there and stays keeps the name. Where the sides themselves tell the names apart and only one place does
 //! not, the other item has another name on that place alone, kept in the base; where the name is the same on both, it is a
