@@ -176,9 +176,7 @@ pub struct Capabilities {
     pub name_limit_bytes: u32,
     /// The longest path below the root, in bytes.
     pub path_limit_bytes: u32,
-    /// The place renames a file itself, be it by a copy and a removal there: whoever is killed meanwhile may leave both.
-    pub renames_files: bool,
-    /// A folder with all below it is renamed in one step.
+    /// A folder with all below it is renamed in one step. Every place renames files, be it by a copy and a removal there.
     pub renames_folders: bool,
     /// A staged file can begin as a copy of a file that is there, so that only changed blocks travel.
     pub stages_from_existing: bool,
@@ -434,11 +432,13 @@ pub trait Tree: Send + Sync {
         metadata: &ItemMetadata,
     ) -> Result<Published, EndpointError>;
 
-    /// Renames a file, a link, or a folder with all below it. Renaming `a` to `A` works on every file system.
+    /// Renames a file, a link, or a folder with all below it. Renaming `a` to `A` works on every file system. A place that
+    /// renames nothing itself copies a file inside and removes the original once the copy is whole: whoever is killed
+    /// meanwhile may leave both.
     ///
     /// # Errors
-    /// [`EndpointError::Changed`] where either end is not as expected; other trouble, also where the place can not
-    /// rename this without copying.
+    /// [`EndpointError::Changed`] where either end is not as expected; other trouble, also for a folder where the place
+    /// renames none ([`Capabilities::renames_folders`]).
     fn rename(
         &self,
         from: &RelativePath,

@@ -19,7 +19,6 @@ fn unix() -> Capabilities {
         names: NameRules::Bytes,
         name_limit_bytes: 255,
         path_limit_bytes: 4096,
-        renames_files: true,
         renames_folders: true,
         stages_from_existing: true,
         parallel: 4,

@@ -26,7 +26,7 @@ mod view;
 
 pub(crate) use self::decide::differ;
 use self::decide::{Conflicts, decide};
-use self::names::Taken;
+use self::names::{Taken, off_the_way};
 use self::pairs::unite;
 use self::rows::write;
 use self::settle::settle;
@@ -48,6 +48,9 @@ pub fn plan(base: &BaseTree, left: &SideTree, right: &SideTree, policy: &Policy)
     let conflicts = Conflicts::new(&view);
     let mut taken = Taken::default();
     decide(&mut view, &mut taken, &conflicts);
+    if policy.mode == Mode::TwoWay && policy.bring_back_from.is_none() {
+        off_the_way(&mut view, &mut taken);
+    }
     settle(&mut view, &mut taken, &conflicts);
     let mut plan = write(&view);
     plan.conflicts = std::mem::take(&mut view.conflicts);

@@ -58,7 +58,6 @@ impl MemoryTree {
             names: NameRules::Bytes,
             name_limit_bytes: 255,
             path_limit_bytes: 4096,
-            renames_files: true,
             renames_folders: true,
             stages_from_existing: false,
             parallel: 1,
@@ -419,9 +418,12 @@ impl Tree for MemoryTree {
     ) -> Result<Box<dyn Staged>, EndpointError> {
         self.step(path, |state| {
             Self::need_leave(state, path)?;
-            let before = from.and_then(|from| state.there(from)).and_then(|from| state.items.get(&from));
-            let content = before.map(|item| item.content.to_vec()).unwrap_or_default();
-            Ok(Box::new(Staging { tree: self.clone(), path: path.clone(), content }) as Box<dyn Staged>)
+            if from.is_some() {
+                let why = "a file begins with nothing in it here".to_owned();
+                return Err(EndpointError::Unexpected { path: path.to_string(), why });
+            }
+            let staged = Staging { tree: self.clone(), path: path.clone(), content: Vec::new() };
+            Ok(Box::new(staged) as Box<dyn Staged>)
         })
     }
 

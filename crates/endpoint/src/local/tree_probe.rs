@@ -93,7 +93,6 @@ fn unknown(root: &Folder) -> Capabilities {
         names: system::NAMES_UNLESS_SEEN,
         name_limit_bytes: system::name_limit_bytes(root),
         path_limit_bytes: system::PATH_LIMIT_BYTES,
-        renames_files: true,
         renames_folders: true,
         stages_from_existing: system::copies_on_server(root),
         parallel: std::thread::available_parallelism()

@@ -26,7 +26,6 @@ pub(super) fn capabilities(path_limit_bytes: u32, strong_versions: bool, is_azur
         names: if is_azure { NameRules::Windows } else { NameRules::Text },
         name_limit_bytes: path_limit_bytes,
         path_limit_bytes,
-        renames_files: true,
         renames_folders: false,
         stages_from_existing: false,
         parallel: 16,

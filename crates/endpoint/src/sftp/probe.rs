@@ -73,7 +73,6 @@ pub(super) async fn probe(place: &Place) -> Result<(Capabilities, bool), SftpErr
         names: seen.names,
         name_limit_bytes: name_limit_bytes.filter(|limit| *limit > 0).unwrap_or(USUAL_NAME_BYTES),
         path_limit_bytes: USUAL_PATH_BYTES.saturating_sub(above + 2),
-        renames_files: true,
         renames_folders: true,
         stages_from_existing: copies,
         parallel: u32::try_from(place.server.options().sessions * 4).unwrap_or(4).max(1),

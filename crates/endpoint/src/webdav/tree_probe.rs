@@ -39,7 +39,6 @@ pub(super) fn probe(client: &Client) -> Result<Capabilities, EndpointError> {
         // What file systems below servers take.
         name_limit_bytes: 255,
         path_limit_bytes: 4000,
-        renames_files: true,
         renames_folders: true,
         stages_from_existing: false,
         parallel: 8,

@@ -84,7 +84,7 @@ fn what_a_server_can_do_is_found_out_and_nothing_is_left_of_it() {
     let tree = bench.tree();
     let can = *tree.capabilities();
     assert!(can.folders && can.symlinks && can.modes && can.times && can.case_sensitive);
-    assert!(can.renames_files && can.renames_folders && can.stages_from_existing);
+    assert!(can.renames_folders && can.stages_from_existing);
     assert!(!can.stable_ids && !can.strong_versions && !can.extended_attributes);
     assert_eq!((can.unicode, can.names), (UnicodeNames::Kept, NameRules::Bytes));
     assert_eq!((can.time_grain_ns, can.name_limit_bytes), (1_000_000_000, 255));

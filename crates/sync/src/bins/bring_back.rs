@@ -307,7 +307,7 @@ impl<'a> Deeds<'a> {
     /// What was to take its place did not come.
     pub(crate) fn comes_back(&self, away: &Away) {
         let Away { id, side, path, bin_path, fingerprint } = away;
-        match relocate(self.tree(*side), bin_path, path, fingerprint, self.control) {
+        match relocate(self.tree(*side), bin_path, path, fingerprint) {
             Ok(_) => self.left.lock().push(*id),
             Err(trouble) => tracing::warn!(%path, ?trouble, "what was to make way stays in the bin for now"),
         }
@@ -320,7 +320,7 @@ impl<'a> Deeds<'a> {
         let tree = self.tree(item.side);
         let there = tree.stat(&item.bin_path)?.ok_or(Trouble::Alone(GONE))?;
         self.make_parents(item.side, &item.path)?;
-        relocate(tree, &item.bin_path, &item.path, &there.fingerprint, self.control)?;
+        relocate(tree, &item.bin_path, &item.path, &there.fingerprint)?;
         Ok(())
     }
 
@@ -361,8 +361,7 @@ impl<'a> Deeds<'a> {
         let planned = Planned { id, path: entry.bin_path };
         let (tree, expected) = (self.tree(side), &item.fingerprint);
         // Where it lies by now, should this fail, is looked at when the pair is opened again.
-        let (bin_path, there) =
-            put_into_bin(tree, self.folders(side), path, expected, &planned, database, self.control)?;
+        let (bin_path, there) = put_into_bin(tree, self.folders(side), path, expected, &planned, database)?;
         Ok(Away { id, side, path: path.clone(), bin_path, fingerprint: there.fingerprint })
     }
 

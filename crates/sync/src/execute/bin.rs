@@ -74,7 +74,6 @@ pub(crate) fn put_into_bin(
     expected: &Fingerprint,
     planned: &Planned,
     database: &PairDatabase,
-    control: &Control,
 ) -> Result<(RelativePath, TreeItem), CopyError> {
     let wanted = &planned.path;
     let folder =
@@ -88,7 +87,7 @@ pub(crate) fn put_into_bin(
                 CopyError::Target(EndpointError::Io { action: "put into the bin", path, source })
             })?;
         }
-        match relocate(tree, path, &target, expected, control) {
+        match relocate(tree, path, &target, expected) {
             Ok(item) => return Ok((target, item)),
             Err(CopyError::Target(EndpointError::Changed { .. } | EndpointError::AlreadyExists { .. })) => {
                 // Either it is not what was expected any more, or the bin holds something of this name.

@@ -344,7 +344,7 @@ impl Tools<'_> {
             Ok(published) => Ok((published, Some(in_bin))),
             Err(error) => {
                 // Where even this fails the index of the bin is unsettled, and the next run looks at it.
-                if let Err(trouble) = relocate(tree, &in_bin, here, &item.fingerprint, self.control) {
+                if let Err(trouble) = relocate(tree, &in_bin, here, &item.fingerprint) {
                     tracing::warn!(path = %here, ?trouble, "what was to be replaced stays in the bin for now");
                 }
                 Err(error)
@@ -362,12 +362,11 @@ impl Tools<'_> {
         planned: &Planned,
     ) -> Result<(RelativePath, TreeItem), CopyError> {
         let tree = self.tree(side);
-        let (in_bin, item) =
-            put_into_bin(tree, self.bins(side), path, expected, planned, self.database, self.control)?;
+        let (in_bin, item) = put_into_bin(tree, self.bins(side), path, expected, planned, self.database)?;
         if !is_written(&item.fingerprint, expected, tree.capabilities()) {
             return Ok((in_bin, item));
         }
-        match relocate(tree, &in_bin, path, &item.fingerprint, self.control) {
+        match relocate(tree, &in_bin, path, &item.fingerprint) {
             Ok(_) => Err(CopyError::Changed),
             // It is in the bin, and the index says so.
             Err(_) => Ok((in_bin, item)),

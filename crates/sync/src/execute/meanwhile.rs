@@ -57,7 +57,6 @@ mod tests {
         names: NameRules::Bytes,
         name_limit_bytes: 255,
         path_limit_bytes: 4096,
-        renames_files: true,
         renames_folders: true,
         stages_from_existing: false,
         parallel: 1,

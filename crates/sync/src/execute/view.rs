@@ -17,7 +17,7 @@ use parking_lot::RwLock;
 use crate::database::BaseChange;
 use crate::id_map::IdMap;
 use crate::node::{Content, NodeId, Side, State};
-use crate::plan::{Action, Agreement, Operation, Plan};
+use crate::plan::{Action, Agreement, Operation, Plan, Why};
 use crate::trees::{BaseNode, BaseTree, Seen, SeenEntry, SideTree, stale};
 
 /// An item as one side has it.
@@ -330,8 +330,17 @@ impl<'a> View<'a> {
                 self.set_known(side, here, outcome.target);
                 let id = self.base_id(operation.node)?;
                 let mut node = self.existing(operation.node)?;
-                node.parent = self.base_id(*parent)?;
-                set_names(&mut node, operation);
+                let parent = self.base_id(*parent)?;
+                if operation.why == Why::StepOnTheWay {
+                    // In another folder than the base's it is found again by what it is.
+                    if node.parent != parent {
+                        return None;
+                    }
+                    set_name_on_the_way(&mut node, operation);
+                } else {
+                    node.parent = parent;
+                    set_names(&mut node, operation);
+                }
                 // The next run may look only at one side: what it sees there must not be news.
                 let alike = outcome.target.and_then(|target| self.alike(operation, target, node.state));
                 node.state = alike.unwrap_or(node.state);
@@ -499,6 +508,15 @@ fn set_names(node: &mut BaseNode, operation: &Operation) {
     };
     (node.left_name, node.right_name) = (left, right);
     node.name = name.to_vec();
+}
+
+/// The name on the way is this side's alone: the pair calls the item as before, and so does the other side.
+fn set_name_on_the_way(node: &mut BaseNode, operation: &Operation) {
+    let on_the_way = operation.path.name().map(<[u8]>::to_vec);
+    match operation.side {
+        Side::Left => node.left_name = on_the_way,
+        Side::Right => node.right_name = on_the_way,
+    }
 }
 
 /// What a row brought about.

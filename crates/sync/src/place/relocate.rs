@@ -1,8 +1,8 @@
-//! Moving an item inside a place: one rename, where the place has that.
+//! Moving an item inside a place: one rename, where the place renames folders.
 //!
-//! A bucket has none: a file goes by a copy and the removal of the original, and a folder file by file, so that a move can
-//! be broken off half-way. Invariants:
-//! 1. Nothing is replaced, and no file leaves its old place before a whole copy of it is at the new one.
+//! A bucket renames files only, by a copy and a removal which it makes itself: there a folder goes file by file, so that
+//! a move can be broken off half-way, between two files or between the two halves of a rename. Invariants:
+//! 1. Nothing is replaced. That no original goes before its copy is whole is the place's promise ([`Tree::rename`]).
 //! 2. Before the first file goes it is written down what moves where. A move that was broken off goes on when it is asked
 //!    for again; else the next run puts the item together again where it was, before it looks: what is in two halves, or
 //!    there twice, is never taken for something a person did.
@@ -40,7 +40,7 @@ impl Mover<'_> {
         control: &Control,
     ) -> Result<TreeItem, CopyError> {
         if self.tree.capabilities().renames_folders {
-            return relocate(self.tree, from, to, expected, control);
+            return relocate(self.tree, from, to, expected);
         }
         if to.starts_with(from) {
             return Err(CopyError::Changed);
@@ -120,35 +120,14 @@ fn move_any(
     }
 }
 
-/// Renames; where the place can not, copies inside the place, proves the copy and removes the original.
+/// Renames, to where nothing is.
 pub(crate) fn relocate(
     tree: &dyn Tree,
     from: &RelativePath,
     to: &RelativePath,
     expected: &Fingerprint,
-    control: &Control,
 ) -> Result<TreeItem, CopyError> {
-    if tree.capabilities().renames_files || expected.kind != EntryKind::File {
-        return tree
-            .rename(from, to, &Expected::Item(*expected), &Expected::Absent)
-            .map_err(CopyError::Target);
-    }
-    let Some(hash) = hash_here(tree, from, expected, control)? else { return Err(CopyError::Changed) };
-    let staged = tree.stage(to, expected.size_bytes, Some(from)).map_err(CopyError::Target)?;
-    let metadata = ItemMetadata { modified: expected.modified, ..ItemMetadata::default() };
-    let published = staged.publish(to, &Expected::Absent, &metadata, &hash).map_err(CopyError::Target)?;
-    let Err(error) = tree.remove(from, expected) else { return Ok(published.item) };
-    // Somebody wrote a new version meanwhile, took it away, or nobody may remove it. Any other answer says nothing.
-    if is_changed_meanwhile(&error) || matches!(error, EndpointError::PermissionDenied { .. }) {
-        match tree.stat(from) {
-            // What is gone is where it was to go.
-            Ok(None) => return Ok(published.item),
-            // It stays where it is, and nobody would know of the copy. Should that stay as well, nothing is lost.
-            Ok(Some(_)) => drop(tree.remove(to, &published.item.fingerprint)),
-            Err(_) => {}
-        }
-    }
-    Err(CopyError::Target(error))
+    tree.rename(from, to, &Expected::Item(*expected), &Expected::Absent).map_err(CopyError::Target)
 }
 
 /// Moves a folder file by file. With `goes_on` a part of it may be at its new place already.
@@ -200,7 +179,7 @@ fn move_file(
     goes_on: bool,
     control: &Control,
 ) -> Result<TreeItem, CopyError> {
-    match relocate(tree, from, to, expected, control) {
+    match relocate(tree, from, to, expected) {
         Err(error) if goes_on && is_of_one_item(&error) => match ended(tree, from, to, expected, control)? {
             Some(item) => Ok(item),
             None => Err(error),

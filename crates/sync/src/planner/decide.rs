@@ -281,14 +281,14 @@ fn merge_places(view: &mut View<'_>, row: usize, choice: Option<Choice>, conflic
             }
             let path = view.path_for_people(row);
             let side = match conflicts.at(&path, view.nodes[row].kind) {
-                _ if choice == Some(Choice::KeepBoth) => first_by_path(view, row),
+                _ if choice == Some(Choice::KeepBoth) => first_by_place(view, row),
                 ConflictPolicy::Ask => {
                     report(view, row, ConflictKind::BothMoved, None);
                     view.hold(row);
                     return false;
                 }
                 // Nothing is lost whichever place it gets: one is taken that both sides find alike.
-                ConflictPolicy::KeepBoth | ConflictPolicy::Newest => first_by_path(view, row),
+                ConflictPolicy::KeepBoth | ConflictPolicy::Newest => first_by_place(view, row),
                 ConflictPolicy::Left => Side::Left,
                 ConflictPolicy::Right => Side::Right,
             };
@@ -311,9 +311,16 @@ fn keep_base_name(view: &mut View<'_>, row: usize) {
     }
 }
 
-fn first_by_path(view: &View<'_>, row: usize) -> Side {
-    let [left, right] = Side::BOTH.map(|side| view.path_now(row, side));
-    if left <= right { Side::Left } else { Side::Right }
+/// One of two places by what both sides see alike and a run that was broken off leaves as it is: the name, then which
+/// folder of the base it is in, wherever that has gone. Only new folders have nothing but their paths.
+fn first_by_place(view: &View<'_>, row: usize) -> Side {
+    let order = |side| {
+        let (folder, name) = view.place(row, side)?;
+        let is_new = folder != NodeId::ROOT && !view.base.contains(folder);
+        let (known, path) = if is_new { (None, view.path_now(row, side)) } else { (Some(folder), None) };
+        Some((name, is_new, known, path))
+    };
+    if order(Side::Left) <= order(Side::Right) { Side::Left } else { Side::Right }
 }
 
 fn merge_contents(

@@ -1,4 +1,4 @@
-//! What a run that was broken off had brought is met again at its place.
+//! What a run that was broken off had brought is met again at its place; what it knew to be displaced is not mistaken.
 //!
 //! Invariant: nothing the base knows becomes something else but what it certainly is. Deliberately not here: what was moved
 //! (`planner::moves`).
@@ -13,7 +13,7 @@ use super::view::{Slot, View};
 use crate::names;
 use crate::node::{Content, NodeId, Side, State};
 use crate::policy::Policy;
-use crate::trees::{BaseTree, Seen, SideTree};
+use crate::trees::{BaseTree, Seen, SeenEntry, SideTree, is_stale};
 
 /// Folders in folders that [`meet`] looks into.
 const MEETING_LEVELS: usize = 64;
@@ -33,6 +33,8 @@ pub fn meet<E>(
     if left.changes.all_gone().chain(right.changes.all_gone()).next().is_none() {
         return Ok(());
     }
+    part_displaced(base, left, right, Side::Left);
+    part_displaced(base, right, left, Side::Right);
     // One level of folders is found a time.
     for _ in 0..MEETING_LEVELS {
         let mut found = may_have_returned(base, left, right);
@@ -68,6 +70,34 @@ pub fn meet<E>(
         forget_unchanged(base, right, Side::Right);
     }
     Ok(())
+}
+
+/// An item that was saved by renaming is known by its new id, which the base learned before a run began. Where that run was
+/// killed when it had moved the item, and the old version was given the name again that the base knows the item by, that is
+/// a file of its own: it would go where the other side lacks the item, which is elsewhere by now. Only there: as
+/// something new it is copied, and replaces nothing, even if the id was given again. Where nothing has that id, what is at
+/// the name was saved once more, and is the item.
+fn part_displaced(base: &BaseTree, tree: &mut SideTree, across: &SideTree, side: Side) {
+    let is_displaced = |id: NodeId, seen: &SeenEntry<'_>| {
+        let print = base.get(id).map(|entry| *entry.fingerprint_on(side)).filter(is_stale)?;
+        let is_another = ![0, print.id].contains(&seen.fingerprint.id);
+        (print.id != 0 && is_another && seen.state.kind != EntryKind::Folder && across.changes.is_gone(id))
+            .then_some((print.id, id))
+    };
+    let mut displaced: HashMap<u64, NodeId> =
+        tree.changes.all_here().filter_map(|(id, seen)| is_displaced(id, &seen)).collect();
+    if displaced.is_empty() {
+        return;
+    }
+    let fresh = tree.changes.all_here().filter(|(id, _)| !base.contains(*id));
+    let found: Vec<NodeId> = fresh.filter_map(|(_, seen)| displaced.remove(&seen.fingerprint.id)).collect();
+    for id in found {
+        let fresh = tree.changes.next_fresh(side);
+        if let Some(seen) = tree.changes.remove(id) {
+            tree.changes.insert(fresh, seen);
+            tree.changes.insert(id, Seen::Gone);
+        }
+    }
 }
 
 /// An item of a side at the place where the other side has an item that this side lacks.

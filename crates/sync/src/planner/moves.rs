@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use keepwell_endpoint::tree::Fingerprint;
+use keepwell_endpoint::tree::{Fingerprint, STEP_PREFIX};
 use keepwell_model::{ContentHash, EntryKind};
 
 use super::pairs::unite_for_reading;
@@ -228,9 +228,12 @@ pub fn resolve(base: &BaseTree, mut tree: SideTree, side: Side) -> SideTree {
     tree
 }
 
-/// What turned out to be where and what the base says is no difference.
+/// What turned out to be where and what the base says is no difference, unless it is to go on from there.
 pub(crate) fn forget_unchanged(base: &BaseTree, tree: &mut SideTree, side: Side) {
-    let as_base = |id, seen: &SeenEntry<'_>| base.get(id).is_some_and(|entry| is_as_base(seen, &entry, side));
+    let as_base = |id, seen: &SeenEntry<'_>| {
+        !seen.name.starts_with(STEP_PREFIX)
+            && base.get(id).is_some_and(|entry| is_as_base(seen, &entry, side))
+    };
     let unchanged = tree.changes.all_here().filter(|(id, seen)| as_base(*id, seen)).map(|(id, _)| id);
     for id in unchanged.collect::<Vec<_>>() {
         tree.changes.remove(id);
@@ -446,11 +449,12 @@ fn claims_by_content(base: &BaseTree, tree: &SideTree, side: Side) -> HashMap<No
             fresh.entry((state.kind, hash)).or_default().push((id, seen.name));
         }
     }
-    // First those that kept their names, then any: with equal content nothing can be mixed up.
-    for is_named in [true, false] {
+    // First those that kept their names, then any: with equal content nothing can be mixed up. But for one of which the
+    // base knows that the other side has another version, and its old one as a file of its own: this is rather that file.
+    for (is_displaced, is_named) in [(false, true), (false, false), (true, true), (true, false)] {
         for (id, entry) in &gone {
             let Content::Known(hash) = entry.state.content else { continue };
-            if claims.contains_key(id) {
+            if claims.contains_key(id) || is_stale(entry.fingerprint_on(side.other())) != is_displaced {
                 continue;
             }
             let Some(items) = fresh.get_mut(&(entry.state.kind, hash)) else { continue };

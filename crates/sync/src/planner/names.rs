@@ -1,4 +1,5 @@
-//! Names that collide: two items that are to have one name in one folder, on one side or on both.
+//! Names that collide: two items that are to have one name in one folder, on one side or on both; and names on the way
+//! that a run left somebody under.
 //!
 //! What lies there and stays keeps the name. Where the sides themselves tell the names apart and only one place does
 //! not, the other item has another name on that place alone, kept in the base; where the name is the same on both, it is a
@@ -9,6 +10,7 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 
+use keepwell_endpoint::tree::STEP_PREFIX;
 use keepwell_model::EntryKind;
 
 use super::decide::{Conflicts, report};
@@ -20,6 +22,8 @@ use crate::policy::{Choice, ConflictPolicy, Mode};
 
 /// More conflict copies of one name a day than this are not named apart any more.
 const NUMBERS_LIMIT: u32 = 100_000;
+/// What something on its way is called of which nobody knows what it was called before.
+const NAME_UNKNOWN: &[u8] = b"renamed item";
 
 /// Which names are not free in a folder, on either side, now or later. Looked up only where a name is invented.
 #[derive(Default)]
@@ -87,6 +91,43 @@ impl Taken {
         }
         made
     }
+}
+
+/// What the pair would call by a name on the way gets a name of its own: that of the other side, else one beside the name
+/// of the item that was to go through it. It is not known to be that item, because a run was killed there and somebody
+/// else took the item's places; and it would have that name for ever, for what is on its way is not looked at as moved.
+pub(super) fn off_the_way(view: &mut View<'_>, taken: &mut Taken) {
+    for row in 0..view.nodes.len() {
+        let node = &view.nodes[row];
+        if node.is_held || !node.exists {
+            continue;
+        }
+        let Some(id) = view.pair_name(row).strip_prefix(STEP_PREFIX) else { continue };
+        let is_called =
+            |side: &Side| view.place(row, *side).is_some_and(|(_, name)| !name.starts_with(STEP_PREFIX));
+        let name = match Side::BOTH.into_iter().find(is_called) {
+            Some(side) => Name::Of(side),
+            None => {
+                let (name, folder) = (name_before(view, id, node.kind), node.parent);
+                Name::Own(taken.conflict_name(view, folder, &name, named_by(view, row)).into())
+            }
+        };
+        let node = &mut view.nodes[row];
+        (node.name, node.names_on) = (name, None);
+        node.why_moved = Why::ConflictCopy;
+    }
+}
+
+/// What the pair is going to call the item that went to a name on the way.
+fn name_before(view: &View<'_>, on_the_way: &[u8], kind: EntryKind) -> Vec<u8> {
+    let of_node = || {
+        let digits = std::str::from_utf8(on_the_way).ok()?.split('-').next()?;
+        let id = NodeId(u64::from_str_radix(digits, 16).ok()?);
+        let entry = view.base.get(id).filter(|entry| entry.state.kind == kind)?;
+        let name = view.row(id).map_or(entry.name, |row| view.pair_name(row));
+        (!name.starts_with(STEP_PREFIX)).then(|| name.to_vec())
+    };
+    of_node().unwrap_or_else(|| NAME_UNKNOWN.to_vec())
 }
 
 /// Finds collisions and parts them; whether anything changed.

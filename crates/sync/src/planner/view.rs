@@ -132,8 +132,7 @@ pub(super) enum Implied {
 /// What follows from a tree without being in it.
 pub(super) fn implied(base: &BaseTree, tree: &SideTree, side: Side) -> BTreeMap<NodeId, Implied> {
     let mut found = BTreeMap::new();
-    let first = if side == Side::Left { NodeId::FRESH_LEFT } else { NodeId::FRESH_RIGHT };
-    let mut fresh = tree.changes.last_id().map_or(first, |last| last.0.max(first) + 1);
+    let mut fresh = tree.changes.next_fresh(side).0;
     let mut gone: Vec<NodeId> = Vec::new();
     for (id, seen) in tree.changes.iter() {
         let Some(entry) = base.get(id) else { continue };
@@ -465,10 +464,15 @@ impl<'a> View<'a> {
         if let Some(own) = node.names_on.as_ref().and_then(|names| names[number(side)].as_deref()) {
             return Cow::Borrowed(own);
         }
-        match &node.name {
-            Name::Base => Cow::Borrowed(self.base_of(row).map_or(&b""[..], |entry| entry.name_on(side))),
-            Name::Of(of) if *of == side => Cow::Borrowed(self.pair_name(row)),
-            _ => names::mapped(self.pair_name(row), self.capabilities(side)),
+        let known = match &node.name {
+            Name::Base => self.base_of(row).map(|entry| entry.name_on(side)),
+            Name::Of(of) if *of == side => Some(self.pair_name(row)),
+            _ => None,
+        };
+        // A run that did not come to its end may have left it on its way, which the base knows.
+        match known.filter(|name| !name.starts_with(STEP_PREFIX)) {
+            Some(name) => Cow::Borrowed(name),
+            None => names::mapped(self.pair_name(row), self.capabilities(side)),
         }
     }
 

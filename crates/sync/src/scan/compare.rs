@@ -8,7 +8,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::Ordering;
 
 use keepwell_endpoint::EndpointError;
-use keepwell_endpoint::tree::{OWN_FOLDER, TreeItem, UnicodeNames};
+use keepwell_endpoint::tree::{OWN_FOLDER, STEP_PREFIX, TreeItem, UnicodeNames};
 use keepwell_model::path::check_name;
 use keepwell_model::{ContentHash, EntryKind, ExtendedAttribute, Problem, RelativePath};
 use unicode_normalization::UnicodeNormalization;
@@ -228,7 +228,9 @@ impl Scan<'_> {
         {
             findings.folder_times.push((*id, now));
         }
-        let is_unchanged = known.is_some_and(|(_, entry)| self.is_unchanged(&item, &entry));
+        // What is on its way has to be told of each time, else no plan would put it right.
+        let is_unchanged = !item.name.starts_with(STEP_PREFIX)
+            && known.is_some_and(|(_, entry)| self.is_unchanged(&item, &entry));
         if is_unchanged && kind != EntryKind::Folder {
             return Ok(());
         }

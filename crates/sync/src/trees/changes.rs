@@ -7,7 +7,7 @@ use keepwell_endpoint::tree::Fingerprint;
 
 use super::facts::{Reader, pack_seen, put_size, unpack_seen};
 use super::records::Records;
-use crate::node::{Content, NodeId, State};
+use crate::node::{Content, NodeId, Side, State};
 
 /// An item as one side has it now, where that differs from the base.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -162,6 +162,15 @@ impl Changes {
     /// The highest id.
     pub(crate) fn last_id(&self) -> Option<NodeId> {
         self.0.last_id()
+    }
+
+    /// An id that nothing has yet, for something that is new on this side.
+    pub(crate) fn next_fresh(&self, side: Side) -> NodeId {
+        let first = match side {
+            Side::Left => NodeId::FRESH_LEFT,
+            Side::Right => NodeId::FRESH_RIGHT,
+        };
+        NodeId(self.last_id().map_or(first, |last| last.0.max(first) + 1))
     }
 
     /// How many there are.

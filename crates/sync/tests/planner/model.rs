@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::convert::Infallible;
 
-use keepwell_endpoint::tree::{Capabilities, Fingerprint, NameRules, UnicodeNames, Version};
+use keepwell_endpoint::tree::{Capabilities, Fingerprint, NameRules, STEP_PREFIX, UnicodeNames, Version};
 use keepwell_model::{ContentHash, EntryKind, Timestamp};
 use keepwell_sync::node::{Content, NodeId, Side, State};
 use keepwell_sync::plan::{Action, Agreement, Operation, Plan, Why};
@@ -59,7 +59,6 @@ pub fn capabilities() -> Capabilities {
         names: NameRules::Bytes,
         name_limit_bytes: 255,
         path_limit_bytes: 4096,
-        renames_files: true,
         renames_folders: true,
         stages_from_existing: true,
         parallel: 1,
@@ -274,7 +273,8 @@ impl World {
                 let before = found.and_then(|id| self.base.get(id));
                 let is_unchanged = before.is_some_and(|before| {
                     let was = before.fingerprint_on(side);
-                    print.is_unchanged_since(was)
+                    !name(path).starts_with(STEP_PREFIX)
+                        && print.is_unchanged_since(was)
                         && was.id == print.id
                         && before.state.mode == Some(item.mode)
                 });

@@ -204,6 +204,41 @@ fn what_was_saved_in_a_folder_that_a_killed_run_moved_makes_no_copy() {
     }
 }
 
+/// Both sides moved a file, to different folders, and one of these is moved by the run: which place the file gets does not
+/// go by where that folder is when the run is killed.
+#[test]
+fn a_file_both_moved_gets_one_place_wherever_a_killed_run_has_its_folder() {
+    for (left_folder, right_folder) in [(1, 2), (2, 1)] {
+        for renamed in 0..3 {
+            for name in [0, 3] {
+                for stop in 0..8 {
+                    for learns in [false, true] {
+                        crashes_converge(
+                            &Case {
+                                kind: 0,
+                                first: vec![
+                                    Edit::Folder { folder: 0, name: 1 },
+                                    Edit::Folder { folder: 0, name: 2 },
+                                    Edit::File { folder: 0, name: 0, content: 1 },
+                                ],
+                                left: vec![Edit::Into { item: 0, folder: left_folder }],
+                                right: vec![
+                                    Edit::Into { item: 0, folder: right_folder },
+                                    Edit::Rename { item: renamed, name },
+                                ],
+                                conflicts: ConflictPolicy::KeepBoth,
+                                chance: 0,
+                            },
+                            stop,
+                            learns,
+                        );
+                    }
+                }
+            }
+        }
+    }
+}
+
 /// Folders swapped their names, and the run was killed when one was at its name on the way: what has to make way in the
 /// next run gets another such name, not that one.
 #[test]

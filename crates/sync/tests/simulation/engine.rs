@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
-use keepwell_endpoint::tree::{Capabilities, OWN_FOLDER, Tree};
+use keepwell_endpoint::tree::{Capabilities, OWN_FOLDER, STEP_PREFIX, Tree};
 use keepwell_model::{Control, EntryKind, JobId, RelativePath, Timestamp};
 use keepwell_sync::bins::bring_back::BroughtBack;
 use keepwell_sync::database::rows::BinItem;
@@ -522,7 +522,16 @@ impl<'a> World<'a> {
         if last.conflicts == 0 && !is_one_way && !self.is_alike() {
             return Err("both sides differ, and nothing waits for a decision".into());
         }
+        if last.conflicts == 0 && self.pair.mode == Mode::TwoWay && self.is_on_the_way() {
+            return Err("something is left on its way".into());
+        }
         self.bins_are_known()
+    }
+
+    /// Whether anything has a name that was only to be on its way.
+    fn is_on_the_way(&self) -> bool {
+        let is_step = |path: &String| path.split('/').any(|name| name.as_bytes().starts_with(STEP_PREFIX));
+        [0, 1].iter().any(|side| self.picture(*side).keys().any(is_step))
     }
 
     /// Where names may differ, what is alike is what they name.

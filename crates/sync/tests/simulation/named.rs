@@ -24,6 +24,17 @@ fn at_every_step(
     then: impl Fn(&World<'_>),
     after: impl Fn(&mut World<'_>),
 ) {
+    at_every_step_with(StepFault::Kill, places, first, then, after);
+}
+
+/// The same with something else that goes wrong.
+fn at_every_step_with(
+    fault: StepFault,
+    places: Places,
+    first: impl Fn(&mut MemoryState),
+    then: impl Fn(&World<'_>),
+    after: impl Fn(&mut World<'_>),
+) {
     let room = Room::new();
     for step in 0.. {
         let mut world = World::of(places, &room);
@@ -31,12 +42,13 @@ fn at_every_step(
         world.run(false).unwrap();
         then(&world);
         world.steps.restart();
-        world.steps.fault_at(step, StepFault::Kill);
-        let is_whole = world.run(true).unwrap().is_some();
+        world.steps.fault_at(step, fault);
+        world.run(true).unwrap();
+        let is_whole = world.steps.count() <= step;
         world.steps.restart();
         after(&mut world);
         world.trees.iter().for_each(MemoryTree::recover);
-        world.end().unwrap_or_else(|why| panic!("killed at step {step}: {}", world.told(&why)));
+        world.end().unwrap_or_else(|why| panic!("{fault:?} at step {step}: {}", world.told(&why)));
         if is_whole {
             return;
         }
@@ -229,4 +241,127 @@ fn empty_folders_in_a_moved_one_that_waits_do_not_come_and_go() {
         }
     });
     world.end().unwrap_or_else(|why| panic!("{}", world.told(&why)));
+}
+
+/// A file was saved by renaming while the other side moved it, and the run that carries both over was killed when it had
+/// moved the new version. Then a person gives the old version its old name again: it is a file of its own there, and no
+/// sign that nothing happened to what the other side has no more.
+#[test]
+fn an_old_version_that_gets_its_name_again_is_not_taken_for_the_item_that_moved() {
+    at_every_step(
+        Places::Disks,
+        |left| assert!(left.make(&path("a"), EntryKind::File, b"one", time(1))),
+        |world| {
+            world.trees[0].with(|left| {
+                assert!(left.rename(&path("a"), &path("old")));
+                assert!(left.make(&path("a"), EntryKind::File, b"two", time(2)));
+            });
+            world.trees[1].with(|right| assert!(right.rename(&path("a"), &path("c"))));
+            let works = &mut world.people.lock().works;
+            works.extend([(b"one".to_vec(), "a".into()), (b"two".to_vec(), "c".into())]);
+        },
+        |world| {
+            world.trees[0].with(|left| left.rename(&path("old"), &path("a")));
+        },
+    );
+}
+
+/// A file was saved by renaming, its old version kept, and the run could not end with it. Then the new version is taken
+/// away where there are no lasting ids, and the old one moved: that is the old one's move, though both had its content.
+#[test]
+fn an_old_version_that_moves_is_not_taken_for_the_item_by_its_content() {
+    for fault in [StepFault::LoseAnswer, StepFault::Fail, StepFault::Kill] {
+        at_every_step_with(
+            fault,
+            Places::RightWithoutIds,
+            |left| assert!(left.make(&path("a"), EntryKind::File, b"one", time(1))),
+            |world| {
+                world.trees[0].with(|left| {
+                    assert!(left.rename(&path("a"), &path("b")));
+                    assert!(left.make(&path("a"), EntryKind::File, b"two", time(2)));
+                });
+                world.people.lock().works.insert(b"one".to_vec(), "b".into());
+            },
+            |world| {
+                world.trees[1].with(|right| {
+                    let is_there = |name: &str, content: &[u8]| {
+                        right.items.get(&path(name)).is_some_and(|item| *item.content == content)
+                    };
+                    if is_there("a", b"two") && is_there("b", b"one") {
+                        right.remove(&path("a"));
+                        assert!(right.rename(&path("b"), &path("c")));
+                    }
+                });
+            },
+        );
+    }
+}
+
+/// Two files swap their names on the left.
+fn swapped(places: Places, fault: StepFault, after: impl Fn(&mut World<'_>)) {
+    at_every_step_with(
+        fault,
+        places,
+        |left| {
+            assert!(left.make(&path("a"), EntryKind::File, b"one", time(1)));
+            assert!(left.make(&path("b"), EntryKind::File, b"two", time(1)));
+        },
+        |world| {
+            world.trees[0].with(|left| {
+                assert!(left.rename(&path("a"), &path("c")));
+                assert!(left.rename(&path("b"), &path("a")));
+                assert!(left.rename(&path("c"), &path("b")));
+            });
+            let works = &mut world.people.lock().works;
+            works.extend([(b"one".to_vec(), "b".into()), (b"two".to_vec(), "a".into())]);
+        },
+        after,
+    );
+}
+
+const SWAPPED_AT: [Places; 3] = [Places::Disks, Places::RightWithoutIds, Places::RightIgnoresCase];
+
+/// Two files swapped their names, and the run was killed when one was at its name on the way. A person takes the name it
+/// was to get: all three are there in the end, and none has the name on the way.
+#[test]
+fn what_was_on_its_way_when_somebody_took_its_name_gets_another_one() {
+    for fault in [StepFault::Kill, StepFault::Fail] {
+        for places in SWAPPED_AT {
+            swapped(places, fault, |world| {
+                for name in ["a", "b"] {
+                    let right = &world.trees[1];
+                    if right.with(|right| right.make(&path(name), EntryKind::File, b"three", time(2))) {
+                        world.people.lock().works.insert(b"three".to_vec(), name.into());
+                        return;
+                    }
+                }
+            });
+        }
+    }
+}
+
+/// Where only a step of the run failed, the base knows the name on the way: the next run ends the move all the same.
+#[test]
+fn what_a_run_left_on_its_way_arrives_with_the_next_one() {
+    for fault in [StepFault::Kill, StepFault::Fail, StepFault::LoseAnswer] {
+        for places in SWAPPED_AT {
+            swapped(places, fault, |_| {});
+        }
+    }
+}
+
+/// So does what the other side gave its old name again meanwhile: both sides are as the base says then.
+#[test]
+fn what_a_run_left_on_its_way_goes_back_where_the_other_side_has_it_as_before() {
+    for fault in [StepFault::Kill, StepFault::Fail, StepFault::LoseAnswer] {
+        for places in SWAPPED_AT {
+            swapped(places, fault, |world| {
+                world.trees[0].with(|left| {
+                    assert!(left.rename(&path("b"), &path("c")));
+                    assert!(left.rename(&path("a"), &path("b")));
+                    assert!(left.rename(&path("c"), &path("a")));
+                });
+            });
+        }
+    }
 }

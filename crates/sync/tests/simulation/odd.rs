@@ -76,8 +76,10 @@ impl Oddities {
     /// What is, for a person.
     pub fn told(&self) -> Option<String> {
         let place = |place: &Capabilities| {
-            let Capabilities { case_sensitive, names, times, renames_files, .. } = place;
-            format!("case {case_sensitive}, {names:?}, keeps times {times}, renames {renames_files}")
+            let Capabilities { case_sensitive, names, times, renames_folders, .. } = place;
+            format!(
+                "case {case_sensitive}, {names:?}, keeps times {times}, renames folders {renames_folders}"
+            )
         };
         let [left, right] = [0, 1].map(|side: usize| place(&self.places[side]));
         let Self { loses_power, goes_on, .. } = self;
