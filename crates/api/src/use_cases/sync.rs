@@ -25,7 +25,7 @@ use crate::open::Api;
 use crate::path_text::{self, PathText};
 
 /// Runs that are looked through for the last one.
-const RECENT_RUNS: u64 = 20;
+pub(crate) const RECENT_RUNS: u64 = 20;
 
 /// The row of a pair.
 pub(crate) fn record(catalog: &Catalog, id: PairId) -> Result<PairRecord, ApiError> {
@@ -172,9 +172,13 @@ fn last_run(job: JobRecord) -> SyncLastRun {
     }
 }
 
+/// What a job halted at.
+pub(crate) fn halt_of(job: &JobRecord) -> Option<Halt> {
+    job.halt.as_deref().and_then(|text| serde_json::from_str(text).ok())
+}
+
 fn halted_by(job: &JobRecord) -> Vec<SyncBrake> {
-    let halt = job.halt.as_deref().and_then(|text| serde_json::from_str::<Halt>(text).ok());
-    halt.map(|halt| halt.brakes).unwrap_or_default().into_iter().map(words::pulled_brake).collect()
+    halt_of(job).map(|halt| halt.brakes).unwrap_or_default().into_iter().map(words::pulled_brake).collect()
 }
 
 /// Whether the changes of a live pair are noticed, by this process or another.

@@ -1,6 +1,7 @@
 //! `keepwell sync run LEFT RIGHT`, or `keepwell sync run NAME`
 //!
-//! Invariant: what is typed changes the pair only where the run changes something; a preview changes nothing at all.
+//! Invariants: what is typed changes the pair only where the run changes something; a preview changes nothing at all; an
+//! answer to a brake counts only for what a person was told of before, by the run or preview before or by the plan it names.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -107,7 +108,7 @@ pub fn run_pair(context: &Context, meant: &Meant, arguments: &SyncRun) -> Result
     })?;
     let mut job = watch(context, &asked.job_id)?;
     if job.state == JobState::Halted {
-        job = answered(context, job, arguments)?;
+        job = answered(context, job, asked.halted_before.as_deref(), arguments)?;
     }
     if arguments.preview && matches!(job.state, JobState::WaitingForConfirmation | JobState::Halted) {
         return sync_preview::run(context, &asked.pair, &job, meant, arguments);
@@ -152,8 +153,14 @@ pub fn ending_of(job: &Job, ending: Ending) -> Ending {
     }
 }
 
-/// Goes on from a brake where the arguments say how. A preview shows the plan all the same, and goes on from none.
-fn answered(context: &Context, job: Job, arguments: &SyncRun) -> Result<Job, ApiError> {
+/// Goes on from a brake where the arguments say how, and what halted the run is what was told before. A preview shows the
+/// plan all the same, and goes on from none.
+fn answered(
+    context: &Context,
+    job: Job,
+    halted_before: Option<&str>,
+    arguments: &SyncRun,
+) -> Result<Job, ApiError> {
     let brakes = context.api.sync_brakes(&job.id)?;
     let released: Vec<SyncBrakeKind> = arguments.release_brake.iter().map(|brake| kind(*brake)).collect();
     let is_answered = |brake: &SyncBrake| released.contains(&brake.kind);
@@ -169,6 +176,20 @@ fn answered(context: &Context, job: Job, arguments: &SyncRun) -> Result<Job, Api
         None => !arguments.preview && !released.is_empty() && brakes.iter().all(is_answered),
     };
     if !is_said {
+        return Ok(job);
+    }
+    // A named plan is the one that was shown, or nothing is done; a preview only looks.
+    let is_told = arguments.preview
+        || arguments.plan.is_some()
+        || match halted_before {
+            Some(before) => context.api.sync_halts_alike(&job.id, before)?,
+            None => false,
+        };
+    if !is_told {
+        output::note(
+            "Your answer to the safety brake is not taken: what this run found was not shown to you before. Look at it, \
+             then answer again.",
+        );
         return Ok(job);
     }
     context.api.sync_apply(SyncApply { job_id: job.id.clone(), release: Some(released), bring_back })?;
