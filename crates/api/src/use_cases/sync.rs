@@ -183,11 +183,15 @@ fn halted_by(job: &JobRecord) -> Vec<SyncBrake> {
 
 /// Whether the changes of a live pair are noticed, by this process or another.
 fn watched(api: &Api, id: PairId) -> Result<SyncLive, ApiError> {
-    Ok(match api.live.as_ref().and_then(|live| live.state(id)) {
+    let here = api.live.as_ref().and_then(|live| live.state(id));
+    let state = match here {
+        Some(state) => Some(state),
+        None => live::state_anywhere(&api.catalog, &api.presence, id)?,
+    };
+    Ok(match state {
         Some(LiveState::Watching) => SyncLive::Watching,
-        Some(LiveState::Scanning(_)) => SyncLive::Scanning,
-        _ if live::is_watched(&api.catalog, &api.presence, id)? => SyncLive::Watching,
-        _ => SyncLive::Asleep,
+        Some(LiveState::Scanning) => SyncLive::Scanning,
+        None => SyncLive::Asleep,
     })
 }
 
