@@ -15,6 +15,7 @@ use super::{sync_add, sync_hub, sync_list, sync_preview, sync_show, sync_typed};
 use crate::arguments_pair::{Conflict, Mode, PairRules};
 use crate::arguments_sync::{Brake, Side, SyncRun};
 use crate::context::Context;
+use crate::documents::Documents;
 use crate::ending::Ending;
 use crate::follow::{fact, told, took, watch};
 use crate::output::{self, number, size};
@@ -41,7 +42,7 @@ pub fn run(context: &Context, arguments: SyncRun) -> Result<Ending, ApiError> {
             return sync_hub::run(context, &hub, &arguments);
         }
         let pair = sync_list::find(context, &name)?;
-        return run_pair(context, &Meant::known(pair, &arguments.rules), &arguments);
+        return run_pair(context, &Meant::known(pair, &arguments.rules), &arguments, &Documents::one());
     };
     let known = context.api.sync_known(&paths::place(&arguments.left), &paths::place(right))?;
     let is_absent = known.is_none() && !paths::is_remote(right) && !Path::new(right).exists();
@@ -68,7 +69,7 @@ pub fn run(context: &Context, arguments: SyncRun) -> Result<Ending, ApiError> {
             Meant { known: None, wish }
         }
     };
-    let ending = run_pair(context, &meant, &arguments)?;
+    let ending = run_pair(context, &meant, &arguments, &Documents::one())?;
     if is_absent && Path::new(right).exists() {
         output::note(format!("{} was not there: it was made.", Path::new(right).display()));
     }
@@ -98,8 +99,13 @@ fn refuse_sides(pair: &SyncPair, arguments: &SyncRun) -> Result<(), ApiError> {
     )))
 }
 
-/// Runs one pair.
-pub fn run_pair(context: &Context, meant: &Meant, arguments: &SyncRun) -> Result<Ending, ApiError> {
+/// Runs one pair, or shows its plan; as JSON into these documents.
+pub fn run_pair(
+    context: &Context,
+    meant: &Meant,
+    arguments: &SyncRun,
+    documents: &Documents,
+) -> Result<Ending, ApiError> {
     context.give_access_to([&meant.wish.left, &meant.wish.right])?;
     let asked = context.api.sync_ask(SyncAsk {
         pair: meant.wish.clone(),
@@ -111,9 +117,9 @@ pub fn run_pair(context: &Context, meant: &Meant, arguments: &SyncRun) -> Result
         job = answered(context, job, asked.halted_before.as_deref(), arguments)?;
     }
     if arguments.preview && matches!(job.state, JobState::WaitingForConfirmation | JobState::Halted) {
-        return sync_preview::run(context, &asked.pair, &job, meant, arguments);
+        return sync_preview::run(context, &asked.pair, &job, meant, arguments, documents);
     }
-    let (job, ending) = told(context, job)?;
+    let (job, ending) = told(context, job, documents)?;
     if ending == Ending::Halted {
         what_next(context, &asked.pair, &job, arguments)?;
     } else if !context.json {
