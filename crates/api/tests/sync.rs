@@ -109,6 +109,48 @@ fn a_look_that_is_under_way_is_not_the_run_that_is_asked_for() {
 }
 
 #[test]
+fn what_a_newer_keepwell_keeps_of_a_pair_stays_when_it_is_changed_and_when_it_runs() {
+    let room = Room::new();
+    let catalog = Catalog::open(&room.path("state"), 1).unwrap().catalog;
+    let id: PairId = room.pair.parse().unwrap();
+    let read = || -> (PairRecord, Value) {
+        let record = catalog.pair(id).unwrap().unwrap();
+        let definition = serde_json::from_str(&record.definition).unwrap();
+        (record, definition)
+    };
+    let (record, mut definition) = read();
+    definition["ofNextYear"] = json!({ "a": [1] });
+    definition["pair"]["ofNextYear"] = json!(2);
+    definition["pair"]["rules"]["ofNextYear"] = json!(3);
+    assert!(catalog.replace_pair_definition(&record, &definition.to_string()).unwrap());
+    let kept = || {
+        let (_, now) = read();
+        let found =
+            [&now["ofNextYear"]["a"][0], &now["pair"]["ofNextYear"], &now["pair"]["rules"]["ofNextYear"]];
+        assert_eq!(found, [1, 2, 3], "{now}");
+        now
+    };
+    // A run notes on which volumes both places are.
+    room.ended(&room.run(false), "succeeded");
+    assert_ne!(kept()["pair"]["left"]["volume"], Value::Null);
+    let wish = json!({
+        "id": room.pair,
+        "name": "Pictures",
+        "left": room.path("left"),
+        "right": room.path("right"),
+        "mode": "mirror",
+        "conflicts": "ask",
+        "rules": { "exclude": ["*.tmp"], "folders": [] },
+    });
+    room.ask("sync.pairSave", wish);
+    let now = kept();
+    assert_eq!(
+        (&now["pair"]["mode"], &now["pair"]["rules"]["patterns"][0]),
+        (&"mirror".into(), &"*.tmp".into())
+    );
+}
+
+#[test]
 fn a_pair_that_can_not_be_read_is_no_trouble_for_the_others_and_can_be_removed() {
     let room = Room::new();
     let catalog = Catalog::open(&room.path("state"), 1).unwrap().catalog;
