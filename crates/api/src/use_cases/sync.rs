@@ -321,10 +321,11 @@ pub(crate) fn refuse_taken(api: &Api, id: PairId) -> Result<(), ApiError> {
 }
 
 pub(crate) fn sync_pair_remove(api: &Api, request: SyncPairGet) -> Result<Done, ApiError> {
-    let id = convert::pair_id(&request.pair_id)?;
-    refuse_taken(api, id)?;
-    api.syncs.remove(id)?;
+    let record = record(&api.catalog, convert::pair_id(&request.pair_id)?)?;
+    refuse_taken(api, record.id)?;
+    api.syncs.remove(record.id)?;
     wake(api);
+    api.syncs.trees().forget_unused(&api.catalog, [record.left_address, record.right_address])?;
     Ok(Done {})
 }
 
