@@ -329,9 +329,30 @@ fn two_texts_are_merged_where_they_changed_different_lines() {
     merge(&[]).expect(1).says("+ ONE").says("--yes");
     merge(&["--show"]).expect(0).says("+ seven").says("Nothing was written");
     assert_eq!(pair.read("left", "list"), "ONE\ntwo\nthree\nfour\nfive\nsix\n");
+    assert_eq!(merge(&["--show", "--json"]).expect(0).json()["whole"], true);
     merge(&["--yes"]).expect(0);
     pair.assert_alike();
     assert_eq!(pair.read("right", "list"), "ONE\ntwo\nthree\nfour\nfive\nsix\nseven\n");
+}
+
+#[test]
+fn several_merged_texts_are_shown_as_one_json_document() {
+    let pair = Pair::new();
+    for name in ["a", "b"] {
+        pair.write("left", name, "one\ntwo\nthree\nfour\nfive\nsix\n");
+    }
+    pair.sync(&[]).expect(0);
+    for name in ["a", "b"] {
+        pair.write("left", name, format!("{name}\ntwo\nthree\nfour\nfive\nsix\n"));
+        pair.write("right", name, "one\ntwo\nthree\nfour\nfive\nsix\nseven\n");
+    }
+    pair.sync(&[]).expect(3);
+    let words = ["sync", "resolve", "left and right", "--merge", "--show", "--json", "a", "b"];
+    let shown = pair.room.run(words).expect(0).json();
+    for name in ["a", "b"] {
+        assert_eq!(shown[name]["lines"][0]["text"], "one", "{shown}");
+        assert_eq!(shown[name]["lines"][1]["text"], name, "{shown}");
+    }
 }
 
 #[test]

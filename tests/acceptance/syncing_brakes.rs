@@ -175,6 +175,36 @@ fn a_halt_says_everything_once() {
 }
 
 #[test]
+fn an_answer_is_about_what_was_shown_and_halts_again_over_anything_else() {
+    let pair = in_step(40);
+    let answer = ["--release-brake", "many-removed"];
+    let refused = |run: Run| run.expect(4).says("was not shown to you before").says(&answer.join(" "));
+    for number in 0..30 {
+        pair.remove("left", &name(number));
+    }
+    // Nobody was told of anything yet.
+    refused(pair.sync(&answer));
+    pair.remove("left", &name(30));
+    refused(pair.sync(&answer));
+    pair.remove("left", &name(31));
+    refused(pair.sync(&["--bring-back-from", "right", "--release-brake", "many-removed"]));
+    assert!(pair.has("right", &name(0)) && !pair.has("left", &name(0)));
+    // A preview tells as well as a run, and one that no brake stops takes nothing away from that.
+    pair.remove("left", &name(32));
+    pair.sync(&["--preview"]).expect(4);
+    pair.sync(&["--preview", "--bring-back-from", "right"]).expect(0);
+    pair.sync(&answer).expect(0);
+    assert_eq!(pair.binned("right"), 33);
+    pair.assert_alike();
+    // What was answered once holds for nothing later.
+    for number in 33..40 {
+        pair.remove("left", &name(number));
+    }
+    pair.sync(&["--release-brake", "root-emptied", "--release-brake", "many-removed"]).expect(4);
+    assert!(pair.has("right", &name(39)));
+}
+
+#[test]
 fn no_space() {
     let pair = in_step(4);
     pair.write("left", "large", "too large");

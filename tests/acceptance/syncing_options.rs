@@ -209,6 +209,34 @@ fn hub_room() -> Pair {
 }
 
 #[test]
+fn what_is_printed_of_a_hub_as_json_is_one_document() {
+    let pair = hub_room();
+    let json = |words: &[&str], code: i32| {
+        pair.room.run([&["sync"], words, &["--json"]].concat()).expect(code).json()
+    };
+    pair.write("a", "from-a", "a");
+    let plans = json(&["run", "Work", "--preview"], 0);
+    let plans = plans.as_object().unwrap();
+    assert_eq!(plans.len(), 3);
+    let known = json(&["show", "Work"], 0)["pairs"].as_array().unwrap().clone();
+    for (place, rows) in ["a", "b", "c"].iter().zip([1, 0, 0]) {
+        let is_of = |pair: &&serde_json::Value| pair["name"] == format!("hub and {place}");
+        let id = known.iter().find(is_of).unwrap()["id"].as_str().unwrap();
+        assert_eq!(plans[id].as_array().unwrap().len(), rows, "{place}: {plans:?}");
+    }
+    let runs = json(&["run", "Work"], 0);
+    let states: Vec<_> = runs.as_array().unwrap().iter().map(|run| run["state"].clone()).collect();
+    assert_eq!(states, ["succeeded"; 5], "three pairs, and all but the last once more");
+    assert_eq!(json(&["bin", "Work"], 0).as_object().unwrap().len(), 3);
+    // One that a brake stops is the last in the list.
+    fs::remove_file(pair.path("b/from-a")).unwrap();
+    fs::remove_dir_all(pair.path("a")).unwrap();
+    let runs = json(&["run", "Work"], 4);
+    assert_eq!(runs.as_array().unwrap().len(), 1, "{runs}");
+    assert_eq!(runs[0]["state"], "halted");
+}
+
+#[test]
 fn several_places_are_kept_the_same_through_one_hub() {
     let pair = hub_room();
     pair.write("a", "from-a", "a");

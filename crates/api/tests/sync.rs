@@ -109,6 +109,111 @@ fn a_look_that_is_under_way_is_not_the_run_that_is_asked_for() {
 }
 
 #[test]
+fn what_a_newer_keepwell_keeps_of_a_pair_stays_when_it_is_changed_and_when_it_runs() {
+    let room = Room::new();
+    let catalog = Catalog::open(&room.path("state"), 1).unwrap().catalog;
+    let id: PairId = room.pair.parse().unwrap();
+    let read = || -> (PairRecord, Value) {
+        let record = catalog.pair(id).unwrap().unwrap();
+        let definition = serde_json::from_str(&record.definition).unwrap();
+        (record, definition)
+    };
+    let (record, mut definition) = read();
+    definition["ofNextYear"] = json!({ "a": [1] });
+    definition["pair"]["ofNextYear"] = json!(2);
+    definition["pair"]["rules"]["ofNextYear"] = json!(3);
+    assert!(catalog.replace_pair_definition(&record, &definition.to_string()).unwrap());
+    let kept = || {
+        let (_, now) = read();
+        let found =
+            [&now["ofNextYear"]["a"][0], &now["pair"]["ofNextYear"], &now["pair"]["rules"]["ofNextYear"]];
+        assert_eq!(found, [1, 2, 3], "{now}");
+        now
+    };
+    // A run notes on which volumes both places are.
+    room.ended(&room.run(false), "succeeded");
+    assert_ne!(kept()["pair"]["left"]["volume"], Value::Null);
+    let wish = json!({
+        "id": room.pair,
+        "name": "Pictures",
+        "left": room.path("left"),
+        "right": room.path("right"),
+        "mode": "mirror",
+        "conflicts": "ask",
+        "rules": { "exclude": ["*.tmp"], "folders": [] },
+    });
+    room.ask("sync.pairSave", wish);
+    let now = kept();
+    assert_eq!(
+        (&now["pair"]["mode"], &now["pair"]["rules"]["patterns"][0]),
+        (&"mirror".into(), &"*.tmp".into())
+    );
+}
+
+#[test]
+fn what_opens_a_server_is_forgotten_with_the_last_thing_that_is_there() {
+    use keepwell_catalog::{Credentials, PlaceRecord, ReplicaRecord};
+    use keepwell_model::{PlaceId, ReplicaId};
+
+    let room = Room::new();
+    let catalog = Catalog::open(&room.path("state"), 1).unwrap().catalog;
+    let secrets = Credentials::open(&room.path("state"), KeyringChoice::File);
+    let (server, other) = ("sftp://ana@nas/a%25b", "sftp://ana@nas/other");
+    let knows = |address: &str| secrets.get(&format!("place/{address}")).unwrap().is_some();
+    let pair = |left: &str, right: &str| {
+        let wish = json!({
+            "name": "",
+            "left": room.path(left),
+            "right": right.replace('%', "%25"),
+            "rightAccess": { "user": "ana", "secret": "hush" },
+            "mode": "twoWay",
+            "conflicts": "ask",
+        });
+        room.ask("sync.pairSave", wish)["id"].clone()
+    };
+    let place = |number: u8, path: &str| {
+        let id = PlaceId([number; 16]);
+        let record = PlaceRecord {
+            id,
+            label: "NAS".to_owned(),
+            path: path.as_bytes().to_vec(),
+            repository_id: "00".repeat(16),
+            created_ms: 1,
+            last_check: None,
+        };
+        catalog.add_place(&record).unwrap();
+        id
+    };
+    let (one, two, three) = (pair("left", server), pair("right", server), pair("home", other));
+    let repository = place(1, server);
+    let beside = place(2, "/nowhere");
+    let copy = ReplicaRecord {
+        id: ReplicaId([3; 16]),
+        place_id: beside,
+        address: server.replace('%', "%25"),
+        definition: "{}".to_owned(),
+        created_ms: 1,
+        schedule_from_ms: 1,
+        retry_ms: None,
+        last_run: None,
+    };
+    catalog.save_replica(&copy).unwrap();
+    assert!(knows(server) && knows(other));
+
+    for id in [one, two] {
+        room.ask("sync.pairRemove", json!({ "pairId": id }));
+        assert!(knows(server), "a repository and a second copy are there");
+    }
+    room.ask("place.forget", json!({ "placeId": repository.to_string() }));
+    assert!(knows(server), "a second copy is there");
+    // It goes with the place it is a copy of.
+    room.ask("place.forget", json!({ "placeId": beside.to_string() }));
+    assert!(!knows(server) && knows(other));
+    room.ask("sync.pairRemove", json!({ "pairId": three }));
+    assert!(!knows(other));
+}
+
+#[test]
 fn a_pair_that_can_not_be_read_is_no_trouble_for_the_others_and_can_be_removed() {
     let room = Room::new();
     let catalog = Catalog::open(&room.path("state"), 1).unwrap().catalog;

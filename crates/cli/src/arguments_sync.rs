@@ -78,11 +78,13 @@ pub struct SyncRun {
     /// Carries out this plan alone, by the id a preview printed; where anything else would be done now, nothing is.
     #[arg(long, value_name = "ID", conflicts_with = "preview")]
     pub plan: Option<String>,
-    /// Goes on although this safety brake is pulled (may be given several times).
+    /// Goes on although this safety brake stopped the last run or preview (may be given several times). Where anything else
+    /// would be done now than was shown then, the run halts again.
     #[arg(long, value_name = "KIND", value_enum)]
     pub release_brake: Vec<Brake>,
-    /// Where a safety brake is pulled: fills the other side again from this one. Where another drive or folder is at the
-    /// other side's path, `--release-brake another-place` beside it says that this is the right place now.
+    /// Where a safety brake stopped the last run or preview: fills the other side again from this one. Where another drive
+    /// or folder is at the other side's path, `--release-brake another-place` beside it says that this is the right place
+    /// now.
     #[arg(long, value_name = "SIDE", value_enum)]
     pub bring_back_from: Option<Side>,
 }

@@ -8,6 +8,7 @@ use keepwell_api::dto::job::{Job, JobChangesGet, JobGet, JobPart, JobPhase, JobP
 use keepwell_api::{ApiError, Commands, Count};
 
 use crate::context::Context;
+use crate::documents::Documents;
 use crate::ending::Ending;
 use crate::interrupt::Cancels;
 use crate::output::{self, counted, number, size};
@@ -25,16 +26,17 @@ const PROBLEMS_SHOWN: u32 = 200;
 /// The engine refused.
 pub fn follow(context: &Context, job_id: &str) -> Result<(Job, Ending), ApiError> {
     let job = watch(context, job_id)?;
-    told(context, job)
+    told(context, job, &Documents::one())
 }
 
-/// Prints what became of a job.
+/// Prints what became of a job; as JSON into these documents.
 ///
 /// # Errors
 /// The engine refused.
-pub fn told(context: &Context, job: Job) -> Result<(Job, Ending), ApiError> {
+pub fn told(context: &Context, job: Job, documents: &Documents) -> Result<(Job, Ending), ApiError> {
     let ending = Ending::of_job(&job);
     if context.json {
+        documents.next(&job.id);
         output::json(&job)?;
     }
     problems(context, &job)?;

@@ -10,6 +10,7 @@ mod arguments_place;
 mod arguments_sync;
 mod commands;
 mod context;
+mod documents;
 mod ending;
 mod follow;
 mod interrupt;

@@ -14,6 +14,11 @@ pub fn line(text: impl AsRef<str>) {
     let _ = writeln!(std::io::stdout(), "{}", text.as_ref());
 }
 
+/// Prints a part of a line of data.
+pub fn part(text: &str) {
+    let _ = write!(std::io::stdout(), "{text}");
+}
+
 /// Prints a line beside the data.
 pub fn note(text: impl AsRef<str>) {
     let _ = writeln!(std::io::stderr(), "{}", text.as_ref());

@@ -43,6 +43,7 @@ mod shared;
 mod sync_bin_work;
 mod sync_words;
 mod sync_work;
+mod unknown_keys;
 mod volumes;
 mod watch;
 

@@ -2,7 +2,7 @@
 //!
 //! One thread looks after all live pairs of this process. Invariants:
 //! 1. Only one process watches a pair (a lease), and it starts nothing while a job of the pair is under way or waits for
-//!    a person.
+//!    a person. A second lease says to others that it only looks at the pair from time to time.
 //! 2. A burst becomes one run: it begins when nothing happened for a moment, or after a while in any case.
 //! 3. Everything is looked at when watching begins, after anything may have been lost, and from time to time (at
 //!    moments that differ, so that many machines do not ask one server at once). Where a side can not be watched, that is
@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use keepwell_catalog::{Catalog, JobState, LeaseOutcome, Presence, random_bytes};
+use keepwell_catalog::{Catalog, CatalogError, JobState, LeaseOutcome, Presence, random_bytes};
 use keepwell_model::{JobId, PairId};
 use keepwell_sync::pair::PlaceSpec;
 use keepwell_sync::{Hints, Side};
@@ -70,13 +70,13 @@ const AFTER_FAILURE: Duration = Duration::from_secs(30);
 const TELLS_NOTHING: &str = "this place does not tell of changes";
 const NO_WATCHES_LEFT: &str = "the system watches no more folders (raise fs.inotify.max_user_watches)";
 
-/// How a live pair is watched here.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// How a live pair is watched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LiveState {
     /// Changes are noticed as they happen.
     Watching,
-    /// A side is only looked at from time to time, and why.
-    Scanning(String),
+    /// A side is only looked at from time to time.
+    Scanning,
 }
 
 /// How a run ended.
@@ -129,16 +129,9 @@ impl Watched {
 
     /// How it is watched now.
     fn state_now(&self) -> LiveState {
-        let lacking: Vec<String> = Side::BOTH
-            .into_iter()
-            .filter_map(|side| {
-                let why = self.sides.get(&side)?.watch.as_ref().err()?;
-                Some(format!("{}: {why}", Self::place(&self.definition, side).address))
-            })
-            .collect();
-        match lacking.is_empty() {
+        match self.sides.values().all(|side| side.watch.is_ok()) {
             true => LiveState::Watching,
-            false => LiveState::Scanning(lacking.join("; ")),
+            false => LiveState::Scanning,
         }
     }
 }
@@ -198,7 +191,7 @@ impl Live {
     /// How a pair is watched by this process; nothing where it is not.
     #[must_use]
     pub fn state(&self, id: PairId) -> Option<LiveState> {
-        self.inner.states.lock().get(&id).cloned()
+        self.inner.states.lock().get(&id).copied()
     }
 }
 
@@ -217,16 +210,26 @@ fn lease(id: PairId) -> String {
     format!("live/{id}")
 }
 
-/// Whether any living process watches a pair.
+/// Held beside the other one by a process that only looks at the pair from time to time.
+fn scanning_lease(id: PairId) -> String {
+    format!("live/{id}/scanning")
+}
+
+/// How a pair is watched by whatever living process does; nothing where none does.
 ///
 /// # Errors
 /// The catalog refused.
-pub fn is_watched(
+pub fn state_anywhere(
     catalog: &Catalog,
     presence: &Presence,
     id: PairId,
-) -> Result<bool, keepwell_catalog::CatalogError> {
-    Ok(catalog.lease(&lease(id))?.is_some_and(|found| presence.is_alive(&found.holder)))
+) -> Result<Option<LiveState>, CatalogError> {
+    let holder = |name: &str| catalog.lease(name).map(|found| found.map(|found| found.holder));
+    let Some(watcher) = holder(&lease(id))?.filter(|holder| presence.is_alive(holder)) else {
+        return Ok(None);
+    };
+    let is_scanning = holder(&scanning_lease(id))? == Some(watcher);
+    Ok(Some(if is_scanning { LiveState::Scanning } else { LiveState::Watching }))
 }
 
 impl Inner {
@@ -277,8 +280,27 @@ impl Inner {
 
     fn give_up(&self, id: PairId) {
         self.states.lock().remove(&id);
-        if let Err(error) = self.catalog.release_lease(&lease(id), &self.presence) {
-            tracing::warn!(%error, "the lease of a live pair could not be given back; it ends with this process");
+        for lease in [scanning_lease(id), lease(id)] {
+            if let Err(error) = self.catalog.release_lease(&lease, &self.presence) {
+                tracing::warn!(%error, lease, "a lease could not be given back; it ends with this process");
+            }
+        }
+    }
+
+    /// Says here and to other processes how a pair is watched, where that is another way than before.
+    fn tell_state(&self, id: PairId, state: LiveState) {
+        if self.states.lock().insert(id, state) == Some(state) {
+            return;
+        }
+        let lease = scanning_lease(id);
+        let told = match state {
+            LiveState::Watching => self.catalog.release_lease(&lease, &self.presence),
+            LiveState::Scanning => {
+                self.catalog.take_lease(&lease, &self.presence, self.clock.now_ms()).map(drop)
+            }
+        };
+        if let Err(error) = told {
+            tracing::warn!(%error, pair = %id, "how a live pair is watched could not be told to other processes");
         }
     }
 
@@ -315,7 +337,7 @@ impl Inner {
             match self.catalog.take_lease(&lease(id), &self.presence, self.clock.now_ms())? {
                 LeaseOutcome::Taken { .. } => {
                     let pair = self.watch(definition);
-                    self.states.lock().insert(id, pair.state.clone());
+                    self.tell_state(id, pair.state);
                     watched.insert(id, pair);
                 }
                 LeaseOutcome::Held(_) => {}
@@ -377,7 +399,7 @@ impl Inner {
         if is_anew {
             pair.next_full = pair.next_full.min(Instant::now());
             pair.state = pair.state_now();
-            self.states.lock().insert(id, pair.state.clone());
+            self.tell_state(id, pair.state);
         }
     }
 
@@ -491,9 +513,10 @@ impl Inner {
     fn admit_what_is_missed(&self, id: PairId, pair: &mut Watched, now: Instant) {
         let misses = |side: &WatchedSide| side.watch.as_ref().is_ok_and(SideWatch::misses_folders);
         if pair.state == LiveState::Watching && pair.sides.values().any(misses) {
-            pair.state = LiveState::Scanning(NO_WATCHES_LEFT.to_owned());
+            tracing::info!(pair = %id, why = NO_WATCHES_LEFT, "a live pair is looked at from time to time");
+            pair.state = LiveState::Scanning;
             pair.next_full = pair.next_full.min(now + FULL_UNWATCHED);
-            self.states.lock().insert(id, pair.state.clone());
+            self.tell_state(id, pair.state);
         }
     }
 

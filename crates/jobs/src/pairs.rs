@@ -2,8 +2,9 @@
 //! two pairs are of the same places.
 //!
 //! Invariants: the pair's `name`, `left`, `right` and `paused` in the row are those of the definition; a definition of
-//! a newer Keepwell is told, never overwritten; places are compared by where they really are, never by how somebody wrote
-//! them. Deliberately not here: what the fields of a pair mean (`sync`), when a wish becomes the pair's (`sync_work`).
+//! a newer Keepwell is told, never overwritten, and single keys of one stay; places are compared by where they really
+//! are, never by how somebody wrote them. Deliberately not here: what the fields of a pair mean (`sync`), when a wish
+//! becomes the pair's (`sync_work`).
 
 use std::path::{Component, Path, PathBuf};
 
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::bandwidth::Bandwidth;
 use crate::outcome::{Fault, FaultKind};
 use crate::schedule::Schedule;
+use crate::unknown_keys;
 
 /// Everything about a pair.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -221,7 +223,20 @@ impl PairDefinition {
         Ok(definition)
     }
 
-    /// The row of a pair.
+    /// The text of the definition, to be written in place of the one in a row: keys of it that only a newer Keepwell knows
+    /// stay.
+    ///
+    /// # Errors
+    /// It can not be written as JSON.
+    pub fn text_over(&self, record: &PairRecord) -> Result<String, serde_json::Error> {
+        let understood: Self = serde_json::from_str(&record.definition)?;
+        let mut new = serde_json::to_value(self)?;
+        let old = serde_json::from_str(&record.definition)?;
+        unknown_keys::keep(&old, &serde_json::to_value(understood)?, &mut new);
+        serde_json::to_string(&new)
+    }
+
+    /// The row of a new pair.
     ///
     /// # Errors
     /// It can not be written as JSON.

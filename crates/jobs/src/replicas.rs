@@ -8,6 +8,7 @@ use keepwell_catalog::ReplicaRecord;
 use serde::{Deserialize, Serialize};
 
 use crate::outcome::{Fault, FaultKind};
+use crate::path_text;
 use crate::schedule::Schedule;
 
 /// A replica that runs by itself is read whole again when the last proof is older than this.
@@ -38,6 +39,14 @@ impl ReplicaDefinition {
             )
         })
     }
+}
+
+/// Where a replica is, as an address is written.
+#[must_use]
+pub fn place_of(record: &ReplicaRecord) -> String {
+    // What is not in the escaped form is no server of ours.
+    path_text::decode(&record.address)
+        .map_or_else(|_| record.address.clone(), |bytes| String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// What the finished runs of a replica said.

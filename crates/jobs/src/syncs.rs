@@ -154,7 +154,7 @@ impl Syncs {
         if PairDefinition::of(record)? == *definition {
             return Ok(());
         }
-        let text = serde_json::to_string(definition).map_err(unwritable)?;
+        let text = definition.text_over(record).map_err(unwritable)?;
         if self.catalog.replace_pair_definition(record, &text)? {
             Ok(())
         } else {
@@ -478,7 +478,7 @@ impl Syncs {
             place.volume = volume.filter(|volume| !volume.is_empty());
         }
         if definition != before {
-            let text = serde_json::to_string(&definition).unwrap_or_else(|_| record.definition.clone());
+            let text = definition.text_over(&record).unwrap_or_else(|_| record.definition.clone());
             // One that somebody changed meanwhile is noted after its next run.
             self.catalog.replace_pair_definition(&record, &text)?;
         }

@@ -2,13 +2,14 @@
 //!
 //! Invariants: nothing is made at a place that is absent (a drive that is not connected is not an empty one), unless a
 //! person says so of a folder that is gone from its own volume; what opens a server comes from the keyring or from what
-//! the host was given for this process, never from the pair. Deliberately not here: what is done with the trees (`sync`).
+//! the host was given for this process, never from the pair, and is forgotten with the last thing that is there.
+//! Deliberately not here: what is done with the trees (`sync`).
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 
-use keepwell_catalog::Credentials as Keyring;
+use keepwell_catalog::{Catalog, Credentials as Keyring};
 use keepwell_endpoint::local::LocalTree;
 use keepwell_endpoint::retry::{Patience, Stop};
 use keepwell_endpoint::sftp::{KnownHosts, known_hosts::server_key};
@@ -20,6 +21,7 @@ use keepwell_sync::pair::PlaceSpec;
 use parking_lot::Mutex;
 
 use crate::outcome::{Fault, FaultKind, ShownServer};
+use crate::replicas;
 use crate::volumes;
 
 /// The name under which the keyring keeps what opens a place.
@@ -116,6 +118,43 @@ impl Trees {
     /// What opens a place while this process lives; comes before what the keyring holds.
     pub fn give(&self, address: &Address, credentials: Credentials) {
         self.given.lock().insert(address.to_string(), credentials);
+    }
+
+    /// Forgets what opens the servers at the addresses of a pair, a place or a second copy that was removed, where the
+    /// catalog has nothing at the same address any more.
+    ///
+    /// # Errors
+    /// The catalog can not be read, or the keyring refuses.
+    pub fn forget_unused(
+        &self,
+        catalog: &Catalog,
+        removed: impl IntoIterator<Item = String>,
+    ) -> Result<(), Fault> {
+        let is_server = |address: &Address| !matches!(address, Address::Local(_));
+        let server = |text: &str| Self::address(text).ok().filter(is_server);
+        let mut unused: BTreeMap<String, Address> =
+            removed.into_iter().filter_map(|text| server(&text)).map(|at| (secret_name(&at), at)).collect();
+        if unused.is_empty() {
+            return Ok(());
+        }
+        let pairs = catalog.pairs()?.into_iter().flat_map(|pair| [pair.left_address, pair.right_address]);
+        let places =
+            catalog.places()?.into_iter().map(|place| String::from_utf8_lossy(&place.path).into_owned());
+        let copies = catalog.replicas()?.into_iter().map(|copy| replicas::place_of(&copy));
+        for used in pairs.chain(places).chain(copies).filter_map(|text| server(&text)) {
+            unused.remove(&secret_name(&used));
+        }
+        for (name, address) in unused {
+            self.given.lock().remove(&address.to_string());
+            self.keyring.remove(&name).map_err(|error| {
+                Fault::new(
+                    FaultKind::Failed,
+                    format!("It is removed, but what opens {address} could not be forgotten: {error}."),
+                    format!("Unlock the keyring and remove the entry \"{name}\" of Keepwell there."),
+                )
+            })?;
+        }
+        Ok(())
     }
 
     /// An address as a person wrote it.

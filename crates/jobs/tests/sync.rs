@@ -12,17 +12,17 @@ use std::path::{Path, PathBuf};
 
 use house::{House, PAIR, Room, fact, wait_for};
 use jiff::tz::TimeZone;
-use keepwell_catalog::{JobFilter, JobState, PairRecord};
+use keepwell_catalog::{JobFilter, JobState, PairRecord, Presence};
 use keepwell_jobs::pairs::{PairGroup, PairOptions, PairWish};
 use keepwell_jobs::request::{BRING_BACK_FROM_LEFT, BRING_BACK_FROM_RIGHT, JobRequest, SyncJob};
 use keepwell_jobs::schedule::RETRY_MS;
-use keepwell_jobs::scheduler;
 use keepwell_jobs::standing::{Differs, PairState};
 use keepwell_jobs::syncs::Held;
 use keepwell_jobs::{
     Attachment, Bandwidth, CONTINUE, Clock, EngineError, Halt, JobView, Live, LiveState, Origin,
     PairDefinition, Proposal, Receipt, Schedule, SystemClock,
 };
+use keepwell_jobs::{live, scheduler};
 use keepwell_model::{JobId, PairId, RelativePath};
 use keepwell_sync::policy::BrakeKind;
 use keepwell_sync::{BinWish, Hints, MeantRows, Mode, PlanFilter, Say};
@@ -655,12 +655,17 @@ fn a_live_pair_whose_hub_was_not_there_at_first_looks_there_once_it_is_told_and_
     house.ended(id, JobState::WaitingForConfirmation);
     fs::rename(hub.room.path("hub"), hub.room.path("unplugged")).unwrap();
     let live = house.live();
-    wait_for(|| matches!(live.state(b), Some(LiveState::Scanning(_))));
+    wait_for(|| live.state(b) == Some(LiveState::Scanning));
+    // Other processes, which only see the catalog, say the same of it.
+    let elsewhere = Presence::announce(&hub.room.path("state"), "another process").unwrap();
+    let told = || live::state_anywhere(&house.catalog, &elsewhere, b).unwrap();
+    wait_for(|| told() == Some(LiveState::Scanning));
     fs::rename(hub.room.path("unplugged"), hub.room.path("hub")).unwrap();
     hub.room.write("b/own", "from b");
     house.engine.cancel(id).unwrap();
     wait_for(|| hub.room.read("hub/own").as_deref() == Some("from b"));
     wait_for(|| live.state(b) == Some(LiveState::Watching));
+    wait_for(|| told() == Some(LiveState::Watching));
     // Half a minute is less than until it looks everywhere by itself.
     hub.room.write("a/news", "from a");
     hub.run("a");

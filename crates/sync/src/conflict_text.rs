@@ -95,6 +95,15 @@ impl Syncer {
         if shown.is_some_and(|shown| shown.0 != *blake3::hash(bytes).as_bytes()) {
             return Err(left_place(EndpointError::Changed { path: path.to_string() }));
         }
+        // It is the same file with another text: who may read it and what it is marked with stays. Of the very version that
+        // is put away below, for that is compared with `before` once more.
+        let keeps_attributes = self.tree(Side::Left).capabilities().extended_attributes;
+        let attributes = keeps_attributes.then(|| self.tree(Side::Left).extended_attributes(&path));
+        let metadata = ItemMetadata {
+            modified: Some(self.now()),
+            mode: before.mode,
+            extended_attributes: attributes.transpose().map_err(&left_place)?,
+        };
         let mut staged = self.tree(Side::Left).stage(&path, bytes.len() as u64, None).map_err(&left_place)?;
         staged.write_at(bytes, 0).map_err(&left_place)?;
         let deeds = Deeds::new(self, deed, control);
@@ -107,8 +116,6 @@ impl Syncer {
                 return Err(left_place(EndpointError::Changed { path: path.to_string() }));
             }
         };
-        let metadata =
-            ItemMetadata { modified: Some(self.now()), mode: before.mode, extended_attributes: None };
         let proof = ContentHash(*blake3::hash(bytes).as_bytes());
         if let Err(error) = staged.publish(&path, &Expected::Absent, &metadata, &proof) {
             deeds.comes_back(&away);

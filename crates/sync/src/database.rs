@@ -12,6 +12,7 @@
 mod base;
 pub(crate) mod bin_times;
 pub mod conflicts;
+mod migrate;
 pub(crate) mod moves;
 mod open_files;
 pub mod plan_store;
@@ -31,6 +32,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior, params};
 
 use self::base::load_base;
+use self::migrate::{copies, migrate};
 use self::schema::{APPLICATION_ID, CURRENT, STEPS};
 use crate::error::{SyncError, is_damage};
 use crate::node::{NodeId, Side};
@@ -94,13 +96,15 @@ impl PairDatabase {
         Ok((Self { connection: Mutex::new(connection), path }, notices))
     }
 
-    /// Removes the database of a pair that was only looked at and never made, with its lock.
+    /// Removes the database of a pair that is no more, or was only looked at and never made, with its lock and the copy of
+    /// an older format.
     pub fn remove(state_folder: &Path, pair: PairId) {
         let path = Self::path_of(state_folder, pair);
         for end in ["sqlite", "sqlite-wal", "sqlite-shm", "lock"] {
-            // What can not be removed is small, and nobody asks for it again.
+            // Nobody asks again for what can not be removed.
             let _ = std::fs::remove_file(path.with_extension(end));
         }
+        copies(&path).for_each(|copy| drop(std::fs::remove_file(copy)));
     }
 
     /// The database of a pair on a connection that is handed in, so that a simulation keeps one in memory. Nothing is
@@ -436,7 +440,11 @@ fn sound(mut connection: Connection, path: &Path) -> Result<Option<Connection>, 
     let fault = |source| SyncError::Database { path: path.to_owned(), source };
     connection.busy_timeout(BUSY_TIMEOUT).map_err(fault)?;
     match prepare(&mut connection) {
-        Ok(None) => Ok(Some(connection)),
+        Ok(None) => match migrate(&mut connection, path, STEPS) {
+            Ok(()) => Ok(Some(connection)),
+            Err(error) if error.is_damage() => Ok(None),
+            Err(error) => Err(error),
+        },
         Ok(Some(found)) if found > CURRENT => {
             Err(SyncError::Newer { path: path.to_owned(), found, known: CURRENT })
         }
@@ -446,7 +454,7 @@ fn sound(mut connection: Connection, path: &Path) -> Result<Option<Connection>, 
     }
 }
 
-/// Settings and format; the number of the format found where it is not one to be used.
+/// The settings; the number of the format found where it is not one to be used.
 fn prepare(connection: &mut Connection) -> rusqlite::Result<Option<i64>> {
     // Looked at in one transaction: somebody else may be making the tables just now.
     let look = connection.transaction()?;
@@ -465,17 +473,6 @@ fn prepare(connection: &mut Connection) -> rusqlite::Result<Option<i64>> {
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "wal_autocheckpoint", WAL_PAGES)?;
     connection.pragma_update(None, "journal_size_limit", WAL_PAGES * 4096)?;
-    if found < CURRENT {
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        // Another one who opened it at the same time may have been first.
-        let found: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-        for step in STEPS.iter().skip(usize::try_from(found).unwrap_or(0)) {
-            transaction.execute_batch(step)?;
-        }
-        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-        transaction.pragma_update(None, "user_version", CURRENT)?;
-        transaction.commit()?;
-    }
     Ok(None)
 }
 

@@ -327,6 +327,47 @@ fn two_edits_of_a_text_are_merged_when_a_person_asks() {
     assert_eq!(home.bin("right"), [base.replace("six", "six\nseven")]);
 }
 
+#[cfg(unix)]
+#[test]
+fn a_merged_text_is_as_private_and_marked_as_the_file_it_replaces() {
+    use std::os::unix::fs::PermissionsExt;
+
+    use keepwell_endpoint::local::LocalTree;
+    use keepwell_endpoint::tree::{ItemMetadata, Tree};
+    use keepwell_model::{ExtendedAttribute, RelativePath};
+
+    for synced in [false, true] {
+        let (mut home, _, both) = home_with_texts();
+        home.pair.attributes = synced;
+        let path = RelativePath::parse(b"list.txt").unwrap();
+        let tree = home.open().tree(Side::Left).clone();
+        let tag = ExtendedAttribute { name: b"user.tag".to_vec(), value: b"mine".to_vec() };
+        let (mode, attributes) = (0o640, Some(vec![tag]));
+        let seen = tree.stat(&path).unwrap().unwrap().fingerprint;
+        let metadata =
+            ItemMetadata { mode: Some(mode), extended_attributes: attributes.clone(), modified: None };
+        let set = tree.set_metadata(&path, &seen, &metadata).unwrap();
+        if !set.not_kept.is_empty() || !tree.capabilities().extended_attributes {
+            return;
+        }
+        home.run();
+        let mut syncer = home.open();
+        let id = syncer.database().conflicts().unwrap()[0].id;
+        syncer.merge_conflict(id, None, DEED, &Control::new()).unwrap();
+        let of = |home: &Home, side: &str| {
+            let tree = LocalTree::open(&home.path(side)).unwrap();
+            let mode = fs::metadata(home.path(side).join("list.txt")).unwrap().permissions().mode() & 0o777;
+            (mode, Some(tree.extended_attributes(&path).unwrap()))
+        };
+        assert_eq!(of(&home, "left"), (mode, attributes.clone()));
+        drop(syncer);
+        home.run();
+        assert_eq!((home.read("right/list.txt"), of(&home, "left").1), (Some(both), attributes.clone()));
+        let expected = if synced { attributes } else { Some(Vec::new()) };
+        assert_eq!(of(&home, "right"), (mode, expected));
+    }
+}
+
 #[test]
 fn edits_of_the_same_line_stay_a_conflict() {
     let mut home = Home::new();

@@ -101,7 +101,7 @@ words! {
     pub enum SyncLive {
         /// The pair is not live.
         Off,
-        /// Changes are noticed as they happen, here.
+        /// Changes are noticed as they happen, by this process or another.
         Watching,
         /// It looks from time to time only: the system does not tell of all changes.
         Scanning,

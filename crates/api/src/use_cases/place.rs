@@ -5,7 +5,7 @@ use std::path::Path;
 use keepwell_catalog::{Catalog, PlaceRecord};
 use keepwell_jobs::repositories::password_name;
 use keepwell_jobs::work::LastCheck as KeptCheck;
-use keepwell_jobs::{CheckJob, JobRequest, NewJob, Target};
+use keepwell_jobs::{CheckJob, JobRequest, NewJob, Target, replicas};
 use keepwell_model::PlaceId;
 
 use super::repository::{self, LABEL_LIMIT};
@@ -140,9 +140,15 @@ pub(crate) fn place_rename(api: &Api, request: PlaceRename) -> Result<Place, Api
 pub(crate) fn place_forget(api: &Api, request: PlaceForget) -> Result<Done, ApiError> {
     let id = convert::place_id(&request.place_id)?;
     let record = record(&api.catalog, id)?;
+    // Second copies go with their place.
+    let copies: Vec<_> =
+        api.catalog.replicas()?.into_iter().filter(|replica| replica.place_id == id).collect();
     api.catalog.remove_place(id)?;
-    api.credentials.remove(&password_name(id))?;
     api.repositories.close(&path_text::local_path(&record.path));
+    api.credentials.remove(&password_name(id))?;
+    let places = copies.iter().map(replicas::place_of);
+    let places = places.chain([String::from_utf8_lossy(&record.path).into_owned()]);
+    api.syncs.trees().forget_unused(&api.catalog, places)?;
     Ok(Done {})
 }
 

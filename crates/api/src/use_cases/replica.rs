@@ -8,7 +8,7 @@ use std::path::Path;
 use keepwell_catalog::{Catalog, CatalogError, JobFilter, JobRecord, JobState, PlaceRecord, ReplicaRecord};
 use keepwell_jobs::{
     Attachment, Clock, Engine, Fault, JobRequest, LastReplication, NewJob, ReplicaDefinition, ReplicateJob,
-    Schedule as EngineSchedule, Target, scheduler,
+    Schedule as EngineSchedule, Target, replicas, scheduler,
 };
 use keepwell_model::{JobId, PlaceId, ReplicaId};
 
@@ -195,7 +195,9 @@ pub(crate) fn replica_save(api: &Api, request: ReplicaSave) -> Result<Replica, A
 }
 
 pub(crate) fn replica_remove(api: &Api, request: ReplicaGet) -> Result<Done, ApiError> {
-    api.catalog.remove_replica(convert::replica_id(&request.replica_id)?)?;
+    let record = record(&api.catalog, convert::replica_id(&request.replica_id)?)?;
+    api.catalog.remove_replica(record.id)?;
+    api.syncs.trees().forget_unused(&api.catalog, [replicas::place_of(&record)])?;
     Ok(Done {})
 }
 

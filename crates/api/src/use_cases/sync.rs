@@ -25,7 +25,7 @@ use crate::open::Api;
 use crate::path_text::{self, PathText};
 
 /// Runs that are looked through for the last one.
-const RECENT_RUNS: u64 = 20;
+pub(crate) const RECENT_RUNS: u64 = 20;
 
 /// The row of a pair.
 pub(crate) fn record(catalog: &Catalog, id: PairId) -> Result<PairRecord, ApiError> {
@@ -172,18 +172,26 @@ fn last_run(job: JobRecord) -> SyncLastRun {
     }
 }
 
+/// What a job halted at.
+pub(crate) fn halt_of(job: &JobRecord) -> Option<Halt> {
+    job.halt.as_deref().and_then(|text| serde_json::from_str(text).ok())
+}
+
 fn halted_by(job: &JobRecord) -> Vec<SyncBrake> {
-    let halt = job.halt.as_deref().and_then(|text| serde_json::from_str::<Halt>(text).ok());
-    halt.map(|halt| halt.brakes).unwrap_or_default().into_iter().map(words::pulled_brake).collect()
+    halt_of(job).map(|halt| halt.brakes).unwrap_or_default().into_iter().map(words::pulled_brake).collect()
 }
 
 /// Whether the changes of a live pair are noticed, by this process or another.
 fn watched(api: &Api, id: PairId) -> Result<SyncLive, ApiError> {
-    Ok(match api.live.as_ref().and_then(|live| live.state(id)) {
+    let here = api.live.as_ref().and_then(|live| live.state(id));
+    let state = match here {
+        Some(state) => Some(state),
+        None => live::state_anywhere(&api.catalog, &api.presence, id)?,
+    };
+    Ok(match state {
         Some(LiveState::Watching) => SyncLive::Watching,
-        Some(LiveState::Scanning(_)) => SyncLive::Scanning,
-        _ if live::is_watched(&api.catalog, &api.presence, id)? => SyncLive::Watching,
-        _ => SyncLive::Asleep,
+        Some(LiveState::Scanning) => SyncLive::Scanning,
+        None => SyncLive::Asleep,
     })
 }
 
@@ -313,10 +321,11 @@ pub(crate) fn refuse_taken(api: &Api, id: PairId) -> Result<(), ApiError> {
 }
 
 pub(crate) fn sync_pair_remove(api: &Api, request: SyncPairGet) -> Result<Done, ApiError> {
-    let id = convert::pair_id(&request.pair_id)?;
-    refuse_taken(api, id)?;
-    api.syncs.remove(id)?;
+    let record = record(&api.catalog, convert::pair_id(&request.pair_id)?)?;
+    refuse_taken(api, record.id)?;
+    api.syncs.remove(record.id)?;
     wake(api);
+    api.syncs.trees().forget_unused(&api.catalog, [record.left_address, record.right_address])?;
     Ok(Done {})
 }
 

@@ -2,12 +2,16 @@
 //! its plan says beside the rows. For hosts in this process: windows show a plan and apply that very one instead.
 //!
 //! Invariants: asking changes no pair (the run does, once it changes anything); a look takes nothing away from a run that
-//! waits for a person at a brake; a run that is under way is never taken for one that was asked for in other words.
+//! waits for a person at a brake; a run that is under way is never taken for one that was asked for in other words; what
+//! is typed beside a run answers a brake only where somebody was told of it before (`sync_halts_alike`).
 
+use keepwell_catalog::{JobFilter, JobRecord};
 use keepwell_jobs::pairs::{self, Order, PairWish, real_place};
+use keepwell_jobs::{Halt, JobRequest};
+use keepwell_model::PairId;
 use keepwell_sync::plan::Conflict;
 
-use super::sync::{brakes_of, free, is_by_hand, is_plain, named, pair};
+use super::sync::{RECENT_RUNS, brakes_of, free, halt_of, is_by_hand, is_plain, named, pair};
 use super::sync_conflict::version;
 use super::sync_plan::gone;
 use super::sync_save::{address, changed_record, new_record, refuse_more, wanted};
@@ -50,6 +54,8 @@ pub struct SyncAsked {
     pub job_id: String,
     /// The pair, as it is until the run changes anything.
     pub pair: SyncPair,
+    /// The run or look before, where a safety brake stopped it: what a person was told last of the pair.
+    pub halted_before: Option<String>,
 }
 
 impl Api {
@@ -96,6 +102,7 @@ impl Api {
             }
         };
         let pair = pair(self, &record)?;
+        let halted_before = halted_last(self, record.id)?;
         // What runs by itself leaves no trace where it finds nothing to do; a person's run comes after it.
         if let Some(active) = free(self, record.id, ask.preview)?.filter(is_by_hand) {
             if ask.preview || wish.is_some() || ask.plan.is_some() {
@@ -104,11 +111,11 @@ impl Api {
             }
             // What else is under way does not carry over what there is: the run comes after it.
             if is_plain(&active, false) {
-                return Ok(SyncAsked { job_id: active.id.to_string(), pair });
+                return Ok(SyncAsked { job_id: active.id.to_string(), pair, halted_before });
             }
         }
         let job_id = self.syncs.start_as(&self.engine, record, wish, ask.preview, ask.plan)?;
-        Ok(SyncAsked { job_id: job_id.to_string(), pair })
+        Ok(SyncAsked { job_id: job_id.to_string(), pair, halted_before })
     }
 
     /// Tells the plan a job holds from any other.
@@ -139,6 +146,36 @@ impl Api {
     pub fn sync_brakes(&self, job_id: &str) -> Result<Vec<SyncBrake>, ApiError> {
         brakes_of(self, convert::job_id(job_id)?)
     }
+
+    /// Whether a job halted at nothing but what another one halted at before, with the very same plan: who was told of that
+    /// one knows what an answer does to this one.
+    ///
+    /// # Errors
+    /// There is no such job (any more).
+    pub fn sync_halts_alike(&self, job_id: &str, before: &str) -> Result<bool, ApiError> {
+        let halt = |id: &str| -> Result<Option<Halt>, ApiError> {
+            Ok(halt_of(&self.engine.job(convert::job_id(id)?)?.record))
+        };
+        let (Some(now), Some(before)) = (halt(job_id)?, halt(before)?) else { return Ok(false) };
+        let was_told =
+            |kind, side| before.brakes.iter().any(|brake| (brake.kind, brake.side) == (kind, side));
+        Ok(now.digest == before.digest && now.brakes.iter().all(|brake| was_told(brake.kind, brake.side)))
+    }
+}
+
+/// The last run or look of a pair, where a safety brake stopped it. A look that none stopped took nothing away from the
+/// run before it.
+fn halted_last(api: &Api, id: PairId) -> Result<Option<String>, ApiError> {
+    let tells = |job: &JobRecord| {
+        serde_json::from_str(&job.request).is_ok_and(|request: JobRequest| match request {
+            JobRequest::Sync(sync) => sync.carries_over() && (job.halt.is_some() || !sync.only_looks()),
+            _ => false,
+        })
+    };
+    let (jobs, _) =
+        api.catalog.jobs(&JobFilter { pair_id: Some(id), ..JobFilter::default() }, 0, RECENT_RUNS)?;
+    let last = jobs.into_iter().find(tells);
+    Ok(last.filter(|job| job.halt.is_some()).map(|job| job.id.to_string()))
 }
 
 /// A conflict of a plan that nobody can decide yet: it is in no list.

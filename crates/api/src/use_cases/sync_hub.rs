@@ -179,9 +179,11 @@ pub(crate) fn sync_hub_remove(api: &Api, request: SyncGroupGet) -> Result<Done, 
     for (record, _) in &pairs {
         refuse_taken(api, record.id)?;
     }
-    for (record, _) in pairs {
+    for (record, _) in &pairs {
         api.syncs.remove(record.id)?;
     }
     wake(api);
+    let places = pairs.into_iter().flat_map(|(record, _)| [record.left_address, record.right_address]);
+    api.syncs.trees().forget_unused(&api.catalog, places)?;
     Ok(Done {})
 }

@@ -313,18 +313,20 @@ pub(crate) fn refuse_more(known: &[PairRecord], new: &PairSpec) -> Result<(), Ap
     Err(ApiError::new(ErrorCode::AlreadyExists, message).hint("Change that one, or choose other places."))
 }
 
-/// The row of a pair, from now on.
+/// The row of a new pair.
 pub(crate) fn new_record(
     definition: &PairDefinition,
     created_ms: i64,
     now_ms: i64,
 ) -> Result<PairRecord, ApiError> {
-    let mut record = definition
-        .record(created_ms)
-        .map_err(|error| ApiError::bad_request(format!("This pair can not be kept: {error}.")))?;
+    let mut record = definition.record(created_ms).map_err(unwritable)?;
     // A schedule that was changed counts from now: nothing is owed from before.
     record.schedule_from_ms = now_ms;
     Ok(record)
+}
+
+fn unwritable(error: serde_json::Error) -> ApiError {
+    ApiError::bad_request(format!("This pair can not be kept: {error}."))
 }
 
 /// The row of a pair that is there, as a request wants it from now on. Changes nothing.
@@ -339,6 +341,7 @@ pub(crate) fn changed_record(
             .hint("Make a new pair of the two places, and remove this one."));
     }
     let mut new = new_record(definition, record.created_ms, now_ms)?;
+    new.definition = definition.text_over(record).map_err(unwritable)?;
     if before.schedule == definition.schedule {
         new.schedule_from_ms = record.schedule_from_ms;
         new.retry_ms = record.retry_ms;

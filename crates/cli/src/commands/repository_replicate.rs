@@ -13,6 +13,7 @@ use keepwell_api::{ApiError, Commands, Count};
 
 use crate::arguments_place::RepositoryReplicate;
 use crate::context::{Context, given_password};
+use crate::documents::Documents;
 use crate::ending::Ending;
 use crate::follow::{fact, told, took, watch};
 use crate::output::{self, number, size};
@@ -38,7 +39,7 @@ pub fn run(context: &Context, arguments: &RepositoryReplicate) -> Result<Ending,
         context.api.job_confirm(JobGet { job_id: job.id.clone() })?;
         job = watch(context, &started.job_id)?;
     }
-    let (job, ending) = told(context, job)?;
+    let (job, ending) = told(context, job, &Documents::one())?;
     if ending == Ending::Halted {
         output::note("  To go on: the same command with --release-brake");
     } else if !context.json && matches!(job.state, JobState::Succeeded | JobState::SucceededWithProblems) {

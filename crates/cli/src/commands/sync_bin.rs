@@ -7,6 +7,7 @@ use keepwell_api::{ApiError, Commands, Count};
 use super::sync_hub;
 use crate::arguments_sync::SyncBin;
 use crate::context::Context;
+use crate::documents::Documents;
 use crate::ending::Ending;
 use crate::follow::{fact, follow};
 use crate::output::{self, counted, size, time};
@@ -17,11 +18,13 @@ pub fn run(context: &Context, arguments: SyncBin) -> Result<Ending, ApiError> {
         && arguments.restore.is_empty()
         && arguments.remove.is_empty()
         && !arguments.empty
-        && !context.json
     {
+        let documents = Documents::named(context.json);
         for pair in &hub.pairs {
-            output::line(format!("{}:", pair.name));
-            list(context, pair, &arguments)?;
+            if !context.json {
+                output::line(format!("{}:", pair.name));
+            }
+            list(context, pair, &arguments, &documents)?;
         }
         return Ok(Ending::Done);
     }
@@ -41,10 +44,15 @@ pub fn run(context: &Context, arguments: SyncBin) -> Result<Ending, ApiError> {
         context.give_access(&pair)?;
         return remove(context, &pair, arguments);
     }
-    list(context, &pair, &arguments)
+    list(context, &pair, &arguments, &Documents::one())
 }
 
-fn list(context: &Context, pair: &SyncPair, arguments: &SyncBin) -> Result<Ending, ApiError> {
+fn list(
+    context: &Context,
+    pair: &SyncPair,
+    arguments: &SyncBin,
+    documents: &Documents,
+) -> Result<Ending, ApiError> {
     let page = context.api.sync_bin(SyncBinGet {
         pair_id: pair.id.clone(),
         text: arguments.find.clone(),
@@ -53,6 +61,7 @@ fn list(context: &Context, pair: &SyncPair, arguments: &SyncBin) -> Result<Endin
         limit: Some(arguments.limit),
     })?;
     if context.json {
+        documents.next(&pair.id);
         output::json(&page)?;
         return Ok(Ending::Done);
     }

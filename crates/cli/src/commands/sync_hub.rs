@@ -14,6 +14,7 @@ use super::{sync_add, sync_list, sync_remove, sync_show};
 use crate::arguments_pair::PairRules;
 use crate::arguments_sync::SyncRun;
 use crate::context::Context;
+use crate::documents::Documents;
 use crate::ending::Ending;
 use crate::{output, paths};
 
@@ -110,7 +111,8 @@ fn known(context: &Context, name: &str) -> Result<Hub, ApiError> {
     })
 }
 
-/// Runs every pair of a hub, then all but the last once more: what the later ones brought reaches the earlier ones.
+/// Runs every pair of a hub, then all but the last once more: what the later ones brought reaches the earlier ones. As JSON
+/// it is the list of these runs; of a preview the rows of each pair under its id.
 pub fn run(context: &Context, hub: &Hub, arguments: &SyncRun) -> Result<Ending, ApiError> {
     let name = &hub.group.name;
     if arguments.rules != PairRules::default() {
@@ -121,6 +123,8 @@ pub fn run(context: &Context, hub: &Hub, arguments: &SyncRun) -> Result<Ending, 
         return Err(name_a_pair(hub));
     }
     let again = &hub.pairs[..hub.pairs.len().saturating_sub(1)];
+    let documents =
+        if arguments.preview { Documents::named(context.json) } else { Documents::list(context.json) };
     let mut worst = Ending::Done;
     for (round, pairs) in [hub.pairs.as_slice(), again].into_iter().enumerate() {
         for pair in pairs {
@@ -128,7 +132,7 @@ pub fn run(context: &Context, hub: &Hub, arguments: &SyncRun) -> Result<Ending, 
                 output::line(format!("{}{}", pair.name, if round == 0 { "" } else { ", once more" }));
             }
             let meant = Meant::known(pair.clone(), &PairRules::default());
-            let ending = sync_run::run_pair(context, &meant, arguments)?;
+            let ending = sync_run::run_pair(context, &meant, arguments, &documents)?;
             if matches!(ending, Ending::Halted | Ending::Cancelled) {
                 return Ok(ending);
             }

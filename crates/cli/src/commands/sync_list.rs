@@ -1,7 +1,7 @@
 //! `keepwell sync list`
 
 use keepwell_api::dto::Nothing;
-use keepwell_api::dto::sync::{SyncDiffers, SyncMode, SyncPair, SyncState};
+use keepwell_api::dto::sync::{SyncDiffers, SyncLive, SyncMode, SyncPair, SyncState};
 use keepwell_api::{ApiError, Commands};
 
 use super::plan_list;
@@ -98,7 +98,15 @@ fn differs(differs: SyncDiffers) -> &'static str {
 
 fn when(pair: &SyncPair) -> String {
     let by_clock = plan_list::schedule_words(pair.schedule);
-    if pair.live { format!("live, {by_clock}") } else { by_clock }
+    if !pair.live {
+        return by_clock;
+    }
+    let live = match pair.watched {
+        SyncLive::Scanning => "live (looked at about once a minute)",
+        SyncLive::Asleep => "live (nothing watches it now)",
+        SyncLive::Watching | SyncLive::Off => "live",
+    };
+    format!("{live}, {by_clock}")
 }
 
 /// The pair of a name, or of the start of an id.

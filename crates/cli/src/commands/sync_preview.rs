@@ -17,6 +17,7 @@ use super::sync_run::{Meant, examples, ways_on};
 use super::sync_typed;
 use crate::arguments_sync::{Side, SyncRun};
 use crate::context::Context;
+use crate::documents::Documents;
 use crate::ending::Ending;
 use crate::follow::problems;
 use crate::output::{self, number, size};
@@ -32,8 +33,9 @@ pub fn run(
     job: &Job,
     meant: &Meant,
     arguments: &SyncRun,
+    documents: &Documents,
 ) -> Result<Ending, ApiError> {
-    let shown = show(context, pair, job, meant, arguments);
+    let shown = show(context, pair, job, meant, arguments, documents);
     // What a run would tell, too: what can not be synced is in no plan.
     let told = problems(context, job);
     // The plan was only to be looked at.
@@ -51,6 +53,7 @@ fn show(
     job: &Job,
     meant: &Meant,
     arguments: &SyncRun,
+    documents: &Documents,
 ) -> Result<(), ApiError> {
     let brakes = context.api.sync_brakes(&job.id)?;
     let again = sync_typed::command(arguments, meant.known.as_ref());
@@ -61,6 +64,7 @@ fn show(
     // Where a folder is gone there was nothing to look at, and there is no plan.
     if brakes.iter().any(|brake| brake.kind == SyncBrakeKind::RootGone) {
         if context.json {
+            documents.next(&pair.id);
             return output::json(&[(); 0]);
         }
         output::note("What you can do next:");
@@ -68,7 +72,10 @@ fn show(
         return Ok(());
     }
     let has_rows = match context.json {
-        true => print_json(context, &job.id).map(|()| false)?,
+        true => {
+            documents.next(&pair.id);
+            print_json(context, &job.id).map(|()| false)?
+        }
         false => print(context, pair, job)?,
     };
     let id = context.api.sync_plan_id(&job.id)?;

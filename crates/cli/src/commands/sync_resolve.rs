@@ -11,6 +11,7 @@ use super::sync_hub::{self, Hub};
 use super::sync_run;
 use crate::arguments_sync::{Keep, SyncResolve};
 use crate::context::Context;
+use crate::documents::Documents;
 use crate::ending::Ending;
 use crate::follow::follow;
 use crate::output::{self, size, time};
@@ -52,8 +53,10 @@ pub fn run(context: &Context, arguments: SyncResolve) -> Result<Ending, ApiError
         };
         job_id = Some(context.api.sync_resolve(request)?.job_id);
     } else {
+        // Of one conflict it is that text, as it is.
+        let documents = Documents::named(context.json && arguments.show && meant.len() > 1);
         for conflict in &meant {
-            let Some(hash) = shown(context, &pair, conflict, &arguments)? else { continue };
+            let Some(hash) = shown(context, &pair, conflict, &arguments, &documents)? else { continue };
             // What was seen is what is written.
             let request =
                 SyncMerge { pair_id: pair.id.clone(), node: conflict.node.clone(), hash: Some(hash) };
@@ -101,6 +104,7 @@ fn shown(
     pair: &SyncPair,
     conflict: &SyncConflict,
     arguments: &SyncResolve,
+    documents: &Documents,
 ) -> Result<Option<String>, ApiError> {
     let request = SyncConflictGet { pair_id: pair.id.clone(), node: conflict.node.clone() };
     let path = &conflict.path.display;
@@ -111,6 +115,7 @@ fn shown(
         .hint("Keep one of them, or both: --keep left|right|both."));
     };
     if arguments.show && context.json {
+        documents.next(&conflict.path.path);
         output::json(&merged)?;
         return Ok(None);
     }

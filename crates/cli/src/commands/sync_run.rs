@@ -1,6 +1,7 @@
 //! `keepwell sync run LEFT RIGHT`, or `keepwell sync run NAME`
 //!
-//! Invariant: what is typed changes the pair only where the run changes something; a preview changes nothing at all.
+//! Invariants: what is typed changes the pair only where the run changes something; a preview changes nothing at all; an
+//! answer to a brake counts only for what a person was told of before, by the run or preview before or by the plan it names.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -14,6 +15,7 @@ use super::{sync_add, sync_hub, sync_list, sync_preview, sync_show, sync_typed};
 use crate::arguments_pair::{Conflict, Mode, PairRules};
 use crate::arguments_sync::{Brake, Side, SyncRun};
 use crate::context::Context;
+use crate::documents::Documents;
 use crate::ending::Ending;
 use crate::follow::{fact, told, took, watch};
 use crate::output::{self, number, size};
@@ -40,7 +42,7 @@ pub fn run(context: &Context, arguments: SyncRun) -> Result<Ending, ApiError> {
             return sync_hub::run(context, &hub, &arguments);
         }
         let pair = sync_list::find(context, &name)?;
-        return run_pair(context, &Meant::known(pair, &arguments.rules), &arguments);
+        return run_pair(context, &Meant::known(pair, &arguments.rules), &arguments, &Documents::one());
     };
     let known = context.api.sync_known(&paths::place(&arguments.left), &paths::place(right))?;
     let is_absent = known.is_none() && !paths::is_remote(right) && !Path::new(right).exists();
@@ -67,7 +69,7 @@ pub fn run(context: &Context, arguments: SyncRun) -> Result<Ending, ApiError> {
             Meant { known: None, wish }
         }
     };
-    let ending = run_pair(context, &meant, &arguments)?;
+    let ending = run_pair(context, &meant, &arguments, &Documents::one())?;
     if is_absent && Path::new(right).exists() {
         output::note(format!("{} was not there: it was made.", Path::new(right).display()));
     }
@@ -97,8 +99,13 @@ fn refuse_sides(pair: &SyncPair, arguments: &SyncRun) -> Result<(), ApiError> {
     )))
 }
 
-/// Runs one pair.
-pub fn run_pair(context: &Context, meant: &Meant, arguments: &SyncRun) -> Result<Ending, ApiError> {
+/// Runs one pair, or shows its plan; as JSON into these documents.
+pub fn run_pair(
+    context: &Context,
+    meant: &Meant,
+    arguments: &SyncRun,
+    documents: &Documents,
+) -> Result<Ending, ApiError> {
     context.give_access_to([&meant.wish.left, &meant.wish.right])?;
     let asked = context.api.sync_ask(SyncAsk {
         pair: meant.wish.clone(),
@@ -107,12 +114,12 @@ pub fn run_pair(context: &Context, meant: &Meant, arguments: &SyncRun) -> Result
     })?;
     let mut job = watch(context, &asked.job_id)?;
     if job.state == JobState::Halted {
-        job = answered(context, job, arguments)?;
+        job = answered(context, job, asked.halted_before.as_deref(), arguments)?;
     }
     if arguments.preview && matches!(job.state, JobState::WaitingForConfirmation | JobState::Halted) {
-        return sync_preview::run(context, &asked.pair, &job, meant, arguments);
+        return sync_preview::run(context, &asked.pair, &job, meant, arguments, documents);
     }
-    let (job, ending) = told(context, job)?;
+    let (job, ending) = told(context, job, documents)?;
     if ending == Ending::Halted {
         what_next(context, &asked.pair, &job, arguments)?;
     } else if !context.json {
@@ -152,8 +159,14 @@ pub fn ending_of(job: &Job, ending: Ending) -> Ending {
     }
 }
 
-/// Goes on from a brake where the arguments say how. A preview shows the plan all the same, and goes on from none.
-fn answered(context: &Context, job: Job, arguments: &SyncRun) -> Result<Job, ApiError> {
+/// Goes on from a brake where the arguments say how, and what halted the run is what was told before. A preview shows the
+/// plan all the same, and goes on from none.
+fn answered(
+    context: &Context,
+    job: Job,
+    halted_before: Option<&str>,
+    arguments: &SyncRun,
+) -> Result<Job, ApiError> {
     let brakes = context.api.sync_brakes(&job.id)?;
     let released: Vec<SyncBrakeKind> = arguments.release_brake.iter().map(|brake| kind(*brake)).collect();
     let is_answered = |brake: &SyncBrake| released.contains(&brake.kind);
@@ -169,6 +182,20 @@ fn answered(context: &Context, job: Job, arguments: &SyncRun) -> Result<Job, Api
         None => !arguments.preview && !released.is_empty() && brakes.iter().all(is_answered),
     };
     if !is_said {
+        return Ok(job);
+    }
+    // A named plan is the one that was shown, or nothing is done; a preview only looks.
+    let is_told = arguments.preview
+        || arguments.plan.is_some()
+        || match halted_before {
+            Some(before) => context.api.sync_halts_alike(&job.id, before)?,
+            None => false,
+        };
+    if !is_told {
+        output::note(
+            "Your answer to the safety brake is not taken: what this run found was not shown to you before. Look at it, \
+             then answer again.",
+        );
         return Ok(job);
     }
     context.api.sync_apply(SyncApply { job_id: job.id.clone(), release: Some(released), bring_back })?;

@@ -1,7 +1,7 @@
 //! `keepwell sync show PAIR`
 
 use keepwell_api::dto::sync::{
-    ConflictPolicy, SyncBandwidth, SyncLinks, SyncMode, SyncPair, SyncRules, SyncWindow,
+    ConflictPolicy, SyncBandwidth, SyncLinks, SyncLive, SyncMode, SyncPair, SyncRules, SyncWindow,
 };
 use keepwell_api::dto::sync_bin::{SyncRunRow, SyncRunsGet};
 use keepwell_api::{ApiError, Commands, Count};
@@ -59,6 +59,19 @@ fn show(context: &Context, pair: &SyncPair) -> Result<(), ApiError> {
     Ok(())
 }
 
+/// Whether changes are carried over as they happen, and what comes of that now.
+fn live(pair: &SyncPair) -> &'static str {
+    match pair.watched {
+        _ if !pair.live => "no",
+        SyncLive::Off => "yes",
+        SyncLive::Watching => "yes; changes are noticed as they happen",
+        SyncLive::Scanning => {
+            "yes; looked at about once a minute, the system does not tell of all changes here"
+        }
+        SyncLive::Asleep => "yes; nothing watches it now: open Keepwell, or keepwell sync watch",
+    }
+}
+
 /// Everything about how a pair works; what is as new pairs have it and seldom matters is not named.
 pub fn facts(pair: &SyncPair) -> String {
     let mut rows = vec![
@@ -67,7 +80,7 @@ pub fn facts(pair: &SyncPair) -> String {
         ("Right", pair.right.address.display.clone()),
         ("State", sync_list::state(pair)),
         ("Runs", plan_list::schedule_words(pair.schedule)),
-        ("Live", if pair.live { "yes" } else { "no" }.to_owned()),
+        ("Live", live(pair).to_owned()),
     ];
     if let Some(group) = &pair.group {
         rows.insert(1, ("Hub", group.name.clone()));
