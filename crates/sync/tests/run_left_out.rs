@@ -8,7 +8,9 @@ mod home;
 
 use home::Home;
 use keepwell_model::{Control, JobId};
-use keepwell_sync::policy::{BrakeKind, Links};
+use keepwell_sync::policy::BrakeKind;
+#[cfg(unix)]
+use keepwell_sync::policy::Links;
 use keepwell_sync::{Limits, Mode, Side, SyncReport};
 
 const LARGE: &str = "more than five bytes";
