@@ -19,6 +19,14 @@ const NAME_LIMIT_MIN_BYTES: usize = 64;
 /// Stands before the hexadecimal digits of a byte that is no text.
 const BYTE_MARK: char = '\u{201b}';
 
+/// Stands before what sets a name apart from another one, or tells of what it was shortened from.
+const MARK: u8 = b'~';
+/// So many digits follow it in a name that was set apart.
+const APART_DIGITS: usize = 6;
+/// So many of the names are looked for that an item may have got: where somebody changed what had the first one, that is
+/// another item from then on, and the first one has the next.
+const APART_TIMES: usize = 8;
+
 /// What two names on a place have in common exactly where they are one name there.
 #[must_use]
 pub fn key<'a>(name: &'a [u8], capabilities: &Capabilities) -> Cow<'a, [u8]> {
@@ -58,7 +66,33 @@ pub fn mapped<'a>(name: &'a [u8], capabilities: &Capabilities) -> Cow<'a, [u8]> 
 #[must_use]
 pub fn apart(name: &[u8], capabilities: &Capabilities) -> Vec<u8> {
     let limit = (capabilities.name_limit_bytes as usize).max(NAME_LIMIT_MIN_BYTES);
-    shortened(&mapped(name, capabilities), &mark(name, 6), limit)
+    shortened(&mapped(name, capabilities), &mark(name, APART_DIGITS), limit)
+}
+
+/// The names such an item gets one after the other, until one is free: each is apart from the one before.
+pub fn all_apart<'c>(name: &[u8], capabilities: &'c Capabilities) -> impl Iterator<Item = Vec<u8>> + use<'c> {
+    std::iter::successors(Some(apart(name, capabilities)), |before| Some(apart(before, capabilities)))
+}
+
+/// The first of them: what an item is looked for by that may have got one.
+pub fn likely_apart<'c>(
+    name: &[u8],
+    capabilities: &'c Capabilities,
+) -> impl Iterator<Item = Vec<u8>> + use<'c> {
+    all_apart(name, capabilities).take(APART_TIMES)
+}
+
+/// Whether a name may be one of those, by its look.
+#[must_use]
+pub fn may_be_apart(name: &[u8]) -> bool {
+    let is_mark = |part: &[u8]| part[0] == MARK && part[1..].iter().all(u8::is_ascii_hexdigit);
+    name.windows(1 + APART_DIGITS).any(is_mark)
+}
+
+/// Whether a name is one that an item of another name may have got on a place.
+#[must_use]
+pub fn is_apart(name: &[u8], of: &[u8], capabilities: &Capabilities) -> bool {
+    may_be_apart(name) && likely_apart(of, capabilities).any(|made| made == name)
 }
 
 /// The name of a conflict copy: `report (conflict from Laptop, 2026-11-22).txt`; with a number above 1 where that is
@@ -110,7 +144,7 @@ fn split_ending(name: &[u8]) -> (&[u8], &[u8]) {
 
 fn mark(name: &[u8], digits: usize) -> Vec<u8> {
     let hash = blake3::hash(name).to_hex();
-    let mut mark = vec![b'~'];
+    let mut mark = vec![MARK];
     mark.extend_from_slice(&hash.as_bytes()[..digits]);
     mark
 }

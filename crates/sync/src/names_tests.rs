@@ -106,5 +106,12 @@ fn names_that_only_differ_in_case_get_apart() {
     let one = apart(b"README.md", &windows());
     assert_ne!(key(&one, &windows()), key(b"readme.md", &windows()));
     assert_ne!(one, apart(b"Readme.md", &windows()));
+    // It is known by its look and by the name it was made from, also where it was made from one that was.
+    let twice = apart(&one, &windows());
+    for made in [&one, &twice] {
+        assert!(may_be_apart(made) && is_apart(made, b"README.md", &windows()));
+        assert!(!is_apart(made, b"Readme.md", &windows()));
+    }
+    assert!(!may_be_apart(b"notes~") && !may_be_apart(b"a~notes.md"));
     assert!(one.ends_with(b".md"));
 }

@@ -81,13 +81,13 @@ impl Taken {
     /// A free name for one place that does not tell this one from another's.
     fn name_apart(&mut self, view: &View<'_>, folder: NodeId, name: &[u8], side: Side) -> Vec<u8> {
         let place = view.capabilities(side);
-        let mut made = names::apart(name, place);
         let taken = self.names(view, folder);
-        for _ in 1..NUMBERS_LIMIT {
+        let mut made = Vec::new();
+        for next in names::all_apart(name, place).take(NUMBERS_LIMIT as usize) {
+            made = next;
             if taken.insert(names::loose_key(&made).into_owned()) {
                 break;
             }
-            made = names::apart(&made, place);
         }
         made
     }

@@ -97,23 +97,44 @@ fn matches(view: &View<'_>, left: &[usize], right: &[usize], is_for_reading: boo
         by_key.insert(names::key(name, right_takes).into_owned(), *two);
         by_key.insert(names::mapped(name, left_takes).into_owned(), *two);
     }
+    // What is new on one side may have got another name on the other, in a folder of which nothing was agreed on.
+    let is_apart_there = by_name.keys().any(|name| names::may_be_apart(name));
+    let of_rest = rest.iter().filter_map(|one| seen_name(view, *one, Side::Left));
+    let set_apart: HashSet<&[u8]> = of_rest.filter(|name| names::may_be_apart(name)).collect();
+    let mut by_apart: HashMap<Vec<u8>, usize> = HashMap::new();
+    // Only those that are there are kept: a folder may hold a million names.
+    for two in right.iter().filter(|_| !set_apart.is_empty()) {
+        let Some(name) = seen_name(view, *two, Side::Right) else { continue };
+        if by_name.get(name) == Some(two) {
+            let made = names::likely_apart(name, left_takes);
+            for made in made.filter(|made| set_apart.contains(made.as_slice())) {
+                by_apart.entry(made).or_insert(*two);
+            }
+        }
+    }
     let mut taken: HashSet<usize> = HashSet::new();
     for one in rest {
         let Some(name) = seen_name(view, one, Side::Left) else { continue };
-        let candidates = [
+        let mut candidates = vec![
             names::mapped(name, right_takes).into_owned(),
             names::key(name, right_takes).into_owned(),
             names::key(name, left_takes).into_owned(),
-            names::apart(name, right_takes),
             name.to_vec(),
         ];
-        let two = candidates.iter().find_map(|key| by_key.get(key).or_else(|| by_name.get(key.as_slice())));
-        let Some(two) = two.copied().filter(|two| !taken.contains(two)) else { continue };
-        let (Some(left), Some(right)) = (view.item(one, Side::Left), view.item(two, Side::Right)) else {
-            continue;
+        if is_apart_there {
+            candidates.extend(names::likely_apart(name, right_takes));
+        }
+        let twos =
+            candidates.iter().filter_map(|key| by_key.get(key).or_else(|| by_name.get(key.as_slice())));
+        let is_one = |two: &usize| {
+            let (Some(left), Some(right)) = (view.item(one, Side::Left), view.item(*two, Side::Right)) else {
+                return false;
+            };
+            left.state.kind == right.state.kind && left.state.is_same_content(&right.state)
+                || (is_for_reading && may_be_same(&left.state, &right.state))
         };
-        let is_one = left.state.kind == right.state.kind && left.state.is_same_content(&right.state);
-        if is_one || (is_for_reading && may_be_same(&left.state, &right.state)) {
+        let two = twos.chain(by_apart.get(name)).copied().find(|two| !taken.contains(two) && is_one(two));
+        if let Some(two) = two {
             taken.insert(two);
             found.push((one, two));
         }
@@ -138,7 +159,10 @@ pub(super) fn common_name(view: &View<'_>, row: usize) -> Option<(Name, NamesOn)
     if left.name == right.name {
         return Some((Name::Of(Side::Left), None));
     }
-    if names::mapped(right.name, view.capabilities(Side::Left)) == left.name {
+    let left_takes = view.capabilities(Side::Left);
+    if names::mapped(right.name, left_takes) == left.name
+        || names::is_apart(left.name, right.name, left_takes)
+    {
         return Some((Name::Of(Side::Right), Some(Box::new([Some(left.name.into()), None]))));
     }
     let is_same = names::mapped(left.name, view.capabilities(Side::Right)) == right.name
@@ -146,6 +170,6 @@ pub(super) fn common_name(view: &View<'_>, row: usize) -> Option<(Name, NamesOn)
             let place = view.capabilities(*side);
             names::key(left.name, place) == names::key(right.name, place)
         })
-        || right.name == names::apart(left.name, view.capabilities(Side::Right));
+        || names::is_apart(right.name, left.name, view.capabilities(Side::Right));
     is_same.then(|| (Name::Of(Side::Left), Some(Box::new([None, Some(right.name.into())]))))
 }

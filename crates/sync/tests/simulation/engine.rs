@@ -49,6 +49,8 @@ pub enum Places {
     RightWithoutIds,
     /// The right one takes names that differ in case for one.
     RightIgnoresCase,
+    /// The left one does.
+    LeftIgnoresCase,
     /// The right one is a bucket.
     RightIsBucket,
     /// The left one is.
@@ -175,17 +177,22 @@ impl<'a> World<'a> {
 
     fn is_of(&self, places: Places) -> bool {
         let disk = MemoryTree::disk();
+        let ignoring_case = Capabilities { case_sensitive: false, ..disk };
         match places {
             Places::Disks | Places::RightIsBucket | Places::LeftIsBucket => {
                 self.odd.is_plain() && self.has_lasting_ids() == [true, true]
             }
             Places::RightWithoutIds => self.odd.is_plain() && self.has_lasting_ids() == [true, false],
-            Places::RightIgnoresCase => {
-                self.odd.places == [disk, Capabilities { case_sensitive: false, ..disk }]
-                    && !(self.odd.loses_power || self.odd.goes_on)
-                    && self.has_lasting_ids() == [true, true]
-            }
+            Places::RightIgnoresCase => self.is_odd_only_by([disk, ignoring_case]),
+            Places::LeftIgnoresCase => self.is_odd_only_by([ignoring_case, disk]),
         }
+    }
+
+    /// Whether places that can do this are all that is odd.
+    fn is_odd_only_by(&self, places: [Capabilities; 2]) -> bool {
+        self.odd.places == places
+            && !(self.odd.loses_power || self.odd.goes_on)
+            && self.has_lasting_ids() == [true, true]
     }
 
     fn has_lasting_ids(&self) -> [bool; 2] {

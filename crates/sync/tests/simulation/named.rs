@@ -365,3 +365,43 @@ fn what_a_run_left_on_its_way_goes_back_where_the_other_side_has_it_as_before() 
         }
     }
 }
+
+/// A folder waits for a person, so that nothing in it is agreed on, and one place ignores case: what has another name there
+/// is known by that name in each run anew, whichever side that place is, and is not made once more beside itself.
+#[test]
+fn what_has_another_name_in_a_folder_that_waits_is_made_once() {
+    for (places, ignoring) in [(Places::LeftIgnoresCase, 0), (Places::RightIgnoresCase, 1)] {
+        for kind in [EntryKind::File, EntryKind::Folder] {
+            let room = Room::new();
+            let mut world = World::of(places, &room);
+            world.pair.conflicts = ConflictPolicy::Ask;
+            world.trees[0].with(|left| assert!(left.make(&path("b"), EntryKind::File, b"one", time(1))));
+            world.run(false).unwrap();
+            world.trees[ignoring].with(|one| {
+                one.remove(&path("b"));
+                assert!(one.make(&path("b"), EntryKind::Folder, b"", time(2)));
+                assert!(one.make(&path("b/B"), EntryKind::Folder, b"", time(2)));
+            });
+            world.trees[1 - ignoring].with(|other| {
+                assert!(other.write(&path("b"), b"three", time(2), false));
+                assert!(other.make(&path("B"), EntryKind::Folder, b"", time(2)));
+                let content: &[u8] = if kind == EntryKind::File { b"two" } else { b"" };
+                assert!(other.make(&path("B/b"), kind, content, time(2)));
+            });
+            world.end().unwrap_or_else(|why| panic!("{kind:?}: {}", world.told(&why)));
+            if kind == EntryKind::Folder {
+                continue;
+            }
+            // What a person makes of it there is another file, and what it was made from gets one more name.
+            for round in 0..3u8 {
+                world.trees[ignoring].with(|one| {
+                    let is_it = |item: &&RelativePath| item.to_string().contains('~');
+                    let last = one.items.keys().filter(is_it).max_by_key(|path| path.to_string().len());
+                    let last = last.cloned().unwrap();
+                    assert!(one.write(&last, &[b'0' + round], time(3 + i64::from(round)), false));
+                });
+                world.end().unwrap_or_else(|why| panic!("{kind:?}: {}", world.told(&why)));
+            }
+        }
+    }
+}
