@@ -3,7 +3,7 @@
 //!
 //! Invariants:
 //! 1. Every path is resolved anew from the root's handle, without following a symbolic link: no folder is remembered
-//!    here that could have been moved elsewhere meanwhile.
+//!    here that could have been moved elsewhere meanwhile (`tree` holds some for a moment).
 //! 2. An unfinished file that has a name is locked as long as a run holds it, whichever process that is; the lock dies with
 //!    the process.
 //! 3. Nothing is set through a symbolic link.
