@@ -8,6 +8,9 @@ mod item;
 pub mod store;
 mod tree;
 mod tree_content;
+#[cfg(unix)]
+mod tree_folder;
+mod tree_holders;
 mod tree_probe;
 mod tree_put_back;
 mod tree_rename;

@@ -288,6 +288,22 @@ pub trait Staged: Send {
     ) -> Result<Published, EndpointError>;
 }
 
+/// A new folder that nobody sees before it is published with all that was put into it. Dropped, it leaves nothing behind.
+pub trait StagedFolder: Send {
+    /// Begins a file in it. [`Staged::publish`] gives it the last name of its path, at once and for little: nobody sees it
+    /// before the folder is published.
+    ///
+    /// # Errors
+    /// The place refused.
+    fn stage(&self, path: &RelativePath, size_bytes: u64) -> Result<Box<dyn Staged>, EndpointError>;
+
+    /// Makes it visible where it was meant to be, with all that was published in it.
+    ///
+    /// # Errors
+    /// [`EndpointError::Changed`] where something is there by now; other trouble. Nothing is visible then.
+    fn publish(self: Box<Self>) -> Result<Published, EndpointError>;
+}
+
 /// What came of publishing or of setting metadata.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Published {
@@ -419,6 +435,19 @@ pub trait Tree: Send + Sync {
     /// [`EndpointError::AlreadyExists`]; other trouble.
     fn create_folder(&self, path: &RelativePath, metadata: &ItemMetadata)
     -> Result<Published, EndpointError>;
+
+    /// Begins a folder that will be published at `path`, with files in it: for a place where that costs less than to publish
+    /// each of them. Nothing, having done nothing, where it does not, or where the folder could not have its metadata then.
+    ///
+    /// # Errors
+    /// The place can not be written to.
+    fn stage_folder(
+        &self,
+        _path: &RelativePath,
+        _metadata: &ItemMetadata,
+    ) -> Result<Option<Box<dyn StagedFolder>>, EndpointError> {
+        Ok(None)
+    }
 
     /// Makes a symbolic link, in place of what is expected there.
     ///

@@ -45,6 +45,8 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// writes with their texts. What is left of it is worked in when the database is closed, so such a run waits for the disk
 /// once in the end, and not with each part.
 const WAL_PAGES: i64 = 4096;
+/// Of the database as much is kept in memory: a whole group of deeds, which would otherwise be written as it comes.
+const CACHE_KIB: i64 = 8192;
 
 /// Where in `meta` it is written that a damaged database was moved aside.
 const LOST: &str = "lost";
@@ -343,10 +345,13 @@ fn advance_base(connection: &Connection, changes: &[BaseChange], next_id: u64) -
     if changes.is_empty() {
         return Ok(());
     }
-    let mut put = connection.prepare_cached(
-        "INSERT INTO nodes (id, parent, name, left_name, right_name, facts) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-         ON CONFLICT (id) DO UPDATE SET parent = excluded.parent, name = excluded.name,
-         left_name = excluded.left_name, right_name = excluded.right_name, facts = excluded.facts",
+    // Two statements, since one that may do either keeps a copy of each page it changes.
+    let mut add = connection.prepare_cached(
+        "INSERT OR IGNORE INTO nodes (id, parent, name, left_name, right_name, facts)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?;
+    let mut change_known = connection.prepare_cached(
+        "UPDATE nodes SET parent = ?2, name = ?3, left_name = ?4, right_name = ?5, facts = ?6 WHERE id = ?1",
     )?;
     let mut remove = connection.prepare_cached("DELETE FROM nodes WHERE id = ?1 AND id > 0")?;
     for change in changes {
@@ -354,7 +359,11 @@ fn advance_base(connection: &Connection, changes: &[BaseChange], next_id: u64) -
             BaseChange::Put(id, node) => {
                 let facts = encode(id.0, node);
                 let parent = sql(node.parent.0);
-                put.execute(params![sql(id.0), parent, node.name, node.left_name, node.right_name, facts])?;
+                let (name, left_name, right_name) = (&node.name, &node.left_name, &node.right_name);
+                let row = params![sql(id.0), parent, name, left_name, right_name, facts];
+                if add.execute(row)? == 0 && change_known.execute(row)? == 0 {
+                    return Err(rusqlite::Error::StatementChangedRows(0));
+                }
             }
             BaseChange::Remove(id) => {
                 remove.execute([sql(id.0)])?;
@@ -470,6 +479,7 @@ fn prepare(connection: &mut Connection) -> rusqlite::Result<Option<i64>> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     write_ahead(connection)?;
     connection.pragma_update(None, "synchronous", "NORMAL")?;
+    connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "wal_autocheckpoint", WAL_PAGES)?;
     connection.pragma_update(None, "journal_size_limit", WAL_PAGES * 4096)?;

@@ -12,16 +12,16 @@
 pub mod bin;
 mod commit;
 mod expect;
+pub(crate) mod filled;
 pub(crate) mod item;
 mod meanwhile;
 mod not_kept;
 pub(crate) mod open;
+mod parallel;
 pub(crate) mod times;
 pub(crate) mod view;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc;
 
 use keepwell_endpoint::EndpointError;
 use keepwell_endpoint::tree::PlaceIdentity;
@@ -30,6 +30,7 @@ use parking_lot::{Mutex, RwLock};
 
 use self::bin::Planned;
 use self::commit::{Commits, Gathered};
+use self::filled::Ahead;
 use self::item::{Deed, Tools};
 use self::not_kept::NotKept;
 use self::open::Opened;
@@ -45,14 +46,6 @@ use crate::plan::{Action, Operation, Plan, Why};
 use crate::policy::Links;
 use crate::run_types::{ActionKind, Done, SyncReport};
 use crate::trees::BaseTree;
-
-/// A worker takes so many rows at once: neighbours lie in one folder.
-const TAKEN_ITEMS: usize = 16;
-/// Fewer, where they are so large.
-const TAKEN_BYTES: u64 = 4 << 20;
-
-/// So many answers may wait while a group is written down; who has more waits too, or a slow disk would fill the memory.
-const ANSWERS_WAITING: usize = 256;
 
 /// What carrying out a plan needs.
 pub(crate) struct Execution<'a> {
@@ -71,6 +64,8 @@ pub(crate) struct Execution<'a> {
     pub first_line: u64,
     /// Folders to be closed in the end.
     pub opened: Mutex<Opened>,
+    /// Rows that may be done ahead of their batch.
+    pub ahead: Ahead,
 }
 
 type Answers = Vec<(usize, Result<Deed, CopyError>)>;
@@ -81,6 +76,8 @@ struct Progress<'a, 'd> {
     gathered: Gathered,
     commits: Commits<'d>,
     next_line: u64,
+    /// Whether a row was done ahead of its batch; nothing where none may be.
+    done_ahead: Vec<bool>,
     /// Items that could not be done: what builds on them waits for the next run.
     held_back: HashSet<NodeId>,
     /// Rows for which the place gave no permission: their folders may have to be opened. Nothing where they were.
@@ -123,6 +120,11 @@ impl Execution<'_> {
             gathered: Gathered::default(),
             commits,
             next_line: self.first_line,
+            done_ahead: if self.ahead.is_empty() {
+                Vec::new()
+            } else {
+                vec![false; self.plan.operations.len()]
+            },
             held_back: HashSet::new(),
             refused: None,
             made_closed: BTreeSet::new(),
@@ -194,6 +196,9 @@ impl Execution<'_> {
         }
         let mut ready: Vec<usize> = Vec::with_capacity(range.len());
         for number in range {
+            if progress.done_ahead.get(number) == Some(&true) {
+                continue;
+            }
             let operation = &operations[number];
             if progress.is_held_back(operation) {
                 progress.hold_back(operation);
@@ -228,11 +233,14 @@ impl Execution<'_> {
         bins: &HashMap<usize, Planned>,
         progress: &mut Progress<'_, '_>,
     ) -> Result<(), SyncError> {
-        let workers = self.workers.min(ready.len().div_ceil(TAKEN_ITEMS)).max(1);
+        let workers = self.workers.min(ready.len().div_ceil(parallel::TAKEN_ITEMS)).max(1);
         if workers == 1 {
             for &number in ready {
-                let answer = self.one(number, bins, progress.view);
-                self.take(number, answer, bins, progress)?;
+                let mut answers = Answers::new();
+                self.answer(number, bins, progress.view, &mut answers);
+                for (number, answer) in answers {
+                    self.take(number, answer, bins, progress)?;
+                }
                 if progress.ended.is_some() {
                     break;
                 }
@@ -240,67 +248,6 @@ impl Execution<'_> {
             return Ok(());
         }
         self.in_parallel(ready, bins, workers, progress)
-    }
-
-    fn in_parallel(
-        &self,
-        ready: &[usize],
-        bins: &HashMap<usize, Planned>,
-        workers: usize,
-        progress: &mut Progress<'_, '_>,
-    ) -> Result<(), SyncError> {
-        let next = AtomicUsize::new(0);
-        let is_over = AtomicBool::new(false);
-        let view = progress.view;
-        std::thread::scope(|scope| {
-            let (sender, receiver) = mpsc::sync_channel::<Answers>(ANSWERS_WAITING);
-            for _ in 0..workers {
-                let (sender, next, is_over) = (sender.clone(), &next, &is_over);
-                scope.spawn(move || {
-                    while !is_over.load(Ordering::Relaxed) {
-                        let taken = self.take_rows(ready, next);
-                        if taken.is_empty() {
-                            return;
-                        }
-                        let still = taken.iter().take_while(|_| !is_over.load(Ordering::Relaxed));
-                        let answers = still.map(|&number| (number, self.one(number, bins, view))).collect();
-                        // Nobody listens any more: the run is over.
-                        if sender.send(answers).is_err() {
-                            return;
-                        }
-                    }
-                });
-            }
-            drop(sender);
-            let mut result = Ok(());
-            for (number, answer) in receiver.into_iter().flatten() {
-                if result.is_ok() {
-                    result = self.take(number, answer, bins, progress);
-                }
-                if result.is_err() || progress.ended.is_some() {
-                    is_over.store(true, Ordering::Relaxed);
-                }
-            }
-            result
-        })
-    }
-
-    /// The next few rows for a worker.
-    fn take_rows<'r>(&self, ready: &'r [usize], next: &AtomicUsize) -> &'r [usize] {
-        let mut start = next.load(Ordering::Relaxed);
-        loop {
-            let mut bytes = 0;
-            let few = ready[start.min(ready.len())..].iter().take(TAKEN_ITEMS).take_while(|number| {
-                let fits = bytes < TAKEN_BYTES;
-                bytes += self.plan.operations[**number].size_bytes;
-                fits
-            });
-            let end = start + few.count();
-            match next.compare_exchange_weak(start, end, Ordering::Relaxed, Ordering::Relaxed) {
-                Ok(_) => return &ready[start.min(ready.len())..end.min(ready.len())],
-                Err(now) => start = now,
-            }
-        }
     }
 
     /// Does one row.
@@ -342,6 +289,9 @@ impl Execution<'_> {
             (answer, _) => answer,
         };
         self.tools.control.add_done(1, operation.size_bytes);
+        if let Some(done) = progress.done_ahead.get_mut(number) {
+            *done = true;
+        }
         let mut deed = match answer {
             Ok(deed) => deed,
             Err(error) => {

@@ -6,6 +6,7 @@
 
 pub mod compare;
 pub mod faulty_store;
+mod memory_staged;
 pub mod memory_state;
 pub mod memory_store;
 pub mod memory_tree;

@@ -4,18 +4,19 @@
 //! step itself, a staged file is invisible. Every call is one step of a count that two places can share, so that a test
 //! can let a run die at each of them, and the same steps always end the same. Invariants: a step that failed changed
 //! nothing, unless it was told to lose its answer; no chance in here but from a seed. Deliberately not here: links that
-//! are followed, holes, extended attributes.
+//! are followed, holes, extended attributes; what is staged (`memory_staged`).
 
 use std::sync::Arc;
 
 use keepwell_endpoint::EndpointError;
 use keepwell_endpoint::tree::{
     Capabilities, Content, Expected, Fingerprint, ItemMetadata, NameRules, PlaceIdentity, Published, Staged,
-    Tree, TreeItem, UnicodeNames, Version,
+    StagedFolder, Tree, TreeItem, UnicodeNames, Version,
 };
-use keepwell_model::{ContentHash, EntryKind, ExtendedAttribute, RelativePath, Timestamp};
+use keepwell_model::{EntryKind, ExtendedAttribute, RelativePath, Timestamp};
 use parking_lot::Mutex;
 
+use crate::memory_staged::{Staging, StagingFolder};
 pub use crate::memory_state::{MemoryItem, MemoryState};
 pub use crate::steps::{StepFault, Steps};
 
@@ -26,6 +27,8 @@ pub struct MemoryTree {
     capabilities: Capabilities,
     state: Arc<Mutex<MemoryState>>,
     steps: Arc<Steps>,
+    /// New folders appear with their files, where the caller wants it.
+    stages_folders: bool,
 }
 
 impl MemoryTree {
@@ -38,7 +41,9 @@ impl MemoryTree {
             refuses_links: !capabilities.symlinks,
             ..MemoryState::default()
         };
-        Self { name: name.to_owned(), capabilities, state: Arc::new(Mutex::new(state)), steps }
+        let stages_folders = capabilities.strong_versions && capabilities.renames_folders;
+        let state = Arc::new(Mutex::new(state));
+        Self { name: name.to_owned(), capabilities, state, steps, stages_folders }
     }
 
     /// What a disk of this machine can do.
@@ -111,8 +116,12 @@ impl MemoryTree {
         state.is_vanished = false;
     }
 
+    pub(crate) fn state(&self) -> &Mutex<MemoryState> {
+        &self.state
+    }
+
     /// One step: what goes wrong is done, else the work.
-    fn step<R>(
+    pub(crate) fn step<R>(
         &self,
         path: &RelativePath,
         work: impl FnOnce(&mut MemoryState) -> Result<R, EndpointError>,
@@ -167,7 +176,7 @@ impl MemoryTree {
         }
     }
 
-    fn tree_item(&self, path: &RelativePath, item: &MemoryItem) -> TreeItem {
+    pub(crate) fn tree_item(&self, path: &RelativePath, item: &MemoryItem) -> TreeItem {
         TreeItem {
             name: path.name().unwrap_or_default().to_vec(),
             fingerprint: self.fingerprint(item),
@@ -177,7 +186,7 @@ impl MemoryTree {
     }
 
     /// What is expected, checked by the step itself.
-    fn check(
+    pub(crate) fn check(
         &self,
         state: &MemoryState,
         path: &RelativePath,
@@ -193,7 +202,10 @@ impl MemoryTree {
     }
 
     /// Where it will be, if it can be there.
-    fn need_place(state: &MemoryState, path: &RelativePath) -> Result<RelativePath, EndpointError> {
+    pub(crate) fn need_place(
+        state: &MemoryState,
+        path: &RelativePath,
+    ) -> Result<RelativePath, EndpointError> {
         state.place_for(path).ok_or_else(|| EndpointError::NotFound { path: path.to_string() })
     }
 
@@ -204,7 +216,7 @@ impl MemoryTree {
         Err(EndpointError::PermissionDenied { action: "write", path: path.to_string() })
     }
 
-    fn put(
+    pub(crate) fn put(
         &self,
         state: &mut MemoryState,
         path: &RelativePath,
@@ -214,6 +226,21 @@ impl MemoryTree {
     ) -> Result<Published, EndpointError> {
         let path = &Self::need_place(state, path)?;
         Self::need_leave(state, path)?;
+        let item = self.make(state, path, kind, content, metadata)?;
+        let shown = self.tree_item(path, &item);
+        state.items.insert(path.clone(), item);
+        Ok(Published { item: shown, not_kept: Vec::new() })
+    }
+
+    /// An item that is nowhere yet.
+    pub(crate) fn make(
+        &self,
+        state: &mut MemoryState,
+        path: &RelativePath,
+        kind: EntryKind,
+        content: Arc<Vec<u8>>,
+        metadata: &ItemMetadata,
+    ) -> Result<MemoryItem, EndpointError> {
         if let Some(free_bytes) = &mut state.free_bytes {
             let bytes = content.len() as u64;
             if *free_bytes < bytes {
@@ -223,7 +250,7 @@ impl MemoryTree {
         }
         let id = state.tick();
         let own_time = Timestamp::new(OWN_TIMES_FROM.saturating_add_unsigned(id), 0);
-        let item = MemoryItem {
+        Ok(MemoryItem {
             kind,
             content,
             modified: match self.capabilities.times {
@@ -233,10 +260,7 @@ impl MemoryTree {
             mode: metadata.mode.unwrap_or(0o644),
             id,
             change: id,
-        };
-        let shown = self.tree_item(path, &item);
-        state.items.insert(path.clone(), item);
-        Ok(Published { item: shown, not_kept: Vec::new() })
+        })
     }
 }
 
@@ -305,46 +329,6 @@ impl Content for Open {
             let there = state.there(&self.path).and_then(|path| state.items.get(&path));
             let now = there.map(|item| tree.fingerprint(item));
             Ok(now == Some(self.item.fingerprint))
-        })
-    }
-}
-
-struct Staging {
-    tree: MemoryTree,
-    path: RelativePath,
-    content: Vec<u8>,
-}
-
-impl Staged for Staging {
-    fn write_at(&mut self, bytes: &[u8], offset_bytes: u64) -> Result<(), EndpointError> {
-        let content = &mut self.content;
-        self.tree.step(&self.path, |_| {
-            let start = usize::try_from(offset_bytes).unwrap_or(0);
-            content.resize(content.len().max(start + bytes.len()), 0);
-            content[start..start + bytes.len()].copy_from_slice(bytes);
-            Ok(())
-        })
-    }
-
-    fn set_length(&mut self, length_bytes: u64) -> Result<(), EndpointError> {
-        self.content.resize(usize::try_from(length_bytes).unwrap_or(0), 0);
-        Ok(())
-    }
-
-    fn publish(
-        self: Box<Self>,
-        path: &RelativePath,
-        expected: &Expected,
-        metadata: &ItemMetadata,
-        proof: &ContentHash,
-    ) -> Result<Published, EndpointError> {
-        let tree = self.tree.clone();
-        self.tree.step(path, |state| {
-            tree.check(state, path, expected)?;
-            if blake3::hash(&self.content).as_bytes() != proof.as_bytes() {
-                return Err(EndpointError::Unexpected { path: path.to_string(), why: "other bytes".into() });
-            }
-            tree.put(state, path, EntryKind::File, Arc::new(self.content.clone()), metadata)
         })
     }
 }
@@ -422,7 +406,7 @@ impl Tree for MemoryTree {
                 let why = "a file begins with nothing in it here".to_owned();
                 return Err(EndpointError::Unexpected { path: path.to_string(), why });
             }
-            let staged = Staging { tree: self.clone(), path: path.clone(), content: Vec::new() };
+            let staged = Staging::new(self, path, None);
             Ok(Box::new(staged) as Box<dyn Staged>)
         })
     }
@@ -437,6 +421,23 @@ impl Tree for MemoryTree {
                 return Err(EndpointError::AlreadyExists { path: path.to_string() });
             }
             self.put(state, path, EntryKind::Folder, Arc::default(), metadata)
+        })
+    }
+
+    fn stage_folder(
+        &self,
+        path: &RelativePath,
+        metadata: &ItemMetadata,
+    ) -> Result<Option<Box<dyn StagedFolder>>, EndpointError> {
+        let is_open_to_us = metadata.mode.is_some_and(|mode| mode & 0o700 == 0o700);
+        if !self.stages_folders || !is_open_to_us {
+            return Ok(None);
+        }
+        self.step(path, |state| {
+            Self::need_place(state, path)?;
+            Self::need_leave(state, path)?;
+            let staged = StagingFolder::new(self, path, metadata);
+            Ok(Some(Box::new(staged) as Box<dyn StagedFolder>))
         })
     }
 

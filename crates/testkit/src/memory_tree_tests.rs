@@ -1,5 +1,7 @@
 //! The place in memory keeps the promises of a place.
 
+use keepwell_model::ContentHash;
+
 use super::*;
 
 fn path(text: &str) -> RelativePath {

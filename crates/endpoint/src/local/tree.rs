@@ -2,8 +2,9 @@
 //!
 //! Invariants, beside those of the trait:
 //! 1. Every path is resolved from the handle of the root at the moment it is used; the names below the root are the only
-//!    thing that is trusted. Where new files come one after the other into one folder ([`holders`](Inner::holders)), that
-//!    moment is at most [`A_MOMENT`] ago: had the folder been moved since, the file would have gone along a moment later.
+//!    thing that is trusted. Where new files come one after the other into one folder, or are
+//!    read there, that moment is at most [`A_MOMENT`] ago: had the folder been moved since, the file would have gone along a
+//!    moment later.
 //! 2. "Absent" is said only while the root itself is still there: a folder that was deleted or replaced under our feet
 //!    is an error.
 //! 3. An item is replaced by letting old and new change places, and looking at what came out, where the system can: an
@@ -13,15 +14,17 @@
 //! (`tree_probe`), what differs by system (`tree_unix`, `tree_windows`).
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
 use keepwell_model::{EntryKind, ExtendedAttribute, RelativePath, Timestamp};
 
 use super::item::{MetadataPart, MetadataTrouble, Stat};
 use super::tree_content::LocalContent;
+#[cfg(unix)]
+use super::tree_folder::LocalStagedFolder;
+use super::tree_holders::Holders;
 use super::tree_staged::{self, LocalStaged};
-use super::{Folder, tree_probe};
+use super::{Folder, LocalFile, tree_probe};
 use crate::error::EndpointError;
 use crate::tree::{
     Capabilities, Content, Expected, Fingerprint, ItemMetadata, PlaceIdentity, Published, STAGED_PREFIX,
@@ -29,24 +32,14 @@ use crate::tree::{
 };
 
 #[cfg(unix)]
+use crate::tree::StagedFolder;
+
+#[cfg(unix)]
 use super::tree_unix as system;
 #[cfg(windows)]
 use super::tree_windows as system;
 
 const ASK_ATTRIBUTES: &str = "read the attributes of";
-
-/// So many folders are remembered that new files come into: each worker is in one.
-const HOLDERS_LIMIT: usize = 8;
-/// So long a folder that was opened counts as the one at its path, for giving a new file its name there.
-const A_MOMENT: Duration = Duration::from_millis(10);
-
-/// A folder that new files came into lately.
-#[derive(Debug)]
-struct Holder {
-    path: RelativePath,
-    folder: Folder,
-    since: Instant,
-}
 
 /// A folder of this machine. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -65,9 +58,12 @@ pub(super) struct Inner {
     takes_unnamed: bool,
     /// The first and the last time that is kept here.
     pub(super) times: (Timestamp, Timestamp),
-    /// The folders that new files came into last, at most [`HOLDERS_LIMIT`]. None where files can not get their name
-    /// last: on such systems an open folder may be in the way of who wants to rename it.
-    holders: Mutex<Vec<Holder>>,
+    /// The folders that new files came into last. None where files can not get their name last: on such systems an open
+    /// folder may be in the way of who wants to rename it.
+    holders: Holders,
+    /// The folders that files were read in last.
+    #[cfg(unix)]
+    readers: Holders,
 }
 
 impl LocalTree {
@@ -87,8 +83,18 @@ impl LocalTree {
         let mount = system::mount_number(&root);
         let tree_probe::Answer { capabilities, takes_unnamed, times } =
             tree_probe::ask(&root, &identity, &stat);
-        let holders = Mutex::default();
-        let inner = Inner { root, path, identity, mount, capabilities, takes_unnamed, times, holders };
+        let inner = Inner {
+            root,
+            path,
+            identity,
+            mount,
+            capabilities,
+            takes_unnamed,
+            times,
+            holders: Holders::default(),
+            #[cfg(unix)]
+            readers: Holders::default(),
+        };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -132,9 +138,7 @@ impl Inner {
         if !self.takes_unnamed {
             return None;
         }
-        let known =
-            self.holders().iter().find(|holder| holder.path == path).map(|holder| holder.folder.clone());
-        known.or_else(|| self.open_holder(path).ok())
+        self.holders.known(&path).or_else(|| self.open_holder(path).ok())
     }
 
     /// As [`Inner::place`], for a file that gets its name last: the folder may be that of a moment ago.
@@ -145,8 +149,7 @@ impl Inner {
         let (Some(parent), Some(name)) = (path.parent(), path.name()) else {
             return self.place(path, "write");
         };
-        let is_it = |holder: &&Holder| holder.path == parent && holder.since.elapsed() <= A_MOMENT;
-        let known = self.holders().iter().find(is_it).map(|holder| holder.folder.clone());
+        let known = self.holders.known_lately(&parent);
         let folder =
             known.map_or_else(|| self.open_holder(parent), Ok).map_err(|error| self.surely(error))?;
         Ok((folder, name))
@@ -154,25 +157,30 @@ impl Inner {
 
     /// Opens a folder that new files come into, and remembers it.
     fn open_holder(&self, path: RelativePath) -> Result<Folder, EndpointError> {
-        let since = Instant::now();
-        let folder = system::holder(&self.root, &path, "write")?;
-        let mut holders = self.holders();
-        holders.retain(|holder| holder.path != path);
-        if holders.len() >= HOLDERS_LIMIT {
-            holders.remove(0);
+        self.holders.open(path, |path| system::holder(&self.root, path, "write"))
+    }
+
+    /// Opens a file for reading. Where files are read one after the other in one folder, the folder may be that of a moment
+    /// ago: whether the file is the one that is meant is for the caller to see in any case.
+    #[cfg(unix)]
+    fn open_file(&self, path: &RelativePath) -> Result<LocalFile, EndpointError> {
+        let (Some(parent), Some(name)) = (path.parent().filter(|parent| !parent.is_root()), path.name())
+        else {
+            return system::open_file(&self.root, path);
+        };
+        let known = self.readers.known_lately(&parent);
+        let opened = known
+            .map_or_else(|| self.readers.open(parent, |path| system::holder(&self.root, path, "read")), Ok);
+        match opened.and_then(|folder| system::open_file_in(&folder, name)) {
+            // Where the folder of a moment ago is gone, there may be another one; and the path is named as it is.
+            Err(_) => system::open_file(&self.root, path),
+            result => result,
         }
-        holders.push(Holder { path, folder: folder.clone(), since });
-        Ok(folder)
     }
 
-    /// Who waits for the disk has made a group of files, or all: no folder is held for longer than that.
-    fn forget_holders(&self) {
-        self.holders().clear();
-    }
-
-    fn holders(&self) -> MutexGuard<'_, Vec<Holder>> {
-        // Nothing leaves the list half changed.
-        self.holders.lock().unwrap_or_else(PoisonError::into_inner)
+    #[cfg(windows)]
+    fn open_file(&self, path: &RelativePath) -> Result<LocalFile, EndpointError> {
+        system::open_file(&self.root, path)
     }
 
     /// Turns "not found" into trouble with the root where the root is gone.
@@ -397,7 +405,7 @@ impl Tree for LocalTree {
     }
 
     fn open(&self, path: &RelativePath) -> Result<Box<dyn Content>, EndpointError> {
-        let file = system::open_file(&self.inner.root, path).map_err(|error| self.inner.surely(error))?;
+        let file = self.inner.open_file(path).map_err(|error| self.inner.surely(error))?;
         let stat = file.stat()?;
         if stat.kind != EntryKind::File {
             return Err(self.inner.unexpected(path, "it is not a regular file"));
@@ -460,6 +468,16 @@ impl Tree for LocalTree {
         folder.make_folder(name, mode)?;
         let troubles = system::apply_to_name(&folder, name, &folder.stat(name)?, &metadata)?;
         self.inner.published(&folder, name, troubles)
+    }
+
+    #[cfg(unix)]
+    fn stage_folder(
+        &self,
+        path: &RelativePath,
+        metadata: &ItemMetadata,
+    ) -> Result<Option<Box<dyn StagedFolder>>, EndpointError> {
+        let staged = LocalStagedFolder::new(&self.inner, path, metadata)?;
+        Ok(staged.map(|staged| Box::new(staged) as Box<dyn StagedFolder>))
     }
 
     fn create_symlink(
@@ -544,7 +562,8 @@ impl Tree for LocalTree {
     }
 
     fn sync(&self) -> Result<(), EndpointError> {
-        self.inner.forget_holders();
+        // Who waits for the disk has made a group of files, or all: no folder is held for longer than that.
+        self.inner.holders.forget();
         self.inner.root.sync_file_system()
     }
 
@@ -573,3 +592,7 @@ pub(super) mod tests;
 #[cfg(all(test, unix))]
 #[path = "tree_unix_tests.rs"]
 mod unix_tests;
+
+#[cfg(all(test, unix))]
+#[path = "tree_folder_tests.rs"]
+mod folder_tests;

@@ -12,7 +12,7 @@ use keepwell_model::{ExtendedAttribute, Timestamp};
 
 use super::Folder;
 use super::item::Stat;
-use super::tree_staged::{clear_probes, random_name};
+use super::tree_staged::{clear_folder, random_name};
 use crate::error::EndpointError;
 use crate::tree::{Capabilities, ItemMetadata, NameRules, PlaceIdentity, STAGED_PREFIX, UnicodeNames};
 
@@ -115,7 +115,7 @@ fn try_all(root: &Folder) -> Option<Answer> {
     });
     drop((held, probes));
     // What can not be removed now is found and removed by `clear_unfinished`.
-    let _ = clear_probes(root, &name);
+    let _ = clear_folder(root, &name);
     tried
 }
 

@@ -1,4 +1,4 @@
-//! Unfinished files of a local tree: made beside their target, proven, published, and cleared after a crash.
+//! Unfinished files of a local tree (folders: `tree_folder`): made beside their target, proven, published, and cleared after a crash.
 //!
 //! Invariants:
 //! 1. What is published was read back from the file and is what was meant: by its hash, or byte by byte where all of it
@@ -68,6 +68,8 @@ pub(super) struct LocalStaged {
     folder: Folder,
     /// The name that has to be removed, while there is one: a file without leaves nothing behind.
     name: Option<Vec<u8>>,
+    /// It has the name it keeps from the first, in a folder that nobody sees yet.
+    is_in_staged_folder: bool,
     /// Nothing once it was closed for publishing.
     file: Option<LocalFile>,
     /// How long the file is by what was written: so much is read back, and the system asked whether that is all.
@@ -93,7 +95,9 @@ impl LocalStaged {
             }
         };
         let (tree, file) = (Arc::clone(tree), Some(file));
-        let mut staged = Self { tree, folder, name, file, length_bytes: 0, is_proven: false };
+        let is_in_staged_folder = false;
+        let mut staged =
+            Self { tree, folder, name, is_in_staged_folder, file, length_bytes: 0, is_proven: false };
         if let Some(from) = from {
             staged.begin_as(&system::open_file(&staged.tree.root, from)?, size_bytes)?;
             staged.length_bytes = size_bytes;
@@ -110,12 +114,23 @@ impl LocalStaged {
         Some((folder, file))
     }
 
+    /// A file in a folder that nobody sees yet (`tree_folder`): it has the name it keeps.
+    #[cfg(unix)]
+    pub(super) fn in_folder(tree: &Arc<Inner>, folder: Folder, name: &[u8], file: LocalFile) -> Self {
+        let (tree, name, file) = (Arc::clone(tree), Some(name.to_vec()), Some(file));
+        Self { tree, folder, name, is_in_staged_folder: true, file, length_bytes: 0, is_proven: false }
+    }
+
     /// Gives the file its name in place of what is expected there. The folder it is in then, and its name.
     fn put<'a>(
         &mut self,
         path: &'a RelativePath,
         expected: &Expected,
     ) -> Result<(Folder, &'a [u8]), EndpointError> {
+        if self.is_in_staged_folder {
+            self.name = None;
+            return Ok((self.folder.clone(), path.name().unwrap_or_default()));
+        }
         if self.name.is_none() && *expected == Expected::Absent {
             return self.put_unnamed(path);
         }
@@ -346,7 +361,7 @@ pub(super) fn clear_unfinished(folder: &Folder) -> Result<u64, EndpointError> {
             continue;
         }
         let cleared = match stat.kind {
-            EntryKind::Folder => clear_probes(folder, &item.name),
+            EntryKind::Folder => clear_folder(folder, &item.name),
             _ => folder.remove_file(&item.name),
         };
         removed += u64::from(cleared.is_ok());
@@ -354,13 +369,13 @@ pub(super) fn clear_unfinished(folder: &Folder) -> Result<u64, EndpointError> {
     Ok(removed)
 }
 
-/// A folder in which was tried what the place can do: it holds nothing but empty files and links.
-pub(super) fn clear_probes(folder: &Folder, name: &[u8]) -> Result<(), EndpointError> {
-    let probes = folder.open_child(name)?;
-    for item in probes.names()? {
-        probes.remove_file(&item.name)?;
+/// An unfinished folder, or one in which was tried what the place can do: it holds nothing but files and links.
+pub(super) fn clear_folder(folder: &Folder, name: &[u8]) -> Result<(), EndpointError> {
+    let unfinished = folder.open_child(name)?;
+    for item in unfinished.names()? {
+        unfinished.remove_file(&item.name)?;
     }
-    drop(probes);
+    drop(unfinished);
     folder.remove_folder(name)
 }
 

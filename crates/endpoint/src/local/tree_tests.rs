@@ -6,6 +6,7 @@ use std::path::Path;
 use keepwell_model::ContentHash;
 
 use super::*;
+use crate::local::tree_holders::A_MOMENT;
 
 pub(in crate::local) fn tree() -> (tempfile::TempDir, LocalTree) {
     let folder = tempfile::tempdir().unwrap();

@@ -51,6 +51,8 @@ pub(super) fn mode_of_new_files() -> Option<u32> {
 const STAGED_MODE: u32 = 0o600;
 /// One without a name nobody else can open; the process masks what its user does not give to others.
 const UNNAMED_MODE: u32 = 0o666;
+/// Until an unfinished folder has its own permissions, only its owner may enter it.
+const STAGED_FOLDER_MODE: u32 = 0o700;
 
 /// The folder at a path below the root.
 pub(super) fn folder(
@@ -95,6 +97,14 @@ pub(super) fn open_file(root: &Folder, path: &RelativePath) -> Result<LocalFile,
     let opened = alone::open_beneath(borrow(&handle), path.as_bytes(), OPEN_FILE)
         .map_err(|errno| root.failed("read", path.as_bytes(), errno.into()))?;
     Ok(LocalFile::new(root.clone(), path.as_bytes(), opened, None))
+}
+
+/// As [`open_file`], of a name in a folder.
+pub(super) fn open_file_in(folder: &Folder, name: &[u8]) -> Result<LocalFile, EndpointError> {
+    let handle = folder.at("read", name)?;
+    let opened = open_name(borrow(&handle), name, OPEN_FILE)
+        .map_err(|errno| folder.failed("read", name, errno.into()))?;
+    Ok(LocalFile::new(folder.clone(), name, opened, None))
 }
 
 #[cfg(target_os = "linux")]
@@ -192,6 +202,24 @@ pub(super) fn give_name(file: &LocalFile, to: &Folder, to_name: &[u8]) -> Result
     let handle = to.at("rename", to_name)?;
     alone::link_unnamed(file.file(), borrow(&handle), to_name)
         .map_err(|errno| to.failed("rename", to_name, errno.into()))
+}
+
+/// Makes a folder that only we may enter, and marks it as held for as long as it is open.
+pub(super) fn create_staged_folder(folder: &Folder, name: &[u8]) -> Result<Folder, EndpointError> {
+    folder.make_folder(name, STAGED_FOLDER_MODE)?;
+    let handle = folder.at("open", name)?;
+    let opened = rustix::fs::openat(&handle, name, OPEN_FOLDER, Mode::empty())
+        .map_err(|errno| folder.failed("open", name, errno.into()))?;
+    // Where a file system has no locks, the age of an unfinished folder tells (see `is_abandoned`).
+    let _ = rustix::fs::flock(&opened, FlockOperation::NonBlockingLockExclusive);
+    let tree = Arc::clone(&folder.node().tree);
+    let node = Node::new(tree, None, name, folder.depth() + 1, Some(Arc::new(opened)));
+    Ok(Folder::of(Arc::new(node)))
+}
+
+/// Makes a new file in a folder that nobody else can enter. It begins with the permissions that most files have.
+pub(super) fn create_in_staged_folder(folder: &Folder, name: &[u8]) -> Result<LocalFile, EndpointError> {
+    folder.create_file(name, UNNAMED_MODE)
 }
 
 /// Makes a new file that only we may read, and marks it as held.

@@ -7,6 +7,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use super::tests::tree_with_names;
 use super::tests::{hash, is_changed, names, path, publish, seen, tree};
 use super::*;
+use crate::local::tree_holders::A_MOMENT;
 
 #[test]
 fn no_path_leads_out_through_a_link() {

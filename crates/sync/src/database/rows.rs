@@ -482,7 +482,7 @@ fn insert_into_bin(
 
 fn write_journal(connection: &Connection, run: JobId, lines: &[JournalLine]) -> rusqlite::Result<()> {
     let mut insert = connection.prepare_cached(
-        "INSERT OR REPLACE INTO journal
+        "INSERT INTO journal
          (run, number, side, action, why, node, kind, path, other_path, size_bytes, hash)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
     )?;

@@ -8,7 +8,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use keepwell_endpoint::EndpointError;
-use keepwell_endpoint::tree::{Expected, Fingerprint, ItemMetadata, Published, Tree, TreeItem};
+use keepwell_endpoint::tree::{Expected, Fingerprint, ItemMetadata, Published, StagedFolder, Tree, TreeItem};
 use keepwell_model::{ContentHash, Control, EntryKind, ExtendedAttribute, RelativePath, Timestamp};
 
 use super::bin::{Planned, put_into_bin};
@@ -24,6 +24,7 @@ use crate::place::relocate::{Mover, relocate};
 use crate::plan::{Action, Operation, Why};
 use crate::policy::Links;
 use crate::run_types::Limits;
+use crate::scan::NO_ATTRIBUTES;
 use crate::text::as_text;
 
 /// How often a file that changes while it is copied is tried.
@@ -152,7 +153,12 @@ impl Tools<'_> {
         self.tree(side).extended_attributes(path).map(Some).map_err(wrap)
     }
 
-    fn create_folder(&self, operation: &Operation, there: Option<Known>) -> Result<Deed, CopyError> {
+    /// What a new folder is to be.
+    pub(super) fn new_folder(
+        &self,
+        operation: &Operation,
+        there: Option<Known>,
+    ) -> Result<NewFolder, CopyError> {
         let there = there.ok_or(CopyError::Changed)?;
         let wanted = self.wanted(operation, None, &there.state);
         let attributes = self.attributes(
@@ -162,10 +168,14 @@ impl Tools<'_> {
         )?;
         // It is never more open than it is to be while the base does not know it: one that nobody may write in is opened
         // when something comes into it (`execute::open`). What comes changes its time, which is set at the end.
-        let has_attributes = attributes.is_some();
         let metadata = ItemMetadata { modified: None, mode: wanted.mode, extended_attributes: attributes };
+        Ok(NewFolder { there, wanted, metadata })
+    }
+
+    fn create_folder(&self, operation: &Operation, there: Option<Known>) -> Result<Deed, CopyError> {
+        let folder = self.new_folder(operation, there)?;
         let tree = self.tree(operation.side);
-        let published = match tree.create_folder(&operation.path, &metadata) {
+        let published = match tree.create_folder(&operation.path, &folder.metadata) {
             Ok(published) => published,
             // A crash before the base learned of it, or somebody was quicker: it is there, and that was wanted.
             Err(EndpointError::AlreadyExists { .. }) => Published {
@@ -178,19 +188,7 @@ impl Tools<'_> {
             },
             Err(error) => return Err(CopyError::Target(error)),
         };
-        let mut agreed = wanted.state(&there.state);
-        // Nothing until then, of its attributes too: so a run that is killed leaves it to the next one to set them.
-        agreed.attributes = agreed.attributes.filter(|_| has_attributes);
-        let fingerprint = Fingerprint { modified: None, ..published.item.fingerprint };
-        Ok(Deed {
-            outcome: Outcome {
-                target: Some(Known { state: agreed, fingerprint }),
-                source: Some(there),
-                agreed: Some(agreed),
-            },
-            not_kept: published.not_kept,
-            ..Deed::default()
-        })
+        Ok(folder.made(published))
     }
 
     fn copy(
@@ -200,13 +198,23 @@ impl Tools<'_> {
         replaces: Option<Known>,
         planned: Option<&Planned>,
     ) -> Result<Deed, CopyError> {
-        match self.copy_once(operation, there, replaces, planned, true) {
+        match self.copy_once(operation, there, replaces, planned, Way::Comparing) {
             // What the place began with was not what it was taken for: all of it is sent.
             Err(CopyError::Target(EndpointError::Unexpected { .. })) if replaces.is_some() => {
-                self.copy_once(operation, there, replaces, planned, false)
+                self.copy_once(operation, there, replaces, planned, Way::Whole)
             }
             result => result,
         }
+    }
+
+    /// Copies a file that is new into a folder that appears with it.
+    pub(super) fn copy_into(
+        &self,
+        operation: &Operation,
+        there: Option<Known>,
+        folder: &dyn StagedFolder,
+    ) -> Result<Deed, CopyError> {
+        self.copy_once(operation, there, None, None, Way::Into(folder))
     }
 
     fn copy_once(
@@ -215,7 +223,7 @@ impl Tools<'_> {
         there: Option<Known>,
         replaces: Option<Known>,
         planned: Option<&Planned>,
-        compares: bool,
+        way: Way<'_>,
     ) -> Result<Deed, CopyError> {
         let there = there.ok_or(CopyError::Changed)?;
         let to = self.tree(operation.side);
@@ -225,18 +233,22 @@ impl Tools<'_> {
         let wanted = self.wanted(operation, replaces.as_ref().map(|known| &known.state), &there.state);
         let is_from_source = wanted.attributes_of == Some(operation.side.other());
         let both = Side::BOTH.iter().all(|side| self.tree(*side).capabilities().extended_attributes);
+        let from = self.tree(operation.side.other());
+        // The scan found none, and its time of change tells whether that is still so.
+        let is_bare = there.state.attributes == Some(*NO_ATTRIBUTES) && from.capabilities().strong_versions;
         let order = CopyOrder {
-            from: self.tree(operation.side.other()),
+            from,
             source: operation.source(),
             seen: &there.fingerprint,
             to,
             target,
+            into: if let Way::Into(folder) = way { Some(folder) } else { None },
             replaces: replaces
-                .filter(|known| compares && known.state.kind == EntryKind::File)
+                .filter(|known| matches!(way, Way::Comparing) && known.state.kind == EntryKind::File)
                 .is_some()
                 .then_some(here),
             old_blocks: replaces.and_then(|known| self.old_blocks(operation, &known)),
-            attributes: is_from_source && both,
+            attributes: is_from_source && both && !is_bare,
             keeps_content: &|bytes| self.keeps_text(bytes),
         };
         let copy = self.staged(&order)?;
@@ -246,7 +258,7 @@ impl Tools<'_> {
         let StagedCopy { staged, hash, item, attributes, spared_bytes, blocks, not_shown, content } = copy;
         let attributes = match attributes {
             Some(attributes) => Some(attributes),
-            None if is_from_source => None,
+            None if is_from_source => (both && is_bare).then(Vec::new),
             None => self.attributes(operation, wanted.attributes_of, here)?,
         };
         let mut metadata =
@@ -492,6 +504,44 @@ impl Tools<'_> {
             not_kept: published.not_kept,
             ..Deed::default()
         })
+    }
+}
+
+/// How a file is copied.
+#[derive(Clone, Copy)]
+enum Way<'a> {
+    /// What is replaced may be compared with it.
+    Comparing,
+    /// All of it is sent.
+    Whole,
+    /// Into a folder that appears with it.
+    Into(&'a dyn StagedFolder),
+}
+
+/// A folder that is to be made.
+pub(super) struct NewFolder {
+    there: Known,
+    wanted: Wanted,
+    pub metadata: ItemMetadata,
+}
+
+impl NewFolder {
+    /// What came of it.
+    pub(super) fn made(self, published: Published) -> Deed {
+        let Self { there, wanted, metadata } = self;
+        let mut agreed = wanted.state(&there.state);
+        // Nothing before they are set, of its attributes too: so a run that is killed leaves it to the next one to set them.
+        agreed.attributes = agreed.attributes.filter(|_| metadata.extended_attributes.is_some());
+        let fingerprint = Fingerprint { modified: None, ..published.item.fingerprint };
+        Deed {
+            outcome: Outcome {
+                target: Some(Known { state: agreed, fingerprint }),
+                source: Some(there),
+                agreed: Some(agreed),
+            },
+            not_kept: published.not_kept,
+            ..Deed::default()
+        }
     }
 }
 

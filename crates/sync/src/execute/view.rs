@@ -116,6 +116,11 @@ impl<'a> View<'a> {
         other_time.or_else(|| self.known(side, node)?.fingerprint.modified)
     }
 
+    /// Whether more than one row is about an item.
+    pub(crate) fn is_repeated(&self, node: NodeId) -> bool {
+        self.repeated.contains(&node)
+    }
+
     fn set_known(&self, side: Side, node: NodeId, known: Option<Known>) {
         if self.repeated.contains(&node) {
             self.changed.write().insert((side, node), known);

@@ -13,7 +13,7 @@
 
 use std::cell::RefCell;
 
-use keepwell_endpoint::tree::{Content, Fingerprint, Staged, Tree};
+use keepwell_endpoint::tree::{Content, Fingerprint, Staged, StagedFolder, Tree};
 use keepwell_endpoint::{EndpointError, tree::TreeItem};
 use keepwell_model::{Cancelled, ContentHash, Control, ExtendedAttribute, RelativePath};
 
@@ -45,6 +45,8 @@ pub(crate) struct CopyOrder<'a> {
     pub to: &'a dyn Tree,
     /// Where it will lie.
     pub target: &'a RelativePath,
+    /// The new folder it comes into, where that appears with what is in it.
+    pub into: Option<&'a dyn StagedFolder>,
     /// What is replaced, if something is: its blocks may be taken over.
     pub replaces: Option<&'a RelativePath>,
     /// The hashes of the blocks of what is replaced, as [`StagedCopy::blocks`] told them, where that is not on this
@@ -54,6 +56,17 @@ pub(crate) struct CopyOrder<'a> {
     pub attributes: bool,
     /// Asked with the whole content of a small file: whether to hand it out beside the copy.
     pub keeps_content: &'a (dyn Fn(&[u8]) -> bool + Sync),
+}
+
+impl CopyOrder<'_> {
+    /// Begins the copy, with nothing in it.
+    fn stage(&self, size_bytes: u64) -> Result<Box<dyn Staged>, CopyError> {
+        let staged = match self.into {
+            Some(folder) => folder.stage(self.target, size_bytes),
+            None => self.to.stage(self.target, size_bytes, None),
+        };
+        staged.map_err(CopyError::Target)
+    }
 }
 
 /// A whole file of one moment, ready to be published.
@@ -162,7 +175,7 @@ fn copy_small(
             return Err(CopyError::Changed);
         }
         let bytes = &buffer[..length];
-        let mut staged = order.to.stage(order.target, size_bytes, None).map_err(CopyError::Target)?;
+        let mut staged = order.stage(size_bytes)?;
         staged.write_whole(bytes).map_err(CopyError::Target)?;
         // After it was compared with what is stored: so it is the hash of that.
         let hash = ContentHash(*blake3::hash(bytes).as_bytes());
@@ -202,7 +215,7 @@ fn copy_large(
     {
         return copy_differing(content, staged, old, control, limits);
     }
-    let mut staged = order.to.stage(order.target, size_bytes, None).map_err(CopyError::Target)?;
+    let mut staged = order.stage(size_bytes)?;
     if staged.clone_content(content).map_err(CopyError::Target)? {
         let hash = read_all(content, control, &mut |_, _| Ok(()))?;
         return Ok(LargeCopy { staged, hash, spared_bytes: size_bytes, blocks: None });

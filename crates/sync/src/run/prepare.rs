@@ -20,6 +20,7 @@ use crate::database::texts::{RUN_LIMIT_FILES, TEXTS_LIMIT_BYTES};
 use crate::error::SyncError;
 use crate::execute::Execution;
 use crate::execute::bin::settle;
+use crate::execute::filled::Ahead;
 use crate::execute::item::Tools;
 use crate::execute::open::{Opened, left_open};
 use crate::execute::times::TimePolicy;
@@ -331,6 +332,7 @@ pub(super) fn apply(
         let keeps_times = [left, right].iter().all(|tree| tree.capabilities().times);
         let execution = Execution {
             plan,
+            ahead: Ahead::of(plan),
             database: syncer.database(),
             base: &base,
             run,

@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex};
 use keepwell_endpoint::EndpointError;
 use keepwell_endpoint::local::LocalTree;
 use keepwell_endpoint::tree::{
-    Capabilities, Content, Expected, Fingerprint, ItemMetadata, PlaceIdentity, Published, Staged, Tree,
-    TreeItem,
+    Capabilities, Content, Expected, Fingerprint, ItemMetadata, PlaceIdentity, Published, Staged,
+    StagedFolder, Tree, TreeItem,
 };
 use keepwell_model::{ContentHash, ExtendedAttribute, RelativePath};
 
@@ -18,7 +18,7 @@ use keepwell_model::{ContentHash, ExtendedAttribute, RelativePath};
 /// process it is as if it was killed there.
 pub type Life = Arc<AtomicU64>;
 
-/// What is refused though the place lives: `publish`, `rename` or `create_folder`, of items whose path begins so.
+/// What is refused though the place lives: `publish`, `publish_folder`, `rename` or `create_folder`, of items whose path begins so.
 pub type Refused = Arc<Mutex<Option<(&'static str, String)>>>;
 
 fn refuse(refused: &Refused, call: &str, path: &RelativePath) -> Result<(), EndpointError> {
@@ -47,6 +47,8 @@ pub struct Mortal {
     /// Bytes that were written to it.
     pub written_bytes: Arc<AtomicU64>,
     pub refused: Refused,
+    /// Folders that appeared with what is in them.
+    pub filled: Arc<AtomicU64>,
 }
 
 struct MortalStaged {
@@ -91,6 +93,7 @@ impl Mortal {
             leaves_copies: false,
             written_bytes: Arc::default(),
             refused: Refused::default(),
+            filled: Arc::default(),
         }
     }
 
@@ -138,6 +141,33 @@ impl Staged for MortalStaged {
         refuse(&self.refused, "publish", path)?;
         let inner = self.inner;
         mortal(&self.life, self.after, || inner.publish(path, expected, metadata, proof))
+    }
+}
+
+struct MortalFolder {
+    inner: Box<dyn StagedFolder>,
+    path: RelativePath,
+    life: Life,
+    after: bool,
+    written_bytes: Arc<AtomicU64>,
+    refused: Refused,
+    filled: Arc<AtomicU64>,
+}
+
+impl StagedFolder for MortalFolder {
+    fn stage(&self, path: &RelativePath, size_bytes: u64) -> Result<Box<dyn Staged>, EndpointError> {
+        let inner = self.inner.stage(path, size_bytes)?;
+        let (life, after) = (Arc::clone(&self.life), self.after);
+        let (written_bytes, refused) = (Arc::clone(&self.written_bytes), Arc::clone(&self.refused));
+        Ok(Box::new(MortalStaged { inner, life, after, written_bytes, refused }))
+    }
+
+    fn publish(self: Box<Self>) -> Result<Published, EndpointError> {
+        refuse(&self.refused, "publish_folder", &self.path)?;
+        let inner = self.inner;
+        let made = mortal(&self.life, self.after, || inner.publish())?;
+        self.filled.fetch_add(1, Ordering::Relaxed);
+        Ok(made)
     }
 }
 
@@ -206,6 +236,19 @@ impl Tree for Mortal {
     ) -> Result<Published, EndpointError> {
         refuse(&self.refused, "create_folder", path)?;
         mortal(&self.life, self.after, || self.inner.create_folder(path, metadata))
+    }
+
+    fn stage_folder(
+        &self,
+        path: &RelativePath,
+        metadata: &ItemMetadata,
+    ) -> Result<Option<Box<dyn StagedFolder>>, EndpointError> {
+        self.alive()?;
+        let Some(inner) = self.inner.stage_folder(path, metadata)? else { return Ok(None) };
+        let (path, life, after) = (path.clone(), Arc::clone(&self.life), self.after);
+        let (written_bytes, refused) = (Arc::clone(&self.written_bytes), Arc::clone(&self.refused));
+        let filled = Arc::clone(&self.filled);
+        Ok(Some(Box::new(MortalFolder { inner, path, life, after, written_bytes, refused, filled })))
     }
 
     fn create_symlink(
