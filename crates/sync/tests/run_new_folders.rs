@@ -41,8 +41,8 @@ fn run_on(home: &mut Home, place: Mortal) -> (bool, SyncReport, usize) {
     home.runs += 1;
     let run = JobId([home.runs; 16]);
     let prepared = syncer.prepare(None, false, &control);
-    let report = prepared
-        .and_then(|prepared| syncer.apply(&prepared, run, &control, &Limits::default(), &mut |_| {}));
+    let report =
+        prepared.and_then(|prepared| syncer.apply(&prepared, run, &control, &Limits::default(), &mut |_| {}));
     (report.is_ok(), report.unwrap_or_default(), control.problems().problems.len())
 }
 

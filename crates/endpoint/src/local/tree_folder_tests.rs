@@ -95,8 +95,7 @@ fn a_file_that_is_not_what_was_meant_is_not_in_it() {
     let new = staged(&tree, "new");
     let mut file = new.stage(&path("new/file"), 3).unwrap();
     file.write_at(b"abd", 0).unwrap();
-    let result =
-        file.publish(&path("new/file"), &Expected::Absent, &ItemMetadata::default(), &hash(b"abc"));
+    let result = file.publish(&path("new/file"), &Expected::Absent, &ItemMetadata::default(), &hash(b"abc"));
     assert!(matches!(result, Err(EndpointError::Unexpected { .. })));
     put(&*new, "new/other", b"content").unwrap();
     new.publish().unwrap();
