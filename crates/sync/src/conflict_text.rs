@@ -58,7 +58,7 @@ impl Syncer {
     pub fn compare_conflict(&self, id: i64, limit_lines: usize) -> Result<Option<TextConflict>, SyncError> {
         let Some([left, right]) = self.both_texts(&self.conflict(id)?)? else { return Ok(None) };
         let Some((lines, is_all)) = compare_texts(&left, &right, limit_lines) else { return Ok(None) };
-        let base = self.base_text(&self.conflict(id)?)?;
+        let base = self.base_text(&self.conflict(id)?);
         let merged = base.and_then(|base| explained(&base, &left, &right, limit_lines));
         Ok(Some(TextConflict { lines, is_all, merged }))
     }
@@ -78,7 +78,7 @@ impl Syncer {
     ) -> Result<Merged, SyncError> {
         let stored = self.conflict(id)?;
         let left_place = SyncError::place(Side::Left);
-        let (Some(path), Some(base)) = (stored.conflict.left.path.clone(), self.base_text(&stored)?) else {
+        let (Some(path), Some(base)) = (stored.conflict.left.path.clone(), self.base_text(&stored)) else {
             return Ok(Merged::NotText);
         };
         let Some(before) = self.tree(Side::Left).stat(&path).map_err(&left_place)? else {
@@ -177,10 +177,10 @@ impl Syncer {
     }
 
     /// What both sides had before, where it was kept.
-    fn base_text(&self, stored: &StoredConflict) -> Result<Option<Vec<u8>>, SyncError> {
-        match self.base().get(stored.conflict.node).map(|entry| entry.to_node().state.content) {
-            Some(Content::Known(hash)) => self.database().text(&hash),
-            _ => Ok(None),
+    fn base_text(&self, stored: &StoredConflict) -> Option<Vec<u8>> {
+        match self.base().get(stored.conflict.node)?.state.content {
+            Content::Known(hash) => self.database().text(&hash),
+            _ => None,
         }
     }
 

@@ -12,6 +12,7 @@
 mod base;
 pub(crate) mod bin_times;
 pub mod conflicts;
+mod log;
 mod migrate;
 pub(crate) mod moves;
 mod open_files;
@@ -29,11 +30,13 @@ use keepwell_endpoint::tree::PlaceIdentity;
 use keepwell_model::PairId;
 use parking_lot::{Mutex, MutexGuard};
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
 use self::base::load_base;
+use self::log::write_ahead;
 use self::migrate::{copies, migrate};
 use self::schema::{APPLICATION_ID, CURRENT, STEPS};
+use self::texts::Texts;
 use crate::error::{SyncError, is_damage};
 use crate::node::{NodeId, Side};
 use crate::trees::facts::encode;
@@ -41,12 +44,11 @@ use crate::trees::{BaseNode, BaseTree};
 
 /// How long a writer waits for another process's transaction. Ours take milliseconds.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
-/// Past this many pages the write-ahead log is worked into the database: 16 MiB, more than a run over a thousand files
-/// writes with their texts. What is left of it is worked in when the database is closed, so such a run waits for the disk
-/// once in the end, and not with each part.
-const WAL_PAGES: i64 = 4096;
 /// Of the database as much is kept in memory: a whole group of deeds, which would otherwise be written as it comes.
 const CACHE_KIB: i64 = 8192;
+
+/// How the name of the database ends that holds the texts of a pair.
+const TEXTS_END: &str = "texts.sqlite";
 
 /// Where in `meta` it is written that a damaged database was moved aside.
 const LOST: &str = "lost";
@@ -56,6 +58,7 @@ const LOST: &str = "lost";
 pub struct PairDatabase {
     connection: Mutex<Connection>,
     path: PathBuf,
+    texts: Texts,
 }
 
 /// One step of what is agreed on.
@@ -95,7 +98,8 @@ impl PairDatabase {
                 fresh
             }
         };
-        Ok((Self { connection: Mutex::new(connection), path }, notices))
+        let texts = Texts::at(path.with_extension(TEXTS_END));
+        Ok((Self { connection: Mutex::new(connection), path, texts }, notices))
     }
 
     /// Removes the database of a pair that is no more, or was only looked at and never made, with its lock and the copy of
@@ -106,6 +110,7 @@ impl PairDatabase {
             // Nobody asks again for what can not be removed.
             let _ = std::fs::remove_file(path.with_extension(end));
         }
+        Texts::at(path.with_extension(TEXTS_END)).remove();
         copies(&path).for_each(|copy| drop(std::fs::remove_file(copy)));
     }
 
@@ -121,7 +126,7 @@ impl PairDatabase {
             path: path.clone(),
             source: std::io::Error::other("it is damaged"),
         })?;
-        Ok(Self { connection: Mutex::new(connection), path })
+        Ok(Self { connection: Mutex::new(connection), path, texts: Texts::in_memory() })
     }
 
     /// The file.
@@ -481,25 +486,7 @@ fn prepare(connection: &mut Connection) -> rusqlite::Result<Option<i64>> {
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
     connection.pragma_update(None, "foreign_keys", true)?;
-    connection.pragma_update(None, "wal_autocheckpoint", WAL_PAGES)?;
-    connection.pragma_update(None, "journal_size_limit", WAL_PAGES * 4096)?;
     Ok(None)
-}
-
-/// Turns the write-ahead log on. `SQLite` refuses that at once while another one has the file open in the midst of the
-/// same, whatever the timeout: so it is tried for as long as anything else would wait.
-fn write_ahead(connection: &Connection) -> rusqlite::Result<()> {
-    const PAUSE: Duration = Duration::from_millis(20);
-    let mut left = BUSY_TIMEOUT.as_millis() / PAUSE.as_millis();
-    loop {
-        match connection.pragma_update(None, "journal_mode", "WAL") {
-            Err(error) if left > 0 && error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
-                left -= 1;
-                std::thread::sleep(PAUSE);
-            }
-            result => return result,
-        }
-    }
 }
 
 fn aside_path(path: &Path, now_ms: i64) -> PathBuf {

@@ -155,10 +155,10 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let path = older(home.path(), STEPS.len());
         let mut connection = Connection::open(&path).unwrap();
-        let broken = [STEPS, &["DROP TABLE texts; CREATE TABLE broken (x) nonsense"]].concat();
+        let broken = [STEPS, &["DROP TABLE moving; CREATE TABLE broken (x) nonsense"]].concat();
         assert!(migrate(&mut connection, &path, &broken).is_err());
         assert_eq!(format(&path), CURRENT);
-        assert!(connection.prepare("SELECT * FROM texts").is_ok());
+        assert!(connection.prepare("SELECT * FROM moving").is_ok());
         for extra in 1..4 {
             let next = [STEPS, &["SELECT 1"; 3][..extra]].concat();
             migrate(&mut connection, &path, &next).unwrap();

@@ -12,7 +12,6 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::bin_times::bin_time;
-use super::texts::keep_texts;
 use super::{BaseChange, PairDatabase, advance_base, side_of, side_word, sql, transact};
 use crate::error::SyncError;
 use crate::node::{NodeId, Side};
@@ -171,7 +170,7 @@ impl PairDatabase {
         Ok(is_there)
     }
 
-    /// Writes down how a run ended.
+    /// Writes down how a run ended, so that no power cut takes that back, nor what the run wrote down before.
     ///
     /// # Errors
     /// The database refused.
@@ -183,7 +182,7 @@ impl PairDatabase {
         now_ms: i64,
     ) -> Result<(), SyncError> {
         let report = serde_json::to_string(report).unwrap_or_default();
-        self.write(|transaction| {
+        self.write_for_certain(|transaction| {
             transaction
                 .prepare_cached("UPDATE runs SET state = ?2, report = ?3, finished_ms = ?4 WHERE id = ?1")?
                 .execute(params![run.to_string(), word(&state), report, now_ms])
@@ -243,10 +242,11 @@ impl PairDatabase {
         now_ms: i64,
         proven: impl FnOnce() -> Result<(), SyncError>,
     ) -> Result<(), SyncError> {
+        // They are of use whatever becomes of the rest.
+        self.texts.keep(&group.texts, now_ms);
         let mut refusal = None;
         let written = self.write(|transaction| {
             write_group(transaction, run, group, next_id)?;
-            keep_texts(transaction, &group.texts, now_ms)?;
             proven().map_err(|error| {
                 refusal = Some(error);
                 // Any error takes the transaction back.

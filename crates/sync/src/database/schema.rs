@@ -141,4 +141,8 @@ pub(super) const STEPS: &[&str] = &[
         PRIMARY KEY (side, path)
     ) STRICT, WITHOUT ROWID;
     ",
+    // 7: texts have a database of their own.
+    "
+    DROP TABLE texts;
+    ",
 ];

@@ -77,6 +77,8 @@ pub(super) fn look_at_both(
     } else {
         std::thread::scope(|scope| {
             let left = scope.spawn(|| of(Side::Left));
+            // The disk has nothing else to do.
+            scope.spawn(|| syncer.database().work_in_log());
             let right = of(Side::Right);
             let left = left.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             Ok::<_, SyncError>((left?, right?))
