@@ -10,6 +10,7 @@
 //! modules below this one), the executor.
 
 mod base;
+pub(crate) mod before;
 pub(crate) mod bin_times;
 pub mod conflicts;
 mod migrate;
@@ -527,7 +528,7 @@ fn rescue(fresh: &Connection, damaged: &Path) {
     if attached.is_err() {
         return;
     }
-    let tables: BTreeMap<&str, bool> = ["runs", "journal", "bin"]
+    let tables: BTreeMap<&str, bool> = ["runs", "journal", "metadata_before", "attributes", "bin"]
         .into_iter()
         .map(|table| (table, take_over(fresh, table).is_ok()))
         .collect();

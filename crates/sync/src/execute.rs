@@ -372,6 +372,7 @@ impl Execution<'_> {
         if let (Some(hash), Some(text)) = (deed.hash, deed.text.take()) {
             progress.gathered.group.texts.push((hash, text));
         }
+        progress.gathered.group.before.extend(deed.before.take().map(|before| (progress.next_line, before)));
         if let Some(planned) = bins.get(&number) {
             let elsewhere = deed.bin_path.clone().filter(|path| *path != planned.path);
             progress.gathered.group.kept.push((planned.id, elsewhere));

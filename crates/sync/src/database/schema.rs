@@ -141,4 +141,25 @@ pub(super) const STEPS: &[&str] = &[
         PRIMARY KEY (side, path)
     ) STRICT, WITHOUT ROWID;
     ",
+    // 7: times, permissions and attributes as they were before a run set them, and what it made of them.
+    "
+    CREATE TABLE metadata_before (
+        run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+        number INTEGER NOT NULL,
+        was_s INTEGER,
+        was_ns INTEGER,
+        was_mode INTEGER,
+        was_attributes BLOB,
+        became_s INTEGER,
+        became_ns INTEGER,
+        became_mode INTEGER,
+        became_attributes BLOB,
+        PRIMARY KEY (run, number)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE attributes (
+        digest BLOB PRIMARY KEY,
+        kept_ms INTEGER NOT NULL,
+        content BLOB NOT NULL
+    ) STRICT;
+    ",
 ];

@@ -15,6 +15,7 @@ use super::bin::{Planned, put_into_bin};
 use super::meanwhile::{is_written, learned};
 use super::view::{Known, Outcome};
 use crate::database::PairDatabase;
+use crate::database::before::{Before, Surround};
 use crate::database::texts::KEPT_LIMIT_BYTES;
 use crate::node::{Content, Side, State};
 use crate::pair::shown;
@@ -24,6 +25,7 @@ use crate::place::relocate::{Mover, relocate};
 use crate::plan::{Action, Operation, Why};
 use crate::policy::Links;
 use crate::run_types::Limits;
+use crate::scan::attributes_hash;
 use crate::text::as_text;
 
 /// How often a file that changes while it is copied is tried.
@@ -63,6 +65,8 @@ pub(super) struct Deed {
     pub text: Option<Vec<u8>>,
     /// What could not be kept, in words.
     pub not_kept: Vec<String>,
+    /// What was there before, of what was set: for undoing it.
+    pub before: Option<Before>,
 }
 
 impl Tools<'_> {
@@ -283,6 +287,7 @@ impl Tools<'_> {
             blocks,
             text: content,
             not_kept: published.not_kept.into_iter().chain(not_shown).collect(),
+            before: None,
         })
     }
 
@@ -475,7 +480,13 @@ impl Tools<'_> {
             extended_attributes: attributes,
         };
         let tree = self.tree(operation.side);
+        let is_of_new = operation.finishes_new_folder();
+        let had = match metadata.extended_attributes {
+            Some(_) if !is_of_new => Some(tree.extended_attributes(path).map_err(CopyError::Target)?),
+            _ => None,
+        };
         let published = tree.set_metadata(path, &known.fingerprint, &metadata).map_err(CopyError::Target)?;
+        let before = (!is_of_new).then(|| before(tree, path, &known, had, &metadata, &published));
         let agreed = wanted.state(&known.state);
         let told = published.item.fingerprint;
         let wished = metadata.modified.or(known.fingerprint.modified);
@@ -490,8 +501,36 @@ impl Tools<'_> {
             },
             hash: content_hash(&known.state),
             not_kept: published.not_kept,
+            before,
             ..Deed::default()
         })
+    }
+}
+
+/// What was there before a step set this, as far as it did, and what the place shows now.
+fn before(
+    tree: &dyn Tree,
+    path: &RelativePath,
+    known: &Known,
+    had: Option<Vec<ExtendedAttribute>>,
+    set: &ItemMetadata,
+    published: &Published,
+) -> Before {
+    let of = |modified: Option<Timestamp>, mode: Option<u32>, attributes| Surround {
+        modified: set.modified.and(modified),
+        mode: set.mode.and(mode),
+        attributes,
+    };
+    // Where not all could be set, the place says what came of it.
+    let has = match &set.extended_attributes {
+        Some(attributes) if published.not_kept.is_empty() => Some(attributes_hash(attributes)),
+        Some(_) => tree.extended_attributes(path).ok().map(|found| attributes_hash(&found)),
+        None => None,
+    };
+    Before {
+        was: of(known.fingerprint.modified, known.state.mode, had.as_deref().map(attributes_hash)),
+        became: of(published.item.fingerprint.modified, published.item.mode, has),
+        attributes: had,
     }
 }
 
