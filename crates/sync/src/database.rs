@@ -14,6 +14,7 @@ pub(crate) mod before;
 pub(crate) mod bin_times;
 pub mod conflicts;
 mod migrate;
+pub(crate) mod mounts;
 pub(crate) mod moves;
 mod open_files;
 pub mod plan_store;
@@ -217,6 +218,9 @@ impl PairDatabase {
     pub fn set_identity(&self, side: Side, identity: &PlaceIdentity) -> Result<(), SyncError> {
         self.write(|transaction| {
             let word = side_word(side);
+            if value(transaction, &format!("{word}.volume"))?.is_some() {
+                transaction.execute("DELETE FROM mounts WHERE side = ?1", [word])?;
+            }
             set_value(transaction, &format!("{word}.volume"), identity.volume.as_bytes())?;
             set_value(transaction, &format!("{word}.root"), &identity.root.to_le_bytes())?;
             transaction.execute("DELETE FROM moving WHERE side = ?1", [word]).map(drop)

@@ -8,7 +8,7 @@
 //! 3. Of what is as the base says, nothing is kept: memory goes with the differences.
 //! 4. A file that somebody has open for writing is blind until it was closed or at rest, but not for ever: see
 //!    `at_rest`. Where the place does not tell, a live pair takes it when it has been still for a moment.
-//! 5. A folder that looks like one from which a drive was unmounted is blind: see `covered`.
+//! 5. A folder from which a drive was unmounted, or that looks like it, is blind: see `covered`.
 //!
 //! Deliberately not here: moves (`planner::moves`), reading contents (`run::hash`), whether it is the right place
 //! (`run::prepare`).
@@ -59,6 +59,8 @@ pub struct ScanOptions<'a> {
     pub settle: Option<Duration>,
     /// What somebody had open for writing when it was looked before, and since when.
     pub open: &'a BTreeMap<RelativePath, i64>,
+    /// Folders over which a volume was mounted that is not now.
+    pub covered: &'a BTreeSet<NodeId>,
     /// The time now.
     pub now_ms: i64,
     /// When the last run began that did something.
@@ -364,6 +366,13 @@ impl Scan<'_> {
     /// Lists one folder and compares it with the base.
     fn look(&self, task: &Task) -> Result<(), SyncError> {
         self.control.set_current(task.path.as_bytes());
+        if !task.whole
+            && let Some(folder) = self.covered_above(task.folder)
+        {
+            self.tell_unmounted(&self.base.path_on(self.side, folder).unwrap_or_default());
+            self.found.lock().blind.insert(folder);
+            return Ok(());
+        }
         let items = match self.list(&task.path) {
             Ok(items) => items,
             Err(EndpointError::NotFound { .. }) if task.path.is_root() => {
@@ -439,6 +448,17 @@ pub(crate) fn is_known(base: &BaseTree, filter: &Filter, folder: &RelativePath) 
     Side::BOTH
         .into_iter()
         .any(|side| nearest_known(base, side, filter, folder).is_some_and(|(_, known)| known == *folder))
+}
+
+/// The folder of the base that is at a path on a side.
+pub(crate) fn folder_at(base: &BaseTree, side: Side, path: &RelativePath) -> Option<NodeId> {
+    path.components().try_fold(NodeId::ROOT, |folder, name| {
+        let is_it = |id: &NodeId| {
+            base.get(*id)
+                .is_some_and(|entry| entry.state.kind == EntryKind::Folder && entry.name_on(side) == name)
+        };
+        base.children(folder).iter().copied().find(is_it)
+    })
 }
 
 /// The folder of the base that a path on a side names, or else the nearest one above it. Nothing where it is left out.

@@ -141,7 +141,8 @@ pub(super) const STEPS: &[&str] = &[
         PRIMARY KEY (side, path)
     ) STRICT, WITHOUT ROWID;
     ",
-    // 7: times, permissions and attributes as they were before a run set them, and what it made of them.
+    // 7: times, permissions and attributes as they were before a run set them, and what it made of them;
+    // and where a volume was mounted inside a place.
     "
     CREATE TABLE metadata_before (
         run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
@@ -161,5 +162,11 @@ pub(super) const STEPS: &[&str] = &[
         kept_ms INTEGER NOT NULL,
         content BLOB NOT NULL
     ) STRICT;
+    CREATE TABLE mounts (
+        side TEXT NOT NULL,
+        path BLOB NOT NULL,
+        volume TEXT NOT NULL,
+        PRIMARY KEY (side, path)
+    ) STRICT, WITHOUT ROWID;
     ",
 ];

@@ -215,6 +215,13 @@ impl Scan<'_> {
             // Something else has its name now.
             findings.changes.push((gone, Seen::Gone));
         }
+        if let (EntryKind::Folder, Some((id, _))) = (kind, &known)
+            && self.options.covered.contains(id)
+        {
+            self.tell_unmounted(&path_of(task, &item));
+            findings.blind.push(*id);
+            return Ok(());
+        }
         if let (EntryKind::Folder, Some((id, entry))) = (kind, &known)
             && self.can_be_covered(*id, entry, &item)
             && self.is_covered(&path_of(task, &item))?
