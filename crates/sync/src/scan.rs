@@ -251,18 +251,20 @@ struct Findings {
 
 impl Scan<'_> {
     fn begin(&mut self) -> Result<(), SyncError> {
-        let tasks = self.tasks.get_mut();
         if let Some(hints) = self.options.hints {
+            let is_one = |known: &[u8], told: &[u8]| {
+                known == told || !self.tree.capabilities().keeps_case && self.key(known) == self.key(told)
+            };
             // Taken from the end: the folder before those in it.
-            for hint in hints.iter().rev() {
-                let Some((folder, path)) = nearest_known(self.base, self.side, self.options.filter, hint)
-                else {
-                    continue;
-                };
-                tasks.waiting.push(Task { folder, path, whole: false });
-            }
+            let known = hints
+                .iter()
+                .rev()
+                .filter_map(|hint| nearest_known(self.base, self.side, self.options.filter, hint, is_one));
+            let waiting = known.map(|(folder, path)| Task { folder, path, whole: false }).collect();
+            self.tasks.get_mut().waiting = waiting;
             return Ok(());
         }
+        let tasks = self.tasks.get_mut();
         tasks.waiting.push(Task { folder: NodeId::ROOT, path: RelativePath::root(), whole: true });
         let mut listed: HashMap<RelativePath, Vec<TreeItem>> = HashMap::new();
         let mut visit = |path: RelativePath, item: TreeItem| {
@@ -445,9 +447,11 @@ pub(crate) fn concerns_place(error: &EndpointError) -> bool {
 
 /// Whether a folder that was chosen is one of what both sides agreed on.
 pub(crate) fn is_known(base: &BaseTree, filter: &Filter, folder: &RelativePath) -> bool {
-    Side::BOTH
-        .into_iter()
-        .any(|side| nearest_known(base, side, filter, folder).is_some_and(|(_, known)| known == *folder))
+    let is_on = |side: Side| {
+        let known = nearest_known(base, side, filter, folder, |known, name| known == name);
+        known.is_some_and(|(_, known)| known == *folder)
+    };
+    Side::BOTH.into_iter().any(is_on)
 }
 
 /// The folder of the base that is at a path on a side.
@@ -467,13 +471,16 @@ fn nearest_known(
     side: Side,
     filter: &Filter,
     path: &RelativePath,
+    is_one: impl Fn(&[u8], &[u8]) -> bool,
 ) -> Option<(NodeId, RelativePath)> {
     let (mut folder, mut known) = (NodeId::ROOT, RelativePath::root());
     for name in path.components() {
         let below = base.children(folder).iter().copied().find(|id| {
-            base.get(*id)
-                .is_some_and(|entry| entry.state.kind == EntryKind::Folder && entry.name_on(side) == name)
+            base.get(*id).is_some_and(|entry| {
+                entry.state.kind == EntryKind::Folder && is_one(entry.name_on(side), name)
+            })
         });
+        let name = below.and_then(|id| base.get(id)).map_or(name, |entry| entry.name_on(side));
         let (Some(below), Ok(at)) = (below, known.join(name)) else { break };
         if filter.excludes(&at, &Facts { kind: EntryKind::Folder, size_bytes: 0, modified: None }) {
             return None;
