@@ -263,7 +263,8 @@ fn the_bin_of_a_hub_as_json_has_what_each_of_its_pairs_put_there() {
     let empty = bin(&[]);
     let mut ids: Vec<&String> = empty.as_object().unwrap().keys().collect();
     let mut known = [id("hub and a"), id("hub and b")];
-    (ids.sort(), known.sort());
+    ids.sort();
+    known.sort();
     assert_eq!(ids, known.iter().collect::<Vec<_>>());
     assert!(known.iter().all(|id| empty[id]["rows"].as_array().unwrap().is_empty()), "{empty}");
     // What goes in `a` goes in the hub by the one pair, and in `b` by the other.
