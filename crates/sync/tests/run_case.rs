@@ -152,3 +152,18 @@ fn what_a_live_pair_hears_of_a_folder_by_the_name_that_is_shown_is_about_that_fo
     syncer.apply(&prepared, JobId([9; 16]), &control, &Limits::default(), &mut |_| {}).unwrap();
     assert_eq!(pair.home.read("left/Folder/Below/Inner.Txt").as_deref(), Some("edited"));
 }
+
+#[test]
+fn two_files_that_differ_by_case_are_known_again_when_the_database_is_lost() {
+    let mut pair = Lower::new();
+    pair.home.write("left/Letter.TXT", "a letter");
+    pair.home.write("left/LETTER.TXT", "another one");
+    pair.run();
+    let [left, right] = pair.shown();
+    assert_eq!((left.len(), right.len()), (2, 2), "{left:?} {right:?}");
+    pair.assert_in_step();
+    pair.home.lose_database();
+    pair.run();
+    assert_eq!(pair.shown(), [left, right]);
+    pair.assert_in_step();
+}
