@@ -15,20 +15,20 @@ use crate::syncing::Pair;
 #[path = "exfat_bad_days.rs"]
 mod bad_days;
 
-fn command(program: &str, arguments: &[&str], paths: &[&Path]) -> Output {
+pub fn command(program: &str, arguments: &[&str], paths: &[&Path]) -> Output {
     let started = Command::new(program).args(arguments).args(paths).output();
     started.unwrap_or_else(|error| panic!("{program} does not start: {error}; `npm run setup` installs it"))
 }
 
 #[track_caller]
-fn done(program: &str, arguments: &[&str], paths: &[&Path]) -> String {
+pub fn done(program: &str, arguments: &[&str], paths: &[&Path]) -> String {
     let output = command(program, arguments, paths);
     assert!(output.status.success(), "{program} {arguments:?} {paths:?}: {output:?}");
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
 /// Whether this account may mount, and there is a way to mount a file system of another kind.
-fn may_mount(at: &Path) -> bool {
+pub fn may_mount(at: &Path) -> bool {
     let is_root = command("id", &["-u"], &[]).stdout == b"0\n";
     let may = is_root
         && Path::new("/dev/fuse").exists()
@@ -39,7 +39,7 @@ fn may_mount(at: &Path) -> bool {
     may
 }
 
-fn is_mounted(at: &Path) -> bool {
+pub fn is_mounted(at: &Path) -> bool {
     command("mountpoint", &["-q"], &[at]).status.success()
 }
 

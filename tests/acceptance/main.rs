@@ -24,6 +24,8 @@ mod exfat;
 mod full_disk;
 #[cfg(unix)]
 mod interruption;
+#[cfg(target_os = "linux")]
+mod ntfs;
 #[cfg(unix)]
 mod odd_files;
 #[cfg(target_os = "linux")]

@@ -243,6 +243,84 @@ fn the_name_of_a_hub_is_taken_where_its_pairs_are_meant() {
 }
 
 #[test]
+fn the_bin_of_a_hub_as_json_has_what_each_of_its_pairs_put_there() {
+    let room = Room::new();
+    for name in ["hub", "a", "b"] {
+        fs::create_dir(room.path(name)).unwrap();
+    }
+    for name in ["one", "two"] {
+        fs::write(room.path("a").join(name), name).unwrap();
+    }
+    room.run(["sync", "add", "hub", "a", "b", "--name", "Work"]).expect(0);
+    room.run(["sync", "run", "Work"]).expect(0);
+    let bin = |more: &[&str]| room.run([&["sync", "bin", "Work", "--json"], more].concat()).expect(0).json();
+    let pairs = room.run(["sync", "show", "Work", "--json"]).expect(0).json()["pairs"].clone();
+    let id = |name: &str| {
+        let pair = pairs.as_array().unwrap().iter().find(|pair| pair["name"] == name);
+        pair.unwrap()["id"].as_str().unwrap().to_owned()
+    };
+    // Each pair has a page, also where nothing is in its bin.
+    let empty = bin(&[]);
+    let mut ids: Vec<&String> = empty.as_object().unwrap().keys().collect();
+    let mut known = [id("hub and a"), id("hub and b")];
+    ids.sort();
+    known.sort();
+    assert_eq!(ids, known.iter().collect::<Vec<_>>());
+    assert!(known.iter().all(|id| empty[id]["rows"].as_array().unwrap().is_empty()), "{empty}");
+    // What goes in `a` goes in the hub by the one pair, and in `b` by the other.
+    fs::remove_file(room.path("a/one")).unwrap();
+    room.run(["sync", "run", "Work"]).expect(0);
+    let full = bin(&[]);
+    for (name, side) in [("hub and a", "left"), ("hub and b", "right")] {
+        let page = &full[id(name)];
+        assert_eq!((&page["items"], page["rows"].as_array().unwrap().len()), (&Value::from(1), 1), "{page}");
+        let row = &page["rows"][0];
+        assert_eq!((&row["path"]["path"], &row["side"]), (&Value::from("one"), &Value::from(side)), "{row}");
+    }
+    // What is looked for is looked for in each.
+    let none = bin(&["--find", "two"]);
+    assert!(known.iter().all(|id| none[id]["rows"].as_array().unwrap().is_empty()), "{none}");
+    assert!(known.iter().all(|id| none[id]["items"] == 1), "{none}");
+}
+
+#[test]
+fn how_a_live_pair_is_watched_is_in_the_list_and_in_what_is_shown_of_it() {
+    use keepwell_catalog::{Catalog, Presence};
+
+    let pair = Pair::new();
+    let room = &pair.room;
+    room.run(["sync", "add", "left", "right", "--live"]).expect(0);
+    let says = |list: &str, shown: &str, watched: &str| {
+        let words = room.run(["sync", "list"]).expect(0);
+        assert!(words.out.contains(list), "{list}: {}", words.out);
+        let words = room.run(["sync", "show", "left and right"]).expect(0);
+        assert!(words.out.contains(shown), "{shown}: {}", words.out);
+        assert_eq!(only_pair(room)["watched"], watched);
+        let shown = room.run(["sync", "show", "left and right", "--json"]).expect(0).json();
+        assert!(shown.to_string().contains(&format!("\"watched\":\"{watched}\"")), "{shown}");
+    };
+    says("live (nothing watches it now), ", "yes; nothing watches it now: open Keepwell", "asleep");
+    // As another Keepwell that lives says of itself.
+    let state = room.path("state");
+    let catalog = Catalog::open(&state, 1).unwrap().catalog;
+    let other = Presence::announce(&state, "another").unwrap();
+    let lease = format!("live/{}", only_pair(room)["id"].as_str().unwrap());
+    catalog.take_lease(&lease, &other, 1).unwrap();
+    says(" live, ", "yes; changes are noticed as they happen", "watching");
+    let scanning = format!("{lease}/scanning");
+    catalog.take_lease(&scanning, &other, 1).unwrap();
+    says(
+        "live (looked at about once a minute), ",
+        "yes; looked at about once a minute, the system does not tell of all changes here",
+        "scanning",
+    );
+    catalog.release_lease(&scanning, &other).unwrap();
+    says(" live, ", "yes; changes are noticed as they happen", "watching");
+    drop(other);
+    says("live (nothing watches it now), ", "yes; nothing watches it now: open Keepwell", "asleep");
+}
+
+#[test]
 fn the_first_run_makes_the_far_folder_and_no_later_one_does() {
     let pair = Pair::new();
     pair.write("left", "a", "1");

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use keepwell_api::open::{Cost, KeyringChoice, Space};
 use keepwell_api::{Api, ApiError, ErrorCode, OpenOptions, dispatch};
+use keepwell_catalog::Catalog;
 use serde_json::{Value, json};
 
 /// A room with a home, a state and a place for copies; and the program opened in it.
@@ -377,6 +378,72 @@ fn a_changed_schedule_owes_nothing_from_before() {
     assert!((now + 7_100_000..=now + 7_200_000).contains(&next), "{next} is not two hours after {now}");
     save["enabled"] = json!(false);
     assert_eq!(room.ask("plan.save", save)["nextRunMs"], Value::Null);
+}
+
+#[test]
+fn what_a_newer_keepwell_keeps_of_a_plan_and_a_second_copy_stays_when_they_are_changed() {
+    let room = Room::new();
+    let started = room.first_run();
+    let catalog = Catalog::open(&room.path("state"), 1).unwrap().catalog;
+    let plan = room.ask("plan.get", json!({ "planId": started["planId"] }));
+    let mut record = catalog.plans().unwrap().remove(0);
+    let mut definition: Value = serde_json::from_str(&record.definition).unwrap();
+    definition["ofNextYear"] = json!([1]);
+    definition["rules"]["ofNextYear"] = json!(2);
+    record.definition = definition.to_string();
+    catalog.save_plan(&record).unwrap();
+    let mut save = json!({
+        "id": plan["id"], "name": "renamed", "placeId": plan["placeId"], "rules": plan["rules"],
+        "sources": [plan["sources"][0]["path"]], "schedule": { "kind": "everyHours", "hours": 2 }, "enabled": true,
+    });
+    save["rules"]["exclude"] = json!(["*.tmp"]);
+    room.ask("plan.save", save.clone());
+    record = catalog.plans().unwrap().remove(0);
+    let now: Value = serde_json::from_str(&record.definition).unwrap();
+    assert_eq!((&now["ofNextYear"], &now["rules"]["ofNextYear"]), (&json!([1]), &json!(2)), "{now}");
+    assert_eq!((&now["rules"]["exclude"], &now["schedule"]["hours"]), (&json!(["*.tmp"]), &json!(2)));
+    // What can not be read is not overwritten.
+    definition["schedule"] = json!({ "kind": "byTheMoon" });
+    record.definition = definition.to_string();
+    catalog.save_plan(&record).unwrap();
+    assert_eq!(room.refused("plan.save", save).code, ErrorCode::NewerKeepwell);
+    assert_eq!(catalog.plans().unwrap().remove(0).definition, record.definition);
+
+    let copy =
+        json!({ "placeId": started["placeId"], "path": room.path("copy"), "schedule": { "kind": "manual" } });
+    let mut copy_save = copy.clone();
+    copy_save["id"] = room.ask("replica.save", copy)["id"].clone();
+    copy_save["schedule"] = json!({ "kind": "daily", "atMinutes": 5 });
+    let mut record = catalog.replicas().unwrap().remove(0);
+    record.definition = json!({ "schedule": { "kind": "manual" }, "ofNextYear": 3 }).to_string();
+    catalog.save_replica(&record).unwrap();
+    room.ask("replica.save", copy_save.clone());
+    record = catalog.replicas().unwrap().remove(0);
+    let now: Value = serde_json::from_str(&record.definition).unwrap();
+    assert_eq!((&now["ofNextYear"], &now["schedule"]["atMinutes"]), (&json!(3), &json!(5)), "{now}");
+    record.definition = json!({ "schedule": { "kind": "byTheMoon" } }).to_string();
+    catalog.save_replica(&record).unwrap();
+    assert_eq!(room.refused("replica.save", copy_save).code, ErrorCode::NewerKeepwell);
+}
+
+#[test]
+fn what_a_newer_keepwell_keeps_of_the_settings_stays_when_they_are_changed() {
+    let room = Room::new();
+    let catalog = Catalog::open(&room.path("state"), 1).unwrap().catalog;
+    let mut settings = room.ask("settings.get", Value::Null);
+    room.ask("settings.set", json!({ "settings": settings }));
+    for theme in ["light", "of next year"] {
+        let mut kept: Value = serde_json::from_str(&catalog.setting("settings").unwrap().unwrap()).unwrap();
+        kept["theme"] = json!(theme);
+        kept["ofNextYear"] = json!(1);
+        kept["limits"]["ofNextYear"] = json!(2);
+        catalog.set_setting("settings", &kept.to_string()).unwrap();
+        settings["theme"] = json!("dark");
+        assert_eq!(room.ask("settings.set", json!({ "settings": settings })), settings);
+        let now: Value = serde_json::from_str(&catalog.setting("settings").unwrap().unwrap()).unwrap();
+        assert_eq!((&now["ofNextYear"], &now["limits"]["ofNextYear"]), (&json!(1), &json!(2)), "{now}");
+        assert_eq!(now["theme"], "dark");
+    }
 }
 
 #[test]

@@ -38,7 +38,7 @@ pub enum SyncVerb {
     Resolve(SyncResolve),
     /// Shows or changes the rules of what is left out that lie in the places and count for whoever syncs these.
     Rules(SyncSharedRules),
-    /// Undoes a whole run.
+    /// Undoes a whole run: what it removed, replaced, moved and made, and the times and permissions it set.
     Undo(SyncUndo),
     /// Lists what runs replaced or removed, brings it back, or removes it for good.
     Bin(SyncBin),

@@ -5,6 +5,7 @@
 //! walking, excluding, copying (`backup`).
 
 mod item;
+mod mounts;
 pub mod store;
 mod tree;
 mod tree_content;
@@ -57,6 +58,7 @@ mod windows_stat;
 #[cfg(unix)]
 pub use accounts_unix::Accounts;
 pub use item::{MetadataOptions, MetadataPart, MetadataTrouble, NamedItem, Stat};
+pub use mounts::{mounted_below, unescaped};
 pub use store::LocalStore;
 pub use tree::LocalTree;
 #[cfg(unix)]

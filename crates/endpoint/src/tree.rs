@@ -168,6 +168,8 @@ pub struct Capabilities {
     pub time_grain_ns: u64,
     /// `A` and `a` are two names.
     pub case_sensitive: bool,
+    /// Names are shown in the case they were given; else `A` may be shown as `a`.
+    pub keeps_case: bool,
     /// What happens to Unicode in names.
     pub unicode: UnicodeNames,
     /// Which names it takes.

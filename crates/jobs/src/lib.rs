@@ -28,6 +28,7 @@ pub mod standing;
 pub mod syncs;
 pub mod throttle;
 pub mod trees;
+pub mod unknown_keys;
 pub mod work;
 
 mod changes;
@@ -43,7 +44,6 @@ mod shared;
 mod sync_bin_work;
 mod sync_words;
 mod sync_work;
-mod unknown_keys;
 mod volumes;
 mod watch;
 

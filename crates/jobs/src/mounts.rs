@@ -5,6 +5,8 @@
 
 use std::path::Path;
 
+use keepwell_endpoint::local::unescaped;
+
 /// What is mounted where, as the system says it in one text. Empty where it says nothing.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Mounts(Vec<u8>);
@@ -35,20 +37,6 @@ impl Mounts {
     }
 }
 
-/// The kernel writes blanks and the like as a backslash and three octal digits.
-pub(crate) fn unescaped(field: &[u8]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(field.len());
-    let mut rest = field;
-    while let Some((first, after)) = rest.split_first() {
-        let digits = after.get(..3).and_then(|digits| std::str::from_utf8(digits).ok());
-        let escaped =
-            digits.filter(|_| *first == b'\\').and_then(|digits| u8::from_str_radix(digits, 8).ok());
-        bytes.push(escaped.unwrap_or(*first));
-        rest = if escaped.is_some() { after.get(3..).unwrap_or_default() } else { after };
-    }
-    bytes
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -73,11 +61,5 @@ mod tests {
         // That it is read-only now is no other mount.
         assert_eq!(mount(&MOUNTS.replace(" rw", " ro"), "/media/me/My Drive").as_deref(), Some(drive));
         assert_eq!(mount("", "/home"), None);
-    }
-
-    #[test]
-    fn names_with_blanks_are_read_as_the_kernel_writes_them() {
-        assert_eq!(unescaped(br"/media/me/My\040Drive\134x"), br"/media/me/My Drive\x");
-        assert_eq!(unescaped(br"\04"), br"\04");
     }
 }

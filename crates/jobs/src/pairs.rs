@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::bandwidth::Bandwidth;
 use crate::outcome::{Fault, FaultKind};
 use crate::schedule::Schedule;
-use crate::unknown_keys;
+use crate::unknown_keys::text_over;
 
 /// Everything about a pair.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -230,10 +230,7 @@ impl PairDefinition {
     /// It can not be written as JSON.
     pub fn text_over(&self, record: &PairRecord) -> Result<String, serde_json::Error> {
         let understood: Self = serde_json::from_str(&record.definition)?;
-        let mut new = serde_json::to_value(self)?;
-        let old = serde_json::from_str(&record.definition)?;
-        unknown_keys::keep(&old, &serde_json::to_value(understood)?, &mut new);
-        serde_json::to_string(&new)
+        text_over(&record.definition, &understood, self)
     }
 
     /// The row of a new pair.

@@ -6,13 +6,25 @@
 //! writes the text too (it notes volumes), so refusing would end the work of both versions on one machine.
 //!
 //! Invariants: a key that is known is as the new text says, also where that leaves it out; what became another thing (its
-//! `kind` or `id` is another) keeps nothing of the one before. Deliberately not here: which texts these are.
+//! `kind` or `id` is another) keeps nothing of the one before. Deliberately not here: which texts these are (what the
+//! catalog keeps of pairs, plans and second copies, and the settings).
 
+use serde::Serialize;
 use serde_json::Value;
+
+/// A value as text, to be written in place of an old text. `understood` is what this Keepwell reads in that.
+///
+/// # Errors
+/// One of them can not be written as JSON, or the old text is none.
+pub fn text_over<T: Serialize>(old: &str, understood: &T, new: &T) -> Result<String, serde_json::Error> {
+    let mut written = serde_json::to_value(new)?;
+    keep(&serde_json::from_str(old)?, &serde_json::to_value(understood)?, &mut written);
+    serde_json::to_string(&written)
+}
 
 /// Puts into a new text what an old one says in keys that are not understood. `understood` is the old text as this Keepwell
 /// writes it: what is not there is not understood.
-pub(crate) fn keep(old: &Value, understood: &Value, new: &mut Value) {
+fn keep(old: &Value, understood: &Value, new: &mut Value) {
     match (old, understood, new) {
         (Value::Object(old), Value::Object(understood), Value::Object(new)) => {
             if ["kind", "id"].iter().any(|key| understood.get(*key) != new.get(*key)) {

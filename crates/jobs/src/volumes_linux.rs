@@ -3,7 +3,7 @@
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
-use crate::mounts::unescaped;
+use keepwell_endpoint::local::unescaped;
 
 const PARENTS: [&str; 3] = ["/media", "/run/media", "/mnt"];
 

@@ -9,3 +9,4 @@ pub mod care;
 pub mod found;
 pub mod thinning;
 pub mod undo;
+mod undo_metadata;

@@ -10,10 +10,12 @@
 //! modules below this one), the executor.
 
 mod base;
+pub(crate) mod before;
 pub(crate) mod bin_times;
 pub mod conflicts;
 mod log;
 mod migrate;
+pub(crate) mod mounts;
 pub(crate) mod moves;
 mod open_files;
 pub mod plan_store;
@@ -223,6 +225,9 @@ impl PairDatabase {
     pub fn set_identity(&self, side: Side, identity: &PlaceIdentity) -> Result<(), SyncError> {
         self.write(|transaction| {
             let word = side_word(side);
+            if value(transaction, &format!("{word}.volume"))?.is_some() {
+                transaction.execute("DELETE FROM mounts WHERE side = ?1", [word])?;
+            }
             set_value(transaction, &format!("{word}.volume"), identity.volume.as_bytes())?;
             set_value(transaction, &format!("{word}.root"), &identity.root.to_le_bytes())?;
             transaction.execute("DELETE FROM moving WHERE side = ?1", [word]).map(drop)
@@ -524,7 +529,7 @@ fn rescue(fresh: &Connection, damaged: &Path) {
     if attached.is_err() {
         return;
     }
-    let tables: BTreeMap<&str, bool> = ["runs", "journal", "bin"]
+    let tables: BTreeMap<&str, bool> = ["runs", "journal", "metadata_before", "attributes", "bin"]
         .into_iter()
         .map(|table| (table, take_over(fresh, table).is_ok()))
         .collect();

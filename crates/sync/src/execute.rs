@@ -15,6 +15,7 @@ mod expect;
 pub(crate) mod filled;
 pub(crate) mod item;
 mod meanwhile;
+mod new_folder;
 mod not_kept;
 pub(crate) mod open;
 mod parallel;
@@ -322,6 +323,7 @@ impl Execution<'_> {
         if let (Some(hash), Some(text)) = (deed.hash, deed.text.take()) {
             progress.gathered.group.texts.push((hash, text));
         }
+        progress.gathered.group.before.extend(deed.before.take().map(|before| (progress.next_line, before)));
         if let Some(planned) = bins.get(&number) {
             let elsewhere = deed.bin_path.clone().filter(|path| *path != planned.path);
             progress.gathered.group.kept.push((planned.id, elsewhere));

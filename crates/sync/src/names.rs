@@ -89,10 +89,18 @@ pub fn may_be_apart(name: &[u8]) -> bool {
     name.windows(1 + APART_DIGITS).any(is_mark)
 }
 
+/// What a name is found by on a place that may show it in another case.
+#[must_use]
+pub fn shown_key<'a>(name: &'a [u8], capabilities: &Capabilities) -> Cow<'a, [u8]> {
+    if capabilities.keeps_case { Cow::Borrowed(name) } else { key(name, capabilities) }
+}
+
 /// Whether a name is one that an item of another name may have got on a place.
 #[must_use]
 pub fn is_apart(name: &[u8], of: &[u8], capabilities: &Capabilities) -> bool {
-    may_be_apart(name) && likely_apart(of, capabilities).any(|made| made == name)
+    may_be_apart(name)
+        && likely_apart(of, capabilities)
+            .any(|made| shown_key(&made, capabilities) == shown_key(name, capabilities))
 }
 
 /// The name of a conflict copy: `report (conflict from Laptop, 2026-11-22).txt`; with a number above 1 where that is

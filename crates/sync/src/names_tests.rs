@@ -15,6 +15,7 @@ fn unix() -> Capabilities {
         times: true,
         time_grain_ns: 1,
         case_sensitive: true,
+        keeps_case: true,
         unicode: UnicodeNames::Kept,
         names: NameRules::Bytes,
         name_limit_bytes: 255,

@@ -7,6 +7,7 @@
 mod choose;
 mod hash;
 mod look;
+mod mounts;
 mod prepare;
 
 use std::collections::BTreeMap;

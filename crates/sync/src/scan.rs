@@ -8,7 +8,7 @@
 //! 3. Of what is as the base says, nothing is kept: memory goes with the differences.
 //! 4. A file that somebody has open for writing is blind until it was closed or at rest, but not for ever: see
 //!    `at_rest`. Where the place does not tell, a live pair takes it when it has been still for a moment.
-//! 5. A folder that looks like one from which a drive was unmounted is blind: see `covered`.
+//! 5. A folder from which a drive was unmounted, or that looks like it, is blind: see `covered`.
 //!
 //! Deliberately not here: moves (`planner::moves`), reading contents (`run::hash`), whether it is the right place
 //! (`run::prepare`).
@@ -60,6 +60,8 @@ pub struct ScanOptions<'a> {
     pub settle: Option<Duration>,
     /// What somebody had open for writing when it was looked before, and since when.
     pub open: &'a BTreeMap<RelativePath, i64>,
+    /// Folders over which a volume was mounted that is not now.
+    pub covered: &'a BTreeSet<NodeId>,
     /// The time now.
     pub now_ms: i64,
     /// When the last run began that did something.
@@ -257,18 +259,20 @@ struct Findings {
 
 impl Scan<'_> {
     fn begin(&mut self) -> Result<(), SyncError> {
-        let tasks = self.tasks.get_mut();
         if let Some(hints) = self.options.hints {
+            let is_one = |known: &[u8], told: &[u8]| {
+                known == told || !self.tree.capabilities().keeps_case && self.key(known) == self.key(told)
+            };
             // Taken from the end: the folder before those in it.
-            for hint in hints.iter().rev() {
-                let Some((folder, path)) = nearest_known(self.base, self.side, self.options.filter, hint)
-                else {
-                    continue;
-                };
-                tasks.waiting.push(Task { folder, path, whole: false });
-            }
+            let known = hints
+                .iter()
+                .rev()
+                .filter_map(|hint| nearest_known(self.base, self.side, self.options.filter, hint, is_one));
+            let waiting = known.map(|(folder, path)| Task { folder, path, whole: false }).collect();
+            self.tasks.get_mut().waiting = waiting;
             return Ok(());
         }
+        let tasks = self.tasks.get_mut();
         tasks.waiting.push(Task { folder: NodeId::ROOT, path: RelativePath::root(), whole: true });
         let mut listed: HashMap<RelativePath, Vec<TreeItem>> = HashMap::new();
         let mut visit = |path: RelativePath, item: TreeItem| {
@@ -372,6 +376,13 @@ impl Scan<'_> {
     /// Lists one folder and compares it with the base.
     fn look(&self, task: &Task) -> Result<(), SyncError> {
         self.control.set_current(task.path.as_bytes());
+        if !task.whole
+            && let Some(folder) = self.covered_above(task.folder)
+        {
+            self.tell_unmounted(&self.base.path_on(self.side, folder).unwrap_or_default());
+            self.found.lock().blind.insert(folder);
+            return Ok(());
+        }
         let items = match self.list(&task.path) {
             Ok(items) => items,
             Err(EndpointError::NotFound { .. }) if task.path.is_root() => {
@@ -444,9 +455,22 @@ pub(crate) fn concerns_place(error: &EndpointError) -> bool {
 
 /// Whether a folder that was chosen is one of what both sides agreed on.
 pub(crate) fn is_known(base: &BaseTree, filter: &Filter, folder: &RelativePath) -> bool {
-    Side::BOTH
-        .into_iter()
-        .any(|side| nearest_known(base, side, filter, folder).is_some_and(|(_, known)| known == *folder))
+    let is_on = |side: Side| {
+        let known = nearest_known(base, side, filter, folder, |known, name| known == name);
+        known.is_some_and(|(_, known)| known == *folder)
+    };
+    Side::BOTH.into_iter().any(is_on)
+}
+
+/// The folder of the base that is at a path on a side.
+pub(crate) fn folder_at(base: &BaseTree, side: Side, path: &RelativePath) -> Option<NodeId> {
+    path.components().try_fold(NodeId::ROOT, |folder, name| {
+        let is_it = |id: &NodeId| {
+            base.get(*id)
+                .is_some_and(|entry| entry.state.kind == EntryKind::Folder && entry.name_on(side) == name)
+        };
+        base.children(folder).iter().copied().find(is_it)
+    })
 }
 
 /// The folder of the base that a path on a side names, or else the nearest one above it. Nothing where it is left out.
@@ -455,13 +479,16 @@ fn nearest_known(
     side: Side,
     filter: &Filter,
     path: &RelativePath,
+    is_one: impl Fn(&[u8], &[u8]) -> bool,
 ) -> Option<(NodeId, RelativePath)> {
     let (mut folder, mut known) = (NodeId::ROOT, RelativePath::root());
     for name in path.components() {
         let below = base.children(folder).iter().copied().find(|id| {
-            base.get(*id)
-                .is_some_and(|entry| entry.state.kind == EntryKind::Folder && entry.name_on(side) == name)
+            base.get(*id).is_some_and(|entry| {
+                entry.state.kind == EntryKind::Folder && is_one(entry.name_on(side), name)
+            })
         });
+        let name = below.and_then(|id| base.get(id)).map_or(name, |entry| entry.name_on(side));
         let (Some(below), Ok(at)) = (below, known.join(name)) else { break };
         if filter.excludes(&at, &Facts { kind: EntryKind::Folder, size_bytes: 0, modified: None }) {
             return None;

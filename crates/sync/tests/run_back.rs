@@ -587,24 +587,206 @@ fn undo_of_a_move_takes_an_edit_since_with_it() {
 }
 
 #[cfg(unix)]
-#[test]
-fn undo_says_of_times_and_permissions_that_they_are_as_they_were_left() {
+mod surround {
+    //! Times, permissions and extended attributes that a run set.
+
     use std::os::unix::fs::PermissionsExt;
-    let mut home = Home::new();
-    for name in ["one", "two"] {
-        home.write(&format!("left/{name}"), name);
+    use std::path::Path;
+    use std::time::{Duration, SystemTime};
+
+    use keepwell_endpoint::local::LocalTree;
+    use keepwell_endpoint::tree::{ItemMetadata, Tree};
+    use keepwell_model::{ExtendedAttribute, RelativePath};
+    use keepwell_sync::PairDatabase;
+
+    use super::*;
+
+    const LAST_YEAR: Duration = Duration::from_secs(1_750_000_000);
+    const THIS_YEAR: Duration = Duration::from_secs(1_780_000_000);
+
+    fn set_time(path: &Path, since_1970: Duration) {
+        fs::File::open(path).unwrap().set_modified(SystemTime::UNIX_EPOCH + since_1970).unwrap();
     }
-    home.run();
-    for name in ["one", "two"] {
-        fs::set_permissions(home.path(&format!("left/{name}")), fs::Permissions::from_mode(0o600)).unwrap();
+
+    fn set_mode(path: &Path, mode: u32) {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
     }
-    home.write("left/new/three", "three");
-    home.run();
-    let mut syncer = home.open();
-    let (control, mut told) = (Control::new(), 0);
-    let back = syncer.undo(JobId([2; 16]), DEED, &control, &mut |_| told += 1).unwrap();
-    assert_eq!((back.items, back.left_alone, told), (2, 0, 2), "the folder and the file in it are undone");
-    let problems = control.problems().problems;
-    assert_eq!(problems.len(), 1, "{problems:?}");
-    assert_eq!(home.path("right/one").metadata().unwrap().permissions().mode() & 0o777, 0o600);
+
+    /// The time and the permissions of an item on both sides.
+    fn shown(home: &Home, name: &str) -> [(Duration, u32); 2] {
+        ["left", "right"].map(|side| {
+            let metadata = home.path(side).join(name).metadata().unwrap();
+            let time = metadata.modified().unwrap().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+            (time, metadata.permissions().mode() & 0o777)
+        })
+    }
+
+    /// A pair whose second run set the time and the permissions of a file and the permissions of a folder.
+    fn after_two_runs() -> Home {
+        let mut home = Home::new();
+        home.write("left/letter", "text");
+        home.write("left/folder/in it", "text");
+        set_time(&home.path("left/letter"), LAST_YEAR);
+        set_mode(&home.path("left/letter"), 0o640);
+        set_mode(&home.path("left/folder"), 0o750);
+        home.run();
+        set_time(&home.path("left/letter"), THIS_YEAR);
+        set_mode(&home.path("left/letter"), 0o600);
+        set_mode(&home.path("left/folder"), 0o700);
+        home.run();
+        assert_eq!(shown(&home, "letter"), [(THIS_YEAR, 0o600); 2]);
+        assert_eq!(shown(&home, "folder").map(|(_, mode)| mode), [0o700; 2]);
+        home
+    }
+
+    #[test]
+    fn undo_puts_back_times_and_permissions_and_the_next_run_brings_them_to_the_other_side() {
+        let mut home = after_two_runs();
+        let mut syncer = home.open();
+        let (control, mut told) = (Control::new(), 0);
+        let back = syncer.undo(JobId([2; 16]), DEED, &control, &mut |_| told += 1).unwrap();
+        assert_eq!((back.items, back.left_alone, told), (2, 0, 2));
+        assert_eq!(control.problems().problems, []);
+        assert_eq!(shown(&home, "letter"), [(THIS_YEAR, 0o600), (LAST_YEAR, 0o640)]);
+        assert_eq!(shown(&home, "folder").map(|(_, mode)| mode), [0o700, 0o750]);
+        drop(syncer);
+        let (report, done) = home.run();
+        assert_eq!((report.left.metadata, report.right.metadata, done.len()), (2, 0, 2));
+        assert_eq!(shown(&home, "letter"), [(LAST_YEAR, 0o640); 2]);
+        assert_eq!(shown(&home, "folder").map(|(_, mode)| mode), [0o750; 2]);
+        assert_eq!(home.run().1, [], "nothing goes back and forth");
+        // That run is undone like any other.
+        let mut syncer = home.open();
+        assert_eq!(undo(&mut syncer, 3), (2, 0));
+        assert_eq!(shown(&home, "letter"), [(THIS_YEAR, 0o600), (LAST_YEAR, 0o640)]);
+    }
+
+    #[test]
+    fn undo_leaves_alone_times_and_permissions_that_were_changed_since() {
+        let home = after_two_runs();
+        set_mode(&home.path("right/letter"), 0o644);
+        set_time(&home.path("left/letter"), LAST_YEAR);
+        let mut syncer = home.open();
+        let control = Control::new();
+        let back = syncer.undo(JobId([2; 16]), DEED, &control, &mut |_| {}).unwrap();
+        assert_eq!((back.items, back.left_alone), (1, 1));
+        let problems = control.problems().problems;
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        assert!(problems[0].why.contains("changed after that run"), "{problems:?}");
+        assert_eq!(shown(&home, "letter")[1], (THIS_YEAR, 0o644));
+        assert_eq!(shown(&home, "folder")[1].1, 0o750);
+    }
+
+    #[test]
+    fn undo_that_was_broken_off_between_two_steps_of_an_item_goes_on() {
+        let home = after_two_runs();
+        set_mode(&home.path("right/letter"), 0o640);
+        let mut syncer = home.open();
+        for _ in 0..2 {
+            assert_eq!(undo(&mut syncer, 2), (2, 0));
+            assert_eq!(shown(&home, "letter")[1], (LAST_YEAR, 0o640));
+        }
+    }
+
+    #[test]
+    fn several_runs_that_set_permissions_are_undone_one_after_the_other() {
+        let mut home = after_two_runs();
+        set_mode(&home.path("left/letter"), 0o400);
+        home.run();
+        let mut syncer = home.open();
+        assert_eq!(undo(&mut syncer, 2), (1, 1), "the later run set them too");
+        assert_eq!(shown(&home, "letter")[1].1, 0o400);
+        assert_eq!((undo(&mut syncer, 3), undo(&mut syncer, 2)), ((1, 0), (2, 0)));
+        assert_eq!(shown(&home, "letter")[1], (LAST_YEAR, 0o640));
+    }
+
+    fn database(home: &Home) -> rusqlite::Connection {
+        rusqlite::Connection::open(PairDatabase::path_of(&home.path("state"), home.pair.id)).unwrap()
+    }
+
+    #[test]
+    fn of_a_run_that_did_not_write_down_what_was_before_undo_says_that_it_stays() {
+        let home = after_two_runs();
+        home.write("left/new/three", "three");
+        database(&home).execute("DELETE FROM metadata_before", []).unwrap();
+        let mut syncer = home.open();
+        let control = Control::new();
+        let back = syncer.undo(JobId([2; 16]), DEED, &control, &mut |_| {}).unwrap();
+        assert_eq!((back.items, back.left_alone), (0, 0));
+        let problems = control.problems().problems;
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        assert!(problems[0].what.contains("This and another item keep"), "{problems:?}");
+        assert_eq!(shown(&home, "letter")[1], (THIS_YEAR, 0o600));
+    }
+
+    /// Gives an item exactly these attributes, as programs do; whether its file system takes them.
+    fn set_attributes(home: &Home, item: &str, attributes: &[(&str, &str)]) -> bool {
+        let (side, name) = item.split_once('/').unwrap();
+        let tree = LocalTree::open(&home.path(side)).unwrap();
+        let path = RelativePath::parse(name.as_bytes()).unwrap();
+        let attribute = |(name, value): &(&str, &str)| ExtendedAttribute {
+            name: format!("user.{name}").into_bytes(),
+            value: value.as_bytes().to_vec(),
+        };
+        let attributes = Some(attributes.iter().map(attribute).collect());
+        let metadata = ItemMetadata { extended_attributes: attributes, ..ItemMetadata::default() };
+        let item = tree.stat(&path).unwrap().unwrap();
+        tree.set_metadata(&path, &item.fingerprint, &metadata).unwrap().not_kept.is_empty()
+    }
+
+    fn attributes(home: &Home, item: &str) -> Vec<String> {
+        let (side, name) = item.split_once('/').unwrap();
+        let tree = LocalTree::open(&home.path(side)).unwrap();
+        let found = tree.extended_attributes(&RelativePath::parse(name.as_bytes()).unwrap()).unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).replace("user.", "");
+        found.iter().map(|one| format!("{}={}", text(&one.name), text(&one.value))).collect()
+    }
+
+    #[test]
+    fn the_attributes_of_a_new_folder_go_with_it_and_are_not_told_of() {
+        let mut home = Home::new();
+        home.pair.attributes = true;
+        home.write("left/new/three", "three");
+        assert!(set_attributes(&home, "left/new", &[("colour", "red")]));
+        home.run();
+        assert_eq!(attributes(&home, "right/new"), ["colour=red"]);
+        let mut syncer = home.open();
+        let control = Control::new();
+        let back = syncer.undo(JobId([1; 16]), DEED, &control, &mut |_| {}).unwrap();
+        assert_eq!((back.items, back.left_alone), (2, 0), "the folder and the file in it");
+        assert_eq!(control.problems().problems, []);
+        assert!(!home.path("right/new").exists());
+    }
+
+    #[test]
+    fn undo_puts_back_attributes_and_says_which_are_not_kept_any_more() {
+        let mut home = Home::new();
+        home.pair.attributes = true;
+        for name in ["kept", "lost"] {
+            home.write(&format!("left/{name}"), "text");
+        }
+        assert!(set_attributes(&home, "left/kept", &[("colour", "red"), ("shape", "round")]));
+        assert!(set_attributes(&home, "left/lost", &[("colour", "green")]));
+        set_mode(&home.path("left/lost"), 0o644);
+        home.run();
+        assert!(set_attributes(&home, "left/kept", &[("colour", "blue")]));
+        assert!(set_attributes(&home, "left/lost", &[]));
+        set_mode(&home.path("left/lost"), 0o600);
+        home.run();
+        assert_eq!(attributes(&home, "right/kept"), ["colour=blue"]);
+        let forget = "DELETE FROM attributes WHERE instr(content, CAST('green' AS BLOB)) > 0";
+        assert_eq!(database(&home).execute(forget, []).unwrap(), 1);
+        let mut syncer = home.open();
+        let control = Control::new();
+        let back = syncer.undo(JobId([2; 16]), DEED, &control, &mut |_| {}).unwrap();
+        assert_eq!((back.items, back.left_alone), (2, 0));
+        assert_eq!(attributes(&home, "right/kept"), ["colour=red", "shape=round"]);
+        assert_eq!((attributes(&home, "right/lost"), shown(&home, "lost")[1].1), (Vec::new(), 0o644));
+        let problems = control.problems().problems;
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        assert!(problems[0].why.contains("not kept any more"), "{problems:?}");
+        drop(syncer);
+        home.run();
+        assert_eq!(attributes(&home, "left/kept"), ["colour=red", "shape=round"]);
+    }
 }

@@ -241,6 +241,68 @@ fn what_a_drive_held_that_was_unmounted_inside_a_place_is_not_taken_for_removed(
     drop(mounted);
 }
 
+/// A pair with a drive mounted in the left place, which both sides agreed on; how it is mounted again.
+fn with_a_drive_inside() -> (Home, impl Fn(&Home) -> Option<Mounted>) {
+    let home = Home::new();
+    home.write("left/other", "other");
+    home.write("drive/photo", "a photo");
+    home.write("drive/album/picture", "a picture");
+    fs::create_dir(home.path("left/pictures")).unwrap();
+    let mount = |home: &Home| {
+        let drive = home.path("drive");
+        Mounted::at(home.path("left/pictures"), &["--bind", &drive.to_string_lossy()])
+    };
+    (home, mount)
+}
+
+#[test]
+fn what_was_written_below_a_drive_that_is_not_mounted_does_not_make_what_it_holds_removed() {
+    let (mut home, mount) = with_a_drive_inside();
+    let Some(mounted) = mount(&home) else { return };
+    home.run();
+    home.assert_in_step();
+    drop(mounted);
+    home.write("left/pictures/album/written meanwhile", "by a program");
+    home.write("left/other", "other, edited");
+    for hint in [Some("pictures/album"), Some("pictures"), None, None] {
+        let (report, told) = told(&mut home, hint);
+        assert_eq!(told, ["Laptop: pictures"], "{hint:?}");
+        assert_eq!(report.right.removed, 0, "{hint:?}");
+    }
+    assert_eq!(home.read("right/other").as_deref(), Some("other, edited"), "all else goes on");
+    assert_eq!(home.read("right/pictures/album/picture").as_deref(), Some("a picture"));
+    assert_eq!(home.read("right/pictures/album/written meanwhile"), None);
+
+    let mounted = mount(&home).unwrap();
+    assert_eq!(told(&mut home, None), (SyncReport::default(), Vec::new()));
+    home.assert_in_step();
+    drop(mounted);
+    // A person says that the drive is not to be here any more.
+    fs::rename(home.path("left/pictures"), home.path("left/pictures since")).unwrap();
+    assert_eq!(told(&mut home, None).1, [""; 0]);
+    assert_eq!(home.read("right/pictures/photo"), None);
+    assert_eq!(home.read("right/pictures since/album/written meanwhile").as_deref(), Some("by a program"));
+    home.assert_in_step();
+    assert_eq!(told(&mut home, None), (SyncReport::default(), Vec::new()));
+}
+
+#[test]
+fn another_drive_in_the_place_of_one_inside_a_place_does_not_make_what_that_held_removed() {
+    let (mut home, mount) = with_a_drive_inside();
+    let Some(mounted) = mount(&home) else { return };
+    home.run();
+    drop(mounted);
+    let mounted = Mounted::in_memory(home.path("left/pictures"), 8).unwrap();
+    home.write("left/pictures/photo", "of another drive");
+    let (report, told_of) = told(&mut home, None);
+    assert_eq!((report, told_of.as_slice()), (SyncReport::default(), &["Laptop: pictures".to_owned()][..]));
+    drop(mounted);
+    let mounted = mount(&home).unwrap();
+    assert_eq!(told(&mut home, None), (SyncReport::default(), Vec::new()));
+    home.assert_in_step();
+    drop(mounted);
+}
+
 #[test]
 fn a_folder_that_a_person_empties_moves_or_makes_anew_is_no_unmounted_drive() {
     let mut home = Home::new();

@@ -59,6 +59,7 @@ impl MemoryTree {
             times: true,
             time_grain_ns: 1,
             case_sensitive: true,
+            keeps_case: true,
             unicode: UnicodeNames::Kept,
             names: NameRules::Bytes,
             name_limit_bytes: 255,
@@ -178,7 +179,10 @@ impl MemoryTree {
 
     pub(crate) fn tree_item(&self, path: &RelativePath, item: &MemoryItem) -> TreeItem {
         TreeItem {
-            name: path.name().unwrap_or_default().to_vec(),
+            name: match (path.name().unwrap_or_default(), self.capabilities.keeps_case) {
+                (name, true) => name.to_vec(),
+                (name, false) => name.to_ascii_lowercase(),
+            },
             fingerprint: self.fingerprint(item),
             mode: self.capabilities.modes.then_some(item.mode),
             link_count: 1,

@@ -2,7 +2,9 @@
 
 use keepwell_catalog::CredentialKind;
 use keepwell_jobs::scheduler::PAUSED_SETTING;
+use keepwell_jobs::unknown_keys::text_over;
 use keepwell_jobs::{HISTORY_JOBS, HISTORY_SETTING};
+use serde_json::Value;
 
 use crate::dto::Nothing;
 use crate::dto::app::{AppInfo, KeyringKind, Limits, Platform, Settings, SettingsSet, Theme};
@@ -84,8 +86,15 @@ pub(crate) fn settings_set(api: &Api, request: SettingsSet) -> Result<Settings, 
     if settings.limits.write_bytes_per_second.is_some_and(|Count(bytes)| bytes < 1024) {
         return Err(ApiError::bad_request("The ceiling for writing is 1 KiB a second at least."));
     }
-    let text = serde_json::to_string(&settings)
-        .map_err(|error| ApiError::bad_request(format!("These settings can not be kept: {error}.")))?;
+    let old = api.catalog.setting(SETTINGS)?.filter(|old| serde_json::from_str::<Value>(old).is_ok());
+    let text = match old {
+        Some(old) => {
+            text_over(&old, &serde_json::from_str(&old).unwrap_or_else(|_| settings.clone()), &settings)
+        }
+        None => serde_json::to_string(&settings),
+    };
+    let text =
+        text.map_err(|error| ApiError::bad_request(format!("These settings can not be kept: {error}.")))?;
     api.catalog.set_setting(SETTINGS, &text)?;
     // The engine reads these two by themselves.
     api.catalog.set_setting(PAUSED_SETTING, if settings.schedules_paused { "true" } else { "false" })?;

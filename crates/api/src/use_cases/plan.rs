@@ -3,6 +3,7 @@
 use keepwell_catalog::{Catalog, JobFilter, JobState, PlanRecord};
 use keepwell_jobs::request::PlanDefinition;
 use keepwell_jobs::scheduler::{self, Holder};
+use keepwell_jobs::unknown_keys::text_over;
 use keepwell_jobs::{Attachment, BackupJob, Clock, Engine, JobRequest, NewJob, Outcome, Target};
 use keepwell_model::PlanId;
 
@@ -115,10 +116,15 @@ pub(crate) fn plan_save(api: &Api, request: PlanSave) -> Result<Plan, ApiError> 
             "There are {PLANS_LIMIT} plans already. Remove some first."
         )));
     }
+    // What a newer Keepwell wrote is told, never overwritten, and single keys of one stay.
+    let before = old.as_ref().map(definition).transpose()?;
+    let text = match old.as_ref().zip(before.as_ref()) {
+        Some((old, before)) => text_over(&old.definition, before, &wanted),
+        None => serde_json::to_string(&wanted),
+    };
     // A schedule that was changed or switched on counts from now: nothing is owed from before.
-    let same_schedule = old.as_ref().is_some_and(|old| {
-        old.enabled && definition(old).is_ok_and(|definition| definition.schedule == wanted.schedule)
-    });
+    let same_schedule = old.as_ref().is_some_and(|old| old.enabled)
+        && before.is_some_and(|before| before.schedule == wanted.schedule);
     let new = PlanRecord {
         id: match &old {
             Some(old) => old.id,
@@ -126,7 +132,7 @@ pub(crate) fn plan_save(api: &Api, request: PlanSave) -> Result<Plan, ApiError> 
         },
         place_id: place.id,
         name,
-        definition: serde_json::to_string(&wanted)
+        definition: text
             .map_err(|error| ApiError::bad_request(format!("This plan can not be kept: {error}.")))?,
         enabled: request.enabled,
         created_ms: old.as_ref().map_or(now_ms, |old| old.created_ms),

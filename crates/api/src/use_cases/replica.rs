@@ -6,6 +6,7 @@
 use std::path::Path;
 
 use keepwell_catalog::{Catalog, CatalogError, JobFilter, JobRecord, JobState, PlaceRecord, ReplicaRecord};
+use keepwell_jobs::unknown_keys::text_over;
 use keepwell_jobs::{
     Attachment, Clock, Engine, Fault, JobRequest, LastReplication, NewJob, ReplicaDefinition, ReplicateJob,
     Schedule as EngineSchedule, Target, replicas, scheduler,
@@ -136,7 +137,10 @@ fn remembered(
                 id: Catalog::new_replica_id()?,
                 place_id,
                 address: address.to_owned(),
-                definition: definition(schedule.unwrap_or(EngineSchedule::Manual))?,
+                definition: serde_json::to_string(&ReplicaDefinition {
+                    schedule: schedule.unwrap_or(EngineSchedule::Manual),
+                })
+                .map_err(unwritable)?,
                 created_ms: api.now_ms(),
                 schedule_from_ms: api.now_ms(),
                 retry_ms: None,
@@ -154,10 +158,12 @@ fn changed(
     mut record: ReplicaRecord,
     schedule: Option<EngineSchedule>,
 ) -> Result<ReplicaRecord, ApiError> {
-    if let Some(schedule) = schedule
-        && ReplicaDefinition::of(&record).map(|definition| definition.schedule) != Ok(schedule)
-    {
-        record.definition = definition(schedule)?;
+    let Some(schedule) = schedule else { return Ok(record) };
+    // What a newer Keepwell wrote is told, never overwritten, and single keys of one stay.
+    let before = ReplicaDefinition::of(&record)?;
+    if before.schedule != schedule {
+        record.definition =
+            text_over(&record.definition, &before, &ReplicaDefinition { schedule }).map_err(unwritable)?;
         record.schedule_from_ms = api.now_ms();
         record.retry_ms = None;
         api.catalog.save_replica(&record)?;
@@ -165,9 +171,8 @@ fn changed(
     Ok(record)
 }
 
-fn definition(schedule: EngineSchedule) -> Result<String, ApiError> {
-    serde_json::to_string(&ReplicaDefinition { schedule })
-        .map_err(|error| ApiError::bad_request(format!("This second copy can not be kept: {error}.")))
+fn unwritable(error: serde_json::Error) -> ApiError {
+    ApiError::bad_request(format!("This second copy can not be kept: {error}."))
 }
 
 pub(crate) fn replica_save(api: &Api, request: ReplicaSave) -> Result<Replica, ApiError> {

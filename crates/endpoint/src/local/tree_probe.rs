@@ -89,6 +89,7 @@ fn unknown(root: &Folder) -> Capabilities {
         times: false,
         time_grain_ns: COARSEST_GRAIN_NS,
         case_sensitive: system::CASE_SENSITIVE_UNLESS_SEEN,
+        keeps_case: true,
         unicode: UnicodeNames::Kept,
         names: system::NAMES_UNLESS_SEEN,
         name_limit_bytes: system::name_limit_bytes(root),
@@ -125,6 +126,7 @@ fn try_in(root: &Folder, probes: &Folder) -> Option<Capabilities> {
     probes.create_file(file, 0o600).ok()?;
     let before = probes.stat(file).ok()?;
     can.case_sensitive = probes.stat(b"PROBE").is_err();
+    can.keeps_case = can.case_sensitive || try_case(probes);
     (can.times, can.time_grain_ns, can.strong_versions) = try_times(probes, file);
     can.modes = try_modes(probes, file);
     can.extended_attributes = try_attributes(probes, file);
@@ -186,6 +188,13 @@ fn try_time_bounds(probes: &Folder, can: &Capabilities) -> (Timestamp, Timestamp
         first.filter(|first| *first <= SURELY_KEPT.0).unwrap_or(known.0),
         last.filter(|last| *last >= SURELY_KEPT.1).unwrap_or(known.1),
     )
+}
+
+/// Whether a name is shown as it was given. NTFS may be mounted so that all names are shown in lower case.
+fn try_case(probes: &Folder) -> bool {
+    let name = b"Case";
+    let is_made = probes.create_file(name, 0o600).is_ok();
+    !is_made || probes.names().is_ok_and(|names| names.iter().any(|item| item.name == name))
 }
 
 fn try_modes(probes: &Folder, file: &[u8]) -> bool {

@@ -21,6 +21,7 @@ pub(super) fn capabilities(path_limit_bytes: u32, strong_versions: bool, is_azur
         times: false,
         time_grain_ns: 1_000_000_000,
         case_sensitive: true,
+        keeps_case: true,
         unicode: UnicodeNames::Kept,
         // Azure takes a backslash for a slash, and lets no part of a name end with a dot.
         names: if is_azure { NameRules::Windows } else { NameRules::Text },

@@ -69,6 +69,7 @@ pub(super) async fn probe(place: &Place) -> Result<(Capabilities, bool), SftpErr
         times: seen.times,
         time_grain_ns: seen.time_grain_ns,
         case_sensitive: seen.case_sensitive,
+        keeps_case: true,
         unicode: seen.unicode,
         names: seen.names,
         name_limit_bytes: name_limit_bytes.filter(|limit| *limit > 0).unwrap_or(USUAL_NAME_BYTES),

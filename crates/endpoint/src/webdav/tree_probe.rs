@@ -34,6 +34,7 @@ pub(super) fn probe(client: &Client) -> Result<Capabilities, EndpointError> {
         times: false,
         time_grain_ns: 1_000_000_000,
         case_sensitive: true,
+        keeps_case: true,
         unicode: UnicodeNames::Kept,
         names: NameRules::Text,
         // What file systems below servers take.

@@ -1,7 +1,16 @@
 //! Answers to plans that are held no more, because their process ended or another one decides: what nobody saw is asked
 //! about, and what a person chose is not lost.
 
-use super::*;
+use std::fs;
+
+use keepwell_catalog::JobState;
+use keepwell_jobs::request::BRING_BACK_FROM_RIGHT;
+use keepwell_jobs::syncs::Held;
+use keepwell_jobs::{CONTINUE, Halt, Origin};
+use keepwell_model::JobId;
+use keepwell_sync::{MeantRows, PlanFilter, Say};
+
+use super::house::{House, Room};
 
 /// Forty files of which thirty are gone from the left: its run halts.
 fn thirty_removed(room: &Room) -> JobId {

@@ -1,8 +1,15 @@
 //! What starts by itself: not while a person holds the pair, and again when this process or the hold is over.
 
-use keepwell_jobs::NewJob;
+use std::fs;
 
-use super::*;
+use jiff::tz::TimeZone;
+use keepwell_catalog::JobState;
+use keepwell_jobs::NewJob;
+use keepwell_jobs::request::{JobRequest, SyncJob};
+use keepwell_jobs::{Attachment, Clock, EngineError, Origin, Schedule, SystemClock, scheduler};
+use keepwell_model::JobId;
+
+use super::house::{House, PAIR, Room, wait_for};
 
 /// Makes the pair run every day, so that what is owed is done.
 fn daily(house: &House) {

@@ -1,10 +1,17 @@
 //! What a person is asked when a run halts: a place that was replaced, a folder that is gone, and what each answer would do.
 
+use std::fs;
+use std::path::PathBuf;
+
+use keepwell_catalog::JobState;
+use keepwell_jobs::request::{BRING_BACK_FROM_LEFT, BRING_BACK_FROM_RIGHT};
 use keepwell_jobs::syncs::Held;
+use keepwell_jobs::{Attachment, CONTINUE, EngineError, Halt, JobView, Origin};
 use keepwell_sync::policy::BrakeKind;
 use keepwell_sync::{PlanFilter, Prepared, Side};
 
-use super::*;
+use super::brakes::{emptied, files_below};
+use super::house::{PAIR, Room, fact};
 
 #[test]
 fn what_each_answer_to_a_brake_would_do_can_be_looked_at_before() {

@@ -7,22 +7,24 @@
 //! 2. What changed after the run is left alone, and told. Where a place moves a folder file by file that holds for each of
 //!    them, and an undoing that was broken off half-way goes on when it is asked for again.
 //! 3. The base forgets what the run made or replaced, so the next run does not take the undoing for a change to carry
-//!    over: where both sides differ then, it asks. What was moved or removed comes back as a change like any other.
+//!    over: where both sides differ then, it asks. What was moved or removed comes back as a change like any other, and so
+//!    do times, permissions and attributes, of which nobody can be asked which to keep.
 //!
-//! Deliberately not here: single items out of the bin (`bins::bring_back`); what the next run does about it (`planner`).
+//! Deliberately not here: single items out of the bin (`bins::bring_back`); times, permissions and attributes
+//! (`bins::undo_metadata`); what the next run does about it (`planner`).
 
 use std::collections::{HashMap, HashSet};
 
 use keepwell_endpoint::tree::TreeItem;
-use keepwell_model::{ContentHash, Control, EntryKind, JobId, Phase, Problem, RelativePath};
+use keepwell_model::{ContentHash, Control, EntryKind, JobId, Phase, RelativePath};
 
 use super::bring_back::{Alone, BroughtBack, Deeds, Trouble, note};
+use super::undo_metadata::{is_of_new, tell_left};
 use crate::database::BaseChange;
 use crate::database::moves::Moving;
 use crate::database::rows::{BinItem, JournalLine};
 use crate::error::SyncError;
 use crate::node::{Content, NodeId, Side};
-use crate::pair::shown;
 use crate::place::copy::{CopyError, hash_file};
 use crate::place::relocate::{Mover, is_of_one_item, put_together};
 use crate::plan::Why;
@@ -85,20 +87,27 @@ impl Syncer {
         let mut bin: Bin = in_bin.map(|item| ((item.side, item.bin_path.clone()), item)).collect();
         let mut result = BroughtBack::default();
         control.restart_counters(Phase::Copying);
-        let total = lines.iter().filter(|line| line.done.action != ActionKind::SetMetadata).count();
-        control.add_total(total as u64, 0);
+        control.add_total(lines.len() as u64, 0);
         control.set_total_known();
         let steady = Control::new();
         let deeds = Deeds::new(self, deed, &steady);
         // The originals of what was moved in that could not come back: these copies are all there is.
         let mut are_all: HashSet<NodeId> = HashSet::new();
+        let mut left = Vec::new();
         let mut undo_all = || -> Result<(), SyncError> {
-            for line in lines.iter().rev().filter(|line| line.done.action != ActionKind::SetMetadata) {
+            for line in lines.iter().rev() {
                 control.checkpoint()?;
                 control.set_current(line.done.path.as_bytes());
-                let outcome = match is_made(&line) && are_all.contains(&line.node) {
-                    true => Err(Trouble::Alone(ONLY_COPY)),
-                    false => deeds.undo(line, &mut bin, control),
+                let before = deeds.before(run, line)?;
+                if line.done.action == ActionKind::SetMetadata && before.is_none() {
+                    left.extend((!is_of_new(line)).then_some(line));
+                    control.add_done(1, 0);
+                    continue;
+                }
+                let outcome = match before {
+                    Some(before) => deeds.put_back(line, before, control),
+                    None if is_made(&line) && are_all.contains(&line.node) => Err(Trouble::Alone(ONLY_COPY)),
+                    None => deeds.undo(line, &mut bin, control),
                 };
                 if outcome.is_ok() {
                     undone(&line.done);
@@ -114,7 +123,8 @@ impl Syncer {
         let forgotten = deeds.forget_left();
         ended?;
         forgotten?;
-        tell_surround(self, &lines, control);
+        left.reverse();
+        tell_left(self, &left, control);
         self.database().mark_undone(run)?;
         self.reload_base()?;
         Ok(result)
@@ -124,26 +134,6 @@ impl Syncer {
 /// Whether the run made what this line is about, or what it holds.
 fn is_made(line: &&JournalLine) -> bool {
     matches!(line.done.action, ActionKind::Copy | ActionKind::CreateFolder | ActionKind::Replace)
-}
-
-/// The times and permissions a run set are left: the old ones were not kept. Told once, of what the run did not make.
-fn tell_surround(syncer: &Syncer, lines: &[JournalLine], control: &Control) {
-    let made: HashSet<NodeId> = lines.iter().filter(is_made).map(|line| line.node).collect();
-    let is_left =
-        |line: &&JournalLine| line.done.action == ActionKind::SetMetadata && !made.contains(&line.node);
-    let mut left = lines.iter().filter(is_left);
-    let Some(JournalLine { done, .. }) = left.next() else { return };
-    let what = match left.count() {
-        0 => "This keeps the times and permissions that the run set.".to_owned(),
-        1 => "This and another item keep the times and permissions that the run set.".to_owned(),
-        more => format!("This and {more} other items keep the times and permissions that the run set."),
-    };
-    control.problem(Problem::new(
-        shown(syncer.pair().side_name(done.side), &done.path),
-        what,
-        "Those from before are not kept; the contents are as they were.",
-        "Set them by hand where they matter.",
-    ));
 }
 
 impl Deeds<'_> {
@@ -178,7 +168,7 @@ impl Deeds<'_> {
             },
             ActionKind::CreateFolder => self.remove_folder(side, path),
             ActionKind::Move => self.move_back(line, control),
-            // Told of all at once.
+            // Put back, or told of all at once.
             ActionKind::SetMetadata => Ok(()),
         }
     }

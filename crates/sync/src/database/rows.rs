@@ -11,6 +11,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::before::{Before, keep_before};
 use super::bin_times::bin_time;
 use super::{BaseChange, PairDatabase, advance_base, side_of, side_word, sql, transact};
 use crate::error::SyncError;
@@ -48,6 +49,8 @@ pub struct Group {
     pub blocks: Vec<(NodeId, ContentHash, Vec<u8>)>,
     /// Small texts that were carried over, for merging later.
     pub texts: Vec<(ContentHash, Vec<u8>)>,
+    /// What surrounded items before, by the number of the line that set it.
+    pub(crate) before: Vec<(u64, Before)>,
 }
 
 /// Something in the bin of a side.
@@ -247,6 +250,7 @@ impl PairDatabase {
         let mut refusal = None;
         let written = self.write(|transaction| {
             write_group(transaction, run, group, next_id)?;
+            keep_before(transaction, run, &group.before, now_ms)?;
             proven().map_err(|error| {
                 refusal = Some(error);
                 // Any error takes the transaction back.

@@ -141,7 +141,35 @@ pub(super) const STEPS: &[&str] = &[
         PRIMARY KEY (side, path)
     ) STRICT, WITHOUT ROWID;
     ",
-    // 7: texts have a database of their own.
+    // 7: times, permissions and attributes as they were before a run set them, and what it made of them;
+    // and where a volume was mounted inside a place.
+    "
+    CREATE TABLE metadata_before (
+        run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+        number INTEGER NOT NULL,
+        was_s INTEGER,
+        was_ns INTEGER,
+        was_mode INTEGER,
+        was_attributes BLOB,
+        became_s INTEGER,
+        became_ns INTEGER,
+        became_mode INTEGER,
+        became_attributes BLOB,
+        PRIMARY KEY (run, number)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE attributes (
+        digest BLOB PRIMARY KEY,
+        kept_ms INTEGER NOT NULL,
+        content BLOB NOT NULL
+    ) STRICT;
+    CREATE TABLE mounts (
+        side TEXT NOT NULL,
+        path BLOB NOT NULL,
+        volume TEXT NOT NULL,
+        PRIMARY KEY (side, path)
+    ) STRICT, WITHOUT ROWID;
+    ",
+    // 8: texts have a database of their own.
     "
     DROP TABLE texts;
     ",

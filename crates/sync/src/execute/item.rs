@@ -2,8 +2,8 @@
 //!
 //! Invariants: right before anything is put, moved or removed, the place checks that it is still what the scan saw; what
 //! is replaced or removed goes to the bin first and comes back where its replacement can not be published; what is
-//! answered as done is proven. Deliberately not here: batches and threads (`execute`), what the base learns
-//! (`execute::view`).
+//! answered as done is proven. Deliberately not here: batches and threads (`execute`), new folders
+//! (`execute::new_folder`), what the base learns (`execute::view`).
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -15,6 +15,7 @@ use super::bin::{Planned, put_into_bin};
 use super::meanwhile::{is_written, learned};
 use super::view::{Known, Outcome};
 use crate::database::PairDatabase;
+use crate::database::before::{Before, Surround};
 use crate::database::texts::KEPT_LIMIT_BYTES;
 use crate::node::{Content, Side, State};
 use crate::pair::shown;
@@ -24,7 +25,7 @@ use crate::place::relocate::{Mover, relocate};
 use crate::plan::{Action, Operation, Why};
 use crate::policy::Links;
 use crate::run_types::Limits;
-use crate::scan::NO_ATTRIBUTES;
+use crate::scan::{NO_ATTRIBUTES, attributes_hash};
 use crate::text::as_text;
 
 /// How often a file that changes while it is copied is tried.
@@ -64,6 +65,8 @@ pub(super) struct Deed {
     pub text: Option<Vec<u8>>,
     /// What could not be kept, in words.
     pub not_kept: Vec<String>,
+    /// What was there before, of what was set: for undoing it.
+    pub before: Option<Before>,
 }
 
 impl Tools<'_> {
@@ -112,7 +115,7 @@ impl Tools<'_> {
     }
 
     /// What surrounds the content on the side that is changed: that of the other side, unless the row says otherwise.
-    fn wanted(&self, operation: &Operation, here: Option<&State>, there: &State) -> Wanted {
+    pub(super) fn wanted(&self, operation: &Operation, here: Option<&State>, there: &State) -> Wanted {
         let of = |side: Side| if side == operation.side { here } else { Some(there) };
         match operation.metadata() {
             None => Wanted {
@@ -135,7 +138,7 @@ impl Tools<'_> {
     }
 
     /// The extended attributes, read where they come from.
-    fn attributes(
+    pub(super) fn attributes(
         &self,
         operation: &Operation,
         of: Option<Side>,
@@ -151,44 +154,6 @@ impl Tools<'_> {
             false => (operation.source(), CopyError::Source),
         };
         self.tree(side).extended_attributes(path).map(Some).map_err(wrap)
-    }
-
-    /// What a new folder is to be.
-    pub(super) fn new_folder(
-        &self,
-        operation: &Operation,
-        there: Option<Known>,
-    ) -> Result<NewFolder, CopyError> {
-        let there = there.ok_or(CopyError::Changed)?;
-        let wanted = self.wanted(operation, None, &there.state);
-        let attributes = self.attributes(
-            operation,
-            wanted.attributes_of.filter(|side| *side != operation.side),
-            operation.source(),
-        )?;
-        // It is never more open than it is to be while the base does not know it: one that nobody may write in is opened
-        // when something comes into it (`execute::open`). What comes changes its time, which is set at the end.
-        let metadata = ItemMetadata { modified: None, mode: wanted.mode, extended_attributes: attributes };
-        Ok(NewFolder { there, wanted, metadata })
-    }
-
-    fn create_folder(&self, operation: &Operation, there: Option<Known>) -> Result<Deed, CopyError> {
-        let folder = self.new_folder(operation, there)?;
-        let tree = self.tree(operation.side);
-        let published = match tree.create_folder(&operation.path, &folder.metadata) {
-            Ok(published) => published,
-            // A crash before the base learned of it, or somebody was quicker: it is there, and that was wanted.
-            Err(EndpointError::AlreadyExists { .. }) => Published {
-                item: tree
-                    .stat(&operation.path)
-                    .map_err(CopyError::Target)?
-                    .filter(|item| item.fingerprint.kind == EntryKind::Folder)
-                    .ok_or(CopyError::Changed)?,
-                not_kept: Vec::new(),
-            },
-            Err(error) => return Err(CopyError::Target(error)),
-        };
-        Ok(folder.made(published))
     }
 
     fn copy(
@@ -295,6 +260,7 @@ impl Tools<'_> {
             blocks,
             text: content,
             not_kept: published.not_kept.into_iter().chain(not_shown).collect(),
+            before: None,
         })
     }
 
@@ -487,7 +453,13 @@ impl Tools<'_> {
             extended_attributes: attributes,
         };
         let tree = self.tree(operation.side);
+        let is_of_new = operation.finishes_new_folder();
+        let had = match metadata.extended_attributes {
+            Some(_) if !is_of_new => Some(tree.extended_attributes(path).map_err(CopyError::Target)?),
+            _ => None,
+        };
         let published = tree.set_metadata(path, &known.fingerprint, &metadata).map_err(CopyError::Target)?;
+        let before = (!is_of_new).then(|| before(tree, path, &known, had, &metadata, &published));
         let agreed = wanted.state(&known.state);
         let told = published.item.fingerprint;
         let wished = metadata.modified.or(known.fingerprint.modified);
@@ -502,6 +474,7 @@ impl Tools<'_> {
             },
             hash: content_hash(&known.state),
             not_kept: published.not_kept,
+            before,
             ..Deed::default()
         })
     }
@@ -518,30 +491,30 @@ enum Way<'a> {
     Into(&'a dyn StagedFolder),
 }
 
-/// A folder that is to be made.
-pub(super) struct NewFolder {
-    there: Known,
-    wanted: Wanted,
-    pub metadata: ItemMetadata,
-}
-
-impl NewFolder {
-    /// What came of it.
-    pub(super) fn made(self, published: Published) -> Deed {
-        let Self { there, wanted, metadata } = self;
-        let mut agreed = wanted.state(&there.state);
-        // Nothing before they are set, of its attributes too: so a run that is killed leaves it to the next one to set them.
-        agreed.attributes = agreed.attributes.filter(|_| metadata.extended_attributes.is_some());
-        let fingerprint = Fingerprint { modified: None, ..published.item.fingerprint };
-        Deed {
-            outcome: Outcome {
-                target: Some(Known { state: agreed, fingerprint }),
-                source: Some(there),
-                agreed: Some(agreed),
-            },
-            not_kept: published.not_kept,
-            ..Deed::default()
-        }
+/// What was there before a step set this, as far as it did, and what the place shows now.
+fn before(
+    tree: &dyn Tree,
+    path: &RelativePath,
+    known: &Known,
+    had: Option<Vec<ExtendedAttribute>>,
+    set: &ItemMetadata,
+    published: &Published,
+) -> Before {
+    let of = |modified: Option<Timestamp>, mode: Option<u32>, attributes| Surround {
+        modified: set.modified.and(modified),
+        mode: set.mode.and(mode),
+        attributes,
+    };
+    // Where not all could be set, the place says what came of it.
+    let has = match &set.extended_attributes {
+        Some(attributes) if published.not_kept.is_empty() => Some(attributes_hash(attributes)),
+        Some(_) => tree.extended_attributes(path).ok().map(|found| attributes_hash(&found)),
+        None => None,
+    };
+    Before {
+        was: of(known.fingerprint.modified, known.state.mode, had.as_deref().map(attributes_hash)),
+        became: of(published.item.fingerprint.modified, published.item.mode, has),
+        attributes: had,
     }
 }
 
@@ -570,15 +543,15 @@ fn content_hash(state: &State) -> Option<ContentHash> {
 }
 
 /// What surrounds the content from now on.
-struct Wanted {
+pub(super) struct Wanted {
     modified: Option<Timestamp>,
-    mode: Option<u32>,
-    attributes_of: Option<Side>,
+    pub mode: Option<u32>,
+    pub attributes_of: Option<Side>,
     attributes: Option<[u8; 16]>,
 }
 
 impl Wanted {
-    fn state(&self, content: &State) -> State {
+    pub(super) fn state(&self, content: &State) -> State {
         State {
             modified: self.modified.or(content.modified),
             mode: self.mode.or(content.mode),

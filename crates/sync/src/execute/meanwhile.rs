@@ -53,6 +53,7 @@ mod tests {
         times: true,
         time_grain_ns: 1_000_000_000,
         case_sensitive: true,
+        keeps_case: true,
         unicode: UnicodeNames::Kept,
         names: NameRules::Bytes,
         name_limit_bytes: 255,

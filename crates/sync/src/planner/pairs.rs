@@ -4,6 +4,7 @@
 //! one of the places (by case, by form, by mapping) make one item only of folders and of what holds the same: anything
 //! else keeps two items, so that nothing is taken for a conflict that is none. Deliberately not here: deciding.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use keepwell_model::EntryKind;
@@ -100,13 +101,17 @@ fn matches(view: &View<'_>, left: &[usize], right: &[usize], is_for_reading: boo
     // What is new on one side may have got another name on the other, in a folder of which nothing was agreed on.
     let is_apart_there = by_name.keys().any(|name| names::may_be_apart(name));
     let of_rest = rest.iter().filter_map(|one| seen_name(view, *one, Side::Left));
-    let set_apart: HashSet<&[u8]> = of_rest.filter(|name| names::may_be_apart(name)).collect();
+    let set_apart: HashSet<Cow<'_, [u8]>> = of_rest
+        .filter(|name| names::may_be_apart(name))
+        .map(|name| names::shown_key(name, left_takes))
+        .collect();
     let mut by_apart: HashMap<Vec<u8>, usize> = HashMap::new();
     // Only those that are there are kept: a folder may hold a million names.
     for two in right.iter().filter(|_| !set_apart.is_empty()) {
         let Some(name) = seen_name(view, *two, Side::Right) else { continue };
         if by_name.get(name) == Some(two) {
             let made = names::likely_apart(name, left_takes);
+            let made = made.map(|made| names::shown_key(&made, left_takes).into_owned());
             for made in made.filter(|made| set_apart.contains(made.as_slice())) {
                 by_apart.entry(made).or_insert(*two);
             }
@@ -122,7 +127,8 @@ fn matches(view: &View<'_>, left: &[usize], right: &[usize], is_for_reading: boo
             name.to_vec(),
         ];
         if is_apart_there {
-            candidates.extend(names::likely_apart(name, right_takes));
+            let made = names::likely_apart(name, right_takes);
+            candidates.extend(made.map(|made| names::shown_key(&made, right_takes).into_owned()));
         }
         let twos =
             candidates.iter().filter_map(|key| by_key.get(key).or_else(|| by_name.get(key.as_slice())));
@@ -133,7 +139,10 @@ fn matches(view: &View<'_>, left: &[usize], right: &[usize], is_for_reading: boo
             left.state.kind == right.state.kind && left.state.is_same_content(&right.state)
                 || (is_for_reading && may_be_same(&left.state, &right.state))
         };
-        let two = twos.chain(by_apart.get(name)).copied().find(|two| !taken.contains(two) && is_one(two));
+        let two = twos
+            .chain(by_apart.get(names::shown_key(name, left_takes).as_ref()))
+            .copied()
+            .find(|two| !taken.contains(two) && is_one(two));
         if let Some(two) = two {
             taken.insert(two);
             found.push((one, two));

@@ -11,6 +11,7 @@ use keepwell_endpoint::tree::Tree;
 use keepwell_model::{Control, EntryKind, Problem, RelativePath};
 
 use super::Syncer;
+use super::mounts;
 use super::prepare::workers;
 use crate::error::SyncError;
 use crate::filter::{Filter, FilterError};
@@ -53,6 +54,7 @@ pub(super) fn look_at_both(
     let workers = workers(tree(Side::Left), tree(Side::Right));
     let now_ms = syncer.now().to_milliseconds();
     let agreed_ms = syncer.database().runs(0, 1)?.first().map(|run| run.started.to_milliseconds());
+    let covered = [mounts::covered(syncer, Side::Left)?, mounts::covered(syncer, Side::Right)?];
     let of = |side: Side| {
         let hints = hints.as_ref().and_then(|hints| hints.on(side));
         let options = ScanOptions {
@@ -66,6 +68,7 @@ pub(super) fn look_at_both(
             // Only where the clock that set the times is the one that is read here.
             settle: hints.and_then(|_| tree(side).local_root()).map(|_| STILL),
             open: if side == Side::Left { &open[0] } else { &open[1] },
+            covered: if side == Side::Left { &covered[0] } else { &covered[1] },
             now_ms,
             agreed_ms,
             workers,

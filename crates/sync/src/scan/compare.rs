@@ -16,6 +16,7 @@ use unicode_normalization::UnicodeNormalization;
 use super::{Findings, RULES_NAME, Scan, Task, Unsettled, attributes_hash, concerns_place};
 use crate::error::SyncError;
 use crate::filter::Facts;
+use crate::names;
 use crate::node::{Content, NodeId, State};
 use crate::pair::shown;
 use crate::policy::Links;
@@ -81,7 +82,7 @@ impl Scan<'_> {
         let mut known = self.known(task.folder);
         let mut findings = Findings::default();
         let mut attributes = self.attributes_of_all(task, &known, &items).into_iter();
-        for item in items {
+        for mut item in items {
             let attributes = attributes.next().flatten();
             if self.is_own(task, &item.name) || check_name(&item.name).is_err() {
                 continue;
@@ -96,6 +97,10 @@ impl Scan<'_> {
                 continue;
             }
             let entry = self.meet(&mut known, &item);
+            if let (Some((_, entry)), false) = (&entry, self.tree.capabilities().keeps_case) {
+                // What it shows is nobody's wish: the name stays the one that was given.
+                item.name = entry.name_on(self.side).to_vec();
+            }
             let facts = facts_of(&item);
             let is_left_out = self.is_left_out(&task.path, &item.name, &facts);
             if is_left_out && let Some(left_out) = self.left_out(&task.path, &item.name, &facts, false) {
@@ -214,6 +219,13 @@ impl Scan<'_> {
         if let (Some((gone, _)), None) = (entry, known) {
             // Something else has its name now.
             findings.changes.push((gone, Seen::Gone));
+        }
+        if let (EntryKind::Folder, Some((id, _))) = (kind, &known)
+            && self.options.covered.contains(id)
+        {
+            self.tell_unmounted(&path_of(task, &item));
+            findings.blind.push(*id);
+            return Ok(());
         }
         if let (EntryKind::Folder, Some((id, entry))) = (kind, &known)
             && self.can_be_covered(*id, entry, &item)
@@ -415,8 +427,11 @@ impl Scan<'_> {
         NodeId(self.next.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// What names are compared by: a place that changes the Unicode form shows another one than it was given.
-    fn key<'n>(&self, name: &'n [u8]) -> Cow<'n, [u8]> {
+    /// What names are compared by: a place that changes the Unicode form, or the case, shows another one than it was given.
+    pub(super) fn key<'n>(&self, name: &'n [u8]) -> Cow<'n, [u8]> {
+        if !self.tree.capabilities().keeps_case {
+            return names::key(name, self.tree.capabilities());
+        }
         if !matches!(self.tree.capabilities().unicode, UnicodeNames::Composed | UnicodeNames::Decomposed) {
             return Cow::Borrowed(name);
         }

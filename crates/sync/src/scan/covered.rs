@@ -1,10 +1,11 @@
 //! Folders of this machine over which something else is mounted most of the time: while that is not there, what shows is
-//! the folder below, which is empty, and nothing in it was removed by anybody.
+//! the folder below, and nothing in it was removed by anybody.
 //!
-//! No place tells this. Invariants: a folder is taken for such a one only where it is empty and held something, is another
-//! one than both sides agreed on, and was last changed before that: one that a person empties is the same as before, and
-//! one that was made anew is young. It is blind then, with all below it, and told each time. Deliberately not here: the
-//! root itself (`run::prepare` asks which place it is).
+//! Where the system tells what is mounted, such folders are known (`run::mounts`), whatever lies in them now. Else, and of
+//! what was mounted before that was written down, a folder is taken for such a one only where it is empty and held
+//! something, is another one than both sides agreed on, and was last changed before that: one that a person empties is the
+//! same as before, and one that was made anew is young. Invariant: it is blind then, with all below it, and told each
+//! time. Deliberately not here: the root itself (`run::prepare` asks which place it is).
 
 use keepwell_endpoint::tree::TreeItem;
 use keepwell_model::{EntryKind, Problem, RelativePath};
@@ -53,6 +54,27 @@ impl Scan<'_> {
             && self.tree.capabilities().stable_ids
             && self.tree.local_root().is_some()
             && !self.base.children(id).is_empty()
+    }
+
+    /// The folder a hint is about, or one above it, where that is covered.
+    pub(super) fn covered_above(&self, folder: NodeId) -> Option<NodeId> {
+        if self.options.covered.is_empty() {
+            return None;
+        }
+        let above = |folder: &NodeId| self.base.get(*folder).map(|entry| entry.parent);
+        std::iter::successors(Some(folder), above)
+            .take_while(|folder| *folder != NodeId::ROOT)
+            .find(|folder| self.options.covered.contains(folder))
+    }
+
+    pub(super) fn tell_unmounted(&self, path: &RelativePath) {
+        self.control.problem(Problem::new(
+            shown(self.options.place, path),
+            "The drive that is mounted here is not there: what was in it is not taken for removed.",
+            "What shows is the folder below it, or another drive; nothing in it is synced.",
+            "Mount the drive, then run it again. If it is not to be here any more: give this folder another name, or mount \
+             the other drive elsewhere, and run it.",
+        ));
     }
 
     fn tell_covered(&self, path: &RelativePath) {

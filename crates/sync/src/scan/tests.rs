@@ -107,6 +107,7 @@ struct Scene {
     settle: Option<Duration>,
     /// What was open before; it is so many minutes after the first look.
     open: BTreeMap<RelativePath, i64>,
+    covered: BTreeSet<NodeId>,
     minutes: i64,
     shared_rules: bool,
 }
@@ -126,6 +127,7 @@ impl Scene {
             spec: FilterSpec::default(),
             settle: None,
             open: BTreeMap::new(),
+            covered: BTreeSet::new(),
             minutes: 0,
             shared_rules: false,
         };
@@ -195,6 +197,7 @@ impl Scene {
             shared_rules: self.shared_rules,
             settle: self.settle,
             open: &self.open,
+            covered: &self.covered,
             now_ms: self.minutes * 60_000,
             agreed_ms: None,
             workers: 3,
@@ -488,4 +491,19 @@ fn links_are_read_and_special_files_are_told() {
 #[test]
 fn no_attributes_have_the_hash_that_says_so() {
     assert_eq!(attributes_hash(&[]), crate::node::NO_ATTRIBUTES);
+}
+
+#[test]
+fn what_lies_in_a_folder_whose_drive_is_not_mounted_says_nothing_of_what_is_on_the_drive() {
+    let mut scene = Scene::of(&["drive/photo", "drive/album/picture", "other"]);
+    let path = RelativePath::parse(b"drive").unwrap();
+    scene.covered = [folder_at(&scene.base, Side::Right, &path).unwrap()].into();
+    fs::remove_file(scene.path("drive/photo")).unwrap();
+    write(&scene.path("drive/album/written meanwhile"), "1");
+    write(&scene.path("new"), "1");
+    assert_eq!(scene.shown(&scene.scan()), ["blind drive", "new new"]);
+    for hint in ["drive", "drive/album", "drive/not known"] {
+        assert_eq!(scene.scan_hinted(&[hint]), ["blind drive"], "{hint}");
+    }
+    assert_eq!(scene.scan_hinted(&[""]), ["blind drive", "new new"]);
 }

@@ -55,6 +55,7 @@ pub fn capabilities() -> Capabilities {
         times: true,
         time_grain_ns: 1,
         case_sensitive: true,
+        keeps_case: true,
         unicode: UnicodeNames::Kept,
         names: NameRules::Bytes,
         name_limit_bytes: 255,
