@@ -13,6 +13,7 @@ mod base;
 pub(crate) mod bin_times;
 pub mod conflicts;
 mod migrate;
+mod moved;
 pub(crate) mod moves;
 mod open_files;
 pub mod plan_store;
