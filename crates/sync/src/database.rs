@@ -16,6 +16,7 @@ pub mod conflicts;
 mod log;
 mod migrate;
 pub(crate) mod mounts;
+mod moved;
 pub(crate) mod moves;
 mod open_files;
 pub mod plan_store;

@@ -5,6 +5,8 @@
 //! executed; every row's paths are those when its batch begins. Deliberately not
 //! here: how it is made (`planner`) and carried out (`execute`).
 
+use std::collections::BTreeSet;
+
 use keepwell_model::{EntryKind, Problem, RelativePath, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -319,6 +321,8 @@ pub struct Plan {
     pub agreements: Vec<Agreement>,
     /// Items that can not be synced as they are, and why (names, kinds, lengths): told, never silently left out.
     pub problems: Vec<Problem>,
+    /// Folders of the left and of the right from which a side moved what stays as it is, and those it lies in now.
+    pub moved_folders: [BTreeSet<RelativePath>; 2],
     /// Changes on the left.
     pub left: Totals,
     /// Changes on the right.

@@ -15,6 +15,7 @@
 mod brakes;
 mod decide;
 pub mod meet;
+mod moved;
 pub mod moves;
 mod names;
 mod order;
@@ -26,6 +27,7 @@ mod view;
 
 pub(crate) use self::decide::differ;
 use self::decide::{Conflicts, decide};
+use self::moved::folders_of_moves_that_wait;
 use self::names::{Taken, off_the_way};
 use self::pairs::unite;
 use self::rows::write;
@@ -53,6 +55,7 @@ pub fn plan(base: &BaseTree, left: &SideTree, right: &SideTree, policy: &Policy)
     }
     settle(&mut view, &mut taken, &conflicts);
     let mut plan = write(&view);
+    plan.moved_folders = folders_of_moves_that_wait(&view);
     plan.conflicts = std::mem::take(&mut view.conflicts);
     plan.conflicts.sort_by(|one, two| one.path.cmp(&two.path).then(one.node.cmp(&two.node)));
     plan.problems = std::mem::take(&mut view.problems);

@@ -138,7 +138,8 @@ fn tell_what_is_left_out(syncer: &Syncer, filter: &Filter, sides: [&SideTree; 2]
 }
 
 /// The folders in which the versions of conflicts lie are looked into too: what is not seen is not in the plan, and does
-/// not wait for a person any more. So are those of the files that were open: nobody tells that one came to rest.
+/// not wait for a person any more. So are those of the files that were open: nobody tells that one came to rest; and those
+/// of what a side moved while that waits: nobody tells of its old place again when something happens to it at its new one.
 fn with_what_waits(
     syncer: &Syncer,
     hints: &Hints,
@@ -148,6 +149,10 @@ fn with_what_waits(
     for (folders, open) in [&mut hints.left, &mut hints.right].into_iter().zip(open) {
         let Some(folders) = folders else { continue };
         folders.extend(open.keys().filter_map(RelativePath::parent));
+    }
+    for (side, folders) in [(Side::Left, &mut hints.left), (Side::Right, &mut hints.right)] {
+        let Some(folders) = folders else { continue };
+        folders.extend(syncer.database().moved_folders(side)?);
     }
     for waiting in syncer.database().conflicts()? {
         let conflict = waiting.conflict;

@@ -118,6 +118,7 @@ pub(super) fn prepare(
         return Ok(prepared);
     }
     syncer.database().set_conflicts(&prepared.plan.conflicts)?;
+    syncer.database().set_moved_folders(&prepared.plan.moved_folders)?;
     let choices = stored_choices(syncer, &prepared)?;
     if choices.is_empty() {
         store(syncer, &prepared, preview)?;

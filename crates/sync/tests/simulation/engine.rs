@@ -364,6 +364,11 @@ impl<'a> World<'a> {
         }
     }
 
+    /// From now on somebody watches both places, and misses nothing.
+    pub fn watch(&mut self) {
+        self.watchers = Some(Watchers::of_both(&self.trees));
+    }
+
     /// The run that was broken off last goes on under its number.
     pub fn go_on(&mut self) {
         self.goes_on_as = Some(self.runs);
@@ -482,7 +487,7 @@ impl<'a> World<'a> {
     }
 
     /// After runs that looked only where something changed there is nothing left that was not told.
-    fn hints_tell_all(&mut self) -> Result<(), String> {
+    pub fn hints_tell_all(&mut self) -> Result<(), String> {
         let told = self.come_to_rest(true)?;
         self.nothing_is_lost(false)?;
         // What changed under a run is looked for everywhere; and what one-way modes leave as it is, the next of such runs

@@ -30,6 +30,13 @@ impl Watchers {
         Self { random, is_watched, told: [Vec::new(), Vec::new()], is_lost: true }
     }
 
+    /// Both places are watched.
+    pub fn of_both(trees: &[MemoryTree; 2]) -> Self {
+        trees.iter().for_each(|tree| tree.with(MemoryState::watch));
+        let random = SeededRandom::new(0);
+        Self { random, is_watched: [true; 2], told: [Vec::new(), Vec::new()], is_lost: true }
+    }
+
     /// Whether all that changes is told.
     pub fn watch_both(&self) -> bool {
         self.is_watched == [true, true]

@@ -405,3 +405,43 @@ fn what_has_another_name_in_a_folder_that_waits_is_made_once() {
         }
     }
 }
+
+/// A folder waits because of its name, and somebody moved something into it that both had, of which nothing is agreed on
+/// then. What becomes of that there is told of that folder only, and counts for the old place too.
+#[test]
+fn what_went_into_a_folder_that_waits_is_missed_at_its_old_place() {
+    let fates: [fn(&mut MemoryState); 4] = [
+        |state| state.remove(&path("new/goes")),
+        |state| assert!(state.rename(&path("new/goes"), &path("there"))),
+        |state| assert!(state.rename(&path("new/goes"), &path("old/goes"))),
+        |state| assert!(state.rename(&path("new/goes"), &path("new/other"))),
+    ];
+    for (places, side) in [(Places::Disks, 0), (Places::Disks, 1), (Places::RightWithoutIds, 1)] {
+        for kind in [EntryKind::File, EntryKind::Folder] {
+            for fate in fates {
+                let room = Room::new();
+                let mut world = World::of(places, &room);
+                world.pair.conflicts = ConflictPolicy::Ask;
+                world.trees[0].with(|left| {
+                    assert!(left.make(&path("old"), EntryKind::Folder, b"", time(1)));
+                    let content: &[u8] = if kind == EntryKind::File { b"one" } else { b"" };
+                    assert!(left.make(&path("old/goes"), kind, content, time(1)));
+                    if kind == EntryKind::Folder {
+                        assert!(left.make(&path("old/goes/x"), EntryKind::File, b"one", time(1)));
+                    }
+                });
+                world.run(false).unwrap();
+                world.trees[1 - side]
+                    .with(|other| assert!(other.make(&path("new"), EntryKind::File, b"two", time(2))));
+                world.trees[side].with(|one| {
+                    assert!(one.make(&path("new"), EntryKind::Folder, b"", time(2)));
+                    assert!(one.rename(&path("old/goes"), &path("new/goes")));
+                });
+                world.watch();
+                world.run(false).unwrap();
+                world.trees[side].with(fate);
+                world.hints_tell_all().unwrap_or_else(|why| panic!("{side} {kind:?}: {}", world.told(&why)));
+            }
+        }
+    }
+}
