@@ -37,8 +37,9 @@ def disk_sectors():
 
 
 def warm_memory():
-    """Takes memory and gives it back. What lay free for a second may have gone back to the host of a virtual machine, and
-    taking it again costs: whoever happened to get it paid up to double (2.97 and 6.58 s of one and the same `cp -a`)."""
+    """Takes memory and gives it back. What lay free for two seconds may have gone back to the host of a virtual machine, and
+    taking it again costs: whoever happened to get it paid up to double (2.97 and 6.58 s of one and the same `cp -a`). Only
+    before what fills much of it: the host takes the rest back meanwhile, which would fall into what runs shortly after."""
     if os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") < 4 * WARM_BYTES:
         return
     child = os.fork()
@@ -50,10 +51,11 @@ def warm_memory():
     os.waitpid(child, 0)
 
 
-def measure(command, environment, folder, log, settle_seconds):
+def measure(command, environment, folder, log, settle_seconds, fills_memory=False):
     """Runs a command; its seconds, CPU seconds and peak memory (of the largest process in it)."""
     settle(settle_seconds)
-    warm_memory()
+    if fills_memory:
+        warm_memory()
     started = time.monotonic()
     process = subprocess.Popen(command, env=environment, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     _, status, usage = os.wait4(process.pid, 0)

@@ -47,14 +47,14 @@ def one_round(number, source, room, chosen, results, options):
                 command = tool.backup(step)
                 if command is None:
                     continue
-                found = measure(command, tool.environment(), tree, log, options.settle)
+                found = measure(command, tool.environment(), tree, log, options.settle, step == "first")
                 found["repository_bytes"] = tool.repository_bytes()
                 keep(results, tool, step, found, number)
         for tool in running:
             target = os.path.join(room, "restored")
             shutil.rmtree(target, ignore_errors=True)
             os.makedirs(target)
-            found = measure(tool.restore(target), tool.environment(), room, log, options.settle)
+            found = measure(tool.restore(target), tool.environment(), room, log, options.settle, True)
             keep(results, tool, "restore", found, number)
             # cp and tar hold the first state only.
             if number == 0 and (tool.peer or tool.name == "keepwell"):

@@ -51,7 +51,7 @@ def one_round(number, source, room, chosen, results, options):
             for tool in running:
                 if tool.first_only and step != "first":
                     continue
-                found = measure(tool.sync(), tool.environment(), room, log, options.settle)
+                found = measure(tool.sync(), tool.environment(), room, log, options.settle, step == "first")
                 keep(results, tool.name, step, found, number)
                 if number == 0 and step != "unchanged":
                     for what in aside(corpus.differences, tree, tool.right, tool.time_grain_ns, [sync_tools.OWN_FOLDER]):
@@ -76,7 +76,7 @@ def on_a_used_disk(source, options):
                 turn = number % len(tools)
                 for tool in tools[turn:] + tools[:turn]:
                     tool.prepare()
-                    found = measure(tool.sync(), tool.environment(), room, log, options.settle)
+                    found = measure(tool.sync(), tool.environment(), room, log, options.settle, True)
                     keep(results, tool.name, "used disk", found, number)
                     shutil.rmtree(tool.room)
     finally:
