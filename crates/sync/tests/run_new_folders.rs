@@ -115,11 +115,11 @@ fn where_something_moves_on_the_side_that_is_read_each_row_has_its_turn() {
     for name in ["one", "two"] {
         home.write(&format!("left/old/new/{name}"), name);
     }
-    let (_, report, problems) = {
-        let place = right(&home, u64::MAX, false);
-        run_on(&mut home, place)
-    };
+    let place = right(&home, u64::MAX, false);
+    let filled = Arc::clone(&place.filled);
+    let (_, report, problems) = run_on(&mut home, place);
     assert_eq!((report.failed, report.changed_meanwhile, problems), (0, 0, 0));
+    assert_eq!(filled.load(Ordering::Relaxed), 0);
     home.assert_in_step();
     assert_eq!(home.read("left/moved/new/two").as_deref(), Some("two"));
 }
