@@ -439,10 +439,9 @@ impl Tree for MemoryTree {
         }
         self.step(path, |state| {
             Self::need_place(state, path)?;
-            Self::need_leave(state, path)?;
-            let staged = StagingFolder::new(self, path, metadata);
-            Ok(Some(Box::new(staged) as Box<dyn StagedFolder>))
-        })
+            Self::need_leave(state, path)
+        })?;
+        Ok(Some(Box::new(StagingFolder::new(self, path, metadata))))
     }
 
     fn create_symlink(
