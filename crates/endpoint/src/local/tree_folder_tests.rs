@@ -1,5 +1,7 @@
 //! A new folder appears with its files, or not at all.
 
+#![allow(clippy::unwrap_used, reason = "a test that can not go on has failed")]
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
