@@ -52,3 +52,30 @@ pub(super) fn write_ahead(connection: &Connection) -> rusqlite::Result<()> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use keepwell_model::PairId;
+
+    use super::*;
+
+    #[test]
+    fn a_log_stays_when_the_database_is_closed_and_a_long_one_is_worked_in() {
+        let home = tempfile::tempdir().unwrap();
+        let open = || PairDatabase::open(home.path(), PairId([7; 16]), 1).unwrap().0;
+        let log = PairDatabase::path_of(home.path(), PairId([7; 16])).with_extension("sqlite-wal");
+        let length = || std::fs::metadata(&log).unwrap().len();
+        open().note_lost("short").unwrap();
+        let database = open();
+        let short = length();
+        database.work_in_log();
+        assert_eq!(length(), short, "it is not worth it");
+        database.note_lost(&"long".repeat(1 << 19)).unwrap();
+        drop(database);
+        assert!(length() > LONG_LOG_BYTES);
+        let database = open();
+        database.work_in_log();
+        assert_eq!(length(), 0);
+        assert_eq!(database.lost().unwrap().unwrap().len(), 4 << 19);
+    }
+}
