@@ -4,7 +4,7 @@
 //! parents put it. Invariants: ids are given once and never again; a [`State`] says nothing about paths.
 //! Deliberately not here: the trees themselves (`trees`), how states are compared into a plan (`plan`).
 
-use keepwell_model::{ContentHash, EntryKind, Timestamp};
+use keepwell_model::{ContentHash, EntryKind, ExtendedAttribute, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// The identity of an item in a pair, the same on both sides and in the base.
@@ -64,6 +64,17 @@ pub enum Content {
 /// [`State::attributes`] of an item that has none: the first bytes of the BLAKE3 of nothing.
 pub const NO_ATTRIBUTES: [u8; 16] =
     [0xaf, 0x13, 0x49, 0xb9, 0xf5, 0xf9, 0xa1, 0xa6, 0xa0, 0x40, 0x4d, 0xea, 0x36, 0xdc, 0xc9, 0x49];
+
+/// Extended attributes, which are sorted by name, as the bytes their hash is over: names and values in their order, each
+/// behind its length (u64, little-endian).
+pub(crate) fn packed_attributes(attributes: &[ExtendedAttribute]) -> Vec<u8> {
+    let mut packed = Vec::new();
+    for bytes in attributes.iter().flat_map(|attribute| [&attribute.name, &attribute.value]) {
+        packed.extend((bytes.len() as u64).to_le_bytes());
+        packed.extend(bytes);
+    }
+    packed
+}
 
 /// What an item is, apart from its name and place: what both sides have to agree on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

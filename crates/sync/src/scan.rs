@@ -18,7 +18,6 @@ mod compare;
 mod covered;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -30,7 +29,7 @@ use parking_lot::{Condvar, Mutex};
 use self::at_rest::Unrest;
 use crate::error::SyncError;
 use crate::filter::{Facts, Filter};
-use crate::node::{NodeId, Side};
+use crate::node::{NodeId, Side, packed_attributes};
 use crate::policy::Links;
 use crate::trees::{BaseTree, Changes, Circumstances, LeftOut, Seen, SideTree};
 
@@ -99,21 +98,10 @@ pub fn shared_rules(tree: &dyn Tree) -> Result<Option<Vec<u8>>, EndpointError> {
 /// A short hash over extended attributes, which are sorted by name.
 #[must_use]
 pub fn attributes_hash(attributes: &[ExtendedAttribute]) -> [u8; 16] {
-    if attributes.is_empty() { *NO_ATTRIBUTES } else { hash_of(attributes) }
-}
-
-fn hash_of(attributes: &[ExtendedAttribute]) -> [u8; 16] {
-    let mut hasher = blake3::Hasher::new();
-    for bytes in attributes.iter().flat_map(|attribute| [&attribute.name, &attribute.value]) {
-        hasher.update(&(bytes.len() as u64).to_le_bytes()).update(bytes);
-    }
     let mut hash = [0; 16];
-    hash.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+    hash.copy_from_slice(&blake3::hash(&packed_attributes(attributes)).as_bytes()[..16]);
     hash
 }
-
-/// The hash of no attributes, as most files have.
-pub(crate) static NO_ATTRIBUTES: LazyLock<[u8; 16]> = LazyLock::new(|| hash_of(&[]));
 
 /// Looks at a side, and hands back how it differs from the base.
 ///

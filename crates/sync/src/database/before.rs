@@ -10,6 +10,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{PairDatabase, sql};
 use crate::error::SyncError;
+use crate::node::packed_attributes;
 
 /// Larger attributes of one item are not kept.
 const KEPT_LIMIT_BYTES: usize = 64 << 10;
@@ -60,7 +61,7 @@ pub(super) fn keep_before(
                 became.mode,
                 became.attributes,
             ])?;
-        let packed = attributes.as_ref().map(|attributes| pack(attributes));
+        let packed = attributes.as_ref().map(|attributes| packed_attributes(attributes));
         if let Some((digest, packed)) =
             was.attributes.zip(packed).filter(|(_, p)| p.len() <= KEPT_LIMIT_BYTES)
         {
@@ -118,16 +119,7 @@ fn surround(row: &Row<'_>, first: usize) -> rusqlite::Result<Surround> {
     })
 }
 
-/// Names and values in their order, each behind its length: the bytes their digest is over.
-fn pack(attributes: &[ExtendedAttribute]) -> Vec<u8> {
-    let mut packed = Vec::new();
-    for bytes in attributes.iter().flat_map(|attribute| [&attribute.name, &attribute.value]) {
-        packed.extend((bytes.len() as u64).to_le_bytes());
-        packed.extend(bytes);
-    }
-    packed
-}
-
+/// See [`packed_attributes`].
 fn unpack(mut packed: &[u8]) -> Option<Vec<ExtendedAttribute>> {
     let mut next = || -> Option<Vec<u8>> {
         let (length, rest) = packed.split_first_chunk::<8>()?;
@@ -199,7 +191,7 @@ mod tests {
         let is_kept = |number: &u64| database.before(RUN, *number).unwrap().unwrap().attributes.is_some();
         assert!((1_000..1_200).all(|number| is_kept(&number)));
         let kept = (0..1_000).filter(is_kept).count() as i64 + 200;
-        let one = pack(all[0].1.attributes.as_ref().unwrap()).len() as i64;
+        let one = packed_attributes(all[0].1.attributes.as_ref().unwrap()).len() as i64;
         assert_eq!(kept, ATTRIBUTES_LIMIT_BYTES / one);
         database.write(|transaction| transaction.execute("DELETE FROM runs", [])).unwrap();
         assert_eq!(database.before(RUN, 1_100).unwrap(), None);

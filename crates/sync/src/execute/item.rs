@@ -17,7 +17,7 @@ use super::view::{Known, Outcome};
 use crate::database::PairDatabase;
 use crate::database::before::{Before, Surround};
 use crate::database::texts::KEPT_LIMIT_BYTES;
-use crate::node::{Content, Side, State};
+use crate::node::{Content, NO_ATTRIBUTES, Side, State};
 use crate::pair::shown;
 use crate::place::copy::{CopyError, CopyOrder, StagedCopy, stage_copy};
 use crate::place::made_folders::MadeFolders;
@@ -25,7 +25,7 @@ use crate::place::relocate::{Mover, relocate};
 use crate::plan::{Action, Operation, Why};
 use crate::policy::Links;
 use crate::run_types::Limits;
-use crate::scan::{NO_ATTRIBUTES, attributes_hash};
+use crate::scan::attributes_hash;
 use crate::text::as_text;
 
 /// How often a file that changes while it is copied is tried.
@@ -200,7 +200,7 @@ impl Tools<'_> {
         let both = Side::BOTH.iter().all(|side| self.tree(*side).capabilities().extended_attributes);
         let from = self.tree(operation.side.other());
         // The scan found none, and its time of change tells whether that is still so.
-        let is_bare = there.state.attributes == Some(*NO_ATTRIBUTES) && from.capabilities().strong_versions;
+        let is_bare = there.state.attributes == Some(NO_ATTRIBUTES) && from.capabilities().strong_versions;
         let order = CopyOrder {
             from,
             source: operation.source(),
