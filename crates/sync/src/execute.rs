@@ -9,6 +9,7 @@
 //!
 //! Deliberately not here: one row (`execute::item`), what the base learns from it (`execute::view`).
 
+mod agree;
 pub mod bin;
 mod commit;
 mod expect;
@@ -317,8 +318,13 @@ impl Execution<'_> {
             {
                 progress.made_closed.insert((operation.side, *id));
             }
-            apply(&mut self.base.write(), change.clone());
-            progress.gathered.group.changes.push(change);
+            self.advance(change, progress);
+            loop {
+                let change = progress.view.write().no_longer_waiting();
+                let Some(mut change) = change else { break };
+                self.keep_in_mind(None, &mut change);
+                self.advance(change, progress);
+            }
         }
         if let (Some(hash), Some(text)) = (deed.hash, deed.text.take()) {
             progress.gathered.group.texts.push((hash, text));
@@ -331,6 +337,12 @@ impl Execution<'_> {
         progress.count(operation, &deed);
         self.tools.control.add_written(operation.size_bytes);
         progress.advance()
+    }
+
+    /// Lets the base learn a step: in memory now, on the disk with its group.
+    fn advance(&self, change: BaseChange, progress: &mut Progress<'_, '_>) {
+        apply(&mut self.base.write(), change.clone());
+        progress.gathered.group.changes.push(change);
     }
 
     /// A row that could not be done.

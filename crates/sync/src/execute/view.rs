@@ -5,6 +5,8 @@
 //!    fingerprint is [`stale`], and the next scan looks at it again. So a crash between two rows of one item loses none.
 //! 2. A node goes into the base only below a folder that is in it.
 //! 3. Ids of the base are given once and never again.
+//! 4. No folder of the base is inside itself, whichever of two sides' moves is learned first: what would be waits until
+//!    the other is learned. What is left of it when the run ends is seen by the next one.
 //!
 //! Deliberately not here: the deeds (`execute::item`), SQLite (`database`).
 
@@ -17,7 +19,7 @@ use parking_lot::RwLock;
 use crate::database::BaseChange;
 use crate::id_map::IdMap;
 use crate::node::{Content, NodeId, Side, State};
-use crate::plan::{Action, Agreement, Operation, Plan, Why};
+use crate::plan::{Action, Operation, Plan, Why};
 use crate::trees::{BaseNode, BaseTree, Seen, SeenEntry, SideTree, stale};
 
 /// An item as one side has it.
@@ -33,7 +35,7 @@ pub(crate) struct Known {
 pub(crate) struct View<'a> {
     left: &'a SideTree,
     right: &'a SideTree,
-    base: &'a RwLock<BaseTree>,
+    pub(super) base: &'a RwLock<BaseTree>,
     /// What deeds of this run changed, for items with more than one row.
     changed: RwLock<HashMap<(Side, NodeId), Option<Known>>>,
     /// Items with more than one row.
@@ -41,6 +43,8 @@ pub(crate) struct View<'a> {
     /// Which ids of the base items got that were new.
     ids: IdMap<u64>,
     next_id: u64,
+    /// Folders that the base can not have yet where both sides have them: it has their new folder inside of them.
+    pub(super) waiting: BTreeMap<NodeId, BaseNode>,
 }
 
 impl<'a> View<'a> {
@@ -53,7 +57,8 @@ impl<'a> View<'a> {
     ) -> Self {
         let mut ids = IdMap::default();
         ids.reserve(usize::try_from(plan.left.created + plan.right.created).unwrap_or(0));
-        Self { left, right, base, changed: RwLock::default(), repeated: repeated(plan), ids, next_id }
+        let (changed, repeated) = (RwLock::default(), repeated(plan));
+        Self { left, right, base, changed, repeated, ids, next_id, waiting: BTreeMap::new() }
     }
 
     /// The next id that no node has.
@@ -107,7 +112,7 @@ impl<'a> View<'a> {
         }
         let base = self.base.read();
         let above = |folder: &NodeId| base.get(*folder).map(|entry| entry.parent);
-        std::iter::successors(Some(folder), above).any(|folder| blind.contains(&folder))
+        std::iter::successors(Some(folder), above).take(base.len() + 1).any(|folder| blind.contains(&folder))
     }
 
     /// The time a side shows of a folder, by an id of its own tree; nothing where it has none of it.
@@ -127,7 +132,7 @@ impl<'a> View<'a> {
         }
     }
 
-    fn seen(&self, side: Side, node: NodeId) -> Option<SeenEntry<'a>> {
+    pub(super) fn seen(&self, side: Side, node: NodeId) -> Option<SeenEntry<'a>> {
         self.side(side).changes.here(node)
     }
 
@@ -137,7 +142,7 @@ impl<'a> View<'a> {
     }
 
     /// The id of the base, given now if need be.
-    fn give_id(&mut self, left: NodeId, right: NodeId) -> NodeId {
+    pub(super) fn give_id(&mut self, left: NodeId, right: NodeId) -> NodeId {
         let known = self.base_id(left).or_else(|| self.base_id(right));
         let id = known.unwrap_or_else(|| {
             let id = NodeId(self.next_id);
@@ -153,96 +158,32 @@ impl<'a> View<'a> {
     }
 
     /// Whether something can be put below this folder of the base.
-    fn holds(&self, folder: NodeId) -> bool {
+    pub(super) fn holds(&self, folder: NodeId) -> bool {
         folder == NodeId::ROOT || self.base.read().contains(folder)
     }
 
-    fn existing(&self, node: NodeId) -> Option<BaseNode> {
-        self.base.read().get(self.base_id(node)?).map(|entry| entry.to_node())
+    pub(super) fn existing(&self, node: NodeId) -> Option<BaseNode> {
+        let id = self.base_id(node)?;
+        self.waiting.get(&id).cloned().or_else(|| self.base.read().get(id).map(|entry| entry.to_node()))
     }
 
-    /// What the base learns from the agreements: what is there first, then what is gone, so that an item that both
-    /// moved out of a folder that both removed stays.
-    pub(crate) fn agree(&mut self, agreements: &[Agreement]) -> Vec<BaseChange> {
-        for agreement in agreements {
-            if let Agreement::Same { left, right } = agreement {
-                self.give_id(*left, *right);
-            }
-        }
-        let mut changes = Vec::new();
-        // A folder that is new has to be known before what it holds, whatever the order.
-        let mut waiting: Vec<(NodeId, BaseNode)> = Vec::new();
-        let mut coming: HashSet<NodeId> = HashSet::new();
-        for agreement in agreements {
-            let learned = match *agreement {
-                Agreement::BothGone(_) | Agreement::Displaced { .. } => None,
-                Agreement::Same { left, right } => self.same(left, right),
-                Agreement::SamePlace(node) => self.same_place(node),
-            };
-            if let Some((id, node)) = learned {
-                coming.insert(id);
-                waiting.push((id, node));
-            }
-        }
-        loop {
-            let before = coming.len();
-            waiting.retain(|(id, node)| {
-                let stays = coming.contains(&node.parent) || self.holds(node.parent);
-                if !stays {
-                    coming.remove(id);
-                }
-                stays
-            });
-            if coming.len() == before {
-                break;
-            }
-        }
-        self.displaced(agreements, &mut waiting);
-        changes.extend(waiting.into_iter().map(|(id, node)| BaseChange::Put(id, Box::new(node))));
-        for agreement in agreements {
-            if let Agreement::BothGone(node) = agreement {
-                changes.push(BaseChange::Remove(*node));
-            }
-        }
-        changes
+    /// What does not have to wait any more, one at a time: each is in the base before the next is asked for.
+    pub(crate) fn no_longer_waiting(&mut self) -> Option<BaseChange> {
+        let base = self.base.read();
+        let free = self.waiting.iter().find(|(id, node)| !is_inside(&base, node.parent, **id));
+        let id = *free?.0;
+        drop(base);
+        self.waiting.remove(&id).map(|node| BaseChange::Put(id, Box::new(node)))
     }
 
-    /// What is at these places is something else than the base knew: nothing is taken for it by its id any more.
-    fn displaced(&self, agreements: &[Agreement], changes: &mut Vec<(NodeId, BaseNode)>) {
-        let mut learned: Option<HashMap<NodeId, usize>> = None;
-        for agreement in agreements {
-            let Agreement::Displaced { node: id, side } = *agreement else { continue };
-            let learned = learned
-                .get_or_insert_with(|| changes.iter().enumerate().map(|(at, (id, _))| (*id, at)).collect());
-            let Some(now) = self.known(side, id) else { continue };
-            let at = match learned.get(&id) {
-                Some(at) => *at,
-                None => {
-                    let Some(node) = self.existing(id) else { continue };
-                    changes.push((id, node));
-                    learned.insert(id, changes.len() - 1);
-                    changes.len() - 1
-                }
-            };
-            set_fingerprint(&mut changes[at].1, side, stale(&now.fingerprint));
-        }
-    }
-
-    fn same(&self, left: NodeId, right: NodeId) -> Option<(NodeId, BaseNode)> {
-        let id = self.base_id(left)?;
-        let (on_left, on_right) = (self.known(Side::Left, left)?, self.known(Side::Right, right)?);
-        let existing = self.existing(left);
-        let state =
-            self.united(left, [on_left.state, on_right.state], existing.as_ref().map(|node| node.state));
-        let mut node = self.placed(existing, left, right)?;
-        node.state = state;
-        node.left = on_left.fingerprint;
-        node.right = on_right.fingerprint;
-        Some((id, node))
+    /// Whether something that waits is below a folder of the base, and would be forgotten with it.
+    pub(super) fn is_above_waiting(&self, folder: NodeId) -> bool {
+        let base = self.base.read();
+        self.waiting.keys().any(|id| is_inside(&base, *id, folder))
     }
 
     /// What both sides have of an item, the left's first, where that is the same as far as both keep it.
-    fn united(&self, left: NodeId, states: [State; 2], base: Option<State>) -> State {
+    pub(super) fn united(&self, left: NodeId, states: [State; 2], base: Option<State>) -> State {
         let content = states
             .into_iter()
             .chain(base)
@@ -270,51 +211,6 @@ impl<'a> View<'a> {
         are_alike(&states[0], &states[1]).then(|| self.united(operation.node, states, Some(base)))
     }
 
-    fn same_place(&self, id: NodeId) -> Option<(NodeId, BaseNode)> {
-        let mut node = self.placed(Some(self.existing(id)?), id, id)?;
-        self.set_fingerprints(&mut node, id, id);
-        Some((id, node))
-    }
-
-    /// The base's node with the place both sides have it at.
-    fn placed(&self, existing: Option<BaseNode>, left: NodeId, right: NodeId) -> Option<BaseNode> {
-        let seen_left = self.seen(Side::Left, left);
-        let seen_right = self.seen(Side::Right, right);
-        let name = |seen: Option<SeenEntry<'_>>, side: Side| {
-            seen.map(|seen| seen.name.to_vec())
-                .or_else(|| existing.as_ref().map(|node| node.name_on(side).to_vec()))
-        };
-        let left_name = name(seen_left, Side::Left)?;
-        let right_name = name(seen_right, Side::Right)?;
-        let parent = match (seen_left.or(seen_right), &existing) {
-            (Some(seen), _) => self.base_id(seen.parent)?,
-            (None, Some(node)) => node.parent,
-            (None, None) => return None,
-        };
-        let kept = existing
-            .as_ref()
-            .filter(|node| node.name_on(Side::Left) == left_name && node.name_on(Side::Right) == right_name);
-        let (name, left_name, right_name) = match kept {
-            Some(node) => (node.name.clone(), node.left_name.clone(), node.right_name.clone()),
-            None if left_name == right_name => (left_name, None, None),
-            None => (left_name, None, Some(right_name)),
-        };
-        let mut node = existing.or_else(|| {
-            let known = self.known(Side::Left, left)?;
-            Some(BaseNode {
-                parent,
-                name: Vec::new(),
-                left_name: None,
-                right_name: None,
-                state: known.state,
-                left: known.fingerprint,
-                right: known.fingerprint,
-            })
-        })?;
-        (node.parent, node.name, node.left_name, node.right_name) = (parent, name, left_name, right_name);
-        Some(node)
-    }
-
     /// What the base learns from a row that was done. `state` is what both sides have of the item now, where the row
     /// brought that about.
     pub(crate) fn learn(&mut self, operation: &Operation, outcome: &Outcome) -> Option<BaseChange> {
@@ -324,7 +220,8 @@ impl<'a> View<'a> {
             Action::Remove => {
                 self.set_known(side, here, None);
                 let id = self.base_id(operation.node)?;
-                self.base.read().contains(id).then_some(BaseChange::Remove(id))
+                let is_known = self.base.read().contains(id);
+                (is_known && !self.is_above_waiting(id)).then_some(BaseChange::Remove(id))
             }
             Action::Move { becomes: Some(copy), .. } => {
                 self.set_known(side, here, None);
@@ -375,8 +272,20 @@ impl<'a> View<'a> {
         }
     }
 
-    fn put(&self, id: NodeId, node: BaseNode) -> Option<BaseChange> {
-        self.holds(node.parent).then(|| BaseChange::Put(id, Box::new(node)))
+    fn put(&mut self, id: NodeId, node: BaseNode) -> Option<BaseChange> {
+        if !self.holds(node.parent) {
+            return None;
+        }
+        let base = self.base.read();
+        let is_moved = base.get(id).is_some_and(|entry| entry.parent != node.parent);
+        let waits = is_moved && is_inside(&base, node.parent, id);
+        drop(base);
+        if waits {
+            self.waiting.insert(id, node);
+            return None;
+        }
+        self.waiting.remove(&id);
+        Some(BaseChange::Put(id, Box::new(node)))
     }
 
     /// The base's node of an item both have now, with its place.
@@ -466,7 +375,7 @@ impl<'a> View<'a> {
 
     /// Fingerprints of an item whose content is not the matter: a side is told unchanged only where it is. Else it keeps
     /// the one it had, which tells what it has now from what the base says.
-    fn set_fingerprints(&self, node: &mut BaseNode, left: NodeId, right: NodeId) {
+    pub(super) fn set_fingerprints(&self, node: &mut BaseNode, left: NodeId, right: NodeId) {
         for (side, id) in [(Side::Left, left), (Side::Right, right)] {
             if let Some(known) = self.known(side, id).filter(|known| agrees(known, node)) {
                 set_fingerprint(node, side, known.fingerprint);
@@ -475,7 +384,23 @@ impl<'a> View<'a> {
     }
 }
 
-fn set_fingerprint(node: &mut BaseNode, side: Side, print: Fingerprint) {
+/// Whether a node of the base is a folder, or below it.
+fn is_inside(base: &BaseTree, node: NodeId, folder: NodeId) -> bool {
+    is_inside_by(|id| base.get(id).map(|entry| entry.parent), base.len(), node, folder)
+}
+
+/// The same of a tree of so many nodes in which each has this parent. A base that an older version left with folders inside
+/// each other is no tree: nobody goes round in it for ever.
+pub(super) fn is_inside_by(
+    parent: impl Fn(NodeId) -> Option<NodeId>,
+    nodes: usize,
+    node: NodeId,
+    folder: NodeId,
+) -> bool {
+    std::iter::successors(Some(node), |id| parent(*id)).take(nodes + 1).any(|id| id == folder)
+}
+
+pub(super) fn set_fingerprint(node: &mut BaseNode, side: Side, print: Fingerprint) {
     // A fingerprint of another kind than the base's can not be kept there, and need not: it is changed for certain.
     let print = Fingerprint { kind: node.state.kind, ..print };
     match side {

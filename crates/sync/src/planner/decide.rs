@@ -563,7 +563,7 @@ fn move_in_beside(
         return;
     }
     let name = view.pair_name(row).to_vec();
-    let parent = view.nodes[row].parent;
+    let parent = folder_on_left(view, row);
     let copy = view.set_aside(row, Side::Left);
     let name = taken.conflict_name(view, parent, &name, Side::Left);
     let node = &mut view.nodes[copy];
@@ -576,4 +576,17 @@ fn move_in_beside(
     node.why = Why::ConflictCopy;
     // What is on the right stays as it is.
     view.hold(row);
+}
+
+/// The folder in which both versions can be where one moves in. The left renames its own in it first, and gets no folder
+/// from the right: where it lacks the one the right has its version in, its own is taken.
+fn folder_on_left(view: &View<'_>, row: usize) -> NodeId {
+    let parent = view.nodes[row].parent;
+    match view.row(parent) {
+        Some(folder) if !view.is_present(folder, Side::Left) => {
+            view.parent_on(Side::Left, view.nodes[row].id)
+        }
+        _ => None,
+    }
+    .unwrap_or(parent)
 }

@@ -217,10 +217,11 @@ pub fn resolve(base: &BaseTree, mut tree: SideTree, side: Side) -> SideTree {
     take_content(base, &mut tree, &claims);
     settle(base, &mut tree, side, &claims);
     claim_by_place(base, &mut tree, side);
-    let claims = claims_by_content(base, &tree, side);
-    take_content(base, &mut tree, &claims);
-    settle(base, &mut tree, side, &claims);
+    // A place with ids tells by them alone: what was read there was read for another reason, and may be not the next time.
     if !tree.capabilities.stable_ids {
+        let claims = claims_by_content(base, &tree, side);
+        take_content(base, &mut tree, &claims);
+        settle(base, &mut tree, side, &claims);
         // Only now it is known which folders moved.
         claim_by_place(base, &mut tree, side);
     }
@@ -389,14 +390,15 @@ fn settle(base: &BaseTree, tree: &mut SideTree, side: Side, claims: &HashMap<Nod
         return;
     }
     let aliases: HashMap<NodeId, NodeId> = claims.iter().map(|(claimant, item)| (*item, *claimant)).collect();
-    // What lies unchanged in a folder that turns out to be another one has moved with it.
+    // What lies unchanged in a folder that turns out to be another one has moved with it. What is not looked at there was
+    // taken for an item of the folder that had this place before, by its name alone: the name is taken in this one.
     let mut moved_along = Vec::new();
     for item in claims.values() {
         for child in base.children(*item) {
-            if tree.changes.contains(*child) || tree.blind.contains(child) {
-                continue;
-            }
-            if let Some(entry) = base.get(*child) {
+            let Some(entry) = base.get(*child).filter(|_| !tree.changes.contains(*child)) else { continue };
+            if tree.blind.contains(child) {
+                tree.occupied.entry(*item).or_default().insert(entry.name_on(side).to_vec());
+            } else {
                 moved_along.push((*child, as_seen(&entry, side)));
             }
         }
@@ -433,11 +435,8 @@ fn as_seen(entry: &BaseEntry<'_>, side: Side) -> Seen {
 /// The same for what has no lasting id: by content, and folders by what is in them.
 fn claims_by_content(base: &BaseTree, tree: &SideTree, side: Side) -> HashMap<NodeId, NodeId> {
     let gone = gone_files(base, tree, side, &BTreeMap::new());
-    let mut claims: HashMap<NodeId, NodeId> = HashMap::new();
-    if !tree.capabilities.stable_ids {
-        let quick = quick_matches(base, tree, side, &gone);
-        claims.extend(quick.into_iter().map(|(fresh, gone)| (gone, fresh)));
-    }
+    let quick = quick_matches(base, tree, side, &gone);
+    let mut claims: HashMap<NodeId, NodeId> = quick.into_iter().map(|(fresh, gone)| (gone, fresh)).collect();
     let claimed: HashSet<NodeId> = claims.values().copied().collect();
     let mut fresh: HashMap<(EntryKind, ContentHash), Vec<Named<'_>>> = HashMap::new();
     for (id, seen) in tree.changes.all_here() {
@@ -464,9 +463,7 @@ fn claims_by_content(base: &BaseTree, tree: &SideTree, side: Side) -> HashMap<No
             }
         }
     }
-    if !tree.capabilities.stable_ids {
-        claim_folders(base, tree, side, &mut claims);
-    }
+    claim_folders(base, tree, side, &mut claims);
     claims
 }
 

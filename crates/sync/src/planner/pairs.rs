@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
+use keepwell_endpoint::tree::Capabilities;
 use keepwell_model::EntryKind;
 
 use super::view::{Name, Slot, View, number};
@@ -168,17 +169,22 @@ pub(super) fn common_name(view: &View<'_>, row: usize) -> Option<(Name, NamesOn)
     if left.name == right.name {
         return Some((Name::Of(Side::Left), None));
     }
-    let left_takes = view.capabilities(Side::Left);
-    if names::mapped(right.name, left_takes) == left.name
-        || names::is_apart(left.name, right.name, left_takes)
-    {
-        return Some((Name::Of(Side::Right), Some(Box::new([Some(left.name.into()), None]))));
-    }
-    let is_same = names::mapped(left.name, view.capabilities(Side::Right)) == right.name
-        || Side::BOTH.iter().any(|side| {
-            let place = view.capabilities(*side);
-            names::key(left.name, place) == names::key(right.name, place)
-        })
-        || names::is_apart(right.name, left.name, view.capabilities(Side::Right));
-    is_same.then(|| (Name::Of(Side::Left), Some(Box::new([None, Some(right.name.into())]))))
+    // The name is that of the side where the other's could not be, or where the two would be two: it tells more.
+    let follows = |name: &[u8], from: &[u8], place: &Capabilities| {
+        names::mapped(from, place) == name || names::is_apart(name, from, place)
+    };
+    let [left_takes, right_takes] = Side::BOTH.map(|side| view.capabilities(side));
+    let is_one_on = |place: &Capabilities| names::key(left.name, place) == names::key(right.name, place);
+    let is_made = [follows(left.name, right.name, left_takes), follows(right.name, left.name, right_takes)];
+    let is_lefts = match (is_made, [left_takes, right_takes].map(is_one_on)) {
+        ([true, false], _) | ([false, false], [true, false]) => false,
+        ([false, true], _) | ([false, false], [false, true]) => true,
+        ([false, false], [false, false]) => return None,
+        // By something both sides see alike.
+        ([true, true], _) | ([false, false], [true, true]) => left.name < right.name,
+    };
+    Some(match is_lefts {
+        true => (Name::Of(Side::Left), Some(Box::new([None, Some(right.name.into())]))),
+        false => (Name::Of(Side::Right), Some(Box::new([Some(left.name.into()), None]))),
+    })
 }

@@ -4,7 +4,7 @@
 //! plays the executor: every row is checked against what it expects, then done. Deliberately not here: real trees, real
 //! content (the simulation has them).
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::convert::Infallible;
 
 use keepwell_endpoint::tree::{Capabilities, Fingerprint, NameRules, STEP_PREFIX, UnicodeNames, Version};
@@ -441,7 +441,9 @@ impl World {
         for id in ids[1].values_mut() {
             *id = both.get(id).copied().unwrap_or(*id);
         }
-        self.learn(&ids, &touched, &pair_names, &agreed);
+        let written = rows.iter().take(count).filter(|row| row.action == Action::Replace);
+        let written: BTreeSet<NodeId> = written.map(|row| row.node).collect();
+        self.learn(&ids, &touched, &pair_names, &agreed, &written);
         for id in moved_in {
             self.base.remove(id);
         }
@@ -544,6 +546,7 @@ impl World {
         touched: &BTreeSet<NodeId>,
         names: &HashMap<NodeId, Vec<u8>>,
         agreed: &BTreeSet<NodeId>,
+        written: &BTreeSet<NodeId>,
     ) {
         let mut new_ids: HashMap<NodeId, NodeId> = HashMap::new();
         let find = |place: &Place, ids: &HashMap<u64, NodeId>| -> HashMap<NodeId, Path> {
@@ -553,9 +556,13 @@ impl World {
         };
         let left = find(&self.places[0], &ids[0]);
         let right = find(&self.places[1], &ids[1]);
-        let mut order: Vec<NodeId> = touched.iter().copied().collect();
-        order.sort_by_key(|id| left.get(id).map(|path| path.iter().filter(|byte| **byte == b'/').count()));
-        for id in order {
+        let mut order: VecDeque<NodeId> = touched.iter().copied().collect();
+        order
+            .make_contiguous()
+            .sort_by_key(|id| left.get(id).map(|path| path.iter().filter(|byte| **byte == b'/').count()));
+        // So many came round since something was learned.
+        let mut waited = 0;
+        while let Some(id) = order.pop_front() {
             let (Some(left_path), Some(right_path)) = (left.get(&id), right.get(&id)) else {
                 if !left.contains_key(&id) && !right.contains_key(&id) {
                     self.base.remove(id);
@@ -574,8 +581,7 @@ impl World {
             let (left_item, right_item) =
                 (&self.places[0].items[left_path], &self.places[1].items[right_path]);
             let parents = (at(0, left_path), at(1, right_path));
-            let (Some(parent), true) = (parents.0, parents.0 == parents.1) else { continue };
-            if left_item.content != right_item.content || parent.is_fresh() {
+            if left_item.content != right_item.content {
                 continue;
             }
             let (left_name, right_name) = (name(left_path), name(right_path));
@@ -583,12 +589,35 @@ impl World {
                 entry.name_on(Side::Left) == left_name && entry.name_on(Side::Right) == right_name
             });
             let pair_name = match (names.get(&id), before) {
-                (Some(name), _) => name.clone(),
-                (None, Some(before)) => before.name.to_vec(),
+                (Some(name), _) => Some(name.clone()),
+                (None, Some(before)) => Some(before.name.to_vec()),
                 // Agreed on under two forms of one name, or renamed on one side only until now.
-                (None, None) if left_name != right_name && !agreed.contains(&id) => continue,
-                (None, None) => left_name.to_vec(),
+                (None, None) => (left_name == right_name || agreed.contains(&id)).then(|| left_name.to_vec()),
             };
+            let parent = parents.0.filter(|parent| parents.1 == Some(*parent) && !parent.is_fresh());
+            let (Some(parent), Some(pair_name)) = (parent, pair_name) else {
+                // What was written is known also where one-way modes leave it at two places: these stay as they were.
+                if let Some(known) = self.base.get(id).filter(|_| written.contains(&id)) {
+                    let node = BaseNode {
+                        state: state(left_item, true),
+                        left: fingerprint(&self.places[0], left_item),
+                        right: fingerprint(&self.places[1], right_item),
+                        ..known.to_node()
+                    };
+                    self.base.insert(id, node);
+                }
+                continue;
+            };
+            if self.is_inside(parent, id) {
+                // What both sides have in a folder that the base knows in it waits until that one's place is learned.
+                order.push_back(id);
+                waited += 1;
+                if waited > order.len() {
+                    return;
+                }
+                continue;
+            }
+            waited = 0;
             let new = *new_ids.entry(id).or_insert_with(|| {
                 if !id.is_fresh() {
                     return id;
@@ -608,6 +637,12 @@ impl World {
             };
             self.base.insert(new, node);
         }
+    }
+
+    /// Whether the base has a node at another one or below it.
+    fn is_inside(&self, node: NodeId, folder: NodeId) -> bool {
+        std::iter::successors(Some(node), |id| self.base.get(*id).map(|entry| entry.parent))
+            .any(|id| id == folder)
     }
 
     /// As [`World::apply`], broken off.

@@ -1,10 +1,11 @@
 //! What properties found, shrunk and named.
 
-use keepwell_sync::policy::ConflictPolicy;
+use keepwell_sync::policy::{ConflictPolicy, Mode};
 
 use crate::edits::Edit;
 use crate::properties::{
-    Case, crashes_converge, ends_and_loses_nothing, one_side_unchanged, order_does_not_matter, sides_swap,
+    Case, crashes_converge, ends_and_loses_nothing, left_out_is_left, modes, one_side_unchanged,
+    order_does_not_matter, sides_swap,
 };
 
 /// A circle through a folder that is new: it keeps its own name when one side's places are taken.
@@ -270,4 +271,169 @@ fn a_name_on_the_way_that_a_killed_run_left_is_not_given_again() {
         4_791_774_948_369_137_175,
         false,
     );
+}
+
+/// The left wrote a file, and the right has another one under its name, in a folder that the left has no more: moving in,
+/// the left's version goes beside it in a folder that both have, and does not stay.
+#[test]
+fn what_moves_in_beside_another_version_needs_no_folder_that_the_left_removed() {
+    modes(
+        &Case {
+            kind: 0,
+            first: vec![
+                Edit::Folder { folder: 0, name: 0 },
+                Edit::Folder { folder: 0, name: 2 },
+                Edit::File { folder: 2, name: 3, content: 50 },
+            ],
+            left: vec![Edit::Remove { item: 0 }, Edit::Write { item: 1, content: 60 }],
+            right: vec![Edit::Swap { one: 0, two: 1 }, Edit::File { folder: 2, name: 3, content: 70 }],
+            conflicts: ConflictPolicy::KeepBoth,
+            chance: 0,
+        },
+        Mode::MoveIn,
+    );
+}
+
+/// The left swapped what two files hold and the right moved both, where neither place has lasting ids: an update brings
+/// each its new content once, at its new place.
+#[test]
+fn an_update_of_what_the_right_moved_ends() {
+    modes(
+        &Case {
+            kind: 9,
+            first: vec![
+                Edit::Folder { folder: 0, name: 0 },
+                Edit::Folder { folder: 0, name: 1 },
+                Edit::File { folder: 53, name: 2, content: 0 },
+                Edit::File { folder: 163, name: 0, content: 2 },
+                Edit::Move { item: 124, folder: 95, name: 94 },
+                Edit::File { folder: 1, name: 73, content: 0 },
+            ],
+            left: vec![
+                Edit::Swap { one: 88, two: 82 },
+                Edit::File { folder: 0, name: 0, content: 0 },
+                Edit::File { folder: 0, name: 0, content: 0 },
+            ],
+            right: vec![
+                Edit::Move { item: 112, folder: 0, name: 54 },
+                Edit::Move { item: 138, folder: 45, name: 2 },
+                Edit::File { folder: 0, name: 0, content: 0 },
+            ],
+            conflicts: ConflictPolicy::KeepBoth,
+            chance: 0,
+        },
+        Mode::Update,
+    );
+}
+
+/// Folders swapped their names, and what is left out in one of them has the name of what the base knows in the other: that
+/// name is taken where it lies.
+#[test]
+fn what_is_left_out_in_a_folder_that_moved_keeps_its_name() {
+    let of_swapped_folders = Case {
+        kind: 0,
+        first: vec![
+            Edit::Folder { folder: 0, name: 0 },
+            Edit::Folder { folder: 0, name: 1 },
+            // So the numbers go on, and once the new file alone is left out.
+            Edit::Touch { item: 0 },
+            Edit::File { folder: 2, name: 2, content: 50 },
+        ],
+        left: vec![
+            Edit::Swap { one: 0, two: 1 },
+            Edit::Touch { item: 0 },
+            Edit::File { folder: 2, name: 2, content: 60 },
+        ],
+        right: vec![Edit::File { folder: 1, name: 2, content: 70 }],
+        conflicts: ConflictPolicy::KeepBoth,
+        chance: 0,
+    };
+    // What is left out is one of the folders itself, in the other.
+    let of_nested_folders = Case {
+        kind: 0,
+        first: vec![
+            Edit::Folder { folder: 0, name: 0 },
+            Edit::Rename { item: 0, name: 1 },
+            Edit::Folder { folder: 0, name: 0 },
+            Edit::File { folder: 2, name: 0, content: 0 },
+        ],
+        left: vec![Edit::Swap { one: 1, two: 0 }, Edit::Into { item: 0, folder: 2 }],
+        right: vec![Edit::File { folder: 1, name: 0, content: 0 }],
+        conflicts: ConflictPolicy::KeepBoth,
+        chance: 0,
+    };
+    for case in [of_swapped_folders, of_nested_folders] {
+        let swapped = Case { left: case.right.clone(), right: case.left.clone(), ..case.clone() };
+        for which in 0..3 {
+            for mode in [Mode::TwoWay, Mode::Mirror, Mode::Update] {
+                left_out_is_left(&case, which, 0, mode);
+                left_out_is_left(&swapped, which, 1, mode);
+            }
+        }
+    }
+}
+
+/// One side took a folder out of another and put that one into it, in the end; the other side took out what is deepest. The
+/// base never has folders inside each other, whichever of the moves a killed run came to.
+#[test]
+fn a_killed_run_leaves_no_folder_inside_itself() {
+    let case = Case {
+        kind: 0,
+        first: vec![
+            Edit::Folder { folder: 0, name: 0 },
+            Edit::Folder { folder: 1, name: 3 },
+            Edit::Folder { folder: 2, name: 1 },
+        ],
+        left: vec![Edit::Move { item: 1, folder: 0, name: 3 }, Edit::Into { item: 0, folder: 3 }],
+        right: vec![Edit::Into { item: 2, folder: 0 }],
+        conflicts: ConflictPolicy::KeepBoth,
+        chance: 0,
+    };
+    for chance in 0..8 {
+        let case = Case { chance, ..case.clone() };
+        let swapped = Case { left: case.right.clone(), right: case.left.clone(), ..case.clone() };
+        for stop in 0..4 {
+            crashes_converge(&case, stop, true);
+            crashes_converge(&swapped, stop, true);
+        }
+    }
+}
+
+/// Where a place has ids, they tell what moved, and not what was read besides: the killed run had copied the new file, so
+/// that it was read on both sides.
+#[test]
+fn a_new_file_like_a_removed_one_is_not_that_one_after_a_crash() {
+    let of_two = Case {
+        kind: 0,
+        first: vec![Edit::File { folder: 0, name: 1, content: 0 }],
+        left: vec![Edit::Write { item: 0, content: 1 }],
+        right: vec![Edit::Remove { item: 0 }, Edit::File { folder: 0, name: 2, content: 0 }],
+        conflicts: ConflictPolicy::KeepBoth,
+        chance: 0,
+    };
+    for stop in 0..3 {
+        crashes_converge(&of_two, stop, false);
+    }
+}
+
+/// Both sides gave a file one name but for its case, and a place that tells such names apart has a second file under the
+/// other's: whichever side is called left, the names are not one.
+#[test]
+fn the_name_is_that_of_the_place_that_tells_more() {
+    for (kind, conflicts) in
+        [(6, ConflictPolicy::Left), (6, ConflictPolicy::Right), (5, ConflictPolicy::Left)]
+    {
+        let left = vec![Edit::Move { item: 0, folder: 0, name: 1 }];
+        let right = vec![Edit::Rename { item: 0, name: 5 }, Edit::Link { folder: 0, name: 1, content: 1 }];
+        let case = Case {
+            kind,
+            first: vec![Edit::File { folder: 0, name: 2, content: 0 }],
+            left,
+            right,
+            conflicts,
+            chance: 0,
+        };
+        sides_swap(&case);
+        sides_swap(&Case { left: case.right.clone(), right: case.left.clone(), ..case });
+    }
 }

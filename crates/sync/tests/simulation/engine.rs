@@ -47,6 +47,8 @@ pub enum Places {
     Disks,
     /// The right one has no ids that survive moves.
     RightWithoutIds,
+    /// Neither has.
+    WithoutIds,
     /// The right one takes names that differ in case for one.
     RightIgnoresCase,
     /// The left one does.
@@ -183,6 +185,7 @@ impl<'a> World<'a> {
                 self.odd.is_plain() && self.has_lasting_ids() == [true, true]
             }
             Places::RightWithoutIds => self.odd.is_plain() && self.has_lasting_ids() == [true, false],
+            Places::WithoutIds => self.odd.is_plain() && self.has_lasting_ids() == [false, false],
             Places::RightIgnoresCase => self.is_odd_only_by([disk, ignoring_case]),
             Places::LeftIgnoresCase => self.is_odd_only_by([ignoring_case, disk]),
         }
@@ -406,6 +409,8 @@ impl<'a> World<'a> {
 
     fn process(&self, number: u16, as_number: u16, hints: Option<&Hints>) -> Result<SyncReport, SyncError> {
         let mut syncer = self.open(number)?;
+        let orphan = syncer.base().iter().find(|(id, _)| syncer.base().path_on(Side::Left, *id).is_none());
+        assert!(orphan.is_none(), "the base is no tree: {orphan:?}");
         let control = Control::new();
         let prepared = syncer.prepare(hints, false, &control)?;
         let (waiting, listed) = (prepared.plan().conflicts.len(), syncer.database().conflicts()?.len());

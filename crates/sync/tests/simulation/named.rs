@@ -445,3 +445,57 @@ fn what_went_into_a_folder_that_waits_is_missed_at_its_old_place() {
         }
     }
 }
+
+/// The right moved two files and the left swapped what they hold, where neither place has lasting ids: an update brings
+/// each its new content once, and takes neither for the other then.
+#[test]
+fn an_update_of_two_files_that_moved_apart_ends() {
+    let room = Room::new();
+    let mut world = World::of(Places::WithoutIds, &room);
+    world.pair.mode = Mode::Update;
+    world.trees[0].with(|left| {
+        assert!(left.make(&path("f"), EntryKind::Folder, b"", time(1)));
+        assert!(left.make(&path("f/a"), EntryKind::File, b"one", time(1)));
+        assert!(left.make(&path("f/b"), EntryKind::File, b"four", time(2)));
+    });
+    world.run(false).unwrap();
+    world.trees[0].with(|left| {
+        assert!(left.rename(&path("f/a"), &path("f/c")));
+        assert!(left.rename(&path("f/b"), &path("f/a")));
+        assert!(left.rename(&path("f/c"), &path("f/b")));
+    });
+    world.trees[1].with(|right| {
+        assert!(right.rename(&path("f/a"), &path("a")));
+        assert!(right.rename(&path("f/b"), &path("b")));
+    });
+    world.end().unwrap_or_else(|why| panic!("{}", world.told(&why)));
+}
+
+/// Each side moved a folder, so that in the end the outer one is in the inner one: whichever move the base learns first and
+/// wherever the run is killed, it never has the two inside each other.
+#[test]
+fn folders_that_change_places_are_never_inside_each_other() {
+    for (side, fault) in
+        [(0, StepFault::Kill), (1, StepFault::Kill), (0, StepFault::Die), (1, StepFault::Die)]
+    {
+        at_every_step_with(
+            fault,
+            Places::Disks,
+            |left| {
+                for folder in ["a", "a/d", "a/d/b"] {
+                    assert!(left.make(&path(folder), EntryKind::Folder, b"", time(1)));
+                    let file = path(&format!("{folder}/x"));
+                    assert!(left.make(&file, EntryKind::File, folder.as_bytes(), time(1)));
+                }
+            },
+            |world| {
+                world.trees[side].with(|one| {
+                    assert!(one.rename(&path("a/d"), &path("d")));
+                    assert!(one.rename(&path("a"), &path("d/b/a")));
+                });
+                world.trees[1 - side].with(|other| assert!(other.rename(&path("a/d/b"), &path("b"))));
+            },
+            |_| {},
+        );
+    }
+}
