@@ -384,13 +384,16 @@ fn is_same_name(view: &View<'_>, winner: Who, row: usize) -> bool {
     }
 }
 
-/// Whether a side has such a name already, and it was not invented just now for the sake of somebody else.
+/// Whether a side has both, and so tells them apart: neither name there was invented just now for the sake of somebody else.
 fn is_known_apart(view: &View<'_>, winner: Who, row: usize, side: Side) -> bool {
-    let is_invented =
-        |row: usize| view.nodes[row].names_on.as_ref().is_some_and(|names| names[number(side)].is_some());
+    let is_known = |row: usize| {
+        let is_invented =
+            view.nodes[row].names_on.as_ref().is_some_and(|names| names[number(side)].is_some());
+        view.is_present(row, side) && !is_invented
+    };
     match winner {
         Who::Untouched => true,
-        Who::Row(winner) => !is_invented(winner) && !is_invented(row),
+        Who::Row(winner) => is_known(winner) && is_known(row),
     }
 }
 

@@ -437,3 +437,26 @@ fn the_name_is_that_of_the_place_that_tells_more() {
         sides_swap(&Case { left: case.right.clone(), right: case.left.clone(), ..case });
     }
 }
+
+/// A folder comes back because of what is new in it, and its name is a new link's by then; the other place does not have the
+/// link, and so does not tell the two apart: it is decided which of them keeps the name, whichever side is called left.
+#[test]
+fn what_one_place_alone_has_is_not_told_apart_by_the_other() {
+    for conflicts in [ConflictPolicy::Right, ConflictPolicy::Left, ConflictPolicy::KeepBoth] {
+        sides_swap(&Case {
+            kind: 5,
+            first: vec![Edit::Folder { folder: 0, name: 5 }, Edit::Folder { folder: 0, name: 1 }],
+            left: vec![
+                Edit::Remove { item: 0 },
+                Edit::Remove { item: 0 },
+                Edit::Link { folder: 0, name: 1, content: 0 },
+            ],
+            right: vec![
+                Edit::Link { folder: 1, name: 0, content: 0 },
+                Edit::File { folder: 2, name: 0, content: 37 },
+            ],
+            conflicts,
+            chance: 0,
+        });
+    }
+}
