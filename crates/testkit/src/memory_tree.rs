@@ -476,14 +476,20 @@ impl Tree for MemoryTree {
                 return Err(EndpointError::Unexpected { path: from.to_string(), why });
             }
             let not_found = || EndpointError::NotFound { path: from.to_string() };
-            let from = &state.there(from).ok_or_else(not_found)?;
+            let asked = from;
+            let from = &state.there(asked).ok_or_else(not_found)?;
             // Another form of its own name is free.
-            if state.there(to).as_ref() != Some(from) || to == from {
+            if state.there(to).as_ref() != Some(from) || to == asked {
                 self.check(state, to, target)?;
             }
             let to = &Self::need_place(state, to)?;
             Self::need_leave(state, from)?;
             Self::need_leave(state, to)?;
+            if to == from {
+                // It had that form of its name, whatever was shown.
+                let item = state.items.get(to);
+                return item.map(|item| self.tree_item(to, item)).ok_or_else(not_found);
+            }
             let leaves = from.parent() != to.parent() && state.is_folder(from);
             // A folder says itself where it lies.
             if leaves && let Ok(inside) = from.join(b"x") {

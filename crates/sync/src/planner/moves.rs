@@ -229,8 +229,29 @@ pub fn resolve(base: &BaseTree, mut tree: SideTree, side: Side) -> SideTree {
     tree
 }
 
+/// Where a place shows another case than it was given, nobody renamed what is known under a name that differs by that alone,
+/// wherever it is by now: it is called what it was called.
+fn keep_names(base: &BaseTree, tree: &mut SideTree, side: Side) {
+    if tree.capabilities.keeps_case {
+        return;
+    }
+    let known = |(id, seen): (NodeId, SeenEntry<'_>)| {
+        let entry = base.get(id)?;
+        let known = entry.name_on(side);
+        let is_it = names::key(seen.name, &tree.capabilities) == names::key(known, &tree.capabilities);
+        (is_it && seen.name != known).then(|| (id, known.to_vec()))
+    };
+    for (id, name) in tree.changes.all_here().filter_map(known).collect::<Vec<_>>() {
+        if let Some(Seen::Here(mut seen)) = tree.changes.remove(id) {
+            seen.name = name;
+            tree.changes.insert(id, Seen::Here(seen));
+        }
+    }
+}
+
 /// What turned out to be where and what the base says is no difference, unless it is to go on from there.
 pub(crate) fn forget_unchanged(base: &BaseTree, tree: &mut SideTree, side: Side) {
+    keep_names(base, tree, side);
     let as_base = |id, seen: &SeenEntry<'_>| {
         !seen.name.starts_with(STEP_PREFIX)
             && base.get(id).is_some_and(|entry| is_as_base(seen, &entry, side))

@@ -403,10 +403,8 @@ fn agreements(view: &View<'_>, is_touched: &[[bool; 2]], plan: &mut Plan) {
         if present != [true, true] || !is_new_to_base || !node.exists {
             continue;
         }
-        let is_apart = node.stays
-            && view
-                .place(row, Side::Left)
-                .is_some_and(|place| place != (node.parent, view.name_on(row, Side::Left).as_ref()));
+        let is_apart =
+            node.stays && view.is_elsewhere(row, Side::Left, &(node.parent, view.name_on(row, Side::Left)));
         if is_apart || hangs_on_undecided(view, row) {
             continue;
         }

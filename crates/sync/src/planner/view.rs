@@ -388,18 +388,10 @@ impl<'a> View<'a> {
         }
     }
 
-    /// Whether a name that a side shows says that an item is not called any more what it was: nobody gave it one that
-    /// differs by case alone where the place keeps no case.
-    pub(super) fn is_other_name(&self, side: Side, shown: &[u8], known: &[u8]) -> bool {
-        let place = self.capabilities(side);
-        shown != known && (place.keeps_case || names::key(shown, place) != names::key(known, place))
-    }
-
     /// Whether a side has it elsewhere than the base, and not only on the way of another change.
     pub(super) fn is_moved(&self, row: usize, side: Side) -> bool {
         let (Slot::Seen(seen), Some(entry)) = (self.slot(row, side), self.base_of(row)) else { return false };
-        let is_elsewhere = self.one_id(side, seen.parent) != entry.parent
-            || self.is_other_name(side, seen.name, entry.name_on(side));
+        let is_elsewhere = self.one_id(side, seen.parent) != entry.parent || seen.name != entry.name_on(side);
         is_elsewhere && !seen.name.starts_with(STEP_PREFIX)
     }
 

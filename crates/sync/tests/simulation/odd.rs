@@ -1,4 +1,4 @@
-//! What is odd about half of the seeds: places that ignore case or take few names, moving in, power that is lost, runs
+//! What is odd about half of the seeds: places that ignore case, show lower case or take few names, moving in, power that is lost, runs
 //! that go on under their number.
 
 use keepwell_endpoint::tree::{Capabilities, NameRules};
@@ -41,6 +41,7 @@ impl Oddities {
         let mut place = || match random.below(5) {
             0 => Capabilities { case_sensitive: false, ..disk },
             1 => Capabilities { case_sensitive: false, names: NameRules::Windows, ..disk },
+            2 => Capabilities { case_sensitive: false, keeps_case: false, ..disk },
             _ => disk,
         };
         let places = [place(), place()];
@@ -76,9 +77,10 @@ impl Oddities {
     /// What is, for a person.
     pub fn told(&self) -> Option<String> {
         let place = |place: &Capabilities| {
-            let Capabilities { case_sensitive, names, times, renames_folders, .. } = place;
+            let Capabilities { case_sensitive, keeps_case, names, times, renames_folders, .. } = place;
             format!(
-                "case {case_sensitive}, {names:?}, keeps times {times}, renames folders {renames_folders}"
+                "case {case_sensitive} and kept {keeps_case}, {names:?}, keeps times {times}, renames folders \
+                 {renames_folders}"
             )
         };
         let [left, right] = [0, 1].map(|side: usize| place(&self.places[side]));
