@@ -3,7 +3,7 @@
 //! Invariant: nothing the base knows becomes something else but what it certainly is. Deliberately not here: what was moved
 //! (`planner::moves`).
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use keepwell_model::EntryKind;
 
@@ -20,7 +20,8 @@ const MEETING_LEVELS: usize = 64;
 
 /// Makes one of what a side removed and has anew at the very place where the other side has it: a run that was broken
 /// off had brought it back. It may also lie under the name of something both had and the other side removed: then it has
-/// to hold what the other side and the base say. To be called when both sides are resolved.
+/// to hold what the other side and the base say. So may what it had moved, and something else be at its old place: then
+/// its id has to be that of the base. To be called when both sides are resolved.
 ///
 /// # Errors
 /// Those of `read`, which is to fill in what the files of the demands hold.
@@ -30,7 +31,8 @@ pub fn meet<E>(
     right: &mut SideTree,
     mut read: impl FnMut(&[Demand], &mut SideTree, &mut SideTree) -> Result<(), E>,
 ) -> Result<(), E> {
-    if left.changes.all_gone().chain(right.changes.all_gone()).next().is_none() {
+    let is_any_gone = left.changes.all_gone().chain(right.changes.all_gone()).next().is_some();
+    if !is_any_gone && !has_displaced(base, left, Side::Left) && !has_displaced(base, right, Side::Right) {
         return Ok(());
     }
     part_displaced(base, left, right, Side::Left);
@@ -54,6 +56,11 @@ pub fn meet<E>(
                 .collect();
             for (seen_as, known) in &aliases {
                 if let Some(seen) = tree.changes.remove(*seen_as) {
+                    // What is at the place it had is something new.
+                    let fresh = tree.changes.next_fresh(side);
+                    if let Some(other @ Seen::Here(_)) = tree.changes.remove(*known) {
+                        tree.changes.insert(fresh, other);
+                    }
                     tree.changes.insert(*known, seen);
                     is_found = true;
                 }
@@ -70,6 +77,23 @@ pub fn meet<E>(
         forget_unchanged(base, right, Side::Right);
     }
     Ok(())
+}
+
+/// The id by which the base knows a file or link, where another one is at its place.
+fn displaced_by(base: &BaseTree, id: NodeId, seen: &SeenEntry<'_>, side: Side) -> Option<u64> {
+    let entry = base.get(id).filter(|entry| entry.state.kind != EntryKind::Folder)?;
+    let before = entry.fingerprint_on(side).id;
+    let is_there = seen.parent == entry.parent && seen.name == entry.name_on(side);
+    (is_there && before != 0 && ![0, before].contains(&seen.fingerprint.id)).then_some(before)
+}
+
+/// Whether a side has something new that the base knows by its id, and another item at that one's place.
+fn has_displaced(base: &BaseTree, tree: &SideTree, side: Side) -> bool {
+    let known = tree.changes.all_here().filter(|(id, _)| !id.is_fresh());
+    let displaced: HashSet<u64> =
+        known.filter_map(|(id, seen)| displaced_by(base, id, &seen, side)).collect();
+    !displaced.is_empty()
+        && tree.changes.all_here().any(|(id, seen)| id.is_fresh() && displaced.contains(&seen.fingerprint.id))
 }
 
 /// An item that was saved by renaming is known by its new id, which the base learned before a run began. Where that run was
@@ -153,6 +177,7 @@ fn may_have_returned(base: &BaseTree, left: &SideTree, right: &SideTree) -> Vec<
 fn returned(view: &View<'_>) -> Vec<Returned> {
     let mut found = Vec::new();
     for side in Side::BOTH {
+        found.extend(moved_before(view, side));
         let mut lacking = HashMap::new();
         for row in 0..view.nodes.len() {
             if view.base_of(row).is_some()
@@ -183,4 +208,30 @@ fn returned(view: &View<'_>) -> Vec<Returned> {
         }
     }
     found
+}
+
+/// What a side has anew at the very place to which the other one moved an item, with the id the base knows it by.
+fn moved_before(view: &View<'_>, side: Side) -> Vec<Returned> {
+    let seen = |row: usize| match view.slot(row, side) {
+        Slot::Seen(seen) => Some(seen),
+        _ => None,
+    };
+    let displaced = |row: usize| {
+        let id = displaced_by(view.base, view.nodes[row].id, &seen(row)?, side)?;
+        view.is_moved(row, side.other()).then_some((id, row))
+    };
+    let known = (0..view.nodes.len()).filter(|row| !view.nodes[*row].id.is_fresh());
+    let displaced: HashMap<u64, usize> = known.filter_map(displaced).collect();
+    if displaced.is_empty() {
+        return Vec::new();
+    }
+    let is_new = |row: &usize| view.base_of(*row).is_none() && !view.is_present(*row, side.other());
+    let is_it = |row: usize| {
+        let known = *displaced.get(&seen(row)?.fingerprint.id)?;
+        let (here, there) = (view.place(row, side)?, view.place(known, side.other())?);
+        let is_same_place = here == (there.0, names::mapped(there.1, view.capabilities(side)).as_ref());
+        let (seen_as, known) = (view.nodes[row].id, view.nodes[known].id);
+        is_same_place.then_some(Returned { side, seen_as, known, likeness: None })
+    };
+    (0..view.nodes.len()).filter(is_new).filter_map(is_it).collect()
 }

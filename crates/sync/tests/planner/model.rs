@@ -365,6 +365,10 @@ impl World {
                     names.len() <= self.base.len() + tree.changes.len(),
                     "{id:?} is inside itself on the {side:?}"
                 );
+                // Where that is nobody knows: something else may be at its place.
+                if tree.blind.contains(&at) {
+                    return None;
+                }
                 match (tree.changes.get(at), self.base.get(at)) {
                     (Some(Seen::Here(seen)), _) => {
                         names.push(seen.name);
@@ -427,7 +431,11 @@ impl World {
         }
         for agreement in &looked.plan.agreements {
             match agreement {
-                Agreement::BothGone(id) | Agreement::SamePlace(id) => {
+                Agreement::BothGone(id) => {
+                    touched.insert(*id);
+                }
+                Agreement::SamePlace(id) => {
+                    agreed.insert(*id);
                     touched.insert(*id);
                 }
                 Agreement::Displaced { .. } => {}

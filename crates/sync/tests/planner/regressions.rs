@@ -460,3 +460,29 @@ fn what_one_place_alone_has_is_not_told_apart_by_the_other() {
         });
     }
 }
+
+/// The killed run had moved a file and put another one in its place: by its id, and where the other side has it, it is the
+/// one that was moved, and not an old version that somebody kept.
+#[test]
+fn what_a_killed_run_moved_is_known_also_where_its_old_place_is_taken() {
+    let case = Case {
+        kind: 0,
+        first: vec![
+            Edit::File { folder: 0, name: 0, content: 0 },
+            Edit::File { folder: 0, name: 1, content: 0 },
+        ],
+        left: vec![Edit::Write { item: 0, content: 1 }, Edit::Move { item: 0, folder: 0, name: 3 }],
+        right: vec![
+            Edit::Folder { folder: 0, name: 2 },
+            Edit::Move { item: 1, folder: 1, name: 0 },
+            Edit::Rename { item: 0, name: 1 },
+        ],
+        conflicts: ConflictPolicy::KeepBoth,
+        chance: 0,
+    };
+    for chance in 0..4 {
+        for stop in 0..5 {
+            crashes_converge(&Case { chance, ..case.clone() }, stop, false);
+        }
+    }
+}
