@@ -244,3 +244,50 @@ fn a_pair_that_can_not_be_read_is_no_trouble_for_the_others_and_can_be_removed()
     assert_eq!(room.api.sync_unreadable().unwrap(), []);
     assert_eq!(catalog.pair(newer.id).unwrap(), None);
 }
+
+/// A decision is carried out by a run, which does all else that waits, too: none comes while the pair is paused, or while
+/// somebody reads a plan.
+#[test]
+fn a_decision_is_kept_for_the_next_run_where_the_pair_is_paused_or_its_plan_is_read() {
+    let room = Room::new();
+    let (left, right) = (room.path("left"), room.path("right"));
+    let decide = || room.ask("sync.resolve", json!({ "pairId": room.pair, "all": "left" }))["jobId"].clone();
+    let pause = |paused| room.ask("sync.pairPause", json!({ "pairId": room.pair, "paused": paused }));
+    let conflict = |of_left: &str| {
+        for (place, text) in [(&left, of_left), (&right, "two")] {
+            fs::write(place.join("note"), text).unwrap();
+        }
+        room.ended(&room.run(false), "succeeded");
+        fs::write(left.join("new"), "new").unwrap();
+    };
+    let is_untouched = || fs::read(right.join("note")).unwrap() == b"two" && !right.join("new").exists();
+
+    conflict("one");
+    let plan = room.run(true);
+    let waits = || room.ask("job.get", json!({ "jobId": plan }))["state"] == "waitingForConfirmation";
+    for _ in 0..500 {
+        if waits() {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    assert_eq!(decide(), Value::Null);
+    assert!(waits());
+    room.ask("job.cancel", json!({ "jobId": plan }));
+    room.ended(&plan, "cancelled");
+    pause(true);
+    assert_eq!(decide(), Value::Null);
+    assert!(is_untouched());
+
+    room.ended(&room.run(false), "succeeded");
+    assert_eq!(fs::read(right.join("note")).unwrap(), b"one", "the next run carries it out");
+
+    for place in [&left, &right] {
+        fs::remove_file(place.join("new")).unwrap();
+    }
+    conflict("three");
+    pause(false);
+    room.ended(decide().as_str().unwrap(), "succeeded");
+    assert_eq!(fs::read(right.join("note")).unwrap(), b"three");
+    assert!(right.join("new").exists());
+}

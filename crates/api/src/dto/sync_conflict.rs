@@ -142,8 +142,8 @@ dto! {
     pub struct SyncResolved {
         /// How many conflicts were decided.
         pub decided: Count,
-        /// The run that does it.
-        pub job_id: String,
+        /// The run that does it; nothing where it is done with the next one.
+        pub job_id: Option<String>,
     }
 
     /// A decision for one conflict.
@@ -186,7 +186,7 @@ request! {
         pub hash: Option<String>,
     }
 
-    /// Decides conflicts and runs the pair.
+    /// Decides conflicts, and runs the pair, unless it is paused or a plan of it waits for a person.
     pub struct SyncResolve {
         /// The pair.
         pub pair_id: String,

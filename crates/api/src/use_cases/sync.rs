@@ -367,6 +367,13 @@ pub(crate) fn free(api: &Api, id: PairId, is_look: bool) -> Result<Option<JobRec
     Ok(under_way)
 }
 
+/// Whether a plan of a pair waits for a person, or a brake does.
+pub(crate) fn waits_for_a_person(api: &Api, id: PairId) -> Result<bool, ApiError> {
+    let states = vec![JobState::Halted, JobState::WaitingForConfirmation];
+    let filter = JobFilter { states, pair_id: Some(id), ..JobFilter::default() };
+    Ok(!api.catalog.jobs(&filter, 0, 1)?.0.is_empty())
+}
+
 /// Whether a job is just what a person asks for now: a run of the pair as it is, or a look.
 pub(crate) fn is_plain(job: &JobRecord, preview: bool) -> bool {
     serde_json::from_str(&job.request)

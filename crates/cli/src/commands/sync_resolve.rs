@@ -36,7 +36,7 @@ pub fn run(context: &Context, arguments: SyncResolve) -> Result<Ending, ApiError
         return list(context, &pair, &conflicts);
     }
     let meant = if arguments.all { conflicts } else { named(conflicts, &arguments)? };
-    let mut job_id = None;
+    let (mut job_id, mut is_decided) = (None, false);
     if let Some(keep) = arguments.keep {
         let choice = match keep {
             Keep::Left => ConflictChoice::Left,
@@ -51,7 +51,8 @@ pub fn run(context: &Context, arguments: SyncResolve) -> Result<Ending, ApiError
             let decisions = meant.iter().map(decide).collect();
             Request { pair_id: pair.id.clone(), decisions: Some(decisions), all: None }
         };
-        job_id = Some(context.api.sync_resolve(request)?.job_id);
+        job_id = context.api.sync_resolve(request)?.job_id;
+        is_decided = true;
     } else {
         // Of one conflict it is that text, as it is.
         let documents = Documents::named(context.json && arguments.show && meant.len() > 1);
@@ -60,13 +61,21 @@ pub fn run(context: &Context, arguments: SyncResolve) -> Result<Ending, ApiError
             // What was seen is what is written.
             let request =
                 SyncMerge { pair_id: pair.id.clone(), node: conflict.node.clone(), hash: Some(hash) };
-            let merged = context.api.sync_merge(request)?;
+            job_id = context.api.sync_merge(request)?.job_id;
+            is_decided = true;
             // The pair is free for the next one only when this run is over.
-            context.api.job_wait(&merged.job_id)?;
-            job_id = Some(merged.job_id);
+            if let Some(job_id) = &job_id {
+                context.api.job_wait(job_id)?;
+            }
         }
     }
     let Some(job_id) = job_id else {
+        if is_decided {
+            output::note(
+                "Decided. The pair is paused, or a plan of it waits for you: it is done with the next run.",
+            );
+            return Ok(Ending::Done);
+        }
         return Ok(if arguments.show { Ending::Done } else { Ending::Cancelled });
     };
     let (job, ending) = follow(context, &job_id)?;

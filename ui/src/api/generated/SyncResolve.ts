@@ -3,7 +3,7 @@ import type { ConflictChoice } from "./ConflictChoice";
 import type { ConflictDecision } from "./ConflictDecision";
 
 /**
- * Decides conflicts and runs the pair.
+ * Decides conflicts, and runs the pair, unless it is paused or a plan of it waits for a person.
  */
 export type SyncResolve = { 
 /**

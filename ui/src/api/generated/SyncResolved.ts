@@ -9,6 +9,6 @@ export type SyncResolved = {
  */
 decided: number, 
 /**
- * The run that does it.
+ * The run that does it; nothing where it is done with the next one.
  */
-jobId: string, };
+jobId: string | null, };

@@ -8,7 +8,7 @@ import { Link, useNavigate, useParams } from "@tanstack/react-router";
 import { Clock, FileX } from "lucide-react";
 import { useState } from "react";
 
-import type { DiffLine, FilePreview, SyncConflict, SyncConflictView, SyncPair, SyncPlace, SyncSide, SyncVersion } from "../../api";
+import type { DiffLine, FilePreview, SyncConflict, SyncConflictView, SyncPair, SyncPlace, SyncResolved, SyncSide, SyncVersion } from "../../api";
 import { Button } from "../../components/Button";
 import { tellDone } from "../../components/news";
 import { Loading, Page, Section } from "../../components/Page";
@@ -28,7 +28,7 @@ import { pairLines } from "./lines";
 import { MergeDialog } from "./MergeDialog";
 import { momentBeside } from "./moments";
 import { other, placeNames, placeOn, type PlaceNames } from "./names";
-import { canMerge, CONFLICT, holdTheSame, isElsewhere, newerSide, outcomes } from "./outcomes";
+import { canMerge, CONFLICT, decidedDone, holdTheSame, isElsewhere, newerSide, outcomes } from "./outcomes";
 
 function largerSide({ left, right }: SyncConflict): SyncSide | undefined {
   if (left.sizeBytes === null || right.sizeBytes === null || left.sizeBytes === right.sizeBytes) return undefined;
@@ -178,8 +178,8 @@ function Decisions({ pair, view, names }: { pair: SyncPair; view: SyncConflictVi
   const now = useNow();
   const [merging, setMerging] = useState(false);
   const leave = () => void navigate({ to: "/sync/$pairId", params: { pairId: pair.id }, search: { tab: "conflicts" } });
-  const done = () => {
-    tellDone(t("conflict.decided_done", { count: 1 }));
+  const done = (resolved: SyncResolved) => {
+    tellDone(decidedDone(resolved));
     leave();
   };
   const resolve = useAct("sync.resolve", { renews: ["sync", "job"], onDone: done });

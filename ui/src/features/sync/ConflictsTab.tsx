@@ -18,7 +18,7 @@ import { t } from "../../text/text";
 import { EntryIcon } from "../browse/EntryIcon";
 import { momentBeside } from "./moments";
 import { other, type PlaceNames } from "./names";
-import { CONFLICT, decidedWords } from "./outcomes";
+import { CONFLICT, decidedDone, decidedWords } from "./outcomes";
 import styles from "./Sync.module.css";
 
 /** All rows there may be: the table is as high as its rows are, up to the room there is. */
@@ -119,9 +119,9 @@ export function ConflictsTab({ pair, names }: { pair: SyncPair; names: PlaceName
   );
   const resolve = useAct("sync.resolve", {
     renews: ["sync", "job"],
-    onDone: ({ decided }) => {
+    onDone: (resolved) => {
       setChosen(new Map());
-      tellDone(t("conflict.decided_done", { count: decided }));
+      tellDone(decidedDone(resolved));
     },
   });
   if (pages.error) return <Trouble error={pages.error.details} onRetry={pages.again} />;

@@ -5,7 +5,7 @@
  * sentence under it names what happens in both places, and the bin what goes away goes to. Deliberately not here: how
  * it comes back from there (`ConflictPage`), how the name of a copy is made (`copyName`).
  */
-import type { ConflictChoice, ConflictKind, SyncConflict, SyncConflictView, SyncMode, SyncSide } from "../../api";
+import type { ConflictChoice, ConflictKind, SyncConflict, SyncConflictView, SyncMode, SyncResolved, SyncSide } from "../../api";
 import { baseName } from "../../lib/path";
 import { t, type TextKey } from "../../text/text";
 import { copyName } from "./copyName";
@@ -123,4 +123,9 @@ export function decidedWords(conflict: SyncConflict, names: PlaceNames): string 
   const { decided } = conflict;
   if (decided === "left" || decided === "right") return keepButton(conflict, decided, names);
   return decided === "both" ? t("sync.keep_both") : "";
+}
+
+/** What is said once it was decided. */
+export function decidedDone({ decided, jobId }: SyncResolved): string {
+  return t(jobId === null ? "conflict.decided_kept" : "conflict.decided_done", { count: decided });
 }
