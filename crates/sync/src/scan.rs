@@ -114,9 +114,10 @@ pub fn scan(
     options: &ScanOptions<'_>,
     control: &Control,
 ) -> Result<SideTree, SyncError> {
+    // The very first are no items' own: the index of the bins means by them what it does not know (`bins::found`).
     let first = match side {
-        Side::Left => NodeId::FRESH_LEFT,
-        Side::Right => NodeId::FRESH_RIGHT,
+        Side::Left => NodeId::FRESH_LEFT + 1,
+        Side::Right => NodeId::FRESH_RIGHT + 1,
     };
     let found = SideTree {
         changes: Changes::default(),

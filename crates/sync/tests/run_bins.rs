@@ -12,7 +12,7 @@ use home::Home;
 use keepwell_model::{Control, JobId};
 use keepwell_sync::bins::care::Thinned;
 use keepwell_sync::database::rows::BinItem;
-use keepwell_sync::{BinWish, SyncError};
+use keepwell_sync::{BinWish, ConflictPolicy, SyncError};
 
 const DEED: JobId = JobId([0xdd; 16]);
 const HOUR_SECONDS: i64 = 3_600;
@@ -150,4 +150,18 @@ fn a_removed_folder_takes_no_room_from_a_version_of_a_file_of_its_name() {
     assert_eq!(items(&home).len(), 2);
     later(&mut home, 5 * 24 * HOUR_SECONDS, "22");
     assert_eq!(home.bin("right"), ["1", "a file"]);
+}
+
+/// The first new item of a look on either side, replaced by the other side's.
+#[test]
+fn what_a_run_replaced_is_not_taken_for_something_found_in_the_bin() {
+    for (conflicts, loser) in [(ConflictPolicy::Left, "right"), (ConflictPolicy::Right, "left")] {
+        let mut home = Home::new();
+        home.pair.conflicts = conflicts;
+        home.write("left/a.txt", "of the left");
+        home.write("right/a.txt", "of right");
+        home.run();
+        assert_eq!(home.bin(loser).len(), 1);
+        assert!(!items(&home)[0].is_found(), "{:?}", items(&home));
+    }
 }

@@ -26,7 +26,7 @@ use crate::run::Syncer;
 pub const FOUND_LIMIT: usize = 1_000_000;
 /// The node of what was found: which one it was nobody knows.
 const FOUND: NodeId = NodeId::ROOT;
-/// As [`FOUND`], of what a run of this very pair put there. No node of what is agreed on ever has a fresh id.
+/// As [`FOUND`], of what a run of this very pair put there. No item has this id: those of a look begin after it.
 const FOUND_OWN: NodeId = NodeId(NodeId::FRESH_LEFT);
 
 /// Whose run it was that put something into a bin.
