@@ -307,6 +307,7 @@ impl Execution<'_> {
         let mut view = progress.view.write();
         let change = view.learn(operation, &deed.outcome);
         progress.gathered.next_id = view.next_id();
+        let has_waiting = view.has_waiting();
         drop(view);
         if let Some(mut change) = change {
             self.keep_in_mind(Some(operation), &mut change);
@@ -319,12 +320,9 @@ impl Execution<'_> {
                 progress.made_closed.insert((operation.side, *id));
             }
             self.advance(change, progress);
-            loop {
-                let change = progress.view.write().no_longer_waiting();
-                let Some(mut change) = change else { break };
-                self.keep_in_mind(None, &mut change);
-                self.advance(change, progress);
-            }
+        }
+        if has_waiting {
+            self.advance_what_waited(progress);
         }
         if let (Some(hash), Some(text)) = (deed.hash, deed.text.take()) {
             progress.gathered.group.texts.push((hash, text));
@@ -343,6 +341,16 @@ impl Execution<'_> {
     fn advance(&self, change: BaseChange, progress: &mut Progress<'_, '_>) {
         apply(&mut self.base.write(), change.clone());
         progress.gathered.group.changes.push(change);
+    }
+
+    /// Lets the base learn what had to wait for the step before.
+    fn advance_what_waited(&self, progress: &mut Progress<'_, '_>) {
+        loop {
+            let change = progress.view.write().no_longer_waiting();
+            let Some(mut change) = change else { return };
+            self.keep_in_mind(None, &mut change);
+            self.advance(change, progress);
+        }
     }
 
     /// A row that could not be done.

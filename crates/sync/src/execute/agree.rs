@@ -3,7 +3,7 @@
 //! Invariants: as in `execute::view`; what is there is learned before what is gone, so that an item that both moved out of a
 //! folder that both removed stays. Deliberately not here: what it learns from deeds (`execute::view`).
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use keepwell_model::EntryKind;
 
@@ -52,14 +52,51 @@ impl View<'_> {
         self.let_wait(&mut waiting);
         self.displaced(agreements, &mut waiting);
         changes.extend(waiting.into_iter().map(|(id, node)| BaseChange::Put(id, Box::new(node))));
-        for agreement in agreements {
-            if let Agreement::BothGone(node) = agreement
-                && !self.is_above_waiting(*node)
-            {
-                changes.push(BaseChange::Remove(*node));
+        self.forget(agreements, &mut changes);
+        changes
+    }
+
+    /// What both sides have no more is forgotten; but for folders in which the base has something, after the changes, that
+    /// is not gone: these wait until that has left them.
+    fn forget(&mut self, agreements: &[Agreement], changes: &mut Vec<BaseChange>) {
+        let gone: HashSet<NodeId> = agreements
+            .iter()
+            .filter_map(|agreement| match agreement {
+                Agreement::BothGone(id) => Some(*id),
+                _ => None,
+            })
+            .collect();
+        if gone.is_empty() {
+            return;
+        }
+        let base = self.base.read();
+        let now: HashMap<NodeId, NodeId> = changes
+            .iter()
+            .filter_map(|change| match change {
+                BaseChange::Put(id, node) => Some((*id, node.parent)),
+                BaseChange::Remove(_) => None,
+            })
+            .collect();
+        let stays_in = |folder: NodeId, child: &NodeId| {
+            !gone.contains(child) && now.get(child).is_none_or(|parent| *parent == folder)
+        };
+        let mut wait: BTreeSet<NodeId> = BTreeSet::new();
+        for folder in &gone {
+            if !base.children(*folder).iter().any(|child| stays_in(*folder, child)) {
+                continue;
+            }
+            let mut at = *folder;
+            while gone.contains(&at) && wait.insert(at) {
+                let Some(entry) = base.get(at) else { break };
+                at = entry.parent;
             }
         }
-        changes
+        changes.extend(agreements.iter().filter_map(|agreement| match agreement {
+            Agreement::BothGone(id) if !wait.contains(id) => Some(BaseChange::Remove(*id)),
+            _ => None,
+        }));
+        drop(base);
+        self.gone.extend(wait);
     }
 
     /// Takes out the folders that all these agreements would put inside themselves; they wait.
@@ -67,8 +104,9 @@ impl View<'_> {
         let base = self.base.read();
         let parent = |id: NodeId| base.get(id).map(|entry| entry.parent);
         let moves = |(id, node): &(NodeId, BaseNode)| {
-            let is_elsewhere = parent(*id).is_some_and(|parent| parent != node.parent);
-            (is_elsewhere && node.state.kind == EntryKind::Folder).then_some((*id, node.parent))
+            let is_folder = node.state.kind == EntryKind::Folder;
+            let is_moved = is_folder && parent(*id).is_some_and(|parent| parent != node.parent);
+            is_moved.then_some((*id, node.parent))
         };
         let mut pending: Vec<(NodeId, NodeId)> = agreed.iter().filter_map(moves).collect();
         if pending.is_empty() {

@@ -6,11 +6,12 @@
 //! 2. A node goes into the base only below a folder that is in it.
 //! 3. Ids of the base are given once and never again.
 //! 4. No folder of the base is inside itself, whichever of two sides' moves is learned first: what would be waits until
-//!    the other is learned. What is left of it when the run ends is seen by the next one.
+//!    the other is learned. Nor does anything leave the base because the folder is gone that it was in: that waits until
+//!    it is empty there. What is left of both when the run ends is seen by the next one.
 //!
 //! Deliberately not here: the deeds (`execute::item`), SQLite (`database`).
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use keepwell_endpoint::tree::Fingerprint;
 use keepwell_model::{EntryKind, Timestamp};
@@ -45,6 +46,8 @@ pub(crate) struct View<'a> {
     next_id: u64,
     /// Folders that the base can not have yet where both sides have them: it has their new folder inside of them.
     pub(super) waiting: BTreeMap<NodeId, BaseNode>,
+    /// Folders that are gone, and in which the base still has something that is not: it would be forgotten with them.
+    pub(super) gone: BTreeSet<NodeId>,
 }
 
 impl<'a> View<'a> {
@@ -58,7 +61,8 @@ impl<'a> View<'a> {
         let mut ids = IdMap::default();
         ids.reserve(usize::try_from(plan.left.created + plan.right.created).unwrap_or(0));
         let (changed, repeated) = (RwLock::default(), repeated(plan));
-        Self { left, right, base, changed, repeated, ids, next_id, waiting: BTreeMap::new() }
+        let (waiting, gone) = (BTreeMap::new(), BTreeSet::new());
+        Self { left, right, base, changed, repeated, ids, next_id, waiting, gone }
     }
 
     /// The next id that no node has.
@@ -167,19 +171,25 @@ impl<'a> View<'a> {
         self.waiting.get(&id).cloned().or_else(|| self.base.read().get(id).map(|entry| entry.to_node()))
     }
 
+    /// Whether anything waits for what the base learns.
+    pub(crate) fn has_waiting(&self) -> bool {
+        !self.waiting.is_empty() || !self.gone.is_empty()
+    }
+
     /// What does not have to wait any more, one at a time: each is in the base before the next is asked for.
     pub(crate) fn no_longer_waiting(&mut self) -> Option<BaseChange> {
         let base = self.base.read();
-        let free = self.waiting.iter().find(|(id, node)| !is_inside(&base, node.parent, **id));
-        let id = *free?.0;
+        let is_there = |folder: NodeId| folder == NodeId::ROOT || base.contains(folder);
+        let is_free =
+            |(id, node): &(&NodeId, &BaseNode)| is_there(node.parent) && !is_inside(&base, node.parent, **id);
+        let free = self.waiting.iter().find(is_free).map(|(id, _)| *id);
+        let empty = self.gone.iter().find(|folder| base.children(**folder).is_empty()).copied();
         drop(base);
-        self.waiting.remove(&id).map(|node| BaseChange::Put(id, Box::new(node)))
-    }
-
-    /// Whether something that waits is below a folder of the base, and would be forgotten with it.
-    pub(super) fn is_above_waiting(&self, folder: NodeId) -> bool {
-        let base = self.base.read();
-        self.waiting.keys().any(|id| is_inside(&base, *id, folder))
+        if let Some((id, node)) = free.and_then(|id| self.waiting.remove_entry(&id)) {
+            return Some(BaseChange::Put(id, Box::new(node)));
+        }
+        let empty = empty.filter(|folder| self.gone.remove(folder))?;
+        Some(BaseChange::Remove(empty))
     }
 
     /// What both sides have of an item, the left's first, where that is the same as far as both keep it.
@@ -220,8 +230,15 @@ impl<'a> View<'a> {
             Action::Remove => {
                 self.set_known(side, here, None);
                 let id = self.base_id(operation.node)?;
-                let is_known = self.base.read().contains(id);
-                (is_known && !self.is_above_waiting(id)).then_some(BaseChange::Remove(id))
+                let base = self.base.read();
+                if !base.contains(id) {
+                    return None;
+                }
+                if !base.children(id).is_empty() {
+                    self.gone.insert(id);
+                    return None;
+                }
+                Some(BaseChange::Remove(id))
             }
             Action::Move { becomes: Some(copy), .. } => {
                 self.set_known(side, here, None);

@@ -49,7 +49,7 @@ pub fn meet<E>(
         found.retain(Returned::is_it);
         let mut is_found = false;
         for (side, tree) in [(Side::Left, &mut *left), (Side::Right, &mut *right)] {
-            let aliases: HashMap<NodeId, NodeId> = found
+            let aliases: BTreeMap<NodeId, NodeId> = found
                 .iter()
                 .filter(|returned| returned.side == side)
                 .map(|returned| (returned.seen_as, returned.known))
@@ -68,7 +68,7 @@ pub fn meet<E>(
             for id in aliases.keys().filter(|id| base.contains(**id)) {
                 tree.changes.insert(*id, Seen::Gone);
             }
-            rename_parents(tree, &aliases);
+            rename_parents(tree, &aliases.into_iter().collect());
         }
         if !is_found {
             break;
@@ -89,7 +89,8 @@ fn displaced_by(base: &BaseTree, id: NodeId, seen: &SeenEntry<'_>, side: Side) -
 
 /// Whether a side has something new that the base knows by its id, and another item at that one's place.
 fn has_displaced(base: &BaseTree, tree: &SideTree, side: Side) -> bool {
-    let known = tree.changes.all_here().filter(|(id, _)| !id.is_fresh());
+    // Ids come in order, those of what is new last.
+    let known = tree.changes.all_here().take_while(|(id, _)| !id.is_fresh());
     let displaced: HashSet<u64> =
         known.filter_map(|(id, seen)| displaced_by(base, id, &seen, side)).collect();
     !displaced.is_empty()
@@ -210,7 +211,8 @@ fn returned(view: &View<'_>) -> Vec<Returned> {
     found
 }
 
-/// What a side has anew at the very place to which the other one moved an item, with the id the base knows it by.
+/// What a side has anew at the very place to which the other one moved an item, with the id the base knows it by, its size,
+/// and its time or content.
 fn moved_before(view: &View<'_>, side: Side) -> Vec<Returned> {
     let seen = |row: usize| match view.slot(row, side) {
         Slot::Seen(seen) => Some(seen),
@@ -227,11 +229,18 @@ fn moved_before(view: &View<'_>, side: Side) -> Vec<Returned> {
     }
     let is_new = |row: &usize| view.base_of(*row).is_none() && !view.is_present(*row, side.other());
     let is_it = |row: usize| {
-        let known = *displaced.get(&seen(row)?.fingerprint.id)?;
+        let now = seen(row)?;
+        let known = *displaced.get(&now.fingerprint.id)?;
+        let entry = view.base_of(known)?;
+        let before = entry.fingerprint_on(side);
+        // Ids are given again.
+        let is_like = now.state.kind == entry.state.kind
+            && now.fingerprint.size_bytes == before.size_bytes
+            && (now.fingerprint.modified == before.modified || now.state.is_same_content(&entry.state));
         let (here, there) = (view.place(row, side)?, view.place(known, side.other())?);
         let is_same_place = here == (there.0, names::mapped(there.1, view.capabilities(side)).as_ref());
         let (seen_as, known) = (view.nodes[row].id, view.nodes[known].id);
-        is_same_place.then_some(Returned { side, seen_as, known, likeness: None })
+        (is_like && is_same_place).then_some(Returned { side, seen_as, known, likeness: None })
     };
     (0..view.nodes.len()).filter(is_new).filter_map(is_it).collect()
 }

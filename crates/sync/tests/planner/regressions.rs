@@ -1,11 +1,14 @@
 //! What properties found, shrunk and named.
 
+use keepwell_model::EntryKind;
+use keepwell_sync::plan::Action;
 use keepwell_sync::policy::{ConflictPolicy, Mode};
 
 use crate::edits::Edit;
+use crate::model::{Place, World, capabilities};
 use crate::properties::{
     Case, crashes_converge, ends_and_loses_nothing, left_out_is_left, modes, one_side_unchanged,
-    order_does_not_matter, sides_swap,
+    order_does_not_matter, policy, sides_swap,
 };
 
 /// A circle through a folder that is new: it keeps its own name when one side's places are taken.
@@ -484,5 +487,55 @@ fn what_a_killed_run_moved_is_known_also_where_its_old_place_is_taken() {
         for stop in 0..5 {
             crashes_converge(&Case { chance, ..case.clone() }, stop, false);
         }
+    }
+}
+
+/// Files `a` to `d` on both sides.
+fn four_files() -> World {
+    let mut world = World::new(Place::new(capabilities()), Place::new(capabilities()));
+    for (name, content) in [("a", 3), ("b", 6), ("c", 9), ("d", 12)] {
+        assert!(world.places[0].make(name.as_bytes(), EntryKind::File, content, 100));
+    }
+    world.converge(&policy(ConflictPolicy::KeepBoth), |_| 0);
+    world
+}
+
+#[test]
+fn the_same_trees_make_the_same_plan_whatever_was_moved_before() {
+    let mut world = four_files();
+    for (from, to) in [("a", "p"), ("b", "q"), ("c", "r"), ("d", "s")] {
+        for side in 0..2 {
+            assert!(world.places[side].rename(from.as_bytes(), to.as_bytes()));
+        }
+        assert!(world.places[0].make(from.as_bytes(), EntryKind::File, 500, 1000));
+    }
+    let policy = policy(ConflictPolicy::KeepBoth);
+    let first = world.told(&world.look(&policy));
+    for _ in 0..20 {
+        assert_eq!(first, world.told(&world.look(&policy)));
+    }
+}
+
+/// The left saved a file by renaming, and the id of its old version was given to something else, at the very place to which
+/// the right moved the file: that is not the file, and nothing is replaced by it.
+#[test]
+fn an_id_that_was_given_again_is_not_what_the_other_side_moved() {
+    for (kind, content) in [(EntryKind::File, 601), (EntryKind::Folder, 0)] {
+        let mut world = four_files();
+        let id = world.places[0].items[b"a".as_slice()].id;
+        world.places[0].remove(b"a");
+        assert!(world.places[0].make(b"a", EntryKind::File, 500, 1000));
+        assert!(world.places[0].make(b"p", kind, content, 1001));
+        world.places[0].items.get_mut(b"p".as_slice()).unwrap().id = id;
+        assert!(world.places[1].rename(b"a", b"p"));
+        let asks = policy(ConflictPolicy::Ask);
+        let looked = world.look(&asks);
+        let replaces = looked
+            .plan
+            .operations
+            .iter()
+            .any(|row| row.action == Action::Replace && row.path.as_bytes() == b"p");
+        assert!(!replaces, "{}", world.told(&looked));
+        world.converge(&policy(ConflictPolicy::KeepBoth), |_| 0);
     }
 }

@@ -499,3 +499,69 @@ fn folders_that_change_places_are_never_inside_each_other() {
         );
     }
 }
+
+/// Both sides put `x` into what lies deep inside of it, which each moved to another place; the folder between is gone, on
+/// both sides or on one. What the base still has in that folder is not forgotten with it, and all ends as ever.
+#[test]
+fn what_left_a_folder_that_is_gone_is_not_forgotten_with_it() {
+    for (removing, fault) in [
+        (&[0, 1][..], StepFault::Die),
+        (&[0, 1], StepFault::Kill),
+        (&[0], StepFault::Fail),
+        (&[1], StepFault::Die),
+    ] {
+        at_every_step_with(
+            fault,
+            Places::Disks,
+            |left| {
+                for folder in ["w", "s", "t", "w/x", "w/x/f", "w/x/f/y"] {
+                    assert!(left.make(&path(folder), EntryKind::Folder, b"", time(1)));
+                }
+                assert!(left.make(&path("w/x/k"), EntryKind::File, b"kept", time(1)));
+                assert!(left.make(&path("w/x/f/y/m"), EntryKind::File, b"mine", time(1)));
+            },
+            |world| {
+                for (side, to) in [(0, "t/y"), (1, "s/q")] {
+                    world.trees[side].with(|one| {
+                        assert!(one.rename(&path("w/x/f/y"), &path(to)));
+                        if removing.contains(&side) {
+                            one.remove(&path("w/x/f"));
+                        }
+                        assert!(one.rename(&path("w/x"), &path(&format!("{to}/x"))));
+                    });
+                }
+                world.trees[0].with(|left| assert!(left.make(&path("z"), EntryKind::File, b"new", time(2))));
+            },
+            |_| {},
+        );
+    }
+}
+
+/// A folder that both removed while something that lay in it waits for another folder's move is forgotten in the end: one
+/// that is made anew under its name is not taken for it.
+#[test]
+fn a_folder_that_was_removed_while_something_waited_may_be_made_anew() {
+    for side in 0..2 {
+        let room = Room::new();
+        let mut world = World::of(Places::Disks, &room);
+        world.trees[0].with(|left| {
+            for folder in ["w", "s", "t", "w/f", "w/f/x", "w/f/x/y"] {
+                assert!(left.make(&path(folder), EntryKind::Folder, b"", time(1)));
+            }
+        });
+        world.run(false).unwrap();
+        for (side, to) in [(0, "t/y"), (1, "s/q")] {
+            world.trees[side].with(|one| {
+                assert!(one.rename(&path("w/f/x/y"), &path(to)));
+                assert!(one.rename(&path("w/f/x"), &path(&format!("{to}/x"))));
+                one.remove(&path("w/f"));
+            });
+        }
+        world.run(false).unwrap();
+        world.trees[side].with(|one| assert!(one.make(&path("w/f"), EntryKind::Folder, b"", time(2))));
+        world.end().unwrap_or_else(|why| panic!("{side}: {}", world.told(&why)));
+        for place in 0..2 {
+            assert!(world.picture(place).contains_key("w/f"), "{}", world.told("it is gone"));
+        }
+    }
+}
