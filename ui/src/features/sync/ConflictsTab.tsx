@@ -21,8 +21,6 @@ import { other, type PlaceNames } from "./names";
 import { CONFLICT, decidedWords } from "./outcomes";
 import styles from "./Sync.module.css";
 
-/** All rows there may be: the table is as high as its rows are, up to the room there is. */
-const NO_LIMIT = 1_000_000;
 const ROW_HEIGHT = 50;
 
 /** A version in two lines: when it changed, how large it is; or that it is gone. */
@@ -190,7 +188,7 @@ export function ConflictsTab({ pair, names }: { pair: SyncPair; names: PlaceName
         onOpen={open}
         onMore={pages.more}
         rowHeight={ROW_HEIGHT}
-        maxHeight={NO_LIMIT}
+        maxHeight="room"
         choosing={{ isChosen: (row) => chosen.has(row.node), onChoose: choose, label: (row) => t("conflict.choose", { path: row.path.display }) }}
         empty={<p className={styles.noMatch}>{t("changes.no_match")}</p>}
       />

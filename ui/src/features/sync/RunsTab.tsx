@@ -64,7 +64,7 @@ export function RunsTab({ pair, names }: { pair: SyncPair; names: PlaceNames }) 
     );
   }
   return (
-    <div className={styles.tabBody}>
+    <div className={styles.runs}>
       {undo.error && <Trouble error={undo.error.details} />}
       {undone && !isActive(undone) && (asked > 1 ? <Undone job={undone} asked={asked} /> : <CameBack job={undone} done="runs.undo_done" stopped="runs.undo_stopped" leftAlone="runs.left_alone" />)}
       <div className={styles.filters}>
