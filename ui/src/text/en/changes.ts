@@ -11,6 +11,8 @@ export const changes = {
   "changes.waits_for_age": { one: "{count} file was changed lately and is left out until it is older", other: "{count} files were changed lately and are left out until they are older" },
   "changes.still_open": { one: "{count} file is open in another program and is left for a later run", other: "{count} files are open in another program and are left for a later run" },
   "changes.nothing_text": "There is nothing to do.",
+  "changes.nothing_conflicts": { one: "Nothing to carry over; {count} conflict waits for you", other: "Nothing to carry over; {count} conflicts wait for you" },
+  "changes.nothing_conflicts_text": "Of each, both versions stay as they are until you decide.",
   "changes.changes_in": "In {place}",
   "changes.apply": { one: "Apply {count} change", other: "Apply {count} changes" },
   "changes.give_up": "Give up this plan",

@@ -100,6 +100,7 @@ export const sync = {
   "sync.fact.bin_limit": "{words}; at most {size} in each place",
   "sync.see_plan": "Look at the plan",
   "sync.see_conflicts": "Decide",
+  "sync.decide_conflicts": { one: "Decide {count} conflict", other: "Decide {count} conflicts" },
   "sync.see_run": "See what happened",
   "sync.removed": "The pair “{name}” was removed",
   "sync.remove_heading": "Remove the pair “{name}”?",
