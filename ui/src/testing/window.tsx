@@ -4,7 +4,7 @@
  * Invariant: what a test does not answer is refused, as the engine refuses it; every command that was asked is kept.
  */
 import { QueryClientProvider } from "@tanstack/react-query";
-import { RouterProvider } from "@tanstack/react-router";
+import { createMemoryHistory, RouterProvider } from "@tanstack/react-router";
 import { Tooltip } from "@base-ui/react/tooltip";
 import { act, cleanup, render } from "@testing-library/react";
 import { afterEach, beforeEach, vi } from "vitest";
@@ -12,7 +12,7 @@ import { afterEach, beforeEach, vi } from "vitest";
 import type { CommandName, Commands } from "../api";
 import { Toasts } from "../components/Toasts";
 import { queryClient } from "../lib/queries";
-import { router } from "../router";
+import { routerOf } from "../router";
 
 export type Answers = { [Name in CommandName]?: Commands[Name]["answer"] | ((request: Commands[Name]["request"]) => Commands[Name]["answer"]) };
 
@@ -38,19 +38,18 @@ function answer(answers: Answers, command: CommandName, request: unknown): Respo
 /** Shows the page at an address. */
 export async function openWindow(address: string, answers: Answers): Promise<void> {
   vi.stubGlobal("fetch", (url: string, options: { body: string }) => Promise.resolve(answer(answers, url.replace("/api/", "") as CommandName, JSON.parse(options.body) as unknown)));
-  router.history.push(address);
-  await act(async () => {
-    render(
-      <QueryClientProvider client={queryClient}>
-        <Tooltip.Provider>
-          <Toasts>
-            <RouterProvider router={router} />
-          </Toasts>
-        </Tooltip.Provider>
-      </QueryClientProvider>,
-    );
-    await router.load();
-  });
+  const router = routerOf(createMemoryHistory({ initialEntries: [address] }));
+  render(
+    <QueryClientProvider client={queryClient}>
+      <Tooltip.Provider>
+        <Toasts>
+          <RouterProvider router={router} />
+        </Toasts>
+      </Tooltip.Provider>
+    </QueryClientProvider>,
+  );
+  // The router hears of the address where it is shown.
+  await act(() => Promise.resolve());
 }
 
 /** To be called once in a file of tests: every test begins with an engine that was asked nothing. */
@@ -58,8 +57,8 @@ export function usesWindow(): void {
   beforeEach(() => {
     asked.length = 0;
     // Nothing is laid out here; a list shows the rows of a window of this height.
-    vi.spyOn(HTMLElement.prototype, "offsetHeight", "get").mockReturnValue(600);
-    vi.spyOn(HTMLElement.prototype, "offsetWidth", "get").mockReturnValue(800);
+    vi.spyOn(HTMLElement.prototype, "clientHeight", "get").mockReturnValue(600);
+    vi.spyOn(HTMLElement.prototype, "clientWidth", "get").mockReturnValue(800);
   });
   afterEach(() => {
     cleanup();
