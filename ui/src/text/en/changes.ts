@@ -28,7 +28,7 @@ export const changes = {
   "changes.filter.changed": "Replaced",
   "changes.filter.moved": "Moved or renamed",
   "changes.filter.removed": "To the bin",
-  "changes.filter.metadata": "Only times and rights",
+  "changes.filter.metadata": "Only times and permissions",
   "changes.filter.chosen": "Changed by me",
   "changes.side": "Place that is changed",
   "changes.side_any": "Both places",
