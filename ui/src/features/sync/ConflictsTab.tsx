@@ -21,15 +21,16 @@ import { other, type PlaceNames } from "./names";
 import { CONFLICT, decidedWords } from "./outcomes";
 import styles from "./Sync.module.css";
 
-const ROW_HEIGHT = 50;
+/** A day, a time and a size, each in a line of its own where it is narrow. */
+const ROW_HEIGHT = 66;
 
-/** A version in two lines: when it changed, how large it is; or that it is gone. */
+/** A version: when it changed, how large it is; or that it is gone. */
 function VersionCell({ conflict, side }: { conflict: SyncConflict; side: SyncSide }) {
   const version = conflict[side];
   if (version.path === null) return t("conflict.gone");
   return (
     <span className={styles.twoLines}>
-      {version.modifiedMs !== null && <span>{momentBeside(version.modifiedMs, conflict[other(side)].modifiedMs)}</span>}
+      {version.modifiedMs !== null && <span className={styles.wrapped}>{momentBeside(version.modifiedMs, conflict[other(side)].modifiedMs)}</span>}
       {version.sizeBytes !== null && version.entryType === "file" && <span className={styles.quiet}>{formatBytes(version.sizeBytes)}</span>}
     </span>
   );

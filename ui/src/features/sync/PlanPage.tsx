@@ -211,14 +211,17 @@ function HaltedPlan({ pair, jobId, names }: { pair: SyncPair; jobId: string; nam
   if (rows.error) return <Trouble error={rows.error.details} onRetry={look} />;
   return (
     <>
-      <span className={styles.filterWide}>
-        <Select<SyncSide | "goOn">
-          label={t("brake.if")}
-          value={question.bringBack ?? "goOn"}
-          onValue={(answer) => change({ bringBack: answer === "goOn" ? undefined : answer })}
-          choices={[{ value: "goOn", text: t("brake.go_on") }, ...backs]}
-        />
-      </span>
+      <div className={styles.filters}>
+        <span aria-hidden="true">{t("brake.if")}</span>
+        <span className={styles.answers}>
+          <Select<SyncSide | "goOn">
+            label={t("brake.if")}
+            value={question.bringBack ?? "goOn"}
+            onValue={(answer) => change({ bringBack: answer === "goOn" ? undefined : answer })}
+            choices={[{ value: "goOn", text: t("brake.go_on") }, ...backs]}
+          />
+        </span>
+      </div>
       {head === undefined ? (
         <Loading />
       ) : (
