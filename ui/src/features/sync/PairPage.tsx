@@ -80,10 +80,11 @@ function StateNotice({ pair, state, busy }: { pair: SyncPair; state: PairState; 
     </LinkButton>
   );
   const actions = resume || seeRun;
+  const hint = ended?.error?.hint;
   return (
     <Notice tone={state.tone} heading={state.text} {...(actions ? { actions } : {})}>
       {state.means !== undefined && <p>{state.means}</p>}
-      {ended?.error && ended.error.hint !== null && <p>{t("trouble.next", { hint: ended.error.hint })}</p>}
+      {hint && <p>{t("trouble.next", { hint })}</p>}
       {ended?.error && <ServerQuestion error={ended.error} onAccepted={run.look} />}
     </Notice>
   );

@@ -156,7 +156,7 @@ function Plan({ pair, jobId, names, onNothing }: PlanProps) {
   const { head, onSight } = rows;
   const sight = useCallback((first: number, end: number) => onSight(first, end), [onSight]);
   const changes = head === undefined ? 0 : changesOf(head.left) + changesOf(head.right);
-  const nothing = head !== undefined && head.rowsTotal === 0 && changes === 0 ? head : undefined;
+  const nothing = head?.rowsTotal === 0 && changes === 0 ? head : undefined;
   useEffect(() => {
     if (nothing) onNothing({ jobId, head: nothing });
   }, [nothing, onNothing, jobId]);

@@ -14,7 +14,9 @@ const none: SyncTotals = { created: 0, replaced: 0, moved: 0, removed: 0, metada
 const emptyPlan: SyncPlanPage = { madeMs: 0, revision: "1", rows: [], total: 0, rowsTotal: 0, left: none, right: none, chosen: 0, brakes: [], conflicts: 0, problems: 0, waitsForAge: 0, stillOpen: 0 };
 const at = new Date(2026, 8, 21, 14, 13, 20).getTime();
 const runOf = (runId: string, over: Partial<SyncRunRow> = {}): SyncRunRow => ({ runId, startedMs: at, finishedMs: at, left: none, right: none, undone: false, canUndo: true, ...over });
-const press = (button: HTMLElement) => act(() => void fireEvent.click(button));
+const press = (button: HTMLElement) => {
+  fireEvent.click(button);
+};
 
 describe("a plan with nothing in it", () => {
   it("names the conflicts that wait, leads to them, and waits for nobody itself", async () => {
@@ -37,8 +39,8 @@ describe("a pair", () => {
   it("says why it is paused, and can run again from there", async () => {
     await openWindow("/sync/p", { "sync.pair": testPair({ paused: true, state: "notInStep", differs: "undone" }), "sync.pairPause": testPair() });
     expect(await screen.findByText("Not in step: The last run was undone. See what the next one would do before it runs.")).toBeTruthy();
-    await press(screen.getByRole("button", { name: "Let it run again" }));
-    expect(askedWith("sync.pairPause").map(({ request }) => request)).toEqual([{ pairId: "p", paused: false }]);
+    press(screen.getByRole("button", { name: "Let it run again" }));
+    await waitFor(() => expect(askedWith("sync.pairPause").map(({ request }) => request)).toEqual([{ pairId: "p", paused: false }]));
   });
 
   it("with conflicts leads to them first", async () => {
@@ -64,7 +66,7 @@ describe("a folder that is gone", () => {
     expect(screen.getByRole("button", { name: /Make the folder again/ }).className).not.toContain("primary");
     expect(within(screen.getByRole("region", { name: /Halted/ })).getAllByRole("button")[0]).toBe(first);
     expect(screen.queryByText(/^Live:/)).toBeNull();
-    await press(first);
+    press(first);
     await waitFor(() => expect(askedWith("job.cancel", "sync.run").map(({ command, request }) => [command, request])).toEqual([
       ["job.cancel", { jobId: "j" }],
       ["sync.run", { pairId: "p", preview: false }],
@@ -74,7 +76,7 @@ describe("a folder that is gone", () => {
 
   it("of a pair that runs only when told is looked for with a preview", async () => {
     await openWindow("/sync/p", { "sync.pair": { ...halted, live: false }, "job.cancel": testJob({ state: "cancelled" }), "sync.run": { jobId: "k" } });
-    await press(await screen.findByRole("button", { name: "It is back: look again" }));
+    press(await screen.findByRole("button", { name: "It is back: look again" }));
     await waitFor(() => expect(askedWith("sync.run").map(({ request }) => request)).toEqual([{ pairId: "p", preview: true }]));
   });
 
@@ -127,7 +129,7 @@ describe("the runs of a pair", () => {
 
   it("are told apart, and say what undoing takes back and what comes after", async () => {
     await openWindow("/sync/p?tab=runs", answers);
-    await press(await screen.findByRole("button", { name: "Undo the run of Sep 21, 2026, 14:13:20" }));
+    press(await screen.findByRole("button", { name: "Undo the run of Sep 21, 2026, 14:13:20" }));
     const dialog = await screen.findByRole("alertdialog", { name: "Undo the run of Sep 21, 2026, 14:13:20 (5 changes)?" });
     expect(within(dialog).getByText("Changes in photos").parentElement?.textContent).toContain("4 changes");
     expect(within(dialog).getByText(/Its next run does not repeat what you undid/)).toBeTruthy();
@@ -141,23 +143,23 @@ describe("the runs of a pair", () => {
 
   it("are undone since the newest", async () => {
     await openWindow("/sync/p?tab=runs", answers);
-    await press(await screen.findByRole("button", { name: "Undo all since…" }));
+    press(await screen.findByRole("button", { name: "Undo all since…" }));
     expect(await screen.findByText("This undoes 1 run, of Sep 21, 2026, 14:13:25")).toBeTruthy();
     expect(screen.getByText(/Its next run does not repeat what you undid/)).toBeTruthy();
   });
 
   it("once undone lead to what comes next", async () => {
     await openWindow("/sync/p?tab=runs", { ...answers, "sync.undo": { jobId: "u" }, "sync.pairPause": testPair(), "sync.run": { jobId: "k" } });
-    await press(await screen.findByRole("button", { name: "Undo the run of Sep 21, 2026, 14:13:20" }));
-    await press(await screen.findByRole("button", { name: "Undo this run" }));
+    press(await screen.findByRole("button", { name: "Undo the run of Sep 21, 2026, 14:13:20" }));
+    press(await screen.findByRole("button", { name: "Undo this run" }));
     await act(async () => {
       showJob(testJob({ id: "u", result: { snapshotId: null, items: 5, bytes: 0, bytesWritten: 0, facts: [] } }));
       await Promise.resolve();
     });
     const done = (await screen.findByText(/5 items are as they were before that run/)).parentElement;
     if (!done) throw new Error("no notice");
-    await press(within(done).getByRole("button", { name: "Let it run again" }));
-    await press(within(done).getByRole("button", { name: "See what would happen" }));
+    press(within(done).getByRole("button", { name: "Let it run again" }));
+    press(within(done).getByRole("button", { name: "See what would happen" }));
     await waitFor(() => expect(askedWith("sync.pairPause", "sync.run").map(({ request }) => request)).toEqual([
       { pairId: "p", paused: false },
       { pairId: "p", preview: true },
