@@ -247,8 +247,8 @@ test("a side that is suddenly empty halts, and is filled again from the other", 
   await expect(page.getByRole("link", { name: "Change" })).toBeVisible();
   await page.getByRole("link", { name: "Look at what would happen" }).click();
   await expect(page.getByRole("row", { name: /photos\/3\.txt/ })).toContainText("To the bin");
-  await page.getByRole("combobox", { name: "The changes if you choose" }).click();
-  await page.getByRole("option", { name: "Bring back what is missing from stick" }).click();
+  await page.getByRole("combobox", { name: "If you choose" }).click();
+  await page.getByRole("option", { name: "Bring back from stick what is gone" }).click();
   await expect(page.getByRole("row", { name: /photos\/3\.txt/ })).toContainText("Brought back from stick");
   await expectAccessible(page, "the changes of an answer");
   await page.getByRole("link", { name: "Back to the decision" }).click();
@@ -256,7 +256,7 @@ test("a side that is suddenly empty halts, and is filled again from the other", 
   await expect(page.getByText("Halted: it needs your decision")).toBeVisible();
   expect(existsSync(join(stick, "photos", "3.txt"))).toBe(true);
   await page.getByRole("link", { name: "Decide" }).click();
-  await page.getByRole("button", { name: "Bring back what is missing from stick" }).click();
+  await page.getByRole("button", { name: "Bring back from stick what is gone" }).click();
   await expect.poll(() => existsSync(join(laptop, "photos", "11.txt"))).toBe(true);
   await expect(page.getByText(/^In step, checked/).first()).toBeVisible();
   expect(faults).toEqual([]);

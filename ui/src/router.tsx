@@ -1,5 +1,5 @@
 /** The pages and their addresses. The address lives behind the #, because the shell serves one file only. */
-import { createHashHistory, createRootRoute, createRoute, createRouter, redirect, type ErrorComponentProps } from "@tanstack/react-router";
+import { createHashHistory, createRootRoute, createRoute, createRouter, redirect, type ErrorComponentProps, type RouterHistory } from "@tanstack/react-router";
 
 import { call } from "./api";
 import { Button } from "./components/Button";
@@ -74,11 +74,14 @@ const routes = [
   createRoute({ ...page("/settings"), component: SettingsPage }),
 ] as const;
 
-export const router = createRouter({
-  routeTree: root.addChildren(routes),
-  history: createHashHistory(),
-  defaultErrorComponent: BrokenPage,
-});
+const routeTree = root.addChildren(routes);
+
+/** The pages, with the address kept where the history says. */
+export function routerOf(history: RouterHistory) {
+  return createRouter({ routeTree, history, defaultErrorComponent: BrokenPage });
+}
+
+export const router = routerOf(createHashHistory());
 
 declare module "@tanstack/react-router" {
   interface Register {

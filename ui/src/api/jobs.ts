@@ -105,6 +105,19 @@ export function onJobsEnded(tell: (ended: Job[]) => void): () => void {
   return () => endWatchers.delete(tell);
 }
 
+/** Calls back once a job has ended; at once where it has. */
+export function whenEnded(job: Job, tell: () => void): void {
+  if (!isActive(job)) {
+    tell();
+    return;
+  }
+  const stop = onJobsEnded((ended) => {
+    if (!ended.some(({ id }) => id === job.id)) return;
+    stop();
+    tell();
+  });
+}
+
 function watch(watcher: () => void): () => void {
   watchers.add(watcher);
   return () => watchers.delete(watcher);

@@ -46,8 +46,8 @@ interface DataGridProps<Row> {
   currentKey?: string | undefined;
   choosing?: Choosing<Row> | undefined;
   rowHeight?: number;
-  /** Grows with its rows up to a limit instead of filling its room. */
-  maxHeight?: number;
+  /** Grows with its rows instead of filling its room: up to a limit, whatever lies below, or up to the room there is. */
+  maxHeight?: number | "room";
   empty?: ReactNode;
 }
 
@@ -111,7 +111,8 @@ export function DataGrid<Row extends object>(props: DataGridProps<Row>) {
   };
 
   if (rows.length === 0 && props.empty !== undefined) return <div className={styles.nothing}>{props.empty}</div>;
-  const height = maxHeight === undefined ? undefined : Math.min(maxHeight, virtualizer.getTotalSize() + 33);
+  const grown = virtualizer.getTotalSize() + 33;
+  const height = typeof maxHeight === "number" ? Math.min(maxHeight, grown) : maxHeight && grown;
   return (
     <div
       ref={scroller}
@@ -123,7 +124,7 @@ export function DataGrid<Row extends object>(props: DataGridProps<Row>) {
       aria-activedescendant={modelRows.length > 0 ? `${id}-${activeIndex}` : undefined}
       tabIndex={0}
       onKeyDown={onKeyDown}
-      className={classes(styles.grid, maxHeight === undefined && styles.filling)}
+      className={classes(styles.grid, maxHeight === undefined && styles.filling, typeof maxHeight === "number" && styles.limited)}
       style={height === undefined ? undefined : { height }}
     >
       <div role="rowgroup" className={styles.head}>

@@ -11,6 +11,8 @@ import { t } from "../text/text";
 import { IconButton } from "./Button";
 import styles from "./Values.module.css";
 
+const HEAD_LETTERS = 5;
+
 /** A path in monospace, shortened in the middle by the room there is; whole on hover, and to be copied. */
 export function PathText({ path, copyable = false, strong = false }: { path: string; copyable?: boolean; strong?: boolean }) {
   const { head, tail } = splitForMiddle(path);
@@ -24,8 +26,13 @@ export function PathText({ path, copyable = false, strong = false }: { path: str
   return (
     <span className={styles.pathLine}>
       <span className={classes(styles.path, strong && styles.strong)} title={path}>
-        <span className={styles.head}>{head}</span>
-        <span className={styles.tail}>{tail}</span>
+        {/* Of a head a few letters stay, however narrow it is; of a tail its end. */}
+        <span className={styles.head} style={{ minWidth: `${Math.min(HEAD_LETTERS, head.length)}ch` }}>
+          {head}
+        </span>
+        <span className={head === "" ? styles.alone : styles.tail}>
+          <span>{tail}</span>
+        </span>
       </span>
       {copyable && (
         <IconButton

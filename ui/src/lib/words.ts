@@ -146,6 +146,16 @@ export function planState(plan: Plan, job: Job | undefined, now: number): PlanSt
   }
 }
 
+/** A run that waited for a person and was given up, or never began: it did nothing. What it did is told of every other. */
+export function wasGivenUp(job: Job): boolean {
+  return job.kind === "sync" && job.state === "cancelled" && job.result === null;
+}
+
+/** Whether it is certain that a run changed nothing, so far or at all. */
+export function changedNothing(job: Job): boolean {
+  return wasGivenUp(job) || (job.kind === "sync" && (job.state === "waitingForConfirmation" || job.state === "halted"));
+}
+
 /** How far a job is between 0 and 1; nothing where that can not be said. */
 export function shareOf(job: Job): number | undefined {
   const progress = job.progress;

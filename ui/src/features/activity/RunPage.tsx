@@ -17,7 +17,7 @@ import { Facts, Moment, PathText, Size } from "../../components/Values";
 import { copyText } from "../../lib/clipboard";
 import { formatCount, formatDuration, formatExact } from "../../lib/format";
 import { useAct, useAsk, usePages } from "../../lib/queries";
-import { KIND, STATE } from "../../lib/words";
+import { changedNothing, KIND, STATE } from "../../lib/words";
 import { t } from "../../text/text";
 import styles from "./Activity.module.css";
 
@@ -35,7 +35,14 @@ function JobFacts({ job }: { job: Job }) {
   return <Facts columns facts={[...time, ...facts.map((fact) => ({ name: fact.label, value: <FactValue fact={fact} /> }))]} />;
 }
 
-function Problems({ jobId }: { jobId: string }) {
+/** What no problem means: that all was done only where it was. */
+function noProblemsText(job: Job): string | undefined {
+  if (job.state === "succeeded") return t("job.no_problems_text");
+  return changedNothing(job) ? t("job.nothing_changed") : undefined;
+}
+
+function Problems({ job }: { job: Job }) {
+  const jobId = job.id;
   const pages = usePages(
     ["job.problems", jobId],
     (offset, limit, signal) => call("job.problems", { jobId, offset, limit }, signal),
@@ -46,7 +53,7 @@ function Problems({ jobId }: { jobId: string }) {
   if (pages.rows.length === 0) {
     return (
       <Empty icon={CircleCheck} heading={t("job.no_problems")}>
-        {t("job.no_problems_text")}
+        {noProblemsText(job)}
       </Empty>
     );
   }
@@ -300,7 +307,7 @@ function Run({ job }: { job: Job }) {
         value={tab}
         onValue={setChosen}
         tabs={[
-          { value: "problems", text: t("job.problems"), count: formatCount(job.problems), content: <Problems key={job.problems} jobId={job.id} /> },
+          { value: "problems", text: t("job.problems"), count: formatCount(job.problems), content: <Problems key={job.problems} job={job} /> },
           { value: "log", text: t("job.log"), content: <Log job={job} /> },
           {
             value: "receipt",

@@ -61,13 +61,18 @@ function Row({ job, onLeave }: { job: Job; onLeave: () => void }) {
   );
 }
 
+/** What the title bar says of the only run there is: of a plan, whom it waits for. */
+function titleOf(job: Job): string {
+  return job.state === "waitingForConfirmation" ? t("frame.plan_waits") : job.title;
+}
+
 export function RunsButton() {
   const [open, setOpen] = useState(false);
   const { jobs } = useJobs();
   const active = [...jobs.values()].filter(isActive).sort((left, right) => left.queuedMs - right.queuedMs);
   const share = meanShare(active);
   const running = active.some((job) => job.state === "running" || job.state === "planning");
-  const asking = active.some((job) => job.state === "halted");
+  const asking = active.some((job) => job.state === "halted" || job.state === "waitingForConfirmation");
   const tone = asking ? "asking" : running ? "running" : active.length > 0 ? "paused" : "ok";
   return (
     <div className={styles.runs}>
@@ -77,7 +82,7 @@ export function RunsButton() {
           <StatusIcon tone={tone} />
           {active.length > 0 && <span className="only-spoken">{t("frame.running_now", { count: active.length })}</span>}
           <span className={styles.triggerText}>
-            {active.length === 0 ? t("frame.nothing_runs") : active.length === 1 ? (active[0]?.title ?? "") : t("count.runs", { count: active.length })}
+            {active.length === 0 ? t("frame.nothing_runs") : active.length === 1 ? (active[0] ? titleOf(active[0]) : "") : t("count.runs", { count: active.length })}
           </span>
           {share !== undefined && <span className={styles.share}>{formatPercent(share)}</span>}
         </Popover.Trigger>

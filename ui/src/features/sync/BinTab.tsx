@@ -133,7 +133,7 @@ export function BinTab({ pair, names, runId }: { pair: SyncPair; names: PlaceNam
         rowKey={(row) => row.id}
         onMore={pages.more}
         choosing={{ isChosen: (row) => chosen.has(row.id), onChoose: choose, label: (row) => t("bin.choose", { path: row.path.display }) }}
-        empty={<p className={styles.noMatch}>{t("bin.none_match")}</p>}
+        empty={<p className={styles.noMatch}>{t(runId !== undefined && text.trim() === "" ? "bin.none_of_run" : "bin.none_match")}</p>}
       />
       <Confirm
         open={asking === "bringBack"}
@@ -143,7 +143,7 @@ export function BinTab({ pair, names, runId }: { pair: SyncPair; names: PlaceNam
         heading={t("bin.confirm", { count: chosen.size })}
         confirm={t("bin.do_it")}
       >
-        {t("bin.bring_back_means")}
+        {t("bin.bring_back_means", { count: chosen.size })}
       </Confirm>
       <Confirm
         open={asking === "remove"}

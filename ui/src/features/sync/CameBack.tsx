@@ -1,4 +1,6 @@
 /** What became of bringing back, removing from the bin, or undoing a run: how many items, and which were left as they are. */
+import type { ReactNode } from "react";
+
 import type { Job } from "../../api";
 import { Notice } from "../../components/Page";
 import { Trouble } from "../../components/Trouble";
@@ -14,16 +16,18 @@ interface CountWords {
 type CameBackProps = (CountWords | { heading: string }) & {
   job: Job;
   leftAlone: "bin.problems" | "bin.remove_problems" | "runs.left_alone";
+  /** What can be done next. */
+  actions?: ReactNode;
 };
 
-export function CameBack({ job, leftAlone, ...words }: CameBackProps) {
+export function CameBack({ job, leftAlone, actions, ...words }: CameBackProps) {
   const problems = useAsk("job.problems", { jobId: job.id, limit: 100 }, { enabled: job.problems > 0 });
   if (job.error) return <Trouble error={job.error} />;
   const count = job.result?.items ?? 0;
   const isStopped = job.state === "cancelled";
   return (
     <>
-      <Notice tone={isStopped || count === 0 ? "idle" : "ok"} heading={"heading" in words ? words.heading : t(isStopped ? words.stopped : words.done, { count })} />
+      <Notice tone={isStopped || count === 0 ? "idle" : "ok"} heading={"heading" in words ? words.heading : t(isStopped ? words.stopped : words.done, { count })} actions={actions} />
       {problems.data && problems.data.problems.length > 0 && <LeftAlone heading={t(leftAlone)} problems={problems.data.problems} />}
     </>
   );

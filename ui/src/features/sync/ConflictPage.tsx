@@ -108,42 +108,48 @@ function Version({ conflict, side, place, name }: VersionProps) {
 function Lines({ lines, names }: { lines: DiffLine[]; names: PlaceNames }) {
   if (lines.every((line) => line.kind === "same")) return <p className={styles.quiet}>{t("conflict.lines_same")}</p>;
   return (
-    <div className={styles.linesBox} tabIndex={0} role="region" aria-label={t("conflict.content")}>
-      <table className={styles.lines}>
-        <thead>
-          <tr>
-            <th scope="col">
-              <span className={styles.swatch} data-side="left" /> {t("conflict.only_in", { place: names.left })}
-            </th>
-            <th scope="col">
-              <span className={styles.swatch} data-side="right" /> {t("conflict.only_in", { place: names.right })}
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {pairLines(lines).map(({ left, right, gap }, index) =>
-            gap ? (
-              <tr key={index} className={styles.gap}>
-                <td colSpan={2}>{t("conflict.gap")}</td>
-              </tr>
-            ) : (
-              <tr key={index}>
-                {[left, right].map((line, column) => (
-                  <td key={column} data-kind={line?.kind ?? "none"}>
-                    {line && (
-                      <>
-                        <span className={styles.number}>{column === 0 ? line.left : line.right}</span>
-                        <span className={styles.lineText}>{line.text === "" ? " " : line.text}</span>
-                      </>
-                    )}
-                  </td>
-                ))}
-              </tr>
-            ),
-          )}
-        </tbody>
-      </table>
-    </div>
+    <>
+      <p className={styles.legend}>
+        <span>{t("conflict.lines_marked")}</span>
+        {(["left", "right"] as const).map((side) => (
+          <span key={side}>
+            <span className={styles.swatch} data-side={side} /> {t("conflict.only_in", { place: names[side] })}
+          </span>
+        ))}
+      </p>
+      <div className={styles.linesBox} tabIndex={0} role="region" aria-label={t("conflict.content")}>
+        <table className={styles.lines}>
+          <thead>
+            <tr>
+              <th scope="col">{names.left}</th>
+              <th scope="col">{names.right}</th>
+            </tr>
+          </thead>
+          <tbody>
+            {pairLines(lines).map(({ left, right, gap }, index) =>
+              gap ? (
+                <tr key={index} className={styles.gap}>
+                  <td colSpan={2}>{t("conflict.gap")}</td>
+                </tr>
+              ) : (
+                <tr key={index}>
+                  {[left, right].map((line, column) => (
+                    <td key={column} data-kind={line?.kind ?? "none"}>
+                      {line && (
+                        <>
+                          <span className={styles.number}>{column === 0 ? line.left : line.right}</span>
+                          <span className={styles.lineText}>{line.text === "" ? " " : line.text}</span>
+                        </>
+                      )}
+                    </td>
+                  ))}
+                </tr>
+              ),
+            )}
+          </tbody>
+        </table>
+      </div>
+    </>
   );
 }
 
@@ -193,6 +199,14 @@ function Decisions({ pair, view, names }: { pair: SyncPair; view: SyncConflictVi
     <Section heading={t("conflict.decide")} {...(shown.some(({ bins }) => bins) ? { note: <FromTheBin pair={pair} /> } : {})}>
       {error && <Trouble error={error.details} />}
       <ul className={styles.outcomes}>
+        {merged && (
+          <li>
+            <Button kind="primary" onClick={() => setMerging(true)}>
+              {t("conflict.merge_look")}
+            </Button>
+            <p>{t("conflict.merge_look_means")}</p>
+          </li>
+        )}
         {shown.map(({ choice, button, means }) => (
           <li key={choice}>
             <Button kind="primary" busy={busy} onClick={() => resolve.mutate({ pairId: pair.id, decisions: [{ node: conflict.node, choice }] })}>
@@ -201,12 +215,6 @@ function Decisions({ pair, view, names }: { pair: SyncPair; view: SyncConflictVi
             <p>{means}</p>
           </li>
         ))}
-        {merged && (
-          <li>
-            <Button onClick={() => setMerging(true)}>{t("conflict.merge_look")}</Button>
-            <p>{t("conflict.merge_look_means")}</p>
-          </li>
-        )}
         <li>
           <Button icon={Clock} onClick={leave}>
             {t("conflict.later")}

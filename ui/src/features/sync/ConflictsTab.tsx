@@ -21,17 +21,16 @@ import { other, type PlaceNames } from "./names";
 import { CONFLICT, decidedDone, decidedWords } from "./outcomes";
 import styles from "./Sync.module.css";
 
-/** All rows there may be: the table is as high as its rows are, up to the room there is. */
-const NO_LIMIT = 1_000_000;
-const ROW_HEIGHT = 50;
+/** A day, a time and a size, each in a line of its own where it is narrow. */
+const ROW_HEIGHT = 66;
 
-/** A version in two lines: when it changed, how large it is; or that it is gone. */
+/** A version: when it changed, how large it is; or that it is gone. */
 function VersionCell({ conflict, side }: { conflict: SyncConflict; side: SyncSide }) {
   const version = conflict[side];
   if (version.path === null) return t("conflict.gone");
   return (
     <span className={styles.twoLines}>
-      {version.modifiedMs !== null && <span>{momentBeside(version.modifiedMs, conflict[other(side)].modifiedMs)}</span>}
+      {version.modifiedMs !== null && <span className={styles.wrapped}>{momentBeside(version.modifiedMs, conflict[other(side)].modifiedMs)}</span>}
       {version.sizeBytes !== null && version.entryType === "file" && <span className={styles.quiet}>{formatBytes(version.sizeBytes)}</span>}
     </span>
   );
@@ -190,7 +189,7 @@ export function ConflictsTab({ pair, names }: { pair: SyncPair; names: PlaceName
         onOpen={open}
         onMore={pages.more}
         rowHeight={ROW_HEIGHT}
-        maxHeight={NO_LIMIT}
+        maxHeight="room"
         choosing={{ isChosen: (row) => chosen.has(row.node), onChoose: choose, label: (row) => t("conflict.choose", { path: row.path.display }) }}
         empty={<p className={styles.noMatch}>{t("changes.no_match")}</p>}
       />

@@ -1,19 +1,20 @@
 /** A run that halted: what was seen, what it may be, and the ways on, each with what it does. */
 import { useNavigate } from "@tanstack/react-router";
-import { Eye } from "lucide-react";
+import { Eye, RefreshCw } from "lucide-react";
 import { useState } from "react";
 
-import type { SyncBrake, SyncMode, SyncPair } from "../../api";
+import type { SyncBrake, SyncMode, SyncPair, SyncSide } from "../../api";
 import { Button, LinkButton } from "../../components/Button";
 import { Confirm } from "../../components/Dialog";
 import { tellDone } from "../../components/news";
 import { Notice } from "../../components/Page";
 import { PathText } from "../../components/Values";
+import { useAsk } from "../../lib/queries";
 import { t } from "../../text/text";
-import { useApply, useGiveUp } from "./actions";
+import { useApply, useGiveUp, useLookAgain } from "./actions";
 import type { PlaceNames } from "./names";
 import styles from "./Sync.module.css";
-import { brakeWords } from "./words";
+import { brakeWords, totalsWords } from "./words";
 
 function Seen({ brake, names, mode }: { brake: SyncBrake; names: PlaceNames; mode: SyncMode }) {
   const words = brakeWords(brake, names, mode);
@@ -36,6 +37,14 @@ function Seen({ brake, names, mode }: { brake: SyncBrake; names: PlaceNames; mod
   );
 }
 
+/** What an answer changes, by the plan of the run, where there is one. */
+function ByThePlan({ jobId, names, bringBack }: { jobId: string; names: PlaceNames; bringBack?: SyncSide }) {
+  const plan = useAsk("sync.plan", { jobId, ...(bringBack === undefined ? {} : { bringBack }), limit: 1 });
+  if (!plan.data) return null;
+  const { left, right } = plan.data;
+  return <p className={styles.quiet}>{t("brake.by_the_plan", { left: names.left, right: names.right, leftTotals: totalsWords(left), rightTotals: totalsWords(right) })}</p>;
+}
+
 /** A side that can be filled again from the other, with the brake that says so. */
 export function waysBack(brakes: SyncBrake[]): SyncBrake[] {
   const can = brakes.filter((brake) => brake.canBringBack);
@@ -52,10 +61,13 @@ function BringBack({ brake, pair, jobId, names, apply }: { brake: SyncBrake; pai
   const go = () => apply.mutate(another === undefined ? { jobId, bringBack } : { jobId, bringBack, release: [another.kind] });
   return (
     <li>
-      <Button kind="primary" busy={apply.isPending} onClick={() => (another === undefined ? go() : setAsking(true))}>
+      <Button kind={canLook(pair.haltedBy) ? "primary" : "plain"} busy={apply.isPending} onClick={() => (another === undefined ? go() : setAsking(true))}>
         {words.text}
       </Button>
-      <p>{words.means}</p>
+      <div className={styles.outcomeText}>
+        <p>{words.means}</p>
+        {canLook(pair.haltedBy) && <ByThePlan jobId={jobId} names={names} bringBack={bringBack} />}
+      </div>
       {another !== undefined && (
         <Confirm open={asking} onClose={() => setAsking(false)} onConfirm={go} busy={apply.isPending} heading={t("brake.right_place")} confirm={words.text}>
           <p>
@@ -77,7 +89,8 @@ export function Halted({ pair, jobId, names }: { pair: SyncPair; jobId: string; 
   const apply = useApply();
   const giveUp = useGiveUp(t("changes.given_up"));
   const brakes = pair.haltedBy;
-  const busy = apply.isPending || giveUp.isPending;
+  const lookAgain = useLookAgain(pair);
+  const busy = apply.isPending || giveUp.isPending || lookAgain.isPending;
   const goOn = brakes.map((brake) => brakeWords(brake, names, pair.mode).ifGoOn);
   return (
     <section aria-label={t("brake.heading")} className={styles.halted}>
@@ -86,6 +99,14 @@ export function Halted({ pair, jobId, names }: { pair: SyncPair; jobId: string; 
         <Seen key={`${brake.kind} ${brake.side}`} brake={brake} names={names} mode={pair.mode} />
       ))}
       <ul className={styles.outcomes}>
+        {!canLook(brakes) && (
+          <li>
+            <Button kind="primary" icon={RefreshCw} busy={busy} onClick={() => lookAgain.mutate(jobId)}>
+              {t("brake.look_again")}
+            </Button>
+            <p>{t("brake.look_again_means")}</p>
+          </li>
+        )}
         {waysBack(brakes).map((brake) => (
           <BringBack key={brake.side} brake={brake} pair={pair} jobId={jobId} names={names} apply={apply} />
         ))}
@@ -94,9 +115,12 @@ export function Halted({ pair, jobId, names }: { pair: SyncPair; jobId: string; 
             <Button kind="danger" busy={busy} onClick={() => apply.mutate({ jobId, release: brakes.map((brake) => brake.kind) })}>
               {t("brake.go_on")}
             </Button>
-            {[...new Set(goOn)].map((means) => (
-              <p key={means}>{means}</p>
-            ))}
+            <div className={styles.outcomeText}>
+              {[...new Set(goOn)].map((means) => (
+                <p key={means}>{means}</p>
+              ))}
+              {canLook(brakes) && <ByThePlan jobId={jobId} names={names} />}
+            </div>
           </li>
         )}
         {canLook(brakes) && (

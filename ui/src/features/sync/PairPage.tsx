@@ -29,7 +29,7 @@ import { RunsTab } from "./RunsTab";
 import type { PairTab } from "./search";
 import { settingFacts } from "./settingWords";
 import styles from "./Sync.module.css";
-import { modeWords, pairState } from "./words";
+import { isHalted, modeWords, pairState, type PairState } from "./words";
 
 function Side({ place, name }: { place: SyncPlace; name: string }) {
   return (
@@ -45,7 +45,7 @@ function Overview({ pair, names, job }: { pair: SyncPair; names: PlaceNames; job
   const state = pairState(pair, job, useNow(), names);
   return (
     <div className={styles.overview}>
-      <LastRunNotice pair={pair} state={state} busy={job !== undefined && isActive(job)} />
+      <StateNotice pair={pair} state={state} busy={pair.activeJobId !== null} />
       <Section heading={t("sync.places")}>
         <div className={styles.sides}>
           <Side place={pair.left} name={names.left} />
@@ -63,22 +63,29 @@ function Overview({ pair, names, job }: { pair: SyncPair; names: PlaceNames; job
   );
 }
 
-function LastRunNotice({ pair, state, busy }: { pair: SyncPair; state: ReturnType<typeof pairState>; busy: boolean }) {
+/** What the state of a pair means, and what can be done about it. */
+function StateNotice({ pair, state, busy }: { pair: SyncPair; state: PairState; busy: boolean }) {
   const run = useRunPair(pair);
-  if (busy || !pair.lastRun || (state.tone !== "bad" && state.tone !== "warn")) return null;
+  const pause = usePausePair(pair);
+  const ended = state.tone === "bad" || state.tone === "warn" ? pair.lastRun : null;
+  if (busy || (state.means === undefined && ended === null)) return null;
+  const resume = state.tone === "paused" && (
+    <Button icon={Play} busy={pause.isPending} onClick={() => pause.mutate({ pairId: pair.id, paused: false })}>
+      {t("sync.resume")}
+    </Button>
+  );
+  const seeRun = ended && (
+    <LinkButton to="/activity/$jobId" params={{ jobId: ended.jobId }}>
+      {t("sync.see_run")}
+    </LinkButton>
+  );
+  const actions = resume || seeRun;
+  const hint = ended?.error?.hint;
   return (
-    <Notice
-      tone={state.tone}
-      heading={state.text}
-      actions={
-        <LinkButton to="/activity/$jobId" params={{ jobId: pair.lastRun.jobId }}>
-          {t("sync.see_run")}
-        </LinkButton>
-      }
-    >
+    <Notice tone={state.tone} heading={state.text} {...(actions ? { actions } : {})}>
       {state.means !== undefined && <p>{state.means}</p>}
-      {pair.lastRun.error?.hint !== null && pair.lastRun.error !== null && <p>{t("trouble.next", { hint: pair.lastRun.error.hint })}</p>}
-      {pair.lastRun.error !== null && <ServerQuestion error={pair.lastRun.error} onAccepted={run.look} />}
+      {hint && <p>{t("trouble.next", { hint })}</p>}
+      {ended?.error && <ServerQuestion error={ended.error} onAccepted={run.look} />}
     </Notice>
   );
 }
@@ -88,7 +95,7 @@ function Lead({ pair, names, job }: { pair: SyncPair; names: PlaceNames; job: Jo
   return (
     <span className={styles.lead}>
       <Status tone={state.tone} word={state.text} />
-      {pair.live && <span>{t(`sync.live.${pair.watched === "off" ? "asleep" : pair.watched}`)}</span>}
+      {pair.live && !isHalted(pair) && <span>{t(`sync.live.${pair.watched === "off" ? "asleep" : pair.watched}`)}</span>}
       {pair.nextRunMs !== null && <NextRun at={pair.nextRunMs} />}
     </span>
   );
@@ -107,10 +114,15 @@ function Actions({ pair, active, onRemove }: { pair: SyncPair; active: boolean; 
       )}
       {!active && (
         <>
+          {pair.conflictsWaiting > 0 && (
+            <LinkButton kind="primary" to="/sync/$pairId" params={params} search={{ tab: "conflicts" }}>
+              {t("sync.decide_conflicts", { count: pair.conflictsWaiting })}
+            </LinkButton>
+          )}
           <Button icon={Eye} busy={run.isPending} onClick={run.look}>
             {t("sync.look_first")}
           </Button>
-          <Button kind="primary" icon={Play} busy={run.isPending} onClick={run.now}>
+          <Button kind={pair.conflictsWaiting > 0 ? "plain" : "primary"} icon={Play} busy={run.isPending} onClick={run.now}>
             {t("sync.run_now")}
           </Button>
         </>
@@ -151,7 +163,7 @@ export function PairPage() {
   const names = placeNames(pair);
   const active = job !== undefined && isActive(job);
   const show = (tab: PairTab) => void navigate({ to: "/sync/$pairId", params: { pairId }, search: { tab } });
-  const halted = pair.state === "halted" && pair.haltedBy.length > 0 && pair.activeJobId !== null;
+  const halted = isHalted(pair) && pair.haltedBy.length > 0;
   return (
     <Page
       fixed

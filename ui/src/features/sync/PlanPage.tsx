@@ -4,17 +4,17 @@
  * Invariant: what is applied is the very plan that is shown: the engine holds it under the job's id.
  */
 import { useNavigate, useParams } from "@tanstack/react-router";
-import { Check, CircleCheck, Eye, Pencil, TriangleAlert } from "lucide-react";
-import { useCallback, useState } from "react";
+import { Check, CircleAlert, CircleCheck, Eye, Pencil, TriangleAlert } from "lucide-react";
+import { useCallback, useEffect, useState } from "react";
 
-import { isActive, useJob, type SyncFilter, type SyncPair, type SyncPlanPage, type SyncSide } from "../../api";
+import { isActive, showJob, useJob, type SyncFilter, type SyncPair, type SyncPlanPage, type SyncSide } from "../../api";
 import { Button, LinkButton } from "../../components/Button";
 import { SearchInput, Select } from "../../components/Form";
 import { JobPanel } from "../../components/JobPanel";
 import { Empty, Loading, Notice, Page } from "../../components/Page";
 import { Status } from "../../components/Status";
 import { Trouble } from "../../components/Trouble";
-import { useAsk } from "../../lib/queries";
+import { useAct, useAsk } from "../../lib/queries";
 import { t } from "../../text/text";
 import { useApply, useGiveUp, useRunPair } from "./actions";
 import { useFreshPairs } from "./fresh";
@@ -93,7 +93,61 @@ function Choices({ question, names, change, shown }: ChoicesProps) {
   );
 }
 
-function Plan({ pair, jobId, names }: { pair: SyncPair; jobId: string; names: PlaceNames }) {
+/** A look that found nothing to carry over. */
+export interface NothingFound {
+  jobId: string;
+  head: SyncPlanPage;
+}
+
+/** Nothing is to be carried over: whether that means in step, and what waits for a person all the same. */
+function Nothing({ pair, head }: { pair: SyncPair; head: SyncPlanPage }) {
+  const isAlike = head.problems === 0 && head.waitsForAge === 0 && head.stillOpen === 0;
+  const params = { pairId: pair.id };
+  const close = (
+    <LinkButton to="/sync/$pairId" params={params} search={{}}>
+      {t("common.close")}
+    </LinkButton>
+  );
+  if (head.conflicts > 0) {
+    return (
+      <>
+        <Empty
+          icon={CircleAlert}
+          heading={t("changes.nothing_conflicts", { count: head.conflicts })}
+          actions={
+            <>
+              <LinkButton kind="primary" to="/sync/$pairId" params={params} search={{ tab: "conflicts" }}>
+                {t("sync.decide_conflicts", { count: head.conflicts })}
+              </LinkButton>
+              {close}
+            </>
+          }
+        >
+          {t("changes.nothing_conflicts_text")}
+        </Empty>
+        <Left head={head} />
+      </>
+    );
+  }
+  return (
+    <>
+      <Empty icon={isAlike ? CircleCheck : TriangleAlert} heading={t(isAlike ? "changes.nothing" : "changes.nothing_but")} actions={close}>
+        {t("changes.nothing_text")}
+      </Empty>
+      <Left head={head} />
+    </>
+  );
+}
+
+interface PlanProps {
+  pair: SyncPair;
+  jobId: string;
+  names: PlaceNames;
+  /** The plan holds nothing. */
+  onNothing: (found: NothingFound) => void;
+}
+
+function Plan({ pair, jobId, names, onNothing }: PlanProps) {
   const navigate = useNavigate();
   const [question, setQuestion] = useState<PlanQuestion>({ filter: "all", side: undefined, text: "" });
   const rows = usePlanRows(jobId, question, true);
@@ -101,10 +155,13 @@ function Plan({ pair, jobId, names }: { pair: SyncPair; jobId: string; names: Pl
   const giveUp = useGiveUp(t("changes.given_up"), () => void navigate({ to: "/sync/$pairId", params: { pairId: pair.id }, search: {} }));
   const { head, onSight } = rows;
   const sight = useCallback((first: number, end: number) => onSight(first, end), [onSight]);
+  const changes = head === undefined ? 0 : changesOf(head.left) + changesOf(head.right);
+  const nothing = head?.rowsTotal === 0 && changes === 0 ? head : undefined;
+  useEffect(() => {
+    if (nothing) onNothing({ jobId, head: nothing });
+  }, [nothing, onNothing, jobId]);
   if (rows.error) return <Trouble error={rows.error.details} onRetry={rows.again} />;
-  if (!head) return <Loading />;
-  const changes = changesOf(head.left) + changesOf(head.right);
-  const isAlike = head.problems === 0 && head.waitsForAge === 0 && head.stillOpen === 0;
+  if (!head || nothing) return <Loading />;
   const busy = apply.isPending || giveUp.isPending || rows.isChoosing;
   const buttons = (
     <div className={styles.buttons}>
@@ -117,17 +174,6 @@ function Plan({ pair, jobId, names }: { pair: SyncPair; jobId: string; names: Pl
       <span className={styles.quiet}>{t("changes.keys")}</span>
     </div>
   );
-  if (head.rowsTotal === 0 && changes === 0) {
-    return (
-      <>
-        <Empty icon={isAlike ? CircleCheck : TriangleAlert} heading={t(isAlike ? "changes.nothing" : "changes.nothing_but")} actions={<Button onClick={() => giveUp.mutate({ jobId })}>{t("common.close")}</Button>}>
-          {t("changes.nothing_text")}
-        </Empty>
-        <Left head={head} />
-        {head.conflicts > 0 && <ConflictsStay pair={pair} count={head.conflicts} />}
-      </>
-    );
-  }
   return (
     <>
       <Head head={head} names={names} />
@@ -165,14 +211,17 @@ function HaltedPlan({ pair, jobId, names }: { pair: SyncPair; jobId: string; nam
   if (rows.error) return <Trouble error={rows.error.details} onRetry={look} />;
   return (
     <>
-      <span className={styles.filterWide}>
-        <Select<SyncSide | "goOn">
-          label={t("brake.if")}
-          value={question.bringBack ?? "goOn"}
-          onValue={(answer) => change({ bringBack: answer === "goOn" ? undefined : answer })}
-          choices={[{ value: "goOn", text: t("brake.go_on") }, ...backs]}
-        />
-      </span>
+      <div className={styles.filters}>
+        <span aria-hidden="true">{t("brake.if")}</span>
+        <span className={styles.answers}>
+          <Select<SyncSide | "goOn">
+            label={t("brake.if")}
+            value={question.bringBack ?? "goOn"}
+            onValue={(answer) => change({ bringBack: answer === "goOn" ? undefined : answer })}
+            choices={[{ value: "goOn", text: t("brake.go_on") }, ...backs]}
+          />
+        </span>
+      </div>
       {head === undefined ? (
         <Loading />
       ) : (
@@ -193,20 +242,6 @@ function HaltedPlan({ pair, jobId, names }: { pair: SyncPair; jobId: string; nam
         </LinkButton>
       </div>
     </>
-  );
-}
-
-function ConflictsStay({ pair, count }: { pair: SyncPair; count: number }) {
-  return (
-    <Notice
-      tone="asking"
-      heading={t("changes.conflicts_stay", { count })}
-      actions={
-        <LinkButton to="/sync/$pairId" params={{ pairId: pair.id }} search={{ tab: "conflicts" }}>
-          {t("sync.see_conflicts")}
-        </LinkButton>
-      }
-    />
   );
 }
 
@@ -245,10 +280,16 @@ function Over({ pair }: { pair: SyncPair }) {
   );
 }
 
-function Body({ pair }: { pair: SyncPair }) {
+/** Whether what a look did not find still is the last that is known. */
+function isLatest(found: NothingFound | undefined, pair: SyncPair): found is NothingFound {
+  return found !== undefined && (pair.activeJobId === null || pair.activeJobId === found.jobId);
+}
+
+function Body({ pair, found, onNothing }: { pair: SyncPair; found: NothingFound | undefined; onNothing: (found: NothingFound) => void }) {
   const job = useJob(pair.activeJobId);
   const names = placeNames(pair);
-  if (pair.state === "preview" && pair.activeJobId !== null) return <Plan pair={pair} jobId={pair.activeJobId} names={names} />;
+  if (isLatest(found, pair)) return <Nothing pair={pair} head={found.head} />;
+  if (pair.state === "preview" && pair.activeJobId !== null) return <Plan key={pair.activeJobId} pair={pair} jobId={pair.activeJobId} names={names} onNothing={onNothing} />;
   if (pair.state === "halted" && pair.activeJobId !== null) {
     return canLook(pair.haltedBy) ? <HaltedPlan pair={pair} jobId={pair.activeJobId} names={names} /> : <Halted pair={pair} jobId={pair.activeJobId} names={names} />;
   }
@@ -262,17 +303,28 @@ export function PlanPage() {
   const { pairId } = useParams({ from: "/sync/$pairId/plan" });
   const answer = useAsk("sync.pair", { pairId });
   const pair = answer.data;
+  const [found, setFound] = useState<NothingFound>();
+  // A plan of nothing waits for nobody: it is let go at once, and no page says that it is ready.
+  const { mutate: letGo } = useAct("job.cancel", { renews: ["sync", "job"], onDone: showJob });
+  const onNothing = useCallback(
+    (nothing: NothingFound) => {
+      setFound(nothing);
+      letGo({ jobId: nothing.jobId });
+    },
+    [letGo],
+  );
+  const hasPlan = pair !== undefined && (pair.state === "preview" || pair.state === "halted") && !isLatest(found, pair);
   return (
     <Page
       fixed
       heading={t("changes.heading")}
-      lead={t("changes.lead")}
+      lead={hasPlan ? t("changes.lead") : undefined}
       crumbs={[
         { text: t("sync.heading"), link: { to: "/sync" } },
         ...(pair ? [{ text: pair.name, link: { to: "/sync/$pairId" as const, params: { pairId }, search: {} } }] : []),
       ]}
     >
-      {answer.error ? <Trouble error={answer.error.details} onRetry={() => void answer.refetch()} /> : pair ? <Body pair={pair} /> : <Loading />}
+      {answer.error ? <Trouble error={answer.error.details} onRetry={() => void answer.refetch()} /> : pair ? <Body pair={pair} found={found} onNothing={onNothing} /> : <Loading />}
     </Page>
   );
 }

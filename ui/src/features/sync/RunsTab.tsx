@@ -1,6 +1,6 @@
 /** The runs that changed something; each can be undone as a whole, and all since a moment. */
 import { Link } from "@tanstack/react-router";
-import { History, Undo2 } from "lucide-react";
+import { Eye, History, Play, Undo2 } from "lucide-react";
 import { useState } from "react";
 
 import { call, isActive, useJob, type Job, type SyncPair, type SyncRunRow } from "../../api";
@@ -10,24 +10,51 @@ import { Confirm } from "../../components/Dialog";
 import { Empty, Loading, Section } from "../../components/Page";
 import { Trouble } from "../../components/Trouble";
 import { Moment } from "../../components/Values";
-import { formatMoment } from "../../lib/format";
 import { useAct, usePages } from "../../lib/queries";
 import { t } from "../../text/text";
 import { RunsTable } from "../activity/RunsTable";
+import { usePausePair, useRunPair } from "./actions";
 import { CameBack } from "./CameBack";
+import { momentAmong } from "./moments";
 import type { PlaceNames } from "./names";
 import styles from "./Sync.module.css";
 import { UndoSince } from "./UndoSince";
-import { totalsWords } from "./words";
+import { UndoTotals } from "./UndoTotals";
+import { afterUndoWords, changesOf, totalsWords } from "./words";
 
-/** What became of undoing several runs: how many of them, and how many items. */
-function Undone({ job, asked }: { job: Job; asked: number }) {
+/** Whether what a run put into a bin may be there: what it replaced or removed, unless undoing brought it back. */
+function putIntoBin(run: SyncRunRow): boolean {
+  return !run.undone && [run.left, run.right].some((totals) => totals.replaced > 0 || totals.removed > 0);
+}
+
+/** After an undo the pair is paused: a look at what its next run would do, or letting it run. */
+function Next({ pair }: { pair: SyncPair }) {
+  const run = useRunPair(pair);
+  const pause = usePausePair(pair);
+  return (
+    <>
+      <Button icon={Eye} busy={run.isPending} onClick={run.look}>
+        {t("sync.look_first")}
+      </Button>
+      {pair.paused && (
+        <Button icon={Play} busy={pause.isPending} onClick={() => pause.mutate({ pairId: pair.id, paused: false })}>
+          {t("sync.resume")}
+        </Button>
+      )}
+    </>
+  );
+}
+
+/** What became of undoing runs: how many of them, and how many items; and what can be done then. */
+function Undone({ job, asked, pair }: { job: Job; asked: number; pair: SyncPair }) {
+  const actions = <Next pair={pair} />;
+  if (asked <= 1) return <CameBack job={job} done="runs.undo_done" stopped="runs.undo_stopped" leftAlone="runs.left_alone" actions={actions} />;
   const runs = job.result?.facts.find(({ key }) => key === "runsUndone")?.value ?? 0;
   const count = job.result?.items ?? 0;
   const heading = runs === asked ? t("runs.since_done", { count, runs: t("count.runs", { count: runs }) }) : t("runs.since_stopped", { count, undone: String(runs), asked: t("count.runs", { count: asked }) });
   return (
     <>
-      <CameBack job={job} heading={heading} leftAlone="runs.left_alone" />
+      <CameBack job={job} heading={heading} leftAlone="runs.left_alone" actions={actions} />
       {job.error && <p>{t("runs.since_failed")}</p>}
     </>
   );
@@ -63,10 +90,11 @@ export function RunsTab({ pair, names }: { pair: SyncPair; names: PlaceNames }) 
       </Empty>
     );
   }
+  const whenOf = (run: SyncRunRow) => momentAmong(run.startedMs, pages.rows.map((row) => row.startedMs));
   return (
-    <div className={styles.tabBody}>
+    <div className={styles.runs}>
       {undo.error && <Trouble error={undo.error.details} />}
-      {undone && !isActive(undone) && (asked > 1 ? <Undone job={undone} asked={asked} /> : <CameBack job={undone} done="runs.undo_done" stopped="runs.undo_stopped" leftAlone="runs.left_alone" />)}
+      {undone && !isActive(undone) && <Undone job={undone} asked={asked} pair={pair} />}
       <div className={styles.filters}>
         <Button icon={Undo2} disabled={undo.isPending} onClick={() => setSince(true)}>
           {t("runs.since")}
@@ -74,11 +102,11 @@ export function RunsTab({ pair, names }: { pair: SyncPair; names: PlaceNames }) 
       </div>
       <DataGrid
         label={t("runs.list")}
-        rowHeight={42}
+        rowHeight={48}
         columns={[
-          { id: "when", heading: t("runs.when"), width: "136px", cell: (run) => <Moment at={run.startedMs} /> },
-          { id: "left", heading: t("runs.changed_in", { place: names.left }), width: "minmax(0, 1fr)", cell: (run) => <span title={totalsWords(run.left)} className={styles.cut}>{totalsWords(run.left)}</span> },
-          { id: "right", heading: t("runs.changed_in", { place: names.right }), width: "minmax(0, 1fr)", cell: (run) => <span title={totalsWords(run.right)} className={styles.cut}>{totalsWords(run.right)}</span> },
+          { id: "when", heading: t("runs.when"), width: "176px", cell: (run) => <span className={styles.twoLines}><Moment at={run.startedMs} /><span className={styles.quiet}>{whenOf(run)}</span></span> },
+          { id: "left", heading: t("runs.changed_in", { place: names.left }), width: "minmax(0, 1fr)", cell: (run) => <span title={totalsWords(run.left, true)} className={styles.cut}>{totalsWords(run.left, true)}</span> },
+          { id: "right", heading: t("runs.changed_in", { place: names.right }), width: "minmax(0, 1fr)", cell: (run) => <span title={totalsWords(run.right, true)} className={styles.cut}>{totalsWords(run.right, true)}</span> },
           {
             id: "do",
             heading: t("runs.undo"),
@@ -86,13 +114,15 @@ export function RunsTab({ pair, names }: { pair: SyncPair; names: PlaceNames }) 
             end: true,
             cell: (run) => (
               <>
-                <Link to="/sync/$pairId" params={{ pairId: pair.id }} search={{ tab: "bin", run: run.runId }}>
-                  {t("runs.see_bin")}
-                </Link>
+                {putIntoBin(run) && (
+                  <Link to="/sync/$pairId" params={{ pairId: pair.id }} search={{ tab: "bin", run: run.runId }}>
+                    {t("runs.see_bin")}
+                  </Link>
+                )}
                 {run.undone ? (
                   <span className={styles.quiet}>{t("runs.undone")}</span>
                 ) : (
-                  <Button disabled={!run.canUndo} aria-label={t("runs.undo_label", { when: formatMoment(run.startedMs) })} onClick={() => setUndoing(run)}>
+                  <Button disabled={!run.canUndo} aria-label={t("runs.undo_label", { when: whenOf(run) })} onClick={() => setUndoing(run)}>
                     {t("runs.undo")}
                   </Button>
                 )}
@@ -115,10 +145,13 @@ export function RunsTab({ pair, names }: { pair: SyncPair; names: PlaceNames }) 
         onConfirm={() => undoing && undo.mutate({ pairId: pair.id, runIds: [undoing.runId] })}
         busy={undo.isPending}
         danger
-        heading={t("runs.undo_heading", { when: undoing ? formatMoment(undoing.startedMs) : "" })}
+        heading={undoing ? t("runs.undo_heading", { when: whenOf(undoing), changes: t("runs.since_changes", { count: changesOf(undoing.left) + changesOf(undoing.right) }) }) : ""}
         confirm={t("runs.undo_do")}
       >
-        {t("runs.undo_text")}
+        {undoing && <UndoTotals names={names} counts={{ left: changesOf(undoing.left), right: changesOf(undoing.right) }} />}
+        <p>
+          {t("runs.undo_text")} {afterUndoWords(pair)}
+        </p>
       </Confirm>
       {isSince && <UndoSince pair={pair} names={names} busy={undo.isPending} onClose={() => setSince(false)} onUndo={(runIds) => undo.mutate({ pairId: pair.id, runIds })} />}
     </div>

@@ -24,14 +24,14 @@ import { isHub, listed, type Hub } from "./hubState";
 import { placeNames } from "./names";
 import { RemovePair } from "./RemovePair";
 import styles from "./Sync.module.css";
-import { modeWords, pairState } from "./words";
+import { isHalted, modeWords, pairState } from "./words";
 
 /** The one thing to do next with a pair. */
 function NextStep({ pair }: { pair: SyncPair }) {
   const job = useJob(pair.activeJobId);
   const run = useRunPair(pair);
   const params = { pairId: pair.id };
-  if (pair.state === "halted" && pair.activeJobId !== null) {
+  if (isHalted(pair)) {
     return (
       <LinkButton kind="primary" to="/sync/$pairId" params={params} search={{}}>
         {t("sync.see_conflicts")}
@@ -103,7 +103,7 @@ function PairRow({ pair, inHub = false, onRemove }: { pair: SyncPair; inHub?: bo
         <PathText path={pair.right.address.display} />
       </div>
       <div className={styles.pairWhen}>
-        {pair.live && <span>{t(`sync.live.${pair.watched === "off" ? "asleep" : pair.watched}`)}</span>}
+        {pair.live && !isHalted(pair) && <span>{t(`sync.live.${pair.watched === "off" ? "asleep" : pair.watched}`)}</span>}
         {(!pair.live || pair.schedule.kind !== "manual") && <span className={styles.quiet}>{scheduleWords(pair.schedule)}</span>}
         {pair.nextRunMs !== null && (
           <span className={styles.quiet}>

@@ -7,12 +7,14 @@ import { Dialog } from "../../components/Dialog";
 import { Field, TextInput } from "../../components/Form";
 import { Loading } from "../../components/Page";
 import { Trouble } from "../../components/Trouble";
-import { formatMoment } from "../../lib/format";
 import { useAsk } from "../../lib/queries";
 import { t } from "../../text/text";
+import { momentAmong } from "./moments";
 import type { PlaceNames } from "./names";
 import styles from "./Sync.module.css";
-import { dayOf, lookAt, ofField, toField, type UndoLook } from "./undoSince";
+import { lookAt, newestOf, ofField, toField, type UndoLook } from "./undoSince";
+import { UndoTotals } from "./UndoTotals";
+import { afterUndoWords } from "./words";
 
 /** As many as a pair remembers. */
 const RUNS_LIMIT = 1_000;
@@ -25,29 +27,26 @@ interface UndoSinceProps {
   onClose: () => void;
 }
 
-function Look({ look, names }: { look: UndoLook; names: PlaceNames }) {
+function Look({ look, names, all }: { look: UndoLook; names: PlaceNames; all: readonly number[] }) {
   const first = look.runs.at(-1);
   if (first === undefined) return <p role="status">{t("runs.since_none")}</p>;
   return (
     <div role="status" className={styles.undoLook}>
-      <strong>{t("runs.since_runs", { count: look.runs.length, when: formatMoment(first.startedMs) })}</strong>
-      <dl className={styles.totals}>
-        {(["left", "right"] as const).map((side) => (
-          <div key={side}>
-            <dt>{t("runs.changed_in", { place: names[side] })}</dt>
-            <dd>{t("runs.since_changes", { count: look[side] })}</dd>
-          </div>
-        ))}
-      </dl>
+      <strong>{t("runs.since_runs", { count: look.runs.length, when: momentAmong(first.startedMs, all) })}</strong>
+      <UndoTotals names={names} counts={look} />
     </div>
   );
 }
 
 export function UndoSince({ pair, names, busy, onUndo, onClose }: UndoSinceProps) {
-  const [since, setSince] = useState(() => toField(dayOf(Date.now())));
+  const [chosen, setChosen] = useState<string>();
   const answer = useAsk("sync.runs", { pairId: pair.id, limit: RUNS_LIMIT });
+  const runs = answer.data?.runs ?? [];
+  const newest = newestOf(runs);
+  // Until a person says another moment it is about the last run, and no more.
+  const since = chosen ?? (newest ? toField(new Date(newest.startedMs)) : "");
   const sinceMs = ofField(since);
-  const look = answer.data && sinceMs !== undefined ? lookAt(answer.data.runs, sinceMs) : undefined;
+  const look = answer.data && sinceMs !== undefined ? lookAt(runs, sinceMs) : undefined;
   const count = look?.runs.length ?? 0;
   return (
     <Dialog
@@ -64,11 +63,13 @@ export function UndoSince({ pair, names, busy, onUndo, onClose }: UndoSinceProps
       }
     >
       <div className={styles.form}>
-        <Field label={t("runs.since_when")} error={sinceMs === undefined ? t("runs.since_whole") : undefined}>
-          <TextInput type="datetime-local" value={since} onValue={setSince} />
+        <Field label={t("runs.since_when")} error={answer.data !== undefined && newest !== undefined && sinceMs === undefined ? t("runs.since_whole") : undefined}>
+          <TextInput type="datetime-local" step={1} value={since} onValue={setChosen} />
         </Field>
-        {answer.error ? <Trouble error={answer.error.details} onRetry={() => void answer.refetch()} /> : answer.data === undefined ? <Loading /> : look && <Look look={look} names={names} />}
-        <p>{t("runs.since_text")}</p>
+        {answer.error ? <Trouble error={answer.error.details} onRetry={() => void answer.refetch()} /> : answer.data === undefined ? <Loading /> : newest === undefined ? <p role="status">{t("runs.since_none_left")}</p> : look && <Look look={look} names={names} all={runs.map((run) => run.startedMs)} />}
+        <p>
+          {t("runs.since_text")} {afterUndoWords(pair)}
+        </p>
       </div>
     </Dialog>
   );

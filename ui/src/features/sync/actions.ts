@@ -1,7 +1,7 @@
 /** What can be done with a pair, wherever it is shown. */
 import { useNavigate } from "@tanstack/react-router";
 
-import { showJob, type SyncPair } from "../../api";
+import { showJob, whenEnded, type SyncPair } from "../../api";
 import { tellDone, tellFailed } from "../../components/news";
 import { useAct } from "../../lib/queries";
 import { t } from "../../text/text";
@@ -52,6 +52,22 @@ export function useGiveUp(text: string, onDone?: () => void) {
     },
     onFailed,
   });
+}
+
+/** Gives up a run that halted and looks at both places again, as the pair does: it runs where it runs by itself. */
+export function useLookAgain(pair: SyncPair) {
+  const run = useRunPair(pair);
+  const runsByItself = !pair.paused && (pair.live || pair.schedule.kind !== "manual");
+  const giveUp = useAct("job.cancel", {
+    renews: ["sync", "job"],
+    onDone: (job) => {
+      showJob(job);
+      tellDone(t("brake.looks_again", { name: pair.name }));
+      whenEnded(job, runsByItself ? run.now : run.look);
+    },
+    onFailed,
+  });
+  return { isPending: giveUp.isPending || run.isPending, mutate: (jobId: string) => giveUp.mutate({ jobId }) };
 }
 
 /** Holds all pairs, or those of a hub, or lets them go on. */

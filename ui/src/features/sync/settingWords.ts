@@ -4,7 +4,7 @@ import { formatBytes, formatCount } from "../../lib/format";
 import { scheduleWords, weekdayName } from "../../lib/words";
 import { t } from "../../text/text";
 import { toClock } from "../backup/editorState";
-import { daysOf } from "./moreState";
+import { daysOf, FRESH_MORE as USUAL } from "./moreState";
 import type { PlaceNames } from "./names";
 
 interface Fact {
@@ -59,27 +59,43 @@ function binWords({ bin }: SyncPair): string {
   return bin.limitBytes === null ? words : t("sync.fact.bin_limit", { words, size: formatBytes(bin.limitBytes) });
 }
 
+/** When a pair runs. Live is by itself, so that nothing is said of a clock that is off. */
+function runsWords({ live, schedule }: SyncPair): string {
+  const words = scheduleWords(schedule);
+  if (!live) return words;
+  return schedule.kind === "manual" ? t("sync.fact.live") : t("sync.fact.live_and", { schedule: words.charAt(0).toLocaleLowerCase() + words.slice(1) });
+}
+
+/** When a run halts by how much is gone or rewritten; with the usual numbers small pairs have a rule of their own. */
+function haltWords({ brakes }: SyncPair): string {
+  const words = t("sync.fact.halts_at", {
+    removed: formatCount(brakes.removedItems),
+    removedShare: String(brakes.removedPercent),
+    rewritten: formatCount(brakes.rewrittenFiles),
+    rewrittenShare: String(brakes.rewrittenPercent),
+  });
+  const usualRemoved = hasUsual(brakes, "removedItems", "removedPercent");
+  const usualRewritten = hasUsual(brakes, "rewrittenFiles", "rewrittenPercent");
+  if (usualRemoved) return t(usualRewritten ? "sync.fact.halts_small" : "sync.fact.halts_small_removed", { words });
+  return usualRewritten ? t("sync.fact.halts_small_rewritten", { words }) : words;
+}
+
+function hasUsual(brakes: SyncPair["brakes"], ...fields: ("removedItems" | "removedPercent" | "rewrittenFiles" | "rewrittenPercent")[]): boolean {
+  return fields.every((field) => String(brakes[field]) === USUAL[field]);
+}
+
 export function settingFacts(pair: SyncPair, names: PlaceNames): Fact[] {
-  const { brakes, bandwidth, rules } = pair;
-  const schedule = scheduleWords(pair.schedule);
+  const { bandwidth, rules } = pair;
   const isLimited = bandwidth.usualBytesPerSecond !== null || bandwidth.windows.length > 0;
   const isPlain = pair.links === "keep" && pair.modes && pair.attributes;
   return [
-    { name: t("sync.fact.runs"), value: pair.live ? t("sync.fact.live_and", { schedule }) : schedule },
+    { name: t("sync.fact.runs"), value: runsWords(pair) },
     { name: t("sync.fact.conflicts"), value: conflictWords(pair, names) },
     ...(rules.folders.length > 0 ? [{ name: t("sync.fact.folders"), value: rules.folders.join(", ") }] : []),
     { name: t("sync.fact.left_out"), value: leftOutWords(pair) },
     ...(isPlain ? [] : [{ name: t("sync.fact.metadata"), value: metadataWords(pair) }]),
     ...(isLimited ? [{ name: t("sync.fact.line"), value: lineWords(bandwidth) }] : []),
-    {
-      name: t("sync.fact.halts"),
-      value: t("sync.fact.halts_at", {
-        removed: formatCount(brakes.removedItems),
-        removedShare: String(brakes.removedPercent),
-        rewritten: formatCount(brakes.rewrittenFiles),
-        rewrittenShare: String(brakes.rewrittenPercent),
-      }),
-    },
+    { name: t("sync.fact.halts"), value: haltWords(pair) },
     { name: t("sync.fact.bin"), value: binWords(pair) },
   ];
 }

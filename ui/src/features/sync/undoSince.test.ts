@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import type { SyncRunRow } from "../../api";
-import { dayOf, lookAt, ofField, toField } from "./undoSince";
+import { lookAt, newestOf, ofField, toField } from "./undoSince";
 
 const totals = (removed: number) => ({ created: 1, replaced: 0, moved: 0, removed, metadata: 0, bytes: 7 });
 const run = (runId: string, startedMs: number, over: Partial<SyncRunRow> = {}): SyncRunRow => ({
@@ -24,12 +24,18 @@ describe("undoing all since a moment", () => {
     expect(lookAt(runs, 31).runs).toEqual([]);
   });
 
+  it("begins with the last run that can be undone", () => {
+    const runs = [run("undone", 40, { undone: true, canUndo: false }), run("first", 10), run("last", 30)];
+    expect(newestOf(runs)?.runId).toBe("last");
+    expect(newestOf(runs.slice(0, 1))).toBeUndefined();
+  });
+
   it("reads the field as it is written, in the time of this computer", () => {
-    const moment = new Date(2026, 10, 3, 4, 5);
-    expect(toField(moment)).toBe("2026-11-03T04:05");
-    expect(ofField("2026-11-03T04:05")).toBe(moment.getTime());
+    const moment = new Date(2026, 10, 3, 4, 5, 6);
+    expect(toField(moment)).toBe("2026-11-03T04:05:06");
+    expect(ofField("2026-11-03T04:05:06")).toBe(moment.getTime());
+    expect(ofField("2026-11-03T04:05")).toBe(new Date(2026, 10, 3, 4, 5).getTime());
     expect(ofField("")).toBeUndefined();
     expect(ofField("nonsense")).toBeUndefined();
-    expect(toField(dayOf(moment.getTime()))).toBe("2026-11-03T00:00");
   });
 });

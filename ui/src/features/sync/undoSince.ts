@@ -16,10 +16,10 @@ export function lookAt(runs: readonly SyncRunRow[], sinceMs: number): UndoLook {
   return { runs: meant, left: sum("left"), right: sum("right") };
 }
 
-/** A moment as a field for day and time writes it, in the zone of this computer. */
+/** A moment as a field for day and time writes it, to the second, in the zone of this computer. */
 export function toField(moment: Date): string {
   const two = (value: number) => String(value).padStart(2, "0");
-  return `${String(moment.getFullYear())}-${two(moment.getMonth() + 1)}-${two(moment.getDate())}T${two(moment.getHours())}:${two(moment.getMinutes())}`;
+  return `${String(moment.getFullYear())}-${two(moment.getMonth() + 1)}-${two(moment.getDate())}T${two(moment.getHours())}:${two(moment.getMinutes())}:${two(moment.getSeconds())}`;
 }
 
 /** The moment of such a field; nothing while it is not whole. */
@@ -28,9 +28,7 @@ export function ofField(text: string): number | undefined {
   return Number.isNaN(ms) ? undefined : ms;
 }
 
-/** When the day of a moment began: what a person most often wants to go back to. */
-export function dayOf(nowMs: number): Date {
-  const day = new Date(nowMs);
-  day.setHours(0, 0, 0, 0);
-  return day;
+/** The last run that can be undone: with it undoing begins. */
+export function newestOf(runs: readonly SyncRunRow[]): SyncRunRow | undefined {
+  return runs.filter((run) => run.canUndo).reduce<SyncRunRow | undefined>((newest, run) => (newest !== undefined && newest.startedMs >= run.startedMs ? newest : run), undefined);
 }

@@ -31,14 +31,14 @@ describe("the state of a pair in words", () => {
   it("of a halt says what was seen", () => {
     const brake: SyncBrake = { kind: "manyRemoved", side: "left", items: 40, outOf: 100, examples: [], canRelease: true, canBringBack: true };
     const state = words({ state: "halted", haltedBy: [brake], activeJobId: "j" });
-    expect([state.text, state.means]).toEqual(["Halted: it needs your decision", "40 items of 100 items are gone from Laptop"]);
+    expect([state.text, state.means]).toEqual(["Halted: it needs your decision", "40 of 100 items are gone from Laptop"]);
   });
 
   it("says that it is not in step, and why, also of a pair that is paused or whose halt was given up", () => {
     const undone = { state: "notInStep", differs: "undone" } as const;
-    expect(words(undone)).toEqual({ tone: "warn", text: "Not in step", means: "The last run was undone." });
-    expect(words({ ...undone, conflictsWaiting: 1 }).means).toBe("The last run was undone. 1 conflict waits for your decision, too.");
-    expect(words({ ...undone, paused: true }).means).toBe("Not in step: The last run was undone.");
+    expect(words(undone)).toEqual({ tone: "warn", text: "Not in step", means: "The last run was undone. See what the next one would do before it runs." });
+    expect(words({ ...undone, conflictsWaiting: 1 }).means).toBe("The last run was undone. See what the next one would do before it runs. 1 conflict waits for your decision, too.");
+    expect(words({ ...undone, paused: true }).means).toBe("Not in step: The last run was undone. See what the next one would do before it runs.");
     expect(words({ state: "halted" }).text).toBe("Not in step: a safety brake held the last run");
   });
 
@@ -78,13 +78,17 @@ describe("a brake", () => {
     }
   });
 
+  it("of what is gone names the place it comes back from", () => {
+    expect(of("manyRemoved", "twoWay", "right").bringBack?.text).toBe("Bring back from Laptop what is gone");
+  });
+
   it("offers to go on and to bring back only where there is such a choice", () => {
     expect(KINDS.filter((kind) => of(kind).ifGoOn === undefined)).toEqual(["rootGone", "noSpace"]);
     expect(KINDS.filter((kind) => of(kind).bringBack === undefined)).toEqual(["noSpace"]);
   });
 
   it("speaks of what is missing only where something is", () => {
-    const missing = KINDS.filter((kind) => of(kind).bringBack?.text.includes("missing"));
+    const missing = KINDS.filter((kind) => of(kind).bringBack?.text.includes("what is gone"));
     expect(missing).toEqual(["rootEmptied", "manyRemoved", "rulesChanged"]);
   });
 
@@ -106,6 +110,7 @@ describe("totals", () => {
 
   it("name only what there is", () => {
     expect(totalsWords(none)).toBe("no change");
-    expect(totalsWords({ ...none, created: 3, removed: 1, bytes: 4000 })).toBe("3 new, 1 to the bin (4 kB)");
+    expect(totalsWords({ ...none, created: 3, removed: 1, bytes: 4000 })).toBe("3 new, 1 to the bin; 4 kB to copy");
+    expect(totalsWords({ ...none, metadata: 1, bytes: 8 }, true)).toBe("1 with other times or permissions; 8 bytes copied");
   });
 });

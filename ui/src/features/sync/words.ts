@@ -107,7 +107,7 @@ export function brakeWords(brake: SyncBrake, names: PlaceNames, mode: SyncMode):
   const place = names[brake.side];
   const there = names[other(brake.side)];
   const inWords = (count: number) => (brake.kind === "noSpace" ? formatBytes(count) : t("count.items", { count }));
-  const values = { place, there, items: inWords(brake.items), total: inWords(brake.outOf) };
+  const values = { place, there, items: inWords(brake.items), count: brake.items, total: inWords(brake.outOf) };
   const goOn = goOnOf(brake, mode);
   const back = BACK[brake.kind];
   return {
@@ -128,10 +128,30 @@ const DIFFERS: Record<SyncDiffers, TextKey & `sync.differs.${string}`> = {
   baseLost: "sync.differs.baseLost",
 };
 
+function withConflicts(words: string, pair: SyncPair): string {
+  return pair.conflictsWaiting === 0 ? words : `${words} ${t("sync.state.conflicts_too", { count: pair.conflictsWaiting })}`;
+}
+
+/** Whether a run of a pair waits for a person because a brake held it. Nothing is carried over meanwhile. */
+export function isHalted(pair: SyncPair): boolean {
+  return pair.state === "halted" && pair.activeJobId !== null;
+}
+
 /** Why a pair is not known to be in step, and what waits beside that. */
 function differsWords(pair: SyncPair): string {
-  const why = t(pair.differs === null ? "sync.state.not_in_step_means" : DIFFERS[pair.differs]);
-  return pair.conflictsWaiting === 0 ? why : `${why} ${t("sync.state.conflicts_too", { count: pair.conflictsWaiting })}`;
+  return withConflicts(t(pair.differs === null ? "sync.state.not_in_step_means" : DIFFERS[pair.differs]), pair);
+}
+
+/** What comes after undoing: how the next run takes what was undone. */
+export function afterUndoWords(pair: SyncPair): string {
+  if (pair.mode !== "twoWay") return t("runs.then_one_way");
+  return t(pair.conflicts === "ask" && pair.conflictRules.length === 0 ? "runs.then_ask" : "runs.then_rules");
+}
+
+/** Why a pair that is paused does nothing, and what waits all the same. */
+function pausedWords(pair: SyncPair): string {
+  if (pair.state === "notInStep") return `${t("sync.state.not_in_step")}: ${differsWords(pair)}`;
+  return withConflicts(t("sync.state.paused_means"), pair);
 }
 
 export interface PairState {
@@ -164,7 +184,7 @@ export function pairState(pair: SyncPair, job: Job | undefined, now: number, nam
   if (pair.state === "preview") return { tone: "asking", text: t("sync.state.preview"), means: t("sync.state.preview_means") };
   if (pair.state === "running" || live?.state === "running" || live?.state === "planning") return { tone: live?.state === "paused" ? "paused" : "running", text: runningWords(live) };
   if (pair.state === "waiting") return { tone: "idle", text: t("sync.state.waiting") };
-  if (pair.paused) return { tone: "paused", text: t("sync.state.paused"), means: pair.state === "notInStep" ? `${t("sync.state.not_in_step")}: ${differsWords(pair)}` : t("sync.state.paused_means") };
+  if (pair.paused) return { tone: "paused", text: t("sync.state.paused"), means: pausedWords(pair) };
   const when = (moment: number | null | undefined) => (moment === null || moment === undefined ? t("common.never") : formatRelative(moment, now));
   switch (pair.state) {
     case "new":
@@ -186,8 +206,8 @@ export function pairState(pair: SyncPair, job: Job | undefined, now: number, nam
   }
 }
 
-/** The changes of one side in words: "3 new, 1 replaced, 2 to the bin, 4 MB". */
-export function totalsWords(totals: SyncTotals): string {
+/** The changes of one side in words: "3 new, 1 replaced, 2 to the bin; 4 MB to copy", or copied where they are done. */
+export function totalsWords(totals: SyncTotals, done = false): string {
   const parts = [
     totals.created > 0 ? t("sync.totals.created", { count: totals.created }) : "",
     totals.replaced > 0 ? t("sync.totals.replaced", { count: totals.replaced }) : "",
@@ -196,7 +216,8 @@ export function totalsWords(totals: SyncTotals): string {
     totals.metadata > 0 ? t("sync.totals.metadata", { count: totals.metadata }) : "",
   ].filter((part) => part !== "");
   if (parts.length === 0) return t("sync.totals.nothing");
-  return totals.bytes > 0 ? `${parts.join(", ")} (${formatBytes(totals.bytes)})` : parts.join(", ");
+  const changes = parts.join(", ");
+  return totals.bytes > 0 ? t(done ? "sync.totals.copied" : "sync.totals.to_copy", { changes, size: formatBytes(totals.bytes) }) : changes;
 }
 
 export function changesOf(totals: SyncTotals): number {

@@ -35,6 +35,7 @@ export const activity = {
   "job.receipt": "Receipt",
   "job.no_problems": "No problems",
   "job.no_problems_text": "Every item was done as it should.",
+  "job.nothing_changed": "Nothing was changed.",
   "job.problems_left_out": "The first {kept} of {total} problems are kept.",
   "job.problem_next": "What to do: {next}",
   "job.no_log": "No log for this run",

@@ -48,7 +48,7 @@ export const browse = {
   "file.version_from": "the version from {when}",
   "file.same_content": "Same content as the one before",
   "file.deleted": { one: "Missing in {count} newer snapshot: it was deleted.", other: "Missing in {count} newer snapshots: it was deleted." },
-  "file.rights": "Rights",
+  "file.rights": "Permissions",
 
   "search.label": "Search file names in all snapshots",
   "search.hint": "Part of a name is enough. * stands for any text, ? for one character; with a / the whole path is searched.",
@@ -70,7 +70,7 @@ export const browse = {
   "compare.same_text": "Both snapshots hold the same files.",
   "compare.two": "Two snapshots are needed",
   "compare.two_text": "After the next run you can see here what changed in between.",
-  "compare.counts": "{added} added, {changed} changed, {removed} removed, {metadata} with other rights or times",
+  "compare.counts": "{added} added, {changed} changed, {removed} removed, {metadata} with other permissions or times",
   "compare.truncated": "Comparing stopped at 200,000 differences.",
   "compare.results": "Differences",
   "compare.before": "Before",

@@ -14,6 +14,7 @@ export const frame = {
   "frame.keys": "Ctrl K",
   "frame.keys_mac": "⌘K",
   "frame.runs": "Runs",
+  "frame.plan_waits": "A plan waits for you",
   "frame.nothing_runs": "Nothing is running",
   "frame.pause_all": "Pause all",
   "frame.resume_all": "Resume all",

@@ -28,7 +28,7 @@ export const restore = {
   "restore.computing": "Working out what would happen…",
   "restore.create": "Made",
   "restore.replace": "Replaced",
-  "restore.metadata": "Rights and times set",
+  "restore.metadata": "Permissions and times set",
   "restore.skip": "Left as it is",
   "restore.refuse": "Not done: unsafe",
   "restore.same": "The same already",

@@ -68,7 +68,7 @@ export const words = {
   "change.added": "Added",
   "change.removed": "Removed",
   "change.changed": "Changed",
-  "change.metadata": "Rights or times",
+  "change.metadata": "Permissions or times",
   "change.kind": "Another kind",
 
   "folder_kind.home": "Home folder",

@@ -1,0 +1,32 @@
+/** A run to test with. */
+import type { Job } from "../api";
+
+export function testJob(over: Partial<Job> = {}): Job {
+  return {
+    id: "j",
+    kind: "sync",
+    title: "Sync Photos",
+    state: "succeeded",
+    waitingFor: null,
+    halt: null,
+    error: null,
+    placeId: null,
+    placeLabel: "Photos",
+    planId: null,
+    pairId: "p",
+    queuedMs: 0,
+    startedMs: 0,
+    finishedMs: 1000,
+    progress: null,
+    result: null,
+    problems: 0,
+    here: true,
+    canPause: false,
+    canResume: false,
+    canCancel: false,
+    canRetry: false,
+    hasReceipt: false,
+    revision: 1,
+    ...over,
+  };
+}
