@@ -104,7 +104,7 @@ export function RunsTab({ pair, names }: { pair: SyncPair; names: PlaceNames }) 
         label={t("runs.list")}
         rowHeight={48}
         columns={[
-          { id: "when", heading: t("runs.when"), width: "176px", cell: (run) => <span className={styles.twoLines}><Moment at={run.startedMs} /><span className={styles.quiet}>{whenOf(run)}</span></span> },
+          { id: "when", heading: t("runs.when"), width: "204px", cell: (run) => <span className={styles.twoLines}><Moment at={run.startedMs} /><span className={styles.quiet}>{whenOf(run)}</span></span> },
           { id: "left", heading: t("runs.changed_in", { place: names.left }), width: "minmax(0, 1fr)", cell: (run) => <span title={totalsWords(run.left, true)} className={styles.cut}>{totalsWords(run.left, true)}</span> },
           { id: "right", heading: t("runs.changed_in", { place: names.right }), width: "minmax(0, 1fr)", cell: (run) => <span title={totalsWords(run.right, true)} className={styles.cut}>{totalsWords(run.right, true)}</span> },
           {
