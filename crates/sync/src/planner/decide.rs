@@ -171,7 +171,7 @@ fn place_of(view: &mut View<'_>, row: usize, side: Side) {
             view.nodes[row].name = Name::Base;
         }
         Some(entry) => {
-            let is_renamed = item.name != entry.name_on(side);
+            let is_renamed = view.is_other_name(side, item.name, entry.name_on(side));
             view.nodes[row].parent = parent;
             view.nodes[row].name = if is_renamed { Name::Of(side) } else { Name::Base };
         }

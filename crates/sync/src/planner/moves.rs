@@ -229,8 +229,8 @@ pub fn resolve(base: &BaseTree, mut tree: SideTree, side: Side) -> SideTree {
     tree
 }
 
-/// Where a place shows another case than it was given, nobody renamed what is known under a name that differs by that alone,
-/// wherever it is by now: it is called what it was called.
+/// Where a place shows another case than it was given, nobody renamed what is known in its folder under a name that differs
+/// by that alone: it is called what it was called. What came into another folder has the name somebody gave it there.
 fn keep_names(base: &BaseTree, tree: &mut SideTree, side: Side) {
     if tree.capabilities.keeps_case {
         return;
@@ -239,7 +239,7 @@ fn keep_names(base: &BaseTree, tree: &mut SideTree, side: Side) {
         let entry = base.get(id)?;
         let known = entry.name_on(side);
         let is_it = names::key(seen.name, &tree.capabilities) == names::key(known, &tree.capabilities);
-        (is_it && seen.name != known).then(|| (id, known.to_vec()))
+        (is_it && seen.parent == entry.parent && seen.name != known).then(|| (id, known.to_vec()))
     };
     for (id, name) in tree.changes.all_here().filter_map(known).collect::<Vec<_>>() {
         if let Some(Seen::Here(mut seen)) = tree.changes.remove(id) {

@@ -80,7 +80,8 @@ fn keep(view: &mut View<'_>, row: usize) -> bool {
     let Some(item) = view.item(row, side) else { return false };
     let is_moved = view.is_moved(row, side);
     let entry = view.base_of(row);
-    let is_renamed = entry.is_none_or(|entry| is_moved && item.name != entry.name_on(side));
+    let is_renamed =
+        entry.is_none_or(|entry| is_moved && view.is_other_name(side, item.name, entry.name_on(side)));
     let parent = match entry {
         Some(entry) if !is_moved => entry.parent,
         _ => item.parent,

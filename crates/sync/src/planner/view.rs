@@ -388,10 +388,18 @@ impl<'a> View<'a> {
         }
     }
 
+    /// Whether a name that a side shows says that an item is not called any more what it was: nobody gave it one that
+    /// differs by case alone where the place keeps no case.
+    pub(super) fn is_other_name(&self, side: Side, shown: &[u8], known: &[u8]) -> bool {
+        let place = self.capabilities(side);
+        shown != known && (place.keeps_case || names::key(shown, place) != names::key(known, place))
+    }
+
     /// Whether a side has it elsewhere than the base, and not only on the way of another change.
     pub(super) fn is_moved(&self, row: usize, side: Side) -> bool {
         let (Slot::Seen(seen), Some(entry)) = (self.slot(row, side), self.base_of(row)) else { return false };
-        let is_elsewhere = self.one_id(side, seen.parent) != entry.parent || seen.name != entry.name_on(side);
+        let is_elsewhere = self.one_id(side, seen.parent) != entry.parent
+            || self.is_other_name(side, seen.name, entry.name_on(side));
         is_elsewhere && !seen.name.starts_with(STEP_PREFIX)
     }
 
@@ -493,7 +501,10 @@ impl<'a> View<'a> {
 
     /// Whether a side does not have a node where it is going to be.
     pub(super) fn is_elsewhere(&self, row: usize, side: Side, target: &(NodeId, Cow<'_, [u8]>)) -> bool {
-        self.place(row, side) != Some((target.0, target.1.as_ref()))
+        let Some((parent, name)) = self.place(row, side) else { return true };
+        // Where the other side stays as it is, nothing may come to be agreed on, and so no case of a name.
+        let is_other_name = || !self.nodes[row].stays || self.is_other_name(side, name, &target.1);
+        parent != target.0 || (name != target.1.as_ref() && is_other_name())
     }
 
     /// Whether a node can give way on a side: it is not there yet, or is going to be moved, or can be.
