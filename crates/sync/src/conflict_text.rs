@@ -12,10 +12,13 @@ use keepwell_model::{ContentHash, Control, EntryKind, JobId, RelativePath};
 use crate::bins::bring_back::{Deeds, Trouble};
 use crate::database::BaseChange;
 use crate::database::conflicts::StoredConflict;
+use crate::database::rows::{Group, JournalLine};
 pub use crate::database::texts::RUN_LIMIT_FILES;
 use crate::error::SyncError;
-use crate::node::{Content, Side};
+use crate::node::{Content, NodeId, Side};
+use crate::plan::{Totals, Why};
 use crate::run::Syncer;
+use crate::run_types::{ActionKind, Done, RunState, SyncReport};
 use crate::text::{
     ComparedLine, Merged, MergedLine, TEXT_LIMIT_BYTES, as_text, compare_texts, explain_merge, merge_texts,
 };
@@ -127,7 +130,28 @@ impl Syncer {
         // First on the disk: until then the left version is put back where the merged one is lost.
         deeds.forget_left()?;
         self.settle_merge(&stored, &right, &right_item)?;
+        let done = Done {
+            side: Side::Left,
+            action: ActionKind::Replace,
+            path,
+            other_path: Some(away.bin_path),
+            hash: Some(proof),
+            size_bytes: bytes.len() as u64,
+            why: Why::ConflictDecided,
+        };
+        self.write_down_merge(deed, stored.conflict.node, done)?;
         Ok(merged)
+    }
+
+    /// The merging is a run of its own in the history, to be undone like any other; what carries the text over is the next.
+    fn write_down_merge(&self, deed: JobId, node: NodeId, done: Done) -> Result<(), SyncError> {
+        let (database, now_ms) = (self.database(), self.now().to_milliseconds());
+        let left = Totals { replaced: 1, bytes: done.size_bytes, ..Totals::default() };
+        let line = JournalLine { number: 0, node, kind: EntryKind::File, done };
+        let group = Group { lines: vec![line], ..Group::default() };
+        database.begin_run(deed, now_ms)?;
+        database.commit_group(deed, &group, database.next_id()?, now_ms, || Ok(()))?;
+        database.end_run(deed, RunState::Done, &SyncReport { left, ..SyncReport::default() }, now_ms)
     }
 
     /// From now on the right version, whose change is in the merged text, is what was agreed on: so the next run finds

@@ -327,6 +327,26 @@ fn two_edits_of_a_text_are_merged_when_a_person_asks() {
     assert_eq!(home.bin("right"), [base.replace("six", "six\nseven")]);
 }
 
+/// The text came to the left when the person asked for it, and to the right with the run after: two runs of the history.
+#[test]
+fn a_merging_is_undone_in_both_places() {
+    let (mut home, _, both) = home_with_texts();
+    let texts = ["left/list.txt", "right/list.txt"].map(|path| home.read(path));
+    let mut syncer = home.open();
+    let id = syncer.database().conflicts().unwrap()[0].id;
+    syncer.merge_conflict(id, None, DEED, &Control::new()).unwrap();
+    home.run_with(&mut syncer).unwrap();
+    assert_eq!(home.read("right/list.txt"), Some(both));
+    let runs = syncer.database().runs(0, 2).unwrap();
+    assert_eq!([runs[0].report.left.replaced, runs[0].report.right.replaced], [0, 1]);
+    assert_eq!((runs[1].id, runs[1].report.left.replaced), (DEED, 1));
+    for (run, number) in runs.iter().zip(1..) {
+        let undone = syncer.undo(run.id, JobId([0xe0 + number; 16]), &Control::new(), &mut |_| {}).unwrap();
+        assert_eq!(undone.left_alone, 0);
+    }
+    assert_eq!(["left/list.txt", "right/list.txt"].map(|path| home.read(path)), texts);
+}
+
 #[cfg(unix)]
 #[test]
 fn a_merged_text_is_as_private_and_marked_as_the_file_it_replaces() {

@@ -193,7 +193,7 @@ pub(crate) struct Away {
     id: i64,
     side: Side,
     path: RelativePath,
-    bin_path: RelativePath,
+    pub(crate) bin_path: RelativePath,
     fingerprint: Fingerprint,
 }
 

@@ -468,7 +468,7 @@ export const sync = {
   "conflict.merge_look": "See both merged into one text",
   "conflict.merge_look_means": "They changed different lines, so one text can have the changes of both. You see it first; nothing is changed yet.",
   "conflict.merge": "Use this text in both places",
-  "conflict.merge_means": "This text then stands under the name in {left} and in {right}. The version in {left} goes to the bin in {left}, the version in {right} to the bin in {right}; both can be brought back.",
+  "conflict.merge_means": "This text then stands under the name in {left} and in {right}. The version in {left} goes to the bin in {left}, the version in {right} to the bin in {right}; both can be brought back. Under “Runs” these are two runs: this text in {left}, and carrying it over to {right}.",
   "merge.heading": "“{name}” with the changes of both",
   "merge.lead": "Nothing is changed yet.",
   "merge.who": "From",
