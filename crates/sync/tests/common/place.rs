@@ -31,6 +31,16 @@ fn refuse(refused: &Refused, call: &str, path: &RelativePath) -> Result<(), Endp
     }
 }
 
+/// A place that lives for so many steps.
+pub fn living(root: &Path, steps: u64, after: bool) -> Mortal {
+    Mortal::open(root, Arc::new(AtomicU64::new(steps)), after)
+}
+
+/// One that lives for long.
+pub fn lasting(root: &Path) -> Mortal {
+    living(root, u64::MAX, false)
+}
+
 /// A place that dies. With `after` the last call still changes the place, and the process never hears of it.
 pub struct Mortal {
     inner: LocalTree,
