@@ -7,8 +7,6 @@ mod home;
 #[path = "common/place.rs"]
 mod place;
 
-use std::fs;
-
 use home::Home;
 use keepwell_model::{ContentHash, Control, JobId};
 use keepwell_sync::text::Merged;
@@ -100,7 +98,8 @@ fn a_merged_text_is_as_private_and_marked_as_the_file_it_replaces() {
         syncer.merge_conflict(id, None, DEED, &Control::new()).unwrap();
         let of = |home: &Home, side: &str| {
             let tree = LocalTree::open(&home.path(side)).unwrap();
-            let mode = fs::metadata(home.path(side).join("list.txt")).unwrap().permissions().mode() & 0o777;
+            let mode =
+                std::fs::metadata(home.path(side).join("list.txt")).unwrap().permissions().mode() & 0o777;
             (mode, Some(tree.extended_attributes(&path).unwrap()))
         };
         assert_eq!(of(&home, "left"), (mode, attributes.clone()));

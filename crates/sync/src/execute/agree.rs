@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use keepwell_model::EntryKind;
 
-use super::view::{View, is_inside_by, set_fingerprint};
+use super::view::{View, set_fingerprint};
 use crate::database::BaseChange;
 use crate::node::{NodeId, Side};
 use crate::plan::Agreement;
@@ -119,8 +119,9 @@ impl View<'_> {
         loop {
             let before = pending.len();
             pending.retain(|(id, target)| {
-                let above = |at: NodeId| now.get(&at).copied().or_else(|| parent(at));
-                let waits = is_inside_by(above, base.len() + agreed.len(), *target, *id);
+                let above = |at: &NodeId| now.get(at).copied().or_else(|| parent(*at));
+                let mut way = std::iter::successors(Some(*target), above).take(base.len() + agreed.len());
+                let waits = way.any(|above| above == *id);
                 if !waits {
                     now.insert(*id, *target);
                 }

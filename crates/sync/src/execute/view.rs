@@ -115,8 +115,7 @@ impl<'a> View<'a> {
             return false;
         }
         let base = self.base.read();
-        let above = |folder: &NodeId| base.get(*folder).map(|entry| entry.parent);
-        std::iter::successors(Some(folder), above).take(base.len() + 1).any(|folder| blind.contains(&folder))
+        base.up_from(folder).any(|folder| blind.contains(&folder))
     }
 
     /// The time a side shows of a folder, by an id of its own tree; nothing where it has none of it.
@@ -180,8 +179,9 @@ impl<'a> View<'a> {
     pub(crate) fn no_longer_waiting(&mut self) -> Option<BaseChange> {
         let base = self.base.read();
         let is_there = |folder: NodeId| folder == NodeId::ROOT || base.contains(folder);
-        let is_free =
-            |(id, node): &(&NodeId, &BaseNode)| is_there(node.parent) && !is_inside(&base, node.parent, **id);
+        let is_free = |(id, node): &(&NodeId, &BaseNode)| {
+            is_there(node.parent) && base.up_from(node.parent).all(|above| above != **id)
+        };
         let free = self.waiting.iter().find(is_free).map(|(id, _)| *id);
         let empty = self.gone.iter().find(|folder| base.children(**folder).is_empty()).copied();
         drop(base);
@@ -295,7 +295,7 @@ impl<'a> View<'a> {
         }
         let base = self.base.read();
         let is_moved = base.get(id).is_some_and(|entry| entry.parent != node.parent);
-        let waits = is_moved && is_inside(&base, node.parent, id);
+        let waits = is_moved && base.up_from(node.parent).any(|above| above == id);
         drop(base);
         if waits {
             self.waiting.insert(id, node);
@@ -399,22 +399,6 @@ impl<'a> View<'a> {
             }
         }
     }
-}
-
-/// Whether a node of the base is a folder, or below it.
-fn is_inside(base: &BaseTree, node: NodeId, folder: NodeId) -> bool {
-    is_inside_by(|id| base.get(id).map(|entry| entry.parent), base.len(), node, folder)
-}
-
-/// The same of a tree of so many nodes in which each has this parent. A base that an older version left with folders inside
-/// each other is no tree: nobody goes round in it for ever.
-pub(super) fn is_inside_by(
-    parent: impl Fn(NodeId) -> Option<NodeId>,
-    nodes: usize,
-    node: NodeId,
-    folder: NodeId,
-) -> bool {
-    std::iter::successors(Some(node), |id| parent(*id)).take(nodes + 1).any(|id| id == folder)
 }
 
 pub(super) fn set_fingerprint(node: &mut BaseNode, side: Side, print: Fingerprint) {

@@ -162,6 +162,13 @@ impl BaseTree {
         self.children.get(&folder).map_or(&[], Vec::as_slice)
     }
 
+    /// A node, the folder it is in, and so on up, as far as they are in here. It ends also in a base that an older version
+    /// left with folders inside each other.
+    pub fn up_from(&self, id: NodeId) -> impl Iterator<Item = NodeId> {
+        let above = |id: &NodeId| self.packed(*id).map(|node| node.parent);
+        std::iter::successors(Some(id), above).take(self.len() + 1)
+    }
+
     /// All nodes, by id.
     pub fn iter(&self) -> impl Iterator<Item = (NodeId, BaseEntry<'_>)> {
         self.nodes.iter().filter_map(|(id, record)| Some((id, Packed::of(record)?.entry()?)))

@@ -616,7 +616,7 @@ impl World {
                 }
                 continue;
             };
-            if self.is_inside(parent, id) {
+            if self.base.up_from(parent).any(|above| above == id) {
                 // What both sides have in a folder that the base knows in it waits until that one's place is learned.
                 order.push_back(id);
                 waited += 1;
@@ -645,12 +645,6 @@ impl World {
             };
             self.base.insert(new, node);
         }
-    }
-
-    /// Whether the base has a node at another one or below it.
-    fn is_inside(&self, node: NodeId, folder: NodeId) -> bool {
-        std::iter::successors(Some(node), |id| self.base.get(*id).map(|entry| entry.parent))
-            .any(|id| id == folder)
     }
 
     /// As [`World::apply`], broken off.
