@@ -107,7 +107,7 @@ impl<'a> Words<'a> {
         Some(match kind {
             BrakeKind::NoSpace => return None,
             BrakeKind::RootEmptied | BrakeKind::ManyRemoved | BrakeKind::RulesChanged => {
-                (format!("Bring back what is missing from {from}"), alike)
+                (format!("Bring back from {from} what is gone"), alike)
             }
             BrakeKind::ManyRewritten | BrakeKind::OldCopy => {
                 (format!("Bring back the content from {from}"), alike)
@@ -216,13 +216,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_spoken_of_only_where_something_is() {
+    fn what_is_gone_is_spoken_of_only_where_something_is() {
         let pair = pair("two-way");
         let words = Words::of(&pair);
         let label = |kind| words.bringing_back(kind, Side::Left).unwrap().0;
-        assert_eq!(label(BrakeKind::ManyRemoved), "Bring back what is missing from /b");
+        assert_eq!(label(BrakeKind::ManyRemoved), "Bring back from /b what is gone");
         for kind in [BrakeKind::ManyRewritten, BrakeKind::AllTimesChanged, BrakeKind::OldCopy] {
-            assert!(!label(kind).contains("missing"), "{}", label(kind));
+            assert!(!label(kind).contains("gone"), "{}", label(kind));
         }
         assert_eq!(words.bringing_back(BrakeKind::NoSpace, Side::Left), None);
     }
