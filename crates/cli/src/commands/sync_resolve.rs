@@ -36,7 +36,7 @@ pub fn run(context: &Context, arguments: SyncResolve) -> Result<Ending, ApiError
         return list(context, &pair, &conflicts);
     }
     let meant = if arguments.all { conflicts } else { named(conflicts, &arguments)? };
-    let (mut job_id, mut is_decided) = (None, false);
+    let mut resolved = None;
     if let Some(keep) = arguments.keep {
         let choice = match keep {
             Keep::Left => ConflictChoice::Left,
@@ -51,8 +51,7 @@ pub fn run(context: &Context, arguments: SyncResolve) -> Result<Ending, ApiError
             let decisions = meant.iter().map(decide).collect();
             Request { pair_id: pair.id.clone(), decisions: Some(decisions), all: None }
         };
-        job_id = context.api.sync_resolve(request)?.job_id;
-        is_decided = true;
+        resolved = Some(context.api.sync_resolve(request)?);
     } else {
         // Of one conflict it is that text, as it is.
         let documents = Documents::named(context.json && arguments.show && meant.len() > 1);
@@ -61,24 +60,27 @@ pub fn run(context: &Context, arguments: SyncResolve) -> Result<Ending, ApiError
             // What was seen is what is written.
             let request =
                 SyncMerge { pair_id: pair.id.clone(), node: conflict.node.clone(), hash: Some(hash) };
-            job_id = context.api.sync_merge(request)?.job_id;
-            is_decided = true;
+            let merged = context.api.sync_merge(request)?;
             // The pair is free for the next one only when this run is over.
-            if let Some(job_id) = &job_id {
+            if let Some(job_id) = &merged.job_id {
                 context.api.job_wait(job_id)?;
             }
+            resolved = Some(merged);
         }
     }
-    let Some(job_id) = job_id else {
-        if is_decided {
-            output::note(
-                "Decided. The pair is paused, or a plan of it waits for you: it is done with the next run.",
-            );
-            return Ok(Ending::Done);
-        }
+    let Some(resolved) = resolved else {
         return Ok(if arguments.show { Ending::Done } else { Ending::Cancelled });
     };
-    let (job, ending) = follow(context, &job_id)?;
+    let Some(job_id) = &resolved.job_id else {
+        output::note(
+            "Decided. The pair is paused, or a plan of it waits for you: it is done with the next run.",
+        );
+        if context.json {
+            output::json(&resolved)?;
+        }
+        return Ok(Ending::Done);
+    };
+    let (job, ending) = follow(context, job_id)?;
     if !context.json {
         sync_run::print(&pair, &job);
     }
