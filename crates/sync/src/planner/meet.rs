@@ -7,8 +7,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use keepwell_model::EntryKind;
 
-use super::moves::{Demand, forget_unchanged, rename_parents};
+use super::moves::{Demand, forget_unchanged, is_plausible, rename_parents};
 use super::pairs::unite;
+use super::telling::Telling;
 use super::view::{Slot, View};
 use crate::names;
 use crate::node::{Content, NodeId, Side, State};
@@ -211,8 +212,7 @@ fn returned(view: &View<'_>) -> Vec<Returned> {
     found
 }
 
-/// What a side has anew at the very place to which the other one moved an item, with the id the base knows it by, its size,
-/// and its time or content.
+/// What a side has anew at the very place to which the other one moved an item, and what by its id may be that item.
 fn moved_before(view: &View<'_>, side: Side) -> Vec<Returned> {
     let seen = |row: usize| match view.slot(row, side) {
         Slot::Seen(seen) => Some(seen),
@@ -227,16 +227,14 @@ fn moved_before(view: &View<'_>, side: Side) -> Vec<Returned> {
     if displaced.is_empty() {
         return Vec::new();
     }
+    let times = displaced.values().filter_map(|row| view.base_of(*row)?.fingerprint_on(side).modified);
+    let telling = Telling::of(view.base, side, view.capabilities(side), times);
     let is_new = |row: &usize| view.base_of(*row).is_none() && !view.is_present(*row, side.other());
     let is_it = |row: usize| {
         let now = seen(row)?;
         let known = *displaced.get(&now.fingerprint.id)?;
-        let entry = view.base_of(known)?;
-        let before = entry.fingerprint_on(side);
         // Ids are given again.
-        let is_like = now.state.kind == entry.state.kind
-            && now.fingerprint.size_bytes == before.size_bytes
-            && (now.fingerprint.modified == before.modified || now.state.is_same_content(&entry.state));
+        let is_like = is_plausible(&view.base_of(known)?, &now, side, &telling);
         let (here, there) = (view.place(row, side)?, view.place(known, side.other())?);
         let is_same_place = here == (there.0, names::mapped(there.1, view.capabilities(side)).as_ref());
         let (seen_as, known) = (view.nodes[row].id, view.nodes[known].id);

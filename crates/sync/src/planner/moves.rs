@@ -1,9 +1,10 @@
 //! What was moved: which of a side's new items are items the base knew elsewhere; and what has to be read to know.
 //!
-//! An item is known again by its id on the place, where that survives renames, if size and time are those of the base
-//! too (ids are given again) and the time tells (`telling`); else by its content. An item that is still at its path keeps its identity: programs that
-//! save by renaming do not move anything. Its path is its name in its folder, wherever that has gone. Invariants: nothing
-//! is known again that is still where it was; at most one item claims to be the base's; a wrong guess costs a rename,
+//! An item is known again by its id on the place, if size and time are those of the base too (ids are given again) and the
+//! time tells (`telling`), or its content is; where ids do not survive renames, by its content alone. An item that is still
+//! at its path keeps its identity: programs that save by renaming do not move anything. Its path is its name in its folder,
+//! wherever that has gone. Invariants: nothing is known again that is still where it was, but what a killed run moved
+//! (`meet`); at most one item claims to be the base's; a wrong guess costs a rename,
 //! never content. Deliberately not here: reading (`run`), deciding (`planner`).
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -310,7 +311,12 @@ pub(crate) fn rename_parents(tree: &mut SideTree, aliases: &HashMap<NodeId, Node
 }
 
 /// Whether an item can be the base's, moved: it has the size of a file, and looks as it did or has its content.
-fn is_plausible(entry: &BaseEntry<'_>, seen: &SeenEntry<'_>, side: Side, telling: &Telling) -> bool {
+pub(super) fn is_plausible(
+    entry: &BaseEntry<'_>,
+    seen: &SeenEntry<'_>,
+    side: Side,
+    telling: &Telling,
+) -> bool {
     let (now, before) = (&seen.fingerprint, entry.fingerprint_on(side));
     entry.state.kind == seen.state.kind
         && (entry.state.kind != EntryKind::File
