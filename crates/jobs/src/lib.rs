@@ -63,12 +63,13 @@ pub use receipt::{Receipt, ReceiptError};
 pub use replicas::{LastReplication, ReplicaDefinition};
 pub use repositories::Repositories;
 pub use request::{
-    BackupJob, BackupRules, BinRemoval, CheckJob, JobRequest, Origin, Overwrite, ReplicateJob, RestoreJob,
-    RestoreTarget, SyncAnswer, SyncJob, Target,
+    After, BackupJob, BackupRules, BinRemoval, CheckJob, JobRequest, Origin, Overwrite, ReplicateJob,
+    RestoreJob, RestoreTarget, SyncAnswer, SyncJob, Target,
 };
 pub use run::{Attachment, HISTORY_JOBS, HISTORY_SETTING, Running, Work};
 pub use schedule::Schedule;
 pub use scheduler::{Due, Scheduler, Scope};
+pub use sync_words::place_name;
 pub use syncs::Syncs;
 pub use trees::Trees;
 pub use work::MachineWork;

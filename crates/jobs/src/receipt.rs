@@ -3,6 +3,7 @@
 //! What is signed is the exact text kept (`signed_text`, JSON), never a second rendering of it. Invariant: a receipt is
 //! made once, when its run ends, and never changed.
 
+use jiff::tz::TimeZone;
 use keepwell_catalog::JobRecord;
 use keepwell_model::{Problem, ProblemLog};
 use keepwell_sync::Side;
@@ -11,12 +12,15 @@ use serde::{Deserialize, Serialize};
 use crate::device::{DeviceKey, verify};
 use crate::outcome::{Fact, Outcome, Skip};
 use crate::path_text;
-use crate::request::{JobRequest, RestoreTarget};
+use crate::request::{After, BinRemoval, JobRequest, Origin, RestoreTarget, SyncJob};
+use crate::sync_words::{despite, moment_words, place_names};
 
 /// Problems named in a receipt; the rest is counted.
 const PROBLEMS_LIMIT: usize = 100;
 /// Longest list in `asked`; the rest is counted.
 const ASKED_LIMIT: usize = 200;
+/// Undone runs named in a receipt, the last ones; the rest is counted.
+const UNDONE_LIMIT: usize = 100;
 
 /// What is signed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -158,21 +162,7 @@ fn asked(job: &JobRecord, request: &JobRequest) -> Vec<String> {
                 lines.push("Every file is read back and compared".to_owned());
             }
         }
-        JobRequest::Sync(sync) => {
-            lines.push(format!("Left: {}", sync.left));
-            lines.push(format!("Right: {}", sync.right));
-            lines.extend(sync.undoes().map(|run| format!("Undone: everything the run {run} did")));
-            if !sync.bring_back.is_empty() {
-                lines.push(format!("Brought back from the bins: {} items", sync.bring_back.len()));
-            }
-            if !sync.answer.release.is_empty() {
-                let kinds: Vec<_> = sync.answer.release.iter().map(|kind| format!("{kind:?}")).collect();
-                lines.push(format!("A person went on despite: {}", kinds.join(", ")));
-            }
-            if let Some(side) = sync.answer.bring_back_from {
-                lines.push(format!("A person had everything brought back from the {}", side_word(side)));
-            }
-        }
+        JobRequest::Sync(sync) => lines.extend(asked_of_sync(job, sync)),
         JobRequest::Replicate(replicate) => {
             lines.push(format!("Copy: {}", show(&replicate.to)));
             let how =
@@ -197,10 +187,75 @@ fn asked(job: &JobRecord, request: &JobRequest) -> Vec<String> {
     lines
 }
 
-fn side_word(side: Side) -> &'static str {
-    match side {
-        Side::Left => "left",
-        Side::Right => "right",
+/// What a job of a pair was, for somebody who knows neither the pair nor Keepwell: its places by their names and paths, and
+/// runs by when they were. What only a list of Keepwell can be searched for comes last, and says so.
+fn asked_of_sync(job: &JobRecord, sync: &SyncJob) -> Vec<String> {
+    let zone = TimeZone::system();
+    let moment = |at_ms: i64| moment_words(at_ms, &zone);
+    let places = Side::BOTH.into_iter().zip(place_names(&sync.left, &sync.right));
+    let places: Vec<(Side, String)> = places.collect();
+    let name = |wanted: Side| {
+        let found = places.iter().find(|(side, _)| *side == wanted);
+        found.map(|(_, name)| name.as_str()).unwrap_or_default()
+    };
+    let mut lines = vec![
+        format!("Pair: {}", sync.name),
+        format!("First place: {}", place_line(name(Side::Left), &sync.left)),
+        format!("Second place: {}", place_line(name(Side::Right), &sync.right)),
+        format!("What it was: {}", work_words(sync)),
+        format!("Begun: {}", moment(job.started_ms.unwrap_or(job.queued_ms))),
+    ];
+    lines.extend(job.finished_ms.map(|at_ms| format!("Ended: {}", moment(at_ms))));
+    let begun = sync.undo_began_ms.iter().take(UNDONE_LIMIT);
+    lines.extend(begun.map(|began| format!("Undone: the run of {}", moment(*began))));
+    let more = sync.undo_began_ms.len().saturating_sub(UNDONE_LIMIT);
+    if more > 0 {
+        lines.push(format!("Undone: {more} earlier runs"));
+    }
+    if !sync.bring_back.is_empty() {
+        lines.push(format!("Items to bring back: {}", sync.bring_back.len()));
+    }
+    match &sync.remove {
+        Some(BinRemoval::Items(items)) => lines.push(format!("Items to remove for good: {}", items.len())),
+        Some(BinRemoval::AllUntil(at_ms)) => {
+            lines.push(format!("To remove for good: all that was in the bins by {}", moment(*at_ms)));
+        }
+        None => {}
+    }
+    if let Some(side) = sync.answer.bring_back_from {
+        let (to, from) = (name(side.other()), name(side));
+        lines.push(format!("A person had {to} filled again from {from}"));
+    }
+    if !sync.answer.release.is_empty() {
+        let seen: Vec<_> = sync.answer.release.iter().map(|kind| despite(*kind)).collect();
+        lines.push(format!("A person saw and went on despite: {}", seen.join(", ")));
+    }
+    let run = std::iter::once(format!("run {}", job.id));
+    let undone = sync.undoes().take(UNDONE_LIMIT).map(|run| format!("undone run {run}"));
+    lines.push(format!("Reference for support: {}", run.chain(undone).collect::<Vec<_>>().join(", ")));
+    lines
+}
+
+/// A place by its name and where it is; the address alone where it is called by that.
+fn place_line(name: &str, address: &str) -> String {
+    let shown = path_text::display(address.as_bytes());
+    if name == address { shown } else { format!("{name} ({shown})") }
+}
+
+/// What kind of run it was, and who wanted it. The window says the same (`runWords.ts`).
+fn work_words(sync: &SyncJob) -> &'static str {
+    match (sync.undoes().count(), &sync.after, sync.origin) {
+        (1, ..) => "undo of a run",
+        (2.., ..) => "undo of several runs, the last one first",
+        _ if !sync.bring_back.is_empty() => "bringing back from the bin",
+        _ if sync.remove.is_some() => "removing from the bin for good",
+        (_, Some(After::Decision), _) => "run after a decision",
+        (_, Some(After::Merging), _) => "run after merging",
+        _ if sync.answer.is_to_brakes() => "run after a halt",
+        (_, _, Origin::Schedule) => "run by the schedule",
+        (_, _, Origin::Live) => "live run",
+        _ if sync.preview => "run after a look",
+        (_, _, Origin::Person) => "run",
     }
 }
 

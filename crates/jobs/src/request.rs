@@ -139,6 +139,16 @@ pub enum Origin {
     Live,
 }
 
+/// What a person did that a run carries out: what the history calls it by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum After {
+    /// They decided conflicts.
+    Decision,
+    /// They had two texts merged.
+    Merging,
+}
+
 /// What a person answered to a halt or a preview.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -194,6 +204,12 @@ pub struct SyncJob {
     /// The runs before that one that are undone after it, the last one first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub undo_before: Vec<JobId>,
+    /// When the runs to undo began, in milliseconds and in that order: a person knows a run by that and by nothing else.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub undo_began_ms: Vec<i64>,
+    /// What a person did that this run carries out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<After>,
     /// What is to be brought back from the bins instead; nothing looks at both places and carries changes over.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub bring_back: Vec<BinWish>,
@@ -228,6 +244,8 @@ impl SyncJob {
             only_plan: None,
             undo: None,
             undo_before: Vec::new(),
+            undo_began_ms: Vec::new(),
+            after: None,
             bring_back: Vec::new(),
             remove: None,
         }

@@ -1,13 +1,17 @@
-//! The brakes of a sync in words: what was found, what going on means, and what bringing back does.
+//! A sync in words: what its places are called, and of its brakes what was found, what going on means, and what bringing
+//! back does.
 //!
 //! Invariants: a brake without a meaning of "going on" can not be released, one without words for bringing back can not be
 //! answered so; every sentence names the side it is about. Deliberately not here: when a brake is pulled (`sync`'s
 //! planner).
 
 use jiff::tz::TimeZone;
+use keepwell_endpoint::Address;
 use keepwell_sync::plan::{Brake, Earlier};
 use keepwell_sync::policy::{BrakeKind, Mode};
 use keepwell_sync::{PairSpec, Side};
+
+use crate::path_text;
 
 /// A pair as its sentences need it.
 pub(crate) struct Words<'a> {
@@ -141,13 +145,68 @@ impl<'a> Words<'a> {
 
 /// What the runs just before did of it, and how that is taken back.
 pub(crate) fn earlier_words(earlier: &Earlier, pair: &str, zone: &TimeZone) -> String {
-    let since = jiff::Timestamp::from_millisecond(earlier.since_ms).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
-    let since = since.to_zoned(zone.clone()).strftime("%H:%M");
+    let since = moment(earlier.since_ms).to_zoned(zone.clone()).strftime("%H:%M");
     format!(
         " in this run. Runs since {since} did this to {} of them already; to undo these runs: \
          keepwell sync undo \"{pair}\" --since {since}",
         earlier.items
     )
+}
+
+/// What to call a place in a sentence: the last part of its path, or the server.
+#[must_use]
+pub fn place_name(address: &str) -> String {
+    let last = |text: &str| text.trim_end_matches('/').rsplit('/').next().unwrap_or(text).to_owned();
+    let or = |name: String, other: &str| if name.is_empty() { other.to_owned() } else { name };
+    match address.parse::<Address>() {
+        Ok(Address::Local(path)) => {
+            path_text::display(path.file_name().unwrap_or(path.as_os_str()).as_encoded_bytes())
+        }
+        Ok(Address::S3 { bucket, prefix, .. } | Address::Gcs { bucket, prefix, .. }) => {
+            or(last(&prefix), &bucket)
+        }
+        Ok(Address::Azure { container, prefix, .. }) => or(last(&prefix), &container),
+        Ok(Address::WebDav { host, path, .. } | Address::Sftp { host, path, .. }) => or(last(&path), &host),
+        Err(_) => address.to_owned(),
+    }
+}
+
+/// What to call two places beside each other: their names, or their addresses where those are the same.
+pub(crate) fn place_names(left: &str, right: &str) -> [String; 2] {
+    let names = [left, right].map(place_name);
+    if names[0].to_lowercase() == names[1].to_lowercase() {
+        return [left, right].map(str::to_owned);
+    }
+    names
+}
+
+/// A moment to the minute, as the lists of the command line have it.
+pub(crate) fn minute_words(at_ms: i64, zone: &TimeZone) -> String {
+    moment(at_ms).to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M").to_string()
+}
+
+/// A moment that is read elsewhere, too: to the second, with how far the clock there is ahead of UTC.
+pub(crate) fn moment_words(at_ms: i64, zone: &TimeZone) -> String {
+    moment(at_ms).to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S %:z").to_string()
+}
+
+fn moment(at_ms: i64) -> jiff::Timestamp {
+    jiff::Timestamp::from_millisecond(at_ms).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
+}
+
+/// What a person went on despite.
+pub(crate) fn despite(kind: BrakeKind) -> &'static str {
+    match kind {
+        BrakeKind::RootEmptied => "a place that was empty",
+        BrakeKind::RootGone => "a folder that was gone",
+        BrakeKind::AnotherPlace => "another drive or folder than before at a place",
+        BrakeKind::ManyRemoved => "many items that were gone from a place",
+        BrakeKind::ManyRewritten => "many files with new content",
+        BrakeKind::AllTimesChanged => "changed times of nearly everything",
+        BrakeKind::RulesChanged => "changed rules of what is left out",
+        BrakeKind::OldCopy => "a place that looked as it did long ago",
+        BrakeKind::NoSpace => "not enough space",
+    }
 }
 
 fn counted(count: u64, what: &str) -> String {
@@ -237,6 +296,22 @@ mod tests {
         assert!(goes("mirror", Side::Left).contains("missing in it goes to the bin in /b"));
         assert!(goes("mirror", Side::Right).contains("made like Laptop"));
         assert!(goes("update", Side::Left).contains("nothing is removed in /b"));
+    }
+
+    #[test]
+    fn places_are_called_by_the_end_of_their_paths_unless_that_is_the_same() {
+        let names = ["/home/ana/Pictures", "s3://box/photos/2026", "s3://box", "sftp://me@nas/", "no://such"];
+        let called = names.map(place_name);
+        assert_eq!(called, ["Pictures", "2026", "box", "nas", "no://such"]);
+        assert_eq!(place_names("/a/Photos", "/b/photos"), ["/a/Photos", "/b/photos"]);
+        assert_eq!(place_names("/a/Photos", "/b/stick"), ["Photos", "stick"]);
+    }
+
+    #[test]
+    fn a_moment_that_is_read_elsewhere_tells_its_zone() {
+        let zone = TimeZone::fixed(jiff::tz::offset(2));
+        assert_eq!(moment_words(0, &zone), "1970-01-01 02:00:00 +02:00");
+        assert_eq!(minute_words(0, &zone), "1970-01-01 02:00");
     }
 
     #[test]

@@ -27,7 +27,7 @@ use crate::path_text;
 use crate::request::{BRING_BACK_FROM_LEFT, BRING_BACK_FROM_RIGHT, Origin, SyncAnswer, SyncJob};
 use crate::run::Running;
 use crate::sync_bin_work::{put_back, remove_from_bin};
-use crate::sync_words::{Words, earlier_words};
+use crate::sync_words::{Words, earlier_words, place_names};
 use crate::syncs::{Seen, Syncs};
 use crate::throttle::Ceiling;
 use crate::trees::Trees;
@@ -181,7 +181,9 @@ pub(crate) fn sync(
             Ok(Ending::Done(outcome))
         }
         Err(SyncError::Cancelled) => {
-            Ok(Ending::Cancelled(Outcome { merkle_root: tree.root_text(), ..Outcome::default() }))
+            // So much was carried over until then.
+            let report = syncer.database().run(running.job_id)?.map(|run| run.report).unwrap_or_default();
+            Ok(Ending::Cancelled(outcome(&definition.pair, &report, tree.root_text())))
         }
         Err(error) => Err(error.into()),
     }
@@ -455,7 +457,7 @@ fn proposal(syncer: &Syncer, prepared: &Prepared) -> Proposal {
     let plan = prepared.plan();
     let rows = plan.changes() as u64;
     let mut facts = vec![Fact::count(PLANNED, "Changes", rows)];
-    facts.extend(totals_facts(&plan.left, &plan.right));
+    facts.extend(totals_facts(syncer.pair(), &plan.left, &plan.right));
     facts.push(Fact::count(CONFLICTS, "Conflicts that stay as they are", plan.conflicts.len() as u64));
     facts.push(waits_for_age(prepared));
     facts.push(still_open(prepared.still_open()));
@@ -476,7 +478,8 @@ fn still_open(files: u64) -> Fact {
     Fact::count(STILL_OPEN, "Open in another program, left for a later run", files)
 }
 
-fn totals_facts(left: &Totals, right: &Totals) -> Vec<Fact> {
+fn totals_facts(pair: &PairSpec, left: &Totals, right: &Totals) -> Vec<Fact> {
+    let [left_name, right_name] = place_names(&pair.left.address, &pair.right.address);
     let both = |of: fn(&Totals) -> u64| of(left) + of(right);
     vec![
         Fact::count("created", "New", both(|totals| totals.created)),
@@ -484,13 +487,13 @@ fn totals_facts(left: &Totals, right: &Totals) -> Vec<Fact> {
         Fact::count("moved", "Moved or renamed", both(|totals| totals.moved)),
         Fact::count("removed", "Put into the bin", both(|totals| totals.removed)),
         Fact::count("metadataSet", "Rights or times set", both(|totals| totals.metadata)),
-        Fact::bytes("leftBytes", "Copied to the left", left.bytes),
-        Fact::bytes("rightBytes", "Copied to the right", right.bytes),
+        Fact::bytes("leftBytes", &format!("Copied to {left_name}"), left.bytes),
+        Fact::bytes("rightBytes", &format!("Copied to {right_name}"), right.bytes),
     ]
 }
 
 fn outcome(pair: &PairSpec, report: &SyncReport, merkle_root: String) -> Outcome {
-    let mut facts = totals_facts(&report.left, &report.right);
+    let mut facts = totals_facts(pair, &report.left, &report.right);
     facts.extend([
         Fact::count(CONFLICTS, "Conflicts that wait for you", report.conflicts),
         Fact::count(CHANGED_MEANWHILE, "Changed meanwhile, left for the next run", report.changed_meanwhile),

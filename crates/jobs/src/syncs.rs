@@ -36,10 +36,11 @@ use crate::hub;
 use crate::news::News;
 use crate::outcome::{Fault, FaultKind};
 use crate::pairs::{self, PairDefinition, PairWish};
-use crate::request::{BinRemoval, JobRequest, Origin, SyncJob};
+use crate::request::{After, BinRemoval, JobRequest, Origin, SyncJob};
 use crate::run::Attachment;
 use crate::scheduler::are_pairs_paused;
 use crate::standing::{self, standing};
+use crate::sync_words::minute_words;
 use crate::trees::Trees;
 
 /// So many items stay in memory at most; of more pairs the ones that ran last.
@@ -380,6 +381,20 @@ impl Syncs {
         Ok(engine.enqueue(new_job(title, record, job, Attachment::default()))?)
     }
 
+    /// Puts the run in the queue that carries out what a person did: it carries over all else there is to do, too.
+    ///
+    /// # Errors
+    /// There is no such pair, or too much is waiting.
+    pub fn start_after(&self, engine: &Engine, id: PairId, after: After) -> Result<JobId, Fault> {
+        let (record, _) = self.definition(id)?;
+        let title = match after {
+            After::Decision => format!("Sync {} after a decision", record.name),
+            After::Merging => format!("Sync {} after merging", record.name),
+        };
+        let job = SyncJob { after: Some(after), ..SyncJob::of(&record, false, Origin::Person) };
+        Ok(engine.enqueue(new_job(title, record, job, Attachment::default()))?)
+    }
+
     /// Puts the undoing of runs in the queue, in the order in which they are given, and holds the pair: the next run has to
     /// be looked at first.
     ///
@@ -388,13 +403,23 @@ impl Syncs {
     pub fn start_undo(&self, engine: &Engine, id: PairId, runs: &[JobId]) -> Result<JobId, Fault> {
         self.catalog.set_pair_paused(id, true)?;
         let (record, _) = self.definition(id)?;
-        let title = match runs {
-            [_] => format!("Undo a run of {}", record.name),
-            runs => format!("Undo {} runs of {}", runs.len(), record.name),
+        let database = self.database(id)?;
+        let began_ms = |run: &JobId| -> Result<Option<i64>, SyncError> {
+            Ok(database.run(*run)?.map(|run| run.started.to_milliseconds()))
+        };
+        let undo_began_ms =
+            runs.iter().map(began_ms).collect::<Result<Option<Vec<_>>, _>>()?.unwrap_or_default();
+        let title = match (runs, undo_began_ms.as_slice()) {
+            ([_], [began]) => {
+                format!("Undo the run of {} of {}", minute_words(*began, &self.zone), record.name)
+            }
+            ([_], _) => format!("Undo a run of {}", record.name),
+            (runs, _) => format!("Undo {} runs of {}", runs.len(), record.name),
         };
         let job = SyncJob {
             undo: runs.first().copied(),
             undo_before: runs.iter().skip(1).copied().collect(),
+            undo_began_ms,
             ..SyncJob::of(&record, false, Origin::Person)
         };
         Ok(engine.enqueue(new_job(title, record, job, Attachment::default()))?)

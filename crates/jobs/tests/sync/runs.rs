@@ -29,7 +29,13 @@ fn a_run_carries_changes_over_and_its_receipt_is_over_what_was_done() {
     };
     let statement = receipt(&first).statement().unwrap();
     assert_eq!(statement.kind, "sync");
-    assert!(receipt(&first).is_valid() && statement.asked.iter().any(|line| line.starts_with("Left: ")));
+    assert!(receipt(&first).is_valid());
+    let left = format!("First place: left ({})", room.path("left").display());
+    for line in ["Pair: Photos", &left, "What it was: run"] {
+        assert!(statement.asked.iter().any(|asked| asked == line), "no {line:?} in {:?}", statement.asked);
+    }
+    assert!(statement.asked.iter().any(|line| line.starts_with("Begun: 20")), "{:?}", statement.asked);
+    assert!(statement.facts.iter().any(|fact| fact.label == "Copied to right"), "{:?}", statement.facts);
 
     let second = house.run();
     assert_eq!(fact(&second, "created"), 0);

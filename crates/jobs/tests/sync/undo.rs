@@ -18,12 +18,19 @@ fn a_run_is_undone_as_a_job_with_a_receipt_and_the_pair_is_held() {
     assert_eq!(room.read("right/letter").as_deref(), Some("after, and longer"));
     let job = house.syncs.start_undo(&house.engine, PAIR, &[second.record.id]).unwrap();
     let undone = house.ended(job, JobState::Succeeded);
-    assert_eq!(undone.record.title, "Undo a run of Photos");
+    let minute =
+        undone.record.title.strip_prefix("Undo the run of ").and_then(|rest| rest.strip_suffix(" of Photos"));
+    assert_eq!(minute.map(str::len), Some("2026-12-01 14:15".len()), "{}", undone.record.title);
     assert_eq!(room.read("right/letter").as_deref(), Some("before"));
     assert_eq!((fact(&undone, "undone"), fact(&undone, "leftAlone")), (1, 0));
     assert!(house.catalog.pair(PAIR).unwrap().unwrap().paused);
-    let receipt: Receipt = serde_json::from_str(&house.catalog.receipt(job).unwrap().unwrap()).unwrap();
-    assert!(receipt.is_valid());
+    let lines = asked(&house, job);
+    assert!(lines.iter().any(|line| line == "What it was: undo of a run"), "{lines:?}");
+    assert!(lines.iter().any(|line| line.starts_with("Undone: the run of 20")), "{lines:?}");
+    let is_reference = |line: &&String| line.starts_with("Reference for support: ");
+    let run = second.record.id.to_string();
+    assert!(!lines.iter().any(|line| !is_reference(&line) && line.contains(&run)), "{lines:?}");
+    assert!(lines.iter().filter(is_reference).all(|line| line.contains(&run)));
 }
 
 /// A pair whose letter was written three times, each carried over by a run of its own.
@@ -62,7 +69,13 @@ fn several_runs_are_undone_by_one_job_the_last_one_first() {
     let told: Vec<String> =
         asked(&house, job).into_iter().filter(|line| line.starts_with("Undone: ")).collect();
     assert_eq!(told.len(), 3, "{told:?}");
-    assert!(told[0].contains(&last.to_string()) && told[2].contains(&runs[1].to_string()));
+    assert!(
+        told.iter().all(|line| line.starts_with("Undone: the run of 20")),
+        "a person knows a run by its time"
+    );
+    let references = asked(&house, job).pop().unwrap();
+    assert!(references.starts_with(&format!("Reference for support: run {job}, undone run {last}, ")));
+    assert!(references.ends_with(&runs[1].to_string()), "{references}");
     assert!(house.catalog.pair(PAIR).unwrap().unwrap().paused);
 }
 
