@@ -17,6 +17,7 @@ use crate::dto::snapshot::{EntryType, SnapshotCounts, SnapshotRow};
 use crate::error::ApiError;
 use crate::numbers::{Count, Moment};
 use crate::path_text::{self, PathText};
+use crate::use_cases::sync_what;
 
 pub(crate) const PAGE_LIMIT: u32 = 1_000;
 const PAGE_USUAL: u32 = 100;
@@ -179,6 +180,7 @@ pub(crate) fn job(view: JobView) -> Job {
         place_label: record.place_label,
         plan_id: record.plan_id.map(|id| id.to_string()),
         pair_id: record.pair_id.map(|id| id.to_string()),
+        sync: sync_what::of_job(&record.request),
         queued_ms: Moment(record.queued_ms),
         started_ms: record.started_ms.map(Moment),
         finished_ms: record.finished_ms.map(Moment),

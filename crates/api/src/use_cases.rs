@@ -23,6 +23,7 @@ pub(crate) mod sync_hub;
 pub(crate) mod sync_plan;
 pub(crate) mod sync_rules;
 pub(crate) mod sync_save;
+pub(crate) mod sync_what;
 pub(crate) mod sync_words;
 
 pub(crate) use app::{app_info, settings_get, settings_set};

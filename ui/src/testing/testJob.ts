@@ -1,5 +1,9 @@
 /** A run to test with. */
-import type { Job } from "../api";
+import type { Job, SyncWhat } from "../api";
+
+export function testWhat(over: Partial<SyncWhat> = {}): SyncWhat {
+  return { work: "run", origin: "person", lookedFirst: false, wentOn: false, broughtBackFrom: null, undoes: 0, undoesBegunMs: [], ...over };
+}
 
 export function testJob(over: Partial<Job> = {}): Job {
   return {
@@ -14,6 +18,7 @@ export function testJob(over: Partial<Job> = {}): Job {
     placeLabel: "Photos",
     planId: null,
     pairId: "p",
+    sync: testWhat(),
     queuedMs: 0,
     startedMs: 0,
     finishedMs: 1000,

@@ -1,5 +1,6 @@
 //! Jobs: every run, what it does now, how it ended, and its receipt.
 
+use super::sync::SyncSide;
 use super::{dto, request, words};
 use crate::{ApiError, Count, Moment};
 use serde::{Deserialize, Serialize};
@@ -44,6 +45,34 @@ words! {
         Failed,
         /// The process that ran it died; it can be retried.
         Interrupted,
+    }
+
+    /// What a run of a pair is.
+    pub enum SyncWork {
+        /// Carries over what there is.
+        Run,
+        /// Carries over what was decided about conflicts, and all else there is.
+        Decision,
+        /// Wrote the merged text of two versions into the first place.
+        Merge,
+        /// Carries a merged text over to the second place, and all else there is.
+        MergedText,
+        /// Undoes runs.
+        Undo,
+        /// Brings items back from the bins.
+        BringBack,
+        /// Removes items from the bins for good.
+        Remove,
+    }
+
+    /// Who wanted a run of a pair.
+    pub enum SyncOrigin {
+        /// A person.
+        Person,
+        /// The schedule.
+        Schedule,
+        /// Something changed in a live pair.
+        Live,
     }
 
     /// What a run is busy with.
@@ -140,6 +169,24 @@ dto! {
         pub is_bytes: bool,
     }
 
+    /// What a run of a pair is: what tells it from others beside its time.
+    pub struct SyncWhat {
+        /// What it is.
+        pub work: SyncWork,
+        /// Who wanted it.
+        pub origin: SyncOrigin,
+        /// Whether its plan is, or was, shown first.
+        pub looked_first: bool,
+        /// Whether a brake held it, and a person went on anyway.
+        pub went_on: bool,
+        /// The place from which the other one was filled again after a brake held it.
+        pub brought_back_from: Option<SyncSide>,
+        /// How many runs it undoes.
+        pub undoes: Count,
+        /// When these began, in the order in which they are undone; empty where that is not known.
+        pub undoes_begun_ms: Vec<Moment>,
+    }
+
     /// A job.
     pub struct Job {
         /// Its id.
@@ -164,6 +211,8 @@ dto! {
         pub plan_id: Option<String>,
         /// The sync pair it was run for.
         pub pair_id: Option<String>,
+        /// What it is, where it is a run of a sync pair.
+        pub sync: Option<SyncWhat>,
         /// When it was asked for.
         pub queued_ms: Moment,
         /// When it began.

@@ -1,5 +1,6 @@
 //! What sync replaced or removed and still keeps, and the runs that did it.
 
+use super::job::{JobState, SyncWhat};
 use super::snapshot::EntryType;
 use super::sync::SyncSide;
 use super::sync_plan::SyncTotals;
@@ -57,6 +58,10 @@ dto! {
     pub struct SyncRunRow {
         /// Names it.
         pub run_id: String,
+        /// What it was.
+        pub what: SyncWhat,
+        /// How it ended.
+        pub state: JobState,
         /// When it began.
         pub started_ms: Moment,
         /// When it ended; nothing where it was cut off.

@@ -4,7 +4,9 @@ use keepwell_catalog::{Catalog, JobFilter, JobRecord, JobState, PairRecord};
 use keepwell_endpoint::{Address, Credentials};
 use keepwell_jobs::scheduler::PAIRS_PAUSED_SETTING;
 use keepwell_jobs::standing::{self, Differs, PairState};
-use keepwell_jobs::{Fault, Halt, JobRequest, LiveState, Origin, PairDefinition, hub, live, scheduler};
+use keepwell_jobs::{
+    Fault, Halt, JobRequest, LiveState, Origin, PairDefinition, hub, live, place_name, scheduler,
+};
 use keepwell_model::PairId;
 use keepwell_sync::PairDatabase;
 use keepwell_sync::pair::PlaceSpec;
@@ -22,7 +24,7 @@ use crate::dto::{Done, Nothing};
 use crate::error::{ApiError, ErrorCode};
 use crate::numbers::{Count, Moment};
 use crate::open::Api;
-use crate::path_text::{self, PathText};
+use crate::path_text::PathText;
 
 /// Runs that are looked through for the last one.
 pub(crate) const RECENT_RUNS: u64 = 20;
@@ -64,26 +66,16 @@ fn database_says(api: &Api, id: PairId) -> (u64, bool) {
 
 /// A place as clients see it.
 pub(crate) fn place(api: &Api, spec: &PlaceSpec) -> SyncPlace {
-    let address = spec.address.parse::<Address>();
-    let last = |text: &str| text.trim_end_matches('/').rsplit('/').next().unwrap_or(text).to_owned();
-    let (is_local, name, device) = match &address {
-        Ok(Address::Local(path)) => {
-            let name = path.file_name().unwrap_or(path.as_os_str());
-            (true, path_text::display(name.as_encoded_bytes()), api.options.host.clone())
+    let (is_local, device) = match spec.address.parse::<Address>() {
+        Ok(Address::Local(_)) => (true, api.options.host.clone()),
+        Ok(Address::S3 { bucket, endpoint, .. } | Address::Gcs { bucket, endpoint, .. }) => {
+            (false, endpoint.unwrap_or(bucket))
         }
-        Ok(Address::S3 { bucket, prefix, endpoint, .. } | Address::Gcs { bucket, prefix, endpoint }) => {
-            let name = if prefix.is_empty() { bucket.clone() } else { last(prefix) };
-            (false, name, endpoint.clone().unwrap_or_else(|| bucket.clone()))
-        }
-        Ok(Address::Azure { container, prefix, account, .. }) => {
-            (false, if prefix.is_empty() { container.clone() } else { last(prefix) }, account.clone())
-        }
-        Ok(Address::WebDav { host, path, .. } | Address::Sftp { host, path, .. }) => {
-            let name = last(path);
-            (false, if name.is_empty() { host.clone() } else { name }, host.clone())
-        }
-        Err(_) => (false, spec.address.clone(), String::new()),
+        Ok(Address::Azure { account, .. }) => (false, account),
+        Ok(Address::WebDav { host, .. } | Address::Sftp { host, .. }) => (false, host),
+        Err(_) => (false, String::new()),
     };
+    let name = place_name(&spec.address);
     SyncPlace { address: PathText::new(spec.address.as_bytes()), name, device, is_local }
 }
 

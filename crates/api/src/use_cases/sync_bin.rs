@@ -9,7 +9,7 @@ use keepwell_sync::run_types::{RunRecord, RunState};
 use keepwell_sync::{BinWish, PairDatabase, SyncError};
 
 use super::sync::{database, free, named, wake};
-use super::sync_words as words;
+use super::{sync_what, sync_words as words};
 use crate::convert::{self, cut, page};
 use crate::dto::job::JobStarted;
 use crate::dto::sync_bin::{
@@ -131,10 +131,13 @@ pub(crate) fn sync_bin_restore(api: &Api, request: SyncBinRestore) -> Result<Job
     Ok(JobStarted { job_id: job_id.to_string() })
 }
 
-fn run(record: RunRecord) -> SyncRunRow {
+fn run(api: &Api, record: RunRecord) -> SyncRunRow {
     let is_changed = words::changes(&record.report.left) + words::changes(&record.report.right) > 0;
+    let (what, state) = sync_what::of_run(api, &record);
     SyncRunRow {
         run_id: record.id.to_string(),
+        what,
+        state,
         started_ms: record.started.into(),
         finished_ms: record.finished.map(Moment::from),
         left: words::totals(&record.report.left),
@@ -152,7 +155,8 @@ pub(crate) fn sync_runs(api: &Api, request: SyncRunsGet) -> Result<SyncRunPage, 
         record.state == RunState::Undone
             || words::changes(&record.report.left) + words::changes(&record.report.right) > 0
     });
-    Ok(SyncRunPage { total: Count::from(all.len()), runs: cut(all, rows).into_iter().map(run).collect() })
+    let total = Count::from(all.len());
+    Ok(SyncRunPage { total, runs: cut(all, rows).into_iter().map(|record| run(api, record)).collect() })
 }
 
 pub(crate) fn sync_undo(api: &Api, request: SyncUndo) -> Result<JobStarted, ApiError> {

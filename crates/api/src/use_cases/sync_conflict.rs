@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use keepwell_catalog::{Catalog, PairRecord};
+use keepwell_catalog::{Catalog, JobRecord, JobState, PairRecord};
 use keepwell_endpoint::Tree;
-use keepwell_jobs::{Fault, FaultKind, PairDefinition, scheduler};
+use keepwell_jobs::{After, Fault, FaultKind, PairDefinition, scheduler};
 use keepwell_model::{ContentHash, Control, EntryKind};
 use keepwell_sync::plan::Version;
 use keepwell_sync::policy::Choice;
 use keepwell_sync::text::{ComparedLine, Merged};
 use keepwell_sync::{PairDatabase, Side, StoredConflict};
 
-use super::sync::{database, named, start, waits_for_a_person};
+use super::sync::{database, free, is_plain, named, waits_for_a_person};
 use super::sync_words as words;
 use crate::convert::{self, cut, page};
 use crate::dto::snapshot::FilePreview;
@@ -217,7 +217,7 @@ pub(crate) fn sync_merge(api: &Api, request: SyncMerge) -> Result<SyncResolved, 
         Merged::Text(_) => {
             // The text is on the left now, which may be a hub: the run that follows changes the right alone.
             api.syncs.tell_hub(record.id, &definition);
-            let job_id = carry_out(api, &record)?;
+            let job_id = carry_out(api, &record, After::Merging)?;
             Ok(SyncResolved { decided: Count(1), job_id })
         }
         Merged::SameLines => refuse("Both changed the same lines. They can not be merged without guessing."),
@@ -280,16 +280,21 @@ pub(crate) fn sync_resolve(api: &Api, request: SyncResolve) -> Result<SyncResolv
         )
         .hint("Decide these one by one."));
     }
-    let job_id = carry_out(api, &record)?;
+    let job_id = carry_out(api, &record, After::Decision)?;
     Ok(SyncResolved { decided: Count::from(decided), job_id })
 }
 
 /// Runs the pair after a decision; not where somebody wants nothing to be done by itself, or looks at what would be: the run
 /// does all else that waits, too.
-fn carry_out(api: &Api, record: &PairRecord) -> Result<Option<String>, ApiError> {
+fn carry_out(api: &Api, record: &PairRecord, after: After) -> Result<Option<String>, ApiError> {
     let is_held = record.paused || scheduler::are_pairs_paused(&api.catalog)?;
     if is_held || waits_for_a_person(api, record.id)? {
         return Ok(None);
     }
-    Ok(Some(start(api, record, false)?.job_id))
+    // A run that looked at both places before this was decided does not carry it out; one that still waits does.
+    let waits = |job: &JobRecord| job.state == JobState::Queued && is_plain(job, false);
+    if let Some(job) = free(api, record.id, false)?.filter(waits) {
+        return Ok(Some(job.id.to_string()));
+    }
+    Ok(Some(api.syncs.start_after(&api.engine, record.id, after)?.to_string()))
 }

@@ -5,6 +5,7 @@ import type { JobKind } from "./JobKind";
 import type { JobProgress } from "./JobProgress";
 import type { JobResult } from "./JobResult";
 import type { JobState } from "./JobState";
+import type { SyncWhat } from "./SyncWhat";
 
 /**
  * A job.
@@ -54,6 +55,10 @@ planId: string | null,
  * The sync pair it was run for.
  */
 pairId: string | null, 
+/**
+ * What it is, where it is a run of a sync pair.
+ */
+sync: SyncWhat | null, 
 /**
  * When it was asked for.
  */

@@ -4,7 +4,7 @@ import { act } from "react";
 import { describe, expect, it } from "vitest";
 
 import { showJob, type SyncBrake, type SyncPlanPage, type SyncRunRow, type SyncTotals } from "../../api";
-import { testJob } from "../../testing/testJob";
+import { testJob, testWhat } from "../../testing/testJob";
 import { askedWith, openWindow, usesWindow } from "../../testing/window";
 import { testConflict, testPair } from "./testPair";
 
@@ -13,7 +13,7 @@ usesWindow();
 const none: SyncTotals = { created: 0, replaced: 0, moved: 0, removed: 0, metadata: 0, bytes: 0 };
 const emptyPlan: SyncPlanPage = { madeMs: 0, revision: "1", rows: [], total: 0, rowsTotal: 0, left: none, right: none, chosen: 0, brakes: [], conflicts: 0, problems: 0, waitsForAge: 0, stillOpen: 0 };
 const at = new Date(2026, 8, 21, 14, 13, 20).getTime();
-const runOf = (runId: string, over: Partial<SyncRunRow> = {}): SyncRunRow => ({ runId, startedMs: at, finishedMs: at, left: none, right: none, undone: false, canUndo: true, ...over });
+const runOf = (runId: string, over: Partial<SyncRunRow> = {}): SyncRunRow => ({ runId, what: testWhat(), state: "succeeded", startedMs: at, finishedMs: at, left: none, right: none, undone: false, canUndo: true, ...over });
 const press = (button: HTMLElement) => {
   fireEvent.click(button);
 };

@@ -1,11 +1,14 @@
 import { describe, expect, it } from "vitest";
 
 import type { SyncRunRow } from "../../api";
+import { testWhat } from "../../testing/testJob";
 import { lookAt, newestOf, ofField, toField } from "./undoSince";
 
 const totals = (removed: number) => ({ created: 1, replaced: 0, moved: 0, removed, metadata: 0, bytes: 7 });
 const run = (runId: string, startedMs: number, over: Partial<SyncRunRow> = {}): SyncRunRow => ({
   runId,
+  what: testWhat(),
+  state: "succeeded",
   startedMs,
   finishedMs: startedMs + 1,
   left: totals(0),

@@ -1,0 +1,81 @@
+//! What a run of a pair was, for the lists of runs: from what was asked of its job, or, where there is no job of it (any
+//! more), from what the pair wrote down of it.
+
+use keepwell_catalog::JobState as State;
+use keepwell_jobs::{After, JobRequest, Origin, SyncJob};
+use keepwell_sync::plan::Totals;
+use keepwell_sync::run_types::{RunRecord, RunState};
+
+use super::sync_words as words;
+use crate::convert;
+use crate::dto::job::{JobState, SyncOrigin, SyncWhat, SyncWork};
+use crate::numbers::{Count, Moment};
+use crate::open::Api;
+
+/// Of a job, by what was asked of it; nothing where it is no run of a pair.
+pub(crate) fn of_job(request: &str) -> Option<SyncWhat> {
+    match serde_json::from_str(request) {
+        Ok(JobRequest::Sync(sync)) => Some(of_request(&sync)),
+        _ => None,
+    }
+}
+
+fn of_request(sync: &SyncJob) -> SyncWhat {
+    let answer = &sync.answer;
+    SyncWhat {
+        work: match sync.after {
+            _ if sync.undo.is_some() => SyncWork::Undo,
+            _ if !sync.bring_back.is_empty() => SyncWork::BringBack,
+            _ if sync.remove.is_some() => SyncWork::Remove,
+            Some(After::Decision) => SyncWork::Decision,
+            Some(After::Merging) => SyncWork::MergedText,
+            None => SyncWork::Run,
+        },
+        origin: match sync.origin {
+            Origin::Person => SyncOrigin::Person,
+            Origin::Schedule => SyncOrigin::Schedule,
+            Origin::Live => SyncOrigin::Live,
+        },
+        looked_first: sync.preview,
+        // Filling a place again releases brakes of that place, too.
+        went_on: !answer.release.is_empty() && answer.bring_back_from.is_none(),
+        brought_back_from: answer.bring_back_from.map(words::side),
+        undoes: Count::from(sync.undoes().count()),
+        undoes_begun_ms: sync.undo_began_ms.iter().copied().map(Moment).collect(),
+    }
+}
+
+/// Of a run that a pair wrote down, and how it ended.
+pub(crate) fn of_run(api: &Api, run: &RunRecord) -> (SyncWhat, JobState) {
+    let job = api.catalog.job(run.id).unwrap_or_else(|error| {
+        tracing::warn!(%error, run = %run.id, "the job of a run could not be read");
+        None
+    });
+    if let Some((what, job)) = job.and_then(|job| Some((of_job(&job.request)?, job))) {
+        return (what, convert::job_state(job.state));
+    }
+    let state = match run.state {
+        RunState::Done | RunState::Undone => State::Succeeded,
+        RunState::Stopped => State::Cancelled,
+        RunState::Failed => State::Failed,
+        RunState::Running => State::Interrupted,
+    };
+    let what = SyncWhat {
+        work: if is_merge(run) { SyncWork::Merge } else { SyncWork::Run },
+        origin: SyncOrigin::Person,
+        looked_first: false,
+        went_on: false,
+        brought_back_from: None,
+        undoes: Count(0),
+        undoes_begun_ms: Vec::new(),
+    };
+    (what, convert::job_state(state))
+}
+
+/// Whether a run that no job did is the merging of two texts: that is written down at one moment, and is one file.
+fn is_merge(run: &RunRecord) -> bool {
+    let left = Totals { bytes: 0, ..run.report.left };
+    run.finished == Some(run.started)
+        && left == Totals { replaced: 1, ..Totals::default() }
+        && run.report.right == Totals::default()
+}
