@@ -9,6 +9,7 @@ import { useVirtualizer } from "@tanstack/react-virtual";
 import { useEffect, useId, useRef, useState, type KeyboardEvent, type ReactNode } from "react";
 
 import { classes } from "../lib/classes";
+import { useIsNarrow } from "../lib/narrow";
 import { t } from "../text/text";
 import styles from "./DataGrid.module.css";
 import { Checkbox } from "./Form";
@@ -62,7 +63,9 @@ function useColumns<Row extends object>(columns: Column<Row>[]): ColumnDef<typeo
 
 export function DataGrid<Row extends object>(props: DataGridProps<Row>) {
   "use no memo"; // The virtualizer changes under its own reference; the compiler must not keep what it gave.
-  const { label, columns, rows, total, rowKey, onOpen, onMore, currentKey, choosing, rowHeight = 34, maxHeight } = props;
+  const { label, rows, total, rowKey, onOpen, onMore, currentKey, choosing, rowHeight = 34, maxHeight } = props;
+  const isNarrow = useIsNarrow();
+  const columns = props.columns.filter((column) => !(isNarrow && column.optional));
   const id = useId();
   const scroller = useRef<HTMLDivElement>(null);
   const [active, setActive] = useState(0);

@@ -17,7 +17,8 @@ import { Facts, Moment, PathText, Size } from "../../components/Values";
 import { copyText } from "../../lib/clipboard";
 import { formatCount, formatDuration, formatExact } from "../../lib/format";
 import { useAct, useAsk, usePages } from "../../lib/queries";
-import { changedNothing, KIND, STATE } from "../../lib/words";
+import { howItEnded, whatRanWhere } from "../../lib/runWords";
+import { changedNothing, KIND } from "../../lib/words";
 import { t } from "../../text/text";
 import styles from "./Activity.module.css";
 
@@ -29,7 +30,7 @@ function JobFacts({ job }: { job: Job }) {
   const time = [
     { name: t("job.started"), value: job.startedMs === null ? t("common.never") : <Moment at={job.startedMs} /> },
     ...(job.startedMs !== null && job.finishedMs !== null ? [{ name: t("job.took"), value: formatDuration(job.finishedMs - job.startedMs) }] : []),
-    { name: t("job.place"), value: job.placeLabel },
+    { name: t(job.sync === null ? "job.place" : "job.pair"), value: job.placeLabel },
   ];
   const facts = job.result?.facts ?? [];
   return <Facts columns facts={[...time, ...facts.map((fact) => ({ name: fact.label, value: <FactValue fact={fact} /> }))]} />;
@@ -198,6 +199,7 @@ function ReceiptContent({ receipt }: { receipt: Receipt }) {
           { name: t("job.problems"), value: formatCount(receipt.problemsTotal) },
           { name: t("receipt.host"), value: receipt.host },
           { name: t("receipt.program"), value: receipt.program },
+          { name: t("receipt.reference"), value: <span className={styles.code}>{receipt.jobId}</span> },
           { name: t("receipt.root"), value: <span className={styles.code}>{receipt.merkleRoot}</span> },
           { name: t("receipt.key"), value: <span className={styles.code}>{receipt.publicKey}</span> },
           { name: t("receipt.signature"), value: <span className={styles.code}>{receipt.signature}</span> },
@@ -255,20 +257,26 @@ function Run({ job }: { job: Job }) {
   const [chosen, setChosen] = useState<RunTab>();
   const navigate = useNavigate();
   const active = isActive(job);
+  const ended = howItEnded(job);
   const tab = chosen ?? firstTab(job);
   const snapshotId = job.kind === "backup" ? (job.result?.snapshotId ?? null) : null;
   return (
     <Page
       fixed
-      heading={job.title}
+      heading={whatRanWhere(job)}
       crumbs={[{ text: t("activity.heading"), link: { to: "/activity" } }]}
       lead={
         <span className={styles.lead}>
-          <Status tone={STATE[job.state].tone} word={t(STATE[job.state].text)} />
+          <Status tone={ended.tone} word={ended.text} />
           <span>{t(KIND[job.kind])}</span>
           {job.planId !== null && (
             <Link to="/backup/$planId" params={{ planId: job.planId }} search={{}}>
               {t("job.open_plan")}
+            </Link>
+          )}
+          {job.pairId !== null && (
+            <Link to="/sync/$pairId" params={{ pairId: job.pairId }} search={{}}>
+              {t("job.open_pair")}
             </Link>
           )}
           {job.placeId !== null && (

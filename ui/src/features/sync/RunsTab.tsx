@@ -3,14 +3,17 @@ import { Link } from "@tanstack/react-router";
 import { Eye, History, Play, Undo2 } from "lucide-react";
 import { useState } from "react";
 
-import { call, isActive, useJob, type Job, type SyncPair, type SyncRunRow } from "../../api";
+import { call, isActive, useJob, type Job, type SyncPair, type SyncRunRow, type SyncTotals } from "../../api";
 import { Button } from "../../components/Button";
 import { DataGrid } from "../../components/DataGrid";
 import { Confirm } from "../../components/Dialog";
 import { Empty, Loading, Section } from "../../components/Page";
+import { Status } from "../../components/Status";
 import { Trouble } from "../../components/Trouble";
-import { Moment } from "../../components/Values";
+import { classes } from "../../lib/classes";
+import { formatExact } from "../../lib/format";
 import { useAct, usePages } from "../../lib/queries";
+import { endedWords, ranWords, totalsWords } from "../../lib/runWords";
 import { t } from "../../text/text";
 import { RunsTable } from "../activity/RunsTable";
 import { usePausePair, useRunPair } from "./actions";
@@ -20,11 +23,45 @@ import type { PlaceNames } from "./names";
 import styles from "./Sync.module.css";
 import { UndoSince } from "./UndoSince";
 import { UndoTotals } from "./UndoTotals";
-import { afterUndoWords, changesOf, totalsWords } from "./words";
+import { afterUndoWords, changesOf } from "./words";
 
 /** Whether what a run put into a bin may be there: what it replaced or removed, unless undoing brought it back. */
 function putIntoBin(run: SyncRunRow): boolean {
   return !run.undone && [run.left, run.right].some((totals) => totals.replaced > 0 || totals.removed > 0);
+}
+
+/** What a run was, in the words of the list of all runs, and when. */
+function What({ run, when, names }: { run: SyncRunRow; when: string; names: PlaceNames }) {
+  const what = ranWords(run.what, (side) => names[side]);
+  return (
+    <span className={styles.twoLines}>
+      <span title={what} className={styles.cut}>
+        {what}
+      </span>
+      <span title={formatExact(run.startedMs)} className={classes(styles.cut, styles.quiet)}>
+        {when}
+      </span>
+    </span>
+  );
+}
+
+function Ended({ run }: { run: SyncRunRow }) {
+  const { tone, text } = endedWords(run.state);
+  return (
+    <span className={styles.wrapped}>
+      <Status quiet tone={tone} word={text} />
+    </span>
+  );
+}
+
+/** The changes of one place: two lines of them, all on hover. */
+function Changes({ totals }: { totals: SyncTotals }) {
+  const text = totalsWords(totals, true);
+  return (
+    <span title={text} className={styles.changes}>
+      {text}
+    </span>
+  );
 }
 
 /** After an undo the pair is paused: a look at what its next run would do, or letting it run. */
@@ -104,13 +141,14 @@ export function RunsTab({ pair, names }: { pair: SyncPair; names: PlaceNames }) 
         label={t("runs.list")}
         rowHeight={48}
         columns={[
-          { id: "when", heading: t("runs.when"), width: "204px", cell: (run) => <span className={styles.twoLines}><Moment at={run.startedMs} /><span className={styles.quiet}>{whenOf(run)}</span></span> },
-          { id: "left", heading: t("runs.changed_in", { place: names.left }), width: "minmax(0, 1fr)", cell: (run) => <span title={totalsWords(run.left, true)} className={styles.cut}>{totalsWords(run.left, true)}</span> },
-          { id: "right", heading: t("runs.changed_in", { place: names.right }), width: "minmax(0, 1fr)", cell: (run) => <span title={totalsWords(run.right, true)} className={styles.cut}>{totalsWords(run.right, true)}</span> },
+          { id: "what", heading: t("activity.what"), width: "minmax(0, 1.5fr)", cell: (run) => <What run={run} when={whenOf(run)} names={names} /> },
+          { id: "state", heading: t("activity.state"), width: "116px", cell: (run) => <Ended run={run} /> },
+          { id: "left", heading: t("runs.changed_in", { place: names.left }), width: "minmax(0, 1fr)", cell: (run) => <Changes totals={run.left} /> },
+          { id: "right", heading: t("runs.changed_in", { place: names.right }), width: "minmax(0, 1fr)", cell: (run) => <Changes totals={run.right} /> },
           {
             id: "do",
             heading: t("runs.undo"),
-            width: "230px",
+            width: "190px",
             end: true,
             cell: (run) => (
               <>
@@ -137,7 +175,7 @@ export function RunsTab({ pair, names }: { pair: SyncPair; names: PlaceNames }) 
         maxHeight={260}
       />
       <Section heading={t("runs.all")}>
-        <RunsTable filter={{ pairId: pair.id }} />
+        <RunsTable filter={{ pairId: pair.id }} names={names} />
       </Section>
       <Confirm
         open={undoing !== undefined}

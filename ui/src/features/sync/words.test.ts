@@ -2,7 +2,8 @@ import { describe, expect, it } from "vitest";
 
 import type { SyncBrake, SyncMode, SyncRow } from "../../api";
 import { testPair } from "./testPair";
-import { brakeWords, MODES, pairState, totalsWords, whyWords } from "./words";
+import { totalsWords } from "../../lib/runWords";
+import { brakeWords, MODES, pairState, whyWords } from "./words";
 
 const names = { left: "Laptop", right: "Stick" };
 const NOW = 10_000_000;

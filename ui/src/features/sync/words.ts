@@ -206,20 +206,6 @@ export function pairState(pair: SyncPair, job: Job | undefined, now: number, nam
   }
 }
 
-/** The changes of one side in words: "3 new, 1 replaced, 2 to the bin; 4 MB to copy", or copied where they are done. */
-export function totalsWords(totals: SyncTotals, done = false): string {
-  const parts = [
-    totals.created > 0 ? t("sync.totals.created", { count: totals.created }) : "",
-    totals.replaced > 0 ? t("sync.totals.replaced", { count: totals.replaced }) : "",
-    totals.moved > 0 ? t("sync.totals.moved", { count: totals.moved }) : "",
-    totals.removed > 0 ? t("sync.totals.removed", { count: totals.removed }) : "",
-    totals.metadata > 0 ? t("sync.totals.metadata", { count: totals.metadata }) : "",
-  ].filter((part) => part !== "");
-  if (parts.length === 0) return t("sync.totals.nothing");
-  const changes = parts.join(", ");
-  return totals.bytes > 0 ? t(done ? "sync.totals.copied" : "sync.totals.to_copy", { changes, size: formatBytes(totals.bytes) }) : changes;
-}
-
 export function changesOf(totals: SyncTotals): number {
   return totals.created + totals.replaced + totals.moved + totals.removed + totals.metadata;
 }

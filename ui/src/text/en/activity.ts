@@ -26,6 +26,7 @@ export const activity = {
   "activity.problems": "Problems",
 
   "job.place": "Place",
+  "job.pair": "Pair",
   "job.started": "Began",
   "job.finished": "Ended",
   "job.took": "Took",
@@ -47,6 +48,7 @@ export const activity = {
   "job.no_receipt": "No receipt yet",
   "job.no_receipt_text": "A run gets its signed receipt when it ends.",
   "job.open_plan": "Open the plan",
+  "job.open_pair": "Open the pair",
   "job.open_place": "Open the place",
   "job.see_snapshot": "See the snapshot",
   "job.interrupted_heading": "This run was interrupted",
@@ -61,6 +63,7 @@ export const activity = {
   "receipt.valid_text": "The receipt is unchanged since the run ended.",
   "receipt.invalid": "The signature does not hold",
   "receipt.invalid_text": "This receipt was changed after the run, or was signed by another device. Do not rely on it.",
+  "receipt.reference": "Reference for support",
   "receipt.root": "Root of all entries",
   "receipt.key": "Key of the device",
   "receipt.signature": "Signature",
