@@ -3,23 +3,28 @@ import { useNavigate } from "@tanstack/react-router";
 import { Eye, RefreshCw } from "lucide-react";
 import { useState } from "react";
 
-import type { SyncBrake, SyncMode, SyncPair, SyncSide } from "../../api";
+import type { SyncBrake, SyncPair, SyncSide } from "../../api";
 import { Button, LinkButton } from "../../components/Button";
 import { Confirm } from "../../components/Dialog";
 import { tellDone } from "../../components/news";
 import { Notice } from "../../components/Page";
 import { PathText } from "../../components/Values";
 import { useAsk } from "../../lib/queries";
+import { totalsWords } from "../../lib/runWords";
 import { t } from "../../text/text";
 import { useApply, useGiveUp, useLookAgain } from "./actions";
 import type { PlaceNames } from "./names";
 import styles from "./Sync.module.css";
-import { brakeWords, totalsWords } from "./words";
+import { brakeWords } from "./words";
 
-function Seen({ brake, names, mode }: { brake: SyncBrake; names: PlaceNames; mode: SyncMode }) {
-  const words = brakeWords(brake, names, mode);
+/** Brakes that are about a place as a whole: where it is tells which folder or drive to look at. */
+const OF_PLACES: SyncBrake["kind"][] = ["rootEmptied", "rootGone", "anotherPlace", "noSpace"];
+
+function Seen({ brake, pair, names }: { brake: SyncBrake; pair: SyncPair; names: PlaceNames }) {
+  const words = brakeWords(brake, names, pair.mode);
   return (
     <Notice alert tone="asking" heading={words.heading}>
+      {OF_PLACES.includes(brake.kind) && <PathText path={pair[brake.side].address.display} copyable />}
       <p>{words.means}</p>
       {brake.examples.length > 0 && (
         <>
@@ -96,7 +101,7 @@ export function Halted({ pair, jobId, names }: { pair: SyncPair; jobId: string; 
     <section aria-label={t("brake.heading")} className={styles.halted}>
       <h2>{t("brake.heading")}</h2>
       {brakes.map((brake) => (
-        <Seen key={`${brake.kind} ${brake.side}`} brake={brake} names={names} mode={pair.mode} />
+        <Seen key={`${brake.kind} ${brake.side}`} brake={brake} pair={pair} names={names} />
       ))}
       <ul className={styles.outcomes}>
         {!canLook(brakes) && (
