@@ -29,6 +29,7 @@ import { MergeDialog } from "./MergeDialog";
 import { momentBeside } from "./moments";
 import { other, placeNames, placeOn, type PlaceNames } from "./names";
 import { canMerge, CONFLICT, decidedDone, holdTheSame, isElsewhere, newerSide, outcomes } from "./outcomes";
+import { useUndoneSince } from "./undone";
 
 function largerSide({ left, right }: SyncConflict): SyncSide | undefined {
   if (left.sizeBytes === null || right.sizeBytes === null || left.sizeBytes === right.sizeBytes) return undefined;
@@ -240,12 +241,14 @@ function Decisions({ pair, view, names }: { pair: SyncPair; view: SyncConflictVi
 function Body({ pair, view }: { pair: SyncPair; view: SyncConflictView }) {
   const names = placeNames(pair);
   const { conflict } = view;
+  const isUndone = useUndoneSince(pair.id);
+  const base = conflict.baseModifiedMs === null ? t(isUndone ? "conflict.no_base_undone" : "conflict.no_base") : t("conflict.base", { when: formatMoment(conflict.baseModifiedMs) });
   const isFile = conflict.left.entryType === "file" || conflict.right.entryType === "file";
   return (
     <>
       <div className={styles.happened}>
         <Status tone="asking" word={t(CONFLICT[conflict.kind])} />
-        <span>{conflict.baseModifiedMs === null ? t("conflict.no_base") : t("conflict.base", { when: formatMoment(conflict.baseModifiedMs) })}</span>
+        <span>{base}</span>
       </div>
       <div className={styles.versions}>
         <Version conflict={conflict} side="left" place={pair.left} name={names.left} />

@@ -15,6 +15,7 @@ import { Empty, Loading, Notice, Page } from "../../components/Page";
 import { Status } from "../../components/Status";
 import { Trouble } from "../../components/Trouble";
 import { useAct, useAsk } from "../../lib/queries";
+import { totalsWords } from "../../lib/runWords";
 import { t } from "../../text/text";
 import { useApply, useGiveUp, useRunPair } from "./actions";
 import { useFreshPairs } from "./fresh";
@@ -24,7 +25,8 @@ import { usePlanRows, type PlanQuestion } from "./planRows";
 import { PlanChoice } from "./PlanChoice";
 import { PlanTable } from "./PlanTable";
 import styles from "./Sync.module.css";
-import { brakeWords, changesOf, FILTERS, totalsWords } from "./words";
+import { useUndoneSince } from "./undone";
+import { brakeWords, changesOf, FILTERS } from "./words";
 import { ROWS_LIMIT } from "./windowing";
 
 /** What the plan can not carry over. */
@@ -152,6 +154,7 @@ function Plan({ pair, jobId, names, onNothing }: PlanProps) {
   const [question, setQuestion] = useState<PlanQuestion>({ filter: "all", side: undefined, text: "" });
   const rows = usePlanRows(jobId, question, true);
   const apply = useApply(() => void navigate({ to: "/sync/$pairId", params: { pairId: pair.id }, search: {} }));
+  const isUndone = useUndoneSince(pair.id);
   const giveUp = useGiveUp(t("changes.given_up"), () => void navigate({ to: "/sync/$pairId", params: { pairId: pair.id }, search: {} }));
   const { head, onSight } = rows;
   const sight = useCallback((first: number, end: number) => onSight(first, end), [onSight]);
@@ -177,6 +180,11 @@ function Plan({ pair, jobId, names, onNothing }: PlanProps) {
   return (
     <>
       <Head head={head} names={names} />
+      {isUndone && (
+        <Notice tone="idle" heading={t("changes.undone")}>
+          <p>{t("changes.undone_text")}</p>
+        </Notice>
+      )}
       {head.brakes.map((brake) => (
         <Notice key={`${brake.kind} ${brake.side}`} tone="asking" heading={brakeWords(brake, names, pair.mode).heading}>
           {t("changes.brake")}

@@ -37,6 +37,8 @@ export const changes = {
   "changes.way": "Way",
   "changes.why": "Why",
   "changes.keys": "In the table: ↑ ↓ moves, with Shift it selects, → and ← choose the way, Space leaves out.",
+  "changes.undone": "A run of this pair was undone, and none ran since",
+  "changes.undone_text": "What that run had carried over is compared anew. So a reason below may name the place where it was taken back, although nobody worked there.",
   "changes.brake": "As the plan is now, this safety brake halts the run before anything is changed, and asks you.",
   "changes.bulk": "Choose for several rows",
   "changes.select_all": { one: "Select the {count} shown", other: "Select all {count} shown" },
