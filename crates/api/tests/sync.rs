@@ -291,3 +291,108 @@ fn a_decision_is_kept_for_the_next_run_where_the_pair_is_paused_or_its_plan_is_r
     assert_eq!(fs::read(right.join("note")).unwrap(), b"three");
     assert!(right.join("new").exists());
 }
+
+impl Room {
+    fn write(&self, name: &str, content: &str) {
+        fs::write(self.path(name), content).unwrap();
+    }
+
+    /// A run to its end.
+    #[track_caller]
+    fn carry_over(&self) {
+        let run = self.run(false);
+        self.ended(&run, "succeeded");
+    }
+
+    fn job(&self, id: &str) -> Value {
+        self.ask("job.get", json!({ "jobId": id }))
+    }
+}
+
+#[test]
+fn the_runs_of_a_pair_say_what_they_were() {
+    let room = Room::new();
+    room.write("left/letter.txt", "one\ntwo\nthree\n");
+    room.carry_over();
+    room.write("left/letter.txt", "ONE\ntwo\nthree\n");
+    room.write("right/letter.txt", "one\ntwo\nthree\nfour\n");
+    room.carry_over();
+    let conflicts = room.ask("sync.conflicts", json!({ "pairId": room.pair }));
+    let node = &conflicts["conflicts"][0]["node"];
+    let merged = room.ask("sync.merge", json!({ "pairId": room.pair, "node": node }));
+    room.ended(merged["jobId"].as_str().unwrap(), "succeeded");
+    let runs = room.ask("sync.runs", json!({ "pairId": room.pair }))["runs"].clone();
+    let works: Vec<&Value> = runs.as_array().unwrap().iter().map(|run| &run["what"]["work"]).collect();
+    assert_eq!(works, ["mergedText", "merge", "run"]);
+    assert!(runs.as_array().unwrap().iter().all(|run| run["state"] == "succeeded"), "{runs}");
+
+    let run_ids = [&runs[0]["runId"], &runs[1]["runId"]];
+    let undo = room.ask("sync.undo", json!({ "pairId": room.pair, "runIds": run_ids }));
+    let undo = undo["jobId"].as_str().unwrap();
+    room.ended(undo, "succeeded");
+    let what = &room.job(undo)["sync"];
+    assert_eq!((&what["work"], &what["undoes"]), (&json!("undo"), &json!(2)));
+    assert_eq!(what["undoesBegunMs"], json!([runs[0]["startedMs"], runs[1]["startedMs"]]));
+    let runs = room.ask("sync.runs", json!({ "pairId": room.pair }))["runs"].clone();
+    assert_eq!((&runs[0]["undone"], &runs[0]["state"]), (&json!(true), &json!("succeeded")));
+}
+
+/// The run waits for a file that is open for writing, as Linux tells.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_decision_that_comes_while_a_run_is_at_work_is_carried_out_by_one_that_follows() {
+    use std::io::Write;
+
+    let room = Room::new();
+    room.write("left/note", "before");
+    room.carry_over();
+    room.write("left/note", "of the left");
+    room.write("right/note", "of the right, and longer");
+    room.carry_over();
+    let mut film = fs::File::create(room.path("left/film")).unwrap();
+    film.write_all(b"all of it").unwrap();
+    let run = room.run(false);
+    while room.job(&run)["state"] == "queued" {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let decide = || {
+        let decided = room.ask("sync.resolve", json!({ "pairId": room.pair, "all": "left" }));
+        decided["jobId"].as_str().unwrap().to_owned()
+    };
+    let carries = decide();
+    assert_ne!(carries, run, "that one looked before it was decided");
+    assert_eq!(decide(), carries, "one that waits carries out what else is decided");
+    drop(film);
+    room.ended(&run, "succeeded");
+    room.ended(&carries, "succeeded");
+    assert_eq!(fs::read(room.path("right/note")).unwrap(), b"of the left");
+    assert_eq!(room.job(&carries)["sync"]["work"], "decision");
+}
+
+#[test]
+fn a_run_that_was_stopped_tells_what_it_had_carried_over() {
+    let room = Room::new();
+    let slow = json!({
+        "id": room.pair,
+        "name": "Photos",
+        "left": room.path("left"),
+        "right": room.path("right"),
+        "mode": "twoWay",
+        "conflicts": "ask",
+        "bandwidth": { "usualBytesPerSecond": 100_000, "windows": [] },
+    });
+    room.ask("sync.pairSave", slow);
+    fs::write(room.path("left/first"), vec![1; 50_000]).unwrap();
+    fs::write(room.path("left/second"), vec![2; 5_000_000]).unwrap();
+    let run = room.run(false);
+    while !room.path("right/first").exists() {
+        assert_ne!(room.job(&run)["state"], "succeeded");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    room.ask("job.cancel", json!({ "jobId": run }));
+    room.ended(&run, "cancelled");
+    assert!(!room.path("right/second").exists());
+    let facts = room.job(&run)["result"]["facts"].clone();
+    let created = facts.as_array().unwrap().iter().find(|fact| fact["key"] == "created");
+    assert_eq!(created.map(|fact| &fact["value"]), Some(&json!(1)), "{facts}");
+}

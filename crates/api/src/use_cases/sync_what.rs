@@ -79,3 +79,36 @@ fn is_merge(run: &RunRecord) -> bool {
         && left == Totals { replaced: 1, ..Totals::default() }
         && run.report.right == Totals::default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dto::sync::SyncSide;
+
+    fn what(more: &str) -> SyncWhat {
+        let id = "ab".repeat(16);
+        let request = format!(
+            r#"{{"kind":"sync","pair_id":"{id}","name":"Photos","left":"/a","right":"/b","preview":false,"origin":"person"{more}}}"#
+        );
+        of_job(&request).unwrap()
+    }
+
+    #[test]
+    fn a_request_says_what_its_run_is() {
+        let id = "cd".repeat(16);
+        assert_eq!(what("").work, SyncWork::Run);
+        assert_eq!(what(r#","after":"decision""#).work, SyncWork::Decision);
+        assert_eq!(what(r#","after":"merging""#).work, SyncWork::MergedText);
+        let older = what(&format!(r#","undo":"{id}""#));
+        assert_eq!((older.work, older.undoes, older.undoes_begun_ms), (SyncWork::Undo, Count(1), vec![]));
+        assert_eq!(of_job("{}"), None);
+    }
+
+    #[test]
+    fn filling_a_place_again_is_not_going_on() {
+        let went_on = what(r#","answer":{"release":["many-removed"]}"#);
+        assert_eq!((went_on.went_on, went_on.brought_back_from), (true, None));
+        let filled = what(r#","answer":{"release":["another-place"],"bring_back_from":"left"}"#);
+        assert_eq!((filled.went_on, filled.brought_back_from), (false, Some(SyncSide::Left)));
+    }
+}
