@@ -2,7 +2,7 @@
 import { existsSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
-import { expect, test, type Page } from "@playwright/test";
+import { expect, test, type Locator, type Page } from "@playwright/test";
 
 import { openPairHost, pictures, read, write, type PairHost } from "./pairs";
 import { expectAccessible } from "./window";
@@ -20,8 +20,8 @@ test.afterEach(async () => {
   await host.stop();
 });
 
-/** The page as it is, wide and narrow, light and dark; nothing may be cut off at its side. */
-async function picture(page: Page, name: string): Promise<void> {
+/** The page as it is, wide and narrow, light and dark; nothing may be cut off at its side. With what lies at its end, if told. */
+async function picture(page: Page, name: string, end?: Locator): Promise<void> {
   for (const theme of ["light", "dark"] as const) {
     await page.emulateMedia({ colorScheme: theme });
     for (const width of [1280, 900]) {
@@ -29,7 +29,8 @@ async function picture(page: Page, name: string): Promise<void> {
       await expectAccessible(page, `${name} (${theme}, ${String(width)})`);
       expect(await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth), `${name} is wider than ${String(width)}`).toBeLessThanOrEqual(0);
       await page.screenshot({ path: join(pictures, `${name}-${theme}-${String(width)}.png`) });
-      await page.screenshot({ path: join(pictures, `${name}-${theme}-${String(width)}-whole.png`), fullPage: true });
+      await end?.scrollIntoViewIfNeeded();
+      if (end) await page.screenshot({ path: join(pictures, `${name}-${theme}-${String(width)}-end.png`) });
     }
   }
   await page.emulateMedia({ colorScheme: "light" });
@@ -61,7 +62,8 @@ test("a place that was emptied halts its pair, and going on does what it says", 
   await page.getByRole("tab", { name: "Runs" }).click();
   const all = page.getByRole("grid", { name: "Runs, newest first" });
   await expect(all.getByRole("row", { name: /Needs your decision/ })).toContainText("Nothing yet: a safety brake holds it");
-  await picture(page, "halted-runs");
+  await picture(page, "halted-runs", all);
+  await expect(all.getByRole("row", { name: /Needs your decision/ })).toBeInViewport();
   expect(existsSync(join(laptop, "photos", "3.txt"))).toBe(true);
   await goOn.getByRole("button").click();
   await expect.poll(() => existsSync(join(laptop, "photos"))).toBe(false);

@@ -199,7 +199,6 @@ function ReceiptContent({ receipt }: { receipt: Receipt }) {
           { name: t("job.problems"), value: formatCount(receipt.problemsTotal) },
           { name: t("receipt.host"), value: receipt.host },
           { name: t("receipt.program"), value: receipt.program },
-          { name: t("receipt.reference"), value: <span className={styles.code}>{receipt.jobId}</span> },
           { name: t("receipt.root"), value: <span className={styles.code}>{receipt.merkleRoot}</span> },
           { name: t("receipt.key"), value: <span className={styles.code}>{receipt.publicKey}</span> },
           { name: t("receipt.signature"), value: <span className={styles.code}>{receipt.signature}</span> },

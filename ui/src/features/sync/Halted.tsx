@@ -24,7 +24,7 @@ function Seen({ brake, pair, names }: { brake: SyncBrake; pair: SyncPair; names:
   const words = brakeWords(brake, names, pair.mode);
   return (
     <Notice alert tone="asking" heading={words.heading}>
-      {OF_PLACES.includes(brake.kind) && <PathText path={pair[brake.side].address.display} copyable />}
+      {OF_PLACES.includes(brake.kind) && <PathText path={pair[brake.side].address.display} />}
       <p>{words.means}</p>
       {brake.examples.length > 0 && (
         <>

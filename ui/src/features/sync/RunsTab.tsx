@@ -48,7 +48,7 @@ function What({ run, when, names }: { run: SyncRunRow; when: string; names: Plac
 function Ended({ run }: { run: SyncRunRow }) {
   const { tone, text } = endedWords(run.state);
   return (
-    <span className={styles.wrapped}>
+    <span className={styles.ended}>
       <Status quiet tone={tone} word={text} />
     </span>
   );

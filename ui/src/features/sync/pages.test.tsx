@@ -135,6 +135,18 @@ describe("the runs of a pair", () => {
     expect(within(dialog).getByText(/Its next run does not repeat what you undid/)).toBeTruthy();
   });
 
+  it("say in both lists what they were and how they ended", async () => {
+    const decision = testWhat({ work: "decision" });
+    const rows = [runOf("stopped", { what: decision, state: "cancelled", left: { ...none, moved: 1 } })];
+    const jobs = [testJob({ id: "undo", sync: testWhat({ work: "undo", undoes: 1, undoesBegunMs: [at] }) }), testJob({ id: "decision", sync: decision, state: "cancelled", startedMs: null })];
+    await openWindow("/sync/p?tab=runs", { ...answers, "sync.runs": { runs: rows, total: 1 }, "job.list": { jobs, total: 2 } });
+    const changed = await screen.findByRole("grid", { name: "Runs that changed something" });
+    expect(within(changed).getByRole("row", { name: /Run after a decision Sep 21, 2026, 14:13 Stopped 1 moved/ })).toBeTruthy();
+    const all = await screen.findByRole("grid", { name: "Runs, newest first" });
+    expect(within(all).getByRole("row", { name: /Undo of the run of Sep 21, 2026, 14:13/ })).toBeTruthy();
+    expect(within(all).getByRole("row", { name: /Stopped before it began Run after a decision Nothing was changed/ })).toBeTruthy();
+  });
+
   it("lead to the bin only where they may have put something there", async () => {
     await openWindow("/sync/p?tab=runs", answers);
     await screen.findByRole("button", { name: "Undo the run of Sep 21, 2026, 14:13:20" });

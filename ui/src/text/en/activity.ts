@@ -63,7 +63,6 @@ export const activity = {
   "receipt.valid_text": "The receipt is unchanged since the run ended.",
   "receipt.invalid": "The signature does not hold",
   "receipt.invalid_text": "This receipt was changed after the run, or was signed by another device. Do not rely on it.",
-  "receipt.reference": "Reference for support",
   "receipt.root": "Root of all entries",
   "receipt.key": "Key of the device",
   "receipt.signature": "Signature",
