@@ -1,5 +1,5 @@
 /** The lists of the runs of a pair: each run is told from the others by what it was, what it did and how it ended. */
-import { rmSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
 import { expect, test } from "@playwright/test";
@@ -96,8 +96,11 @@ test("runs of every kind are told apart in both lists and in Activity, and a rec
   await expect(page.getByText("A run of this pair was undone, and none ran since")).toBeVisible();
   await expectAccessible(page, "a plan after an undo");
   await page.screenshot({ path: join(pictures, "plan-after-undo.png") });
-  await page.getByRole("button", { name: "Give up this plan" }).click();
-  await host.run(pairId);
+  await page.getByRole("button", { name: /^Apply/ }).click();
+  await expect.poll(() => existsSync(join(stick, "beside.txt"))).toBe(true);
+  await page.getByRole("tab", { name: "Runs" }).click();
+  await expect(changed.getByRole("row", { name: /Run after a look/ })).toContainText("Done");
+  await expect(all.getByRole("row", { name: /Run after a look/ })).toContainText("2 new");
   await expect.poll(async () => (await host.call("sync.conflicts", { pairId })).conflicts.map(({ kind }) => kind)).toEqual(["bothCreated"]);
   expect(faults).toEqual([]);
 });

@@ -251,6 +251,7 @@ fn work_words(sync: &SyncJob) -> &'static str {
         _ if sync.remove.is_some() => "removing from the bin for good",
         (_, Some(After::Decision), _) => "run after a decision",
         (_, Some(After::Merging), _) => "run after merging",
+        _ if sync.only_looks() => "look at what would happen",
         _ if sync.answer.is_to_brakes() => "run after a halt",
         (_, _, Origin::Schedule) => "run by the schedule",
         (_, _, Origin::Live) => "live run",

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { JobFact } from "../api";
 import { testJob, testWhat } from "../testing/testJob";
 import { formatMoment } from "./format";
-import { howItEnded, ranWords, whatItDid, whatRan } from "./runWords";
+import { howItEnded, ranWords, whatItDid, whatRan, whatRanWhere } from "./runWords";
 
 const nameOf = (side: "left" | "right") => ({ left: "Pictures", right: "stick" })[side];
 const result = (facts: Record<string, number>) => ({
@@ -20,6 +20,7 @@ describe("what a run was", () => {
       testWhat(),
       testWhat({ origin: "schedule" }),
       testWhat({ origin: "live" }),
+      testWhat({ onlyLooks: true }),
       testWhat({ lookedFirst: true }),
       testWhat({ wentOn: true }),
       testWhat({ broughtBackFrom: "left" }),
@@ -43,12 +44,15 @@ describe("what a run was", () => {
     expect(ranWords(what)).toBe("Run after a halt: a place filled again");
   });
 
-  it("is only a look while its plan waits or after that was given up, and a run once it was applied", () => {
-    const sync = testWhat({ lookedFirst: true });
-    expect(whatRan(testJob({ sync, state: "waitingForConfirmation" }))).toBe("A look at what would happen");
-    expect(whatRan(testJob({ sync, state: "cancelled" }))).toBe("A look at what would happen");
-    expect(whatRan(testJob({ sync, result: result({}) }))).toBe("Run after a look");
+  it("is a look until somebody says that its plan shall be carried out, and of other jobs their title", () => {
+    expect(whatRan(testJob({ sync: testWhat({ onlyLooks: true }), state: "failed" }))).toBe("A look at what would happen");
+    expect(whatRan(testJob({ sync: testWhat({ lookedFirst: true }) }))).toBe("Run after a look");
     expect(whatRan(testJob({ sync: null, title: "Everything to USB drive" }))).toBe("Everything to USB drive");
+  });
+
+  it("comes after whose it is where runs of others are beside it", () => {
+    expect(whatRanWhere(testJob({ placeLabel: "Photos" }))).toBe("Photos: Run");
+    expect(whatRanWhere(testJob({ sync: null, title: "Everything to USB drive" }))).toBe("Everything to USB drive");
   });
 });
 
@@ -56,7 +60,7 @@ describe("how a run ended", () => {
   const halt = { reason: "stick is empty now.", ifContinued: "", choices: [] };
   it("tells what was given up from what was stopped in the middle", () => {
     expect(howItEnded(testJob({ state: "cancelled", halt })).text).toBe("Given up after a halt");
-    expect(howItEnded(testJob({ state: "cancelled", sync: testWhat({ lookedFirst: true }) })).text).toBe("Plan given up");
+    expect(howItEnded(testJob({ state: "cancelled", sync: testWhat({ onlyLooks: true }) })).text).toBe("Plan given up");
     expect(howItEnded(testJob({ state: "cancelled", startedMs: null })).text).toBe("Stopped before it began");
     expect(howItEnded(testJob({ state: "cancelled", result: result({ created: 1 }) })).text).toBe("Stopped");
     expect(howItEnded(testJob({ state: "halted", halt })).text).toBe("Needs your decision");

@@ -36,17 +36,16 @@ export function ranWords(what: SyncWhat, nameOf?: (side: SyncSide) => string): s
     case "remove":
       return t(`ran.${what.work}`);
     case "run":
+      if (what.onlyLooks) return t("ran.look");
       if (what.broughtBackFrom !== null) return answerWords(what.broughtBackFrom, nameOf);
       if (what.wentOn) return t("ran.went_on");
-      return what.origin === "person" && what.lookedFirst ? t("ran.looked_first") : t(`ran.by.${what.origin}`);
+      return what.lookedFirst ? t("ran.looked_first") : t(`ran.by.${what.origin}`);
   }
 }
 
-/** What a job was: a run of a pair in the words of its lists, anything else by its title. A plan that never ran is none. */
+/** What a job was: a run of a pair in the words of its lists, anything else by its title. */
 export function whatRan(job: Job, nameOf?: (side: SyncSide) => string): string {
-  if (job.sync === null) return job.title;
-  const isLook = job.sync.lookedFirst && job.sync.work === "run" && (job.state === "waitingForConfirmation" || job.state === "planning" || wasGivenUp(job));
-  return isLook ? t("ran.look") : ranWords(job.sync, nameOf);
+  return job.sync === null ? job.title : ranWords(job.sync, nameOf);
 }
 
 /** The same where runs of other pairs are beside it: whose it is comes first. */
@@ -68,7 +67,7 @@ export function endedWords(state: JobState): Ended {
 export function howItEnded(job: Job): Ended {
   if (!wasGivenUp(job)) return endedWords(job.state);
   if (job.halt !== null) return { tone: "idle", text: t("ended.after_halt") };
-  return { tone: "idle", text: t(job.startedMs !== null && job.sync?.lookedFirst ? "ended.plan" : "ended.before_it_began") };
+  return { tone: "idle", text: t(job.startedMs !== null && job.sync?.onlyLooks ? "ended.plan" : "ended.before_it_began") };
 }
 
 /** The changes of one side in words: "3 new, 1 replaced, 2 to the bin; 4 MB to copy", or copied where they are done. */

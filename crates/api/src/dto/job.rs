@@ -175,7 +175,9 @@ dto! {
         pub work: SyncWork,
         /// Who wanted it.
         pub origin: SyncOrigin,
-        /// Whether its plan is, or was, shown first.
+        /// Whether it only looks: nobody said so far that its plan shall be carried out.
+        pub only_looks: bool,
+        /// Whether its plan was shown first, and a person said so then.
         pub looked_first: bool,
         /// Whether a brake held it, and a person went on anyway.
         pub went_on: bool,

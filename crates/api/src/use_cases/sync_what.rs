@@ -36,7 +36,8 @@ fn of_request(sync: &SyncJob) -> SyncWhat {
             Origin::Schedule => SyncOrigin::Schedule,
             Origin::Live => SyncOrigin::Live,
         },
-        looked_first: sync.preview,
+        only_looks: sync.only_looks(),
+        looked_first: sync.preview && !sync.only_looks(),
         // Filling a place again releases brakes of that place, too.
         went_on: !answer.release.is_empty() && answer.bring_back_from.is_none(),
         brought_back_from: answer.bring_back_from.map(words::side),
@@ -63,6 +64,7 @@ pub(crate) fn of_run(api: &Api, run: &RunRecord) -> (SyncWhat, JobState) {
     let what = SyncWhat {
         work: if is_merge(run) { SyncWork::Merge } else { SyncWork::Run },
         origin: SyncOrigin::Person,
+        only_looks: false,
         looked_first: false,
         went_on: false,
         brought_back_from: None,
@@ -85,12 +87,16 @@ mod tests {
     use super::*;
     use crate::dto::sync::SyncSide;
 
-    fn what(more: &str) -> SyncWhat {
+    fn asked(preview: bool, more: &str) -> SyncWhat {
         let id = "ab".repeat(16);
         let request = format!(
-            r#"{{"kind":"sync","pair_id":"{id}","name":"Photos","left":"/a","right":"/b","preview":false,"origin":"person"{more}}}"#
+            r#"{{"kind":"sync","pair_id":"{id}","name":"Photos","left":"/a","right":"/b","preview":{preview},"origin":"person"{more}}}"#
         );
         of_job(&request).unwrap()
+    }
+
+    fn what(more: &str) -> SyncWhat {
+        asked(false, more)
     }
 
     #[test]
@@ -102,6 +108,16 @@ mod tests {
         let older = what(&format!(r#","undo":"{id}""#));
         assert_eq!((older.work, older.undoes, older.undoes_begun_ms), (SyncWork::Undo, Count(1), vec![]));
         assert_eq!(of_job("{}"), None);
+    }
+
+    #[test]
+    fn a_look_is_a_run_once_somebody_said_so() {
+        let look = asked(true, "");
+        assert_eq!((look.only_looks, look.looked_first), (true, false));
+        let run = asked(true, r#","answer":{"confirmed":"digest"}"#);
+        assert_eq!((run.only_looks, run.looked_first), (false, true));
+        let run = what("");
+        assert_eq!((run.only_looks, run.looked_first), (false, false));
     }
 
     #[test]

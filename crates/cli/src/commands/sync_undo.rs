@@ -104,6 +104,7 @@ fn what(what: &SyncWhat) -> &'static str {
         (SyncWork::Undo, _) => "undo",
         (SyncWork::BringBack, _) => "bringing back from the bin",
         (SyncWork::Remove, _) => "removing from the bin for good",
+        (SyncWork::Run, _) if what.only_looks => "look at what would happen",
         (SyncWork::Run, _) if what.went_on || what.brought_back_from.is_some() => "run after a halt",
         (SyncWork::Run, SyncOrigin::Schedule) => "run by the schedule",
         (SyncWork::Run, SyncOrigin::Live) => "live run",

@@ -16,7 +16,11 @@ work: SyncWork,
  */
 origin: SyncOrigin, 
 /**
- * Whether its plan is, or was, shown first.
+ * Whether it only looks: nobody said so far that its plan shall be carried out.
+ */
+onlyLooks: boolean, 
+/**
+ * Whether its plan was shown first, and a person said so then.
  */
 lookedFirst: boolean, 
 /**

@@ -8,8 +8,8 @@ const undo = (items: number) => testJob({ sync: testWhat({ work: "undo", undoes:
 const run = testJob({ result: result(2) });
 
 it("a run was undone, and none ran since: looks that were given up and what came back from the bin are none", () => {
-  const waits = testJob({ sync: testWhat({ lookedFirst: true }), state: "waitingForConfirmation", finishedMs: null });
-  const givenUp = testJob({ sync: testWhat({ lookedFirst: true }), state: "cancelled" });
+  const waits = testJob({ sync: testWhat({ onlyLooks: true }), state: "waitingForConfirmation", finishedMs: null });
+  const givenUp = testJob({ sync: testWhat({ onlyLooks: true }), state: "cancelled" });
   const back = testJob({ sync: testWhat({ work: "bringBack" }), result: result(1) });
   expect(isUndoneSince([waits, givenUp, back, undo(1), run])).toBe(true);
 });

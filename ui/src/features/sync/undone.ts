@@ -12,7 +12,7 @@ const RECENT_RUNS = 20;
 /** Of runs of one pair, the newest first. */
 export function isUndoneSince(jobs: readonly Job[]): boolean {
   for (const job of jobs) {
-    if (job.sync === null || isActive(job) || wasGivenUp(job)) continue;
+    if (job.sync === null || job.sync.onlyLooks || isActive(job) || wasGivenUp(job)) continue;
     if (job.sync.work === "undo" && (job.result?.items ?? 0) > 0) return true;
     if (["run", "decision", "mergedText"].includes(job.sync.work)) return false;
   }
