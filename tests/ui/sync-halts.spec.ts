@@ -48,13 +48,13 @@ test("a place that was emptied halts its pair, and going on does what it says", 
   await host.run(pairId);
   const faults = await host.open(page, `/sync/${pairId}`);
   const halted = page.getByRole("region", { name: /^Halted/ });
-  await expect(halted.getByText("stick is empty now").first()).toBeVisible();
-  const back = answer(page, "Bring back from laptop what is gone");
-  await expect(back).toContainText("stick becomes like laptop again");
-  await expect(back).toContainText("In laptop: no change. In stick: 13 new");
+  await expect(halted.getByText("“stick” is empty now").first()).toBeVisible();
+  const back = answer(page, "Bring back from “laptop” what is gone");
+  await expect(back).toContainText("“stick” becomes like “laptop” again");
+  await expect(back).toContainText("In “laptop”: no change. In “stick”: 13 new");
   const goOn = answer(page, "Go on anyway");
-  await expect(goOn).toContainText("goes to the bin in laptop");
-  await expect(goOn).toContainText("In laptop: 13 to the bin. In stick: no change.");
+  await expect(goOn).toContainText("goes to the bin in “laptop”");
+  await expect(goOn).toContainText("In “laptop”: 13 to the bin. In “stick”: no change.");
   await expect(answer(page, "Leave it halted")).toContainText("Nothing is changed.");
   await picture(page, "halted-page");
 
@@ -82,9 +82,9 @@ test("a folder that is gone is looked for again, and made again only when told",
   renameSync(stick, away);
   await host.run(pairId);
   const faults = await host.open(page, `/sync/${pairId}`);
-  await expect(page.getByText("The folder of stick is gone").first()).toBeVisible();
+  await expect(page.getByText("The folder of “stick” is gone").first()).toBeVisible();
   await expect(page.getByRole("button", { name: "Go on anyway" })).toHaveCount(0);
-  await expect(answer(page, "Make the folder again and bring everything back from laptop")).toContainText("The folder stick is made again, on the drive it was on, and filled from laptop.");
+  await expect(answer(page, "Make the folder again and bring everything back from “laptop”")).toContainText("The folder “stick” is made again, on the drive it was on, and filled from “laptop”.");
   await picture(page, "gone-page");
 
   // Still gone: it halts again, and nothing is made.
@@ -103,7 +103,7 @@ test("a folder that is gone is looked for again, and made again only when told",
   rmSync(stick, { recursive: true });
   await host.run(pairId);
   await host.open(page, `/sync/${pairId}`);
-  await page.getByRole("button", { name: "Make the folder again and bring everything back from laptop" }).click();
+  await page.getByRole("button", { name: "Make the folder again and bring everything back from “laptop”" }).click();
   await expect.poll(() => existsSync(join(stick, "letter.txt"))).toBe(true);
   expect(read(stick, "letter.txt")).toBe("Dear Ada\n");
   await expect(page.getByText(/^In step, checked/).first()).toBeVisible();

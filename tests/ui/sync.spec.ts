@@ -238,7 +238,7 @@ test("a side that is suddenly empty halts, and is filled again from the other", 
   const faults = await host.open(page, "/sync");
   await expect(page.getByText("Halted: it needs your decision")).toBeVisible();
   await page.getByRole("link", { name: "Decide" }).click();
-  await expect(page.getByText("laptop is empty now").first()).toBeVisible();
+  await expect(page.getByText("“laptop” is empty now").first()).toBeVisible();
   await expect(page.getByRole("button", { name: "Go on anyway" })).toBeVisible();
   await expectAccessible(page, "a halted pair");
   await page.screenshot({ path: join(pictures, "halted.png") });
@@ -248,7 +248,7 @@ test("a side that is suddenly empty halts, and is filled again from the other", 
   await page.getByRole("link", { name: "Look at what would happen" }).click();
   await expect(page.getByRole("row", { name: /photos\/3\.txt/ })).toContainText("To the bin");
   await page.getByRole("combobox", { name: "If you choose" }).click();
-  await page.getByRole("option", { name: "Bring back from stick what is gone" }).click();
+  await page.getByRole("option", { name: "Bring back from “stick” what is gone" }).click();
   await expect(page.getByRole("row", { name: /photos\/3\.txt/ })).toContainText("Brought back from stick");
   await expectAccessible(page, "the changes of an answer");
   await page.getByRole("link", { name: "Back to the decision" }).click();
@@ -256,7 +256,7 @@ test("a side that is suddenly empty halts, and is filled again from the other", 
   await expect(page.getByText("Halted: it needs your decision")).toBeVisible();
   expect(existsSync(join(stick, "photos", "3.txt"))).toBe(true);
   await page.getByRole("link", { name: "Decide" }).click();
-  await page.getByRole("button", { name: "Bring back from stick what is gone" }).click();
+  await page.getByRole("button", { name: "Bring back from “stick” what is gone" }).click();
   await expect.poll(() => existsSync(join(laptop, "photos", "11.txt"))).toBe(true);
   await expect(page.getByText(/^In step, checked/).first()).toBeVisible();
   expect(faults).toEqual([]);
@@ -270,10 +270,10 @@ test("a place that was replaced is filled again after a look at what is there", 
   write(laptop, "own.txt", "only here\n");
   await host.run(pairId);
   const faults = await host.open(page, `/sync/${pairId}`);
-  await page.getByRole("button", { name: "Bring back everything from stick" }).click();
+  await page.getByRole("button", { name: "Bring back everything from “stick”" }).click();
   await expect(page.getByRole("alertdialog")).toContainText("holds 1 item now; the pair knows 13 items");
   await expectAccessible(page, "what is at the place of a pair now");
-  await page.getByRole("alertdialog").getByRole("button", { name: "Bring back everything from stick" }).click();
+  await page.getByRole("alertdialog").getByRole("button", { name: "Bring back everything from “stick”" }).click();
   await expect.poll(() => existsSync(join(laptop, "photos", "11.txt"))).toBe(true);
   await expect.poll(() => existsSync(join(stick, "own.txt"))).toBe(true);
   expect((await host.call("sync.bin", { pairId })).total).toBe(0);
@@ -287,9 +287,9 @@ test("a folder that is gone is made again and filled", async ({ page }) => {
   rmSync(stick, { recursive: true });
   await host.run(pairId);
   const faults = await host.open(page, `/sync/${pairId}`);
-  await expect(page.getByText("The folder of stick is gone").first()).toBeVisible();
+  await expect(page.getByText("The folder of “stick” is gone").first()).toBeVisible();
   await expect(page.getByRole("button", { name: "Go on anyway" })).toHaveCount(0);
-  await page.getByRole("button", { name: "Make the folder again and bring everything back from laptop" }).click();
+  await page.getByRole("button", { name: "Make the folder again and bring everything back from “laptop”" }).click();
   await expect.poll(() => existsSync(join(stick, "letter.txt"))).toBe(true);
   expect(faults).toEqual([]);
 });

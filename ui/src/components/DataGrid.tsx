@@ -140,7 +140,9 @@ export function DataGrid<Row extends object>(props: DataGridProps<Row>) {
             )}
             {group.headers.map((header, index) => (
               <div key={header.id} role="columnheader" className={classes(styles.cell, columns[index]?.end && styles.end)}>
-                <table.FlexRender header={header} />
+                <span title={columns[index]?.heading} className={styles.heading}>
+                  <table.FlexRender header={header} />
+                </span>
               </div>
             ))}
           </div>

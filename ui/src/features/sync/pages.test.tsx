@@ -93,10 +93,10 @@ describe("a side that lost much", () => {
   it("is filled again from the other, and each answer tells its changes", async () => {
     const planOf = ({ bringBack }: { bringBack?: string }) => (bringBack === "right" ? { ...emptyPlan, right: { ...none, created: 14, replaced: 1 } } : { ...emptyPlan, left: { ...none, removed: 14 } });
     await openWindow("/sync/p", { "sync.pair": testPair({ state: "halted", activeJobId: "j", haltedBy: [removed] }), "sync.plan": planOf });
-    expect((await screen.findByRole("button", { name: "Bring back from Pictures what is gone" })).className).toContain("primary");
-    expect(await screen.findByText("In Pictures: no change. In photos: 14 new, 1 replaced.")).toBeTruthy();
-    expect(await screen.findByText("In Pictures: 14 to the bin. In photos: no change.")).toBeTruthy();
-    expect(screen.getByText("14 of 22 items are gone from photos")).toBeTruthy();
+    expect((await screen.findByRole("button", { name: "Bring back from “Pictures” what is gone" })).className).toContain("primary");
+    expect(await screen.findByText("In “Pictures”: no change. In “photos”: 14 new, 1 replaced.")).toBeTruthy();
+    expect(await screen.findByText("In “Pictures”: 14 to the bin. In “photos”: no change.")).toBeTruthy();
+    expect(screen.getByText("14 of 22 items are gone from “photos”")).toBeTruthy();
   });
 
   it("has what each answer changes under a label that is seen", async () => {

@@ -32,7 +32,7 @@ describe("the state of a pair in words", () => {
   it("of a halt says what was seen", () => {
     const brake: SyncBrake = { kind: "manyRemoved", side: "left", items: 40, outOf: 100, examples: [], canRelease: true, canBringBack: true };
     const state = words({ state: "halted", haltedBy: [brake], activeJobId: "j" });
-    expect([state.text, state.means]).toEqual(["Halted: it needs your decision", "40 of 100 items are gone from Laptop"]);
+    expect([state.text, state.means]).toEqual(["Halted: it needs your decision", "40 of 100 items are gone from “Laptop”"]);
   });
 
   it("says that it is not in step, and why, also of a pair that is paused or whose halt was given up", () => {
@@ -80,7 +80,7 @@ describe("a brake", () => {
   });
 
   it("of what is gone names the place it comes back from", () => {
-    expect(of("manyRemoved", "twoWay", "right").bringBack?.text).toBe("Bring back from Laptop what is gone");
+    expect(of("manyRemoved", "twoWay", "right").bringBack?.text).toBe("Bring back from “Laptop” what is gone");
   });
 
   it("offers to go on and to bring back only where there is such a choice", () => {
@@ -94,15 +94,15 @@ describe("a brake", () => {
   });
 
   it("of another place says that bringing back removes nothing, and what going on does in each mode", () => {
-    expect(of("anotherPlace").bringBack?.means).toContain("nothing in Stick is removed");
-    expect(of("anotherPlace").ifGoOn).toContain("what is missing in it goes to the bin in Stick");
-    expect(of("anotherPlace", "mirror", "right").ifGoOn).toContain("it is made like Laptop");
-    expect(of("anotherPlace", "update").ifGoOn).toContain("nothing is removed in Stick");
+    expect(of("anotherPlace").bringBack?.means).toContain("nothing in “Stick” is removed");
+    expect(of("anotherPlace").ifGoOn).toContain("what is missing in it goes to the bin in “Stick”");
+    expect(of("anotherPlace", "mirror", "right").ifGoOn).toContain("it is made like “Laptop”");
+    expect(of("anotherPlace", "update").ifGoOn).toContain("nothing is removed in “Stick”");
   });
 
   it("tells bytes where there is no space", () => {
     const brake: SyncBrake = { kind: "noSpace", side: "right", items: 5_000_000, outOf: 2_000_000, examples: [], canRelease: false, canBringBack: false };
-    expect(brakeWords(brake, names, "twoWay").means).toBe("5 MB are needed, with what has to stay free, and 2 MB are free. Make room in Stick, or leave out what is large; then run it again.");
+    expect(brakeWords(brake, names, "twoWay").means).toBe("5 MB are needed, with what has to stay free, and 2 MB are free. Make room in “Stick”, or leave out what is large; then run it again.");
   });
 });
 
