@@ -40,6 +40,8 @@ pub(crate) const LEFT_BY_CHOICE: &str = "leftByChoice";
 pub(crate) const WAITS_FOR_AGE: &str = "waitsForAge";
 /// The fact of files that were left for a later run because somebody has them open for writing.
 pub(crate) const STILL_OPEN: &str = "stillOpen";
+/// The fact of rows that could not be done.
+pub(crate) const FAILED: &str = "failed";
 /// The fact of conflicts that stay as they are.
 pub(crate) const CONFLICTS: &str = "conflicts";
 /// The fact of the changes a preview shows.
@@ -495,7 +497,7 @@ fn outcome(pair: &PairSpec, report: &SyncReport, merkle_root: String) -> Outcome
         Fact::count(CONFLICTS, "Conflicts that wait for you", report.conflicts),
         Fact::count(CHANGED_MEANWHILE, "Changed meanwhile, left for the next run", report.changed_meanwhile),
         still_open(report.still_open),
-        Fact::count("failed", "Could not be done", report.failed),
+        Fact::count(FAILED, "Could not be done", report.failed),
         Fact::bytes("sparedBytes", "Did not have to travel", report.spared_bytes),
     ]);
     tracing::debug!(pair = %pair.id, agreed = report.agreed, "the run of the pair is done");
