@@ -429,7 +429,9 @@ fn halt(pair: &PairSpec, brakes: &[Brake], zone: &TimeZone) -> Halt {
     let choices = Side::BOTH
         .into_iter()
         .filter_map(|side| {
-            let brake = pulled.iter().find(|brake| brake.can_bring_back && brake.side == side)?;
+            let can = || pulled.iter().filter(|brake| brake.can_bring_back && brake.side == side);
+            // Where more than what is gone held it up, more than that comes back.
+            let brake = can().find(|brake| !brake.kind.is_of_what_is_gone()).or_else(|| can().next())?;
             let (label, means) = words.bringing_back(brake.kind, side)?;
             let key = match side {
                 Side::Left => BRING_BACK_FROM_RIGHT,
