@@ -50,7 +50,7 @@ test("a place that was emptied halts its pair, and going on does what it says", 
   const halted = page.getByRole("region", { name: /^Halted/ });
   await expect(halted.getByText("“stick” is empty now").first()).toBeVisible();
   const back = answer(page, "Bring back from “laptop” what is gone");
-  await expect(back).toContainText("“stick” becomes like “laptop” again");
+  await expect(back).toContainText("What is missing in “stick” comes back from “laptop”.");
   await expect(back).toContainText("In “laptop”: no change. In “stick”: 13 new");
   const goOn = answer(page, "Go on anyway");
   await expect(goOn).toContainText("goes to the bin in “laptop”");

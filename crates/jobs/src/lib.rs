@@ -34,6 +34,7 @@ pub mod work;
 mod changes;
 mod held;
 mod live_root;
+mod live_timing;
 mod live_watch;
 mod mounts;
 mod news;

@@ -12,7 +12,8 @@
 //! 5. A side whose root is another folder, or on another mount, is watched anew, and everything is looked at: of a drive
 //!    that was pulled out, or a folder that was made again, the system tells nothing any more.
 //!
-//! Deliberately not here: what events mean (`live_watch`), what a run does (`sync_work`).
+//! Deliberately not here: what events mean (`live_watch`), when what is due after a run (`live_timing`), what a run does
+//! (`sync_work`).
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
@@ -28,13 +29,13 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::clock::Clock;
 use crate::engine::{Engine, EngineError};
+use crate::live_timing::{AFTER_FAILURE, Ended, FULL_EVERY, FULL_UNWATCHED, Timing};
 use crate::live_watch::{Dirty, SideWatch};
 use crate::mounts::Mounts;
 use crate::news::News;
-use crate::outcome::{Fact, Fault, Outcome};
+use crate::outcome::Fault;
 use crate::pairs::PairDefinition;
 use crate::scheduler::are_pairs_paused;
-use crate::sync_work::CHANGED_MEANWHILE;
 use crate::syncs::Syncs;
 use crate::trees::Trees;
 
@@ -44,28 +45,14 @@ const QUIET: Duration = Duration::from_millis(150);
 const QUIET_WHOLE: Duration = Duration::from_millis(20);
 /// … or so long after the first news: while a long burst goes on, what is done is carried over already …
 const PATIENCE: Duration = Duration::from_millis(50);
-/// … but then not before the run before is over for a part of what it took, within these bounds. Each run waits for the
-/// disk in its end, and for what was written there meanwhile: many short ones take longer than the burst, which with one
-/// rest is mostly over.
-const REST_PART: u32 = 4;
-const REST: (Duration, Duration) = (Duration::from_millis(300), Duration::from_secs(10));
 /// How long the thread sleeps at most; while a run is under way or news wait, it looks more often.
 const IDLE: Duration = Duration::from_secs(2);
 const BUSY: Duration = Duration::from_millis(5);
-/// How often everything is looked at, where both sides are watched, and where one is not.
-const FULL_EVERY: Duration = Duration::from_secs(15 * 60);
-const FULL_UNWATCHED: Duration = Duration::from_secs(60);
-/// How long after something changed under a run's hands everything is looked at again.
-const AFTER_CHANGE: Duration = Duration::from_secs(2);
-/// After a look because news were lost the next one begins at the earliest after so many times as long as it took, within
-/// these bounds.
-const AFTER_LOSS_TIMES: u32 = 4;
-const AFTER_LOSS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 /// How soon it is looked again after a run that left files which somebody has open for writing: nobody tells when one of
 /// them comes to rest.
 const AFTER_OPEN: Duration = Duration::from_secs(30);
-/// How long after a failure everything is looked at again.
-const AFTER_FAILURE: Duration = Duration::from_secs(30);
+/// How soon it is tried again while a job of the pair is under way or waits for a person.
+const AFTER_OTHERS: Duration = Duration::from_millis(500);
 
 const TELLS_NOTHING: &str = "this place does not tell of changes";
 const NO_WATCHES_LEFT: &str = "the system watches no more folders (raise fs.inotify.max_user_watches)";
@@ -77,14 +64,6 @@ pub enum LiveState {
     Watching,
     /// A side is only looked at from time to time.
     Scanning,
-}
-
-/// How a run ended.
-enum Ended {
-    Well,
-    /// Items changed meanwhile, which it left for the next run.
-    LeftSomething,
-    Badly,
 }
 
 /// A side of a pair: what is known to have changed, and what tells of it, or why nothing does.
@@ -100,17 +79,7 @@ struct Watched {
     state: LiveState,
     /// The run that is under way.
     job: Option<JobId>,
-    /// When the last run began.
-    started: Instant,
-    /// While a burst goes on the next one begins then at the earliest.
-    rests_until: Instant,
-    next_full: Instant,
-    /// That run looks at everything because news were lost.
-    is_for_lost: bool,
-    /// Not before this is the next of that kind.
-    no_loss_before: Instant,
-    /// Not before this: a job of the pair waits for a person, or the last run failed.
-    not_before: Instant,
+    timing: Timing,
 }
 
 impl Watched {
@@ -346,7 +315,7 @@ impl Inner {
         // While a run is under way nobody knows yet whether it takes that off.
         for (_, pair) in watched.iter_mut().filter(|(id, pair)| told.contains(id) && pair.job.is_none()) {
             if !pair.watches_hub() {
-                pair.next_full = pair.next_full.min(pair.rests_until);
+                pair.timing.look_at_everything_by(pair.timing.rests_until);
             }
         }
         Ok(())
@@ -360,18 +329,12 @@ impl Inner {
             let watch = self.begin(Watched::place(&definition, side), &dirty);
             sides.insert(side, WatchedSide { dirty, watch });
         }
-        let now = Instant::now();
         let mut watched = Watched {
             definition,
             sides,
             state: LiveState::Watching,
             job: None,
-            started: now,
-            rests_until: now,
-            next_full: now,
-            is_for_lost: false,
-            no_loss_before: now,
-            not_before: now,
+            timing: Timing::beginning(Instant::now()),
         };
         watched.state = watched.state_now();
         watched
@@ -397,7 +360,7 @@ impl Inner {
             is_anew |= was_watched || watched.watch.is_ok();
         }
         if is_anew {
-            pair.next_full = pair.next_full.min(Instant::now());
+            pair.timing.look_at_everything_by(Instant::now());
             pair.state = pair.state_now();
             self.tell_state(id, pair.state);
         }
@@ -438,43 +401,36 @@ impl Inner {
             let Some(ended) = self.ended(job) else { return BUSY };
             pair.job = None;
             self.watch_again(id, pair, SideWatch::is_of_root);
-            let took = now - pair.started;
-            pair.rests_until = now + (took / REST_PART).clamp(REST.0, REST.1);
-            if std::mem::take(&mut pair.is_for_lost) {
-                pair.no_loss_before = now + (took * AFTER_LOSS_TIMES).clamp(AFTER_LOSS.0, AFTER_LOSS.1);
-            }
-            match ended {
-                Ended::Well => {}
-                Ended::LeftSomething => pair.next_full = pair.next_full.min(now + AFTER_CHANGE),
-                Ended::Badly => {
-                    pair.not_before = now + AFTER_FAILURE;
-                    pair.next_full = pair.not_before;
-                }
-            }
+            pair.timing.ended(ended, now);
         }
-        if now < pair.not_before {
-            return pair.not_before - now;
+        if now < pair.timing.not_before {
+            return pair.timing.not_before - now;
         }
-        let is_lost = pair.sides.values().any(|side| is_lost(&side.dirty, pair.rests_until, now));
+        let is_lost = pair.sides.values().any(|side| is_lost(&side.dirty, pair.timing.rests_until, now));
         // Looking at everything may itself be more news than the system keeps: never one such look after the other.
-        let left = pair.no_loss_before.saturating_duration_since(now);
-        if is_lost && !left.is_zero() && now < pair.next_full {
+        let left = pair.timing.no_loss_before.saturating_duration_since(now);
+        if is_lost && !left.is_zero() && now < pair.timing.next_full {
             return left;
         }
-        pair.is_for_lost = is_lost;
-        let is_full = now >= pair.next_full || is_lost;
+        pair.timing.is_for_lost = is_lost;
+        let is_full = now >= pair.timing.next_full || is_lost;
         if !is_full {
             // Of what the last run wrote there is news too: the end of that is not the end of a burst on the other side.
-            match pair.sides.values().filter_map(|side| due_in(&side.dirty, pair.rests_until, now)).max() {
+            match pair
+                .sides
+                .values()
+                .filter_map(|side| due_in(&side.dirty, pair.timing.rests_until, now))
+                .max()
+            {
                 Some(Duration::ZERO) => {}
                 // More news may make it due sooner; they wake nobody.
                 Some(left) => return left.min(BUSY),
                 None => {
                     let waits = pair.sides.values().any(|side| !side.dirty.lock().open.is_empty());
                     let again = if waits {
-                        pair.next_full.min(pair.rests_until + AFTER_OPEN)
+                        pair.timing.next_full.min(pair.timing.rests_until + AFTER_OPEN)
                     } else {
-                        pair.next_full
+                        pair.timing.next_full
                     };
                     if again > now {
                         return again - now;
@@ -488,22 +444,17 @@ impl Inner {
         match self.syncs.start_live(&self.engine, id, hints, news) {
             Ok(Some(job)) => {
                 pair.job = Some(job);
-                pair.started = now;
-                if is_full {
-                    pair.next_full = now + full_every(pair);
-                }
+                pair.timing.began(now, is_full.then(|| full_every(pair)));
                 BUSY
             }
             Ok(None) => {
                 // A job of it is under way or waits for a person; then everything is looked at.
-                pair.next_full = now;
-                pair.not_before = now + Duration::from_millis(500);
-                Duration::from_millis(500)
+                pair.timing.not_begun(now, AFTER_OTHERS);
+                AFTER_OTHERS
             }
             Err(fault) => {
                 tracing::warn!(pair = %id, %fault, "a live pair could not be started");
-                pair.next_full = now;
-                pair.not_before = now + AFTER_FAILURE;
+                pair.timing.not_begun(now, AFTER_FAILURE);
                 AFTER_FAILURE
             }
         }
@@ -515,7 +466,7 @@ impl Inner {
         if pair.state == LiveState::Watching && pair.sides.values().any(misses) {
             tracing::info!(pair = %id, why = NO_WATCHES_LEFT, "a live pair is looked at from time to time");
             pair.state = LiveState::Scanning;
-            pair.next_full = pair.next_full.min(now + FULL_UNWATCHED);
+            pair.timing.look_at_everything_by(now + FULL_UNWATCHED);
             self.tell_state(id, pair.state);
         }
     }
@@ -526,10 +477,8 @@ impl Inner {
             Ok(view) => match view.record.state {
                 JobState::Succeeded | JobState::SucceededWithProblems => {
                     let outcome = view.record.outcome.as_deref();
-                    let outcome = outcome.and_then(|text| serde_json::from_str::<Outcome>(text).ok());
-                    let facts = outcome.map(|outcome| outcome.facts).unwrap_or_default();
-                    let is_left = |fact: &Fact| fact.key == CHANGED_MEANWHILE && fact.value > 0;
-                    Some(if facts.iter().any(is_left) { Ended::LeftSomething } else { Ended::Well })
+                    let outcome = outcome.and_then(|text| serde_json::from_str(text).ok());
+                    Some(outcome.map_or(Ended::Well, |outcome| Ended::of(&outcome)))
                 }
                 state if state.is_finished() => Some(Ended::Badly),
                 // It waits for a person: nothing else is started meanwhile, see `Syncs::start`.

@@ -8,7 +8,7 @@
 use jiff::tz::TimeZone;
 use keepwell_endpoint::Address;
 use keepwell_sync::plan::{Brake, Earlier};
-use keepwell_sync::policy::{BrakeKind, Mode};
+use keepwell_sync::policy::{BrakeKind, BringBack, Mode};
 use keepwell_sync::{PairSpec, Side};
 
 use crate::path_text;
@@ -111,7 +111,13 @@ impl<'a> Words<'a> {
         Some(match kind {
             BrakeKind::NoSpace => return None,
             BrakeKind::RootEmptied | BrakeKind::ManyRemoved | BrakeKind::RulesChanged => {
-                (format!("Bring back from {from} what is gone"), alike)
+                let means = match BringBack::from(side.other(), &[kind], self.pair.mode) {
+                    BringBack::Everything(_) => alike,
+                    BringBack::Gone(_) => format!(
+                        "What is missing in {place} comes back from {from}. All else that changed goes over as usual."
+                    ),
+                };
+                (format!("Bring back from {from} what is gone"), means)
             }
             BrakeKind::ManyRewritten | BrakeKind::OldCopy => {
                 (format!("Bring back the content from {from}"), alike)
@@ -280,6 +286,12 @@ mod tests {
         let words = Words::of(&pair);
         let label = |kind| words.bringing_back(kind, Side::Left).unwrap().0;
         assert_eq!(label(BrakeKind::ManyRemoved), "Bring back from /b what is gone");
+        let means = |mode, kind| Words::of(&self::pair(mode)).bringing_back(kind, Side::Left).unwrap().1;
+        for mode in ["two-way", "mirror"] {
+            assert!(means(mode, BrakeKind::ManyRemoved).ends_with("All else that changed goes over as usual."));
+            assert!(means(mode, BrakeKind::ManyRewritten).contains("becomes like /b again"));
+        }
+        assert!(means("update", BrakeKind::ManyRemoved).contains("becomes like /b again"));
         for kind in [BrakeKind::ManyRewritten, BrakeKind::AllTimesChanged, BrakeKind::OldCopy] {
             assert!(!label(kind).contains("gone"), "{}", label(kind));
         }

@@ -40,6 +40,8 @@ pub(crate) const LEFT_BY_CHOICE: &str = "leftByChoice";
 pub(crate) const WAITS_FOR_AGE: &str = "waitsForAge";
 /// The fact of files that were left for a later run because somebody has them open for writing.
 pub(crate) const STILL_OPEN: &str = "stillOpen";
+/// The fact of rows that could not be done.
+pub(crate) const FAILED: &str = "failed";
 /// The fact of conflicts that stay as they are.
 pub(crate) const CONFLICTS: &str = "conflicts";
 /// The fact of the changes a preview shows.
@@ -429,7 +431,9 @@ fn halt(pair: &PairSpec, brakes: &[Brake], zone: &TimeZone) -> Halt {
     let choices = Side::BOTH
         .into_iter()
         .filter_map(|side| {
-            let brake = pulled.iter().find(|brake| brake.can_bring_back && brake.side == side)?;
+            let can = || pulled.iter().filter(|brake| brake.can_bring_back && brake.side == side);
+            // Where more than what is gone held it up, more than that comes back.
+            let brake = can().find(|brake| !brake.kind.is_of_what_is_gone()).or_else(|| can().next())?;
             let (label, means) = words.bringing_back(brake.kind, side)?;
             let key = match side {
                 Side::Left => BRING_BACK_FROM_RIGHT,
@@ -498,7 +502,7 @@ fn outcome(pair: &PairSpec, report: &SyncReport, merkle_root: String) -> Outcome
         Fact::count(CONFLICTS, "Conflicts that wait for you", report.conflicts),
         Fact::count(CHANGED_MEANWHILE, "Changed meanwhile, left for the next run", report.changed_meanwhile),
         still_open(report.still_open),
-        Fact::count("failed", "Could not be done", report.failed),
+        Fact::count(FAILED, "Could not be done", report.failed),
         Fact::bytes("sparedBytes", "Did not have to travel", report.spared_bytes),
     ]);
     tracing::debug!(pair = %pair.id, agreed = report.agreed, "the run of the pair is done");

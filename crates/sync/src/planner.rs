@@ -43,14 +43,14 @@ use crate::trees::{BaseTree, SideTree};
 pub fn plan(base: &BaseTree, left: &SideTree, right: &SideTree, policy: &Policy) -> Plan {
     let implied_left = implied(base, left, Side::Left);
     let implied_right = implied(base, right, Side::Right);
-    let everything = policy.mode == Mode::MoveIn && policy.bring_back_from.is_none();
+    let everything = policy.mode == Mode::MoveIn && policy.bring_back.is_none();
     let mut view = View::new(base, left, right, policy, [&implied_left, &implied_right], everything);
     unite(&mut view);
     view.learn_blindness();
     let conflicts = Conflicts::new(&view);
     let mut taken = Taken::default();
     decide(&mut view, &mut taken, &conflicts);
-    if policy.mode == Mode::TwoWay && policy.bring_back_from.is_none() {
+    if policy.mode == Mode::TwoWay && policy.makes_like().is_none() {
         off_the_way(&mut view, &mut taken);
     }
     settle(&mut view, &mut taken, &conflicts);

@@ -149,25 +149,42 @@ pub struct Policy {
     pub side_names: (String, String),
     /// The day in the names of conflict copies, as `2026-11-22`; handed in because planning knows no clock.
     pub today: String,
-    /// Bring everything back from this side: whatever differs on the other becomes like it (the answer to a brake).
-    pub bring_back_from: Option<Side>,
+    /// What comes back from a side, as the answer to a brake.
+    pub bring_back: Option<BringBack>,
+}
+
+/// What comes back from a side to the other one, as the answer to a brake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BringBack {
+    /// What the other side has not any more; all else goes as in any run.
+    Gone(Side),
+    /// Whatever differs: the other side becomes like this one.
+    Everything(Side),
 }
 
 impl Policy {
+    /// The side from which comes back what the other one has not any more.
+    pub(crate) fn returns_from(&self) -> Option<Side> {
+        self.bring_back.map(|(BringBack::Gone(side) | BringBack::Everything(side))| side)
+    }
+
+    /// The side the other one becomes like.
+    pub(crate) fn makes_like(&self) -> Option<Side> {
+        self.bring_back.and_then(|back| match back {
+            BringBack::Everything(side) => Some(side),
+            BringBack::Gone(_) => None,
+        })
+    }
+
     /// A person answered a brake about what is gone.
     pub(crate) fn answers_removals(&self) -> bool {
-        const KINDS: [BrakeKind; 3] =
-            [BrakeKind::ManyRemoved, BrakeKind::RootEmptied, BrakeKind::RulesChanged];
-        self.answers(&KINDS)
+        self.bring_back.is_some() || self.released.iter().any(|kind| kind.is_of_what_is_gone())
     }
 
     /// A person answered a brake about new content.
     pub(crate) fn answers_rewriting(&self) -> bool {
-        self.answers(&[BrakeKind::ManyRewritten, BrakeKind::OldCopy])
-    }
-
-    fn answers(&self, kinds: &[BrakeKind]) -> bool {
-        self.bring_back_from.is_some() || kinds.iter().any(|kind| self.released.contains(kind))
+        let kinds = [BrakeKind::ManyRewritten, BrakeKind::OldCopy];
+        self.makes_like().is_some() || kinds.iter().any(|kind| self.released.contains(kind))
     }
 
     /// How a side is called.
@@ -201,4 +218,26 @@ pub enum BrakeKind {
     OldCopy,
     /// The changes do not fit.
     NoSpace,
+}
+
+impl BrakeKind {
+    /// It is about items that a side has not any more, and about nothing else.
+    #[must_use]
+    pub fn is_of_what_is_gone(self) -> bool {
+        matches!(self, Self::ManyRemoved | Self::RootEmptied | Self::RulesChanged)
+    }
+}
+
+impl BringBack {
+    /// What comes back from a side, by the kinds of the brakes that were pulled for the other one: no more than what is
+    /// gone there, where that is all that held the run up and the mode changes both places.
+    #[must_use]
+    pub fn from(side: Side, kinds: &[BrakeKind], mode: Mode) -> Self {
+        let mut telling = kinds.iter().filter(|kind| **kind != BrakeKind::NoSpace).peekable();
+        let is_gone = telling.peek().is_some() && telling.all(|kind| kind.is_of_what_is_gone());
+        match mode {
+            Mode::TwoWay | Mode::Mirror if is_gone => Self::Gone(side),
+            _ => Self::Everything(side),
+        }
+    }
 }

@@ -24,7 +24,7 @@ use crate::error::SyncError;
 use crate::node::{NodeId, Side};
 use crate::pair::PairSpec;
 use crate::place::follow::Followed;
-use crate::policy::{BrakeKind, Choice, Links};
+use crate::policy::{BrakeKind, BringBack, Choice, Links};
 use crate::run_types::{
     Clock, Done, Hints, Limits, Prepared, RunState, Said, Say, SyncReport, SyncerOptions,
 };
@@ -325,13 +325,16 @@ impl Syncer {
         prepare::again(self, prepared, policy)
     }
 
-    /// Plans again so that the other side becomes like this one wherever they differ: the other answer to a brake.
+    /// Plans again so that what the other side has not any more comes back from this one, or where more than that pulled a
+    /// brake, that it becomes like this one wherever they differ: the other answer to a brake.
     ///
     /// # Errors
     /// The database refused.
     pub fn bring_back_from(&self, prepared: &Prepared, side: Side) -> Result<Prepared, SyncError> {
         let mut policy = prepared.policy.clone();
-        policy.bring_back_from = Some(side);
+        let brakes = prepared.plan().brakes.iter().filter(|brake| brake.side != side);
+        let kinds: Vec<BrakeKind> = brakes.map(|brake| brake.kind).collect();
+        policy.bring_back = Some(BringBack::from(side, &kinds, policy.mode));
         prepare::again(self, prepared, policy)
     }
 

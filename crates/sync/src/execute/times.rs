@@ -40,8 +40,8 @@ pub(crate) struct TimePolicy {
 impl TimePolicy {
     pub(crate) fn of(policy: &Policy, after_death: bool) -> Self {
         let mirror = (policy.mode == Mode::Mirror).then_some(Side::Left);
-        let is_one_way = policy.mode != Mode::TwoWay && policy.bring_back_from.is_none();
-        Self { like: policy.bring_back_from.or(mirror), is_one_way, after_death }
+        let is_one_way = policy.mode != Mode::TwoWay && policy.bring_back.is_none();
+        Self { like: policy.makes_like().or(mirror), is_one_way, after_death }
     }
 }
 

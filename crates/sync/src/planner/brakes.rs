@@ -27,7 +27,6 @@ const TIMES_PERCENT: u64 = 90;
 /// What holds a plan up.
 pub(super) fn brakes(view: &View<'_>, plan: &Plan) -> Vec<Brake> {
     let mut found = Vec::new();
-    let back_from = view.policy.bring_back_from;
     for side in Side::BOTH {
         let circumstances = &view.side(side).circumstances;
         let known = view.base.len() as u64;
@@ -37,7 +36,7 @@ pub(super) fn brakes(view: &View<'_>, plan: &Plan) -> Vec<Brake> {
             Some(whole(BrakeKind::RootGone, known, Vec::new()))
         } else if circumstances.is_another_place {
             Some(whole(BrakeKind::AnotherPlace, circumstances.items, strangers(view, side)))
-        } else if is_emptied(view, side) && back_from != Some(side.other()) {
+        } else if is_emptied(view, side) && view.policy.returns_from() != Some(side.other()) {
             Some(whole(BrakeKind::RootEmptied, known, Vec::new()))
         } else {
             None
@@ -45,7 +44,7 @@ pub(super) fn brakes(view: &View<'_>, plan: &Plan) -> Vec<Brake> {
         let is_emptied = of_the_whole.as_ref().is_some_and(|brake| brake.kind == BrakeKind::RootEmptied);
         found.extend(of_the_whole);
         found.extend(no_space(view, plan, side));
-        if back_from.is_some() {
+        if view.policy.makes_like().is_some() {
             continue;
         }
         // Who lets an empty root go on has said it of everything.

@@ -79,7 +79,7 @@ pub(super) fn decide(view: &mut View<'_>, taken: &mut Taken, conflicts: &Conflic
             continue;
         }
         let choice = choice_of(view, row, &mut inherited);
-        let way = way_of(view, choice);
+        let way = way_of(view, row, choice);
         if let Way::Like(side, _) = way
             && is_only_shut_out(view, row, side)
         {
@@ -141,7 +141,7 @@ fn choice_of(view: &View<'_>, row: usize, inherited: &mut HashMap<NodeId, Option
     answer
 }
 
-fn way_of(view: &View<'_>, choice: Option<Choice>) -> Way {
+fn way_of(view: &View<'_>, row: usize, choice: Option<Choice>) -> Way {
     match choice {
         Some(Choice::LeftToRight) => return Way::Like(Side::Left, Why::ConflictDecided),
         Some(Choice::RightToLeft) => return Way::Like(Side::Right, Why::ConflictDecided),
@@ -150,7 +150,7 @@ fn way_of(view: &View<'_>, choice: Option<Choice>) -> Way {
     if let Some(side) = view.filled_from() {
         return Way::Fill(side);
     }
-    if let Some(side) = view.policy.bring_back_from {
+    if let Some(side) = view.policy.makes_like().or_else(|| returns_from(view, row)) {
         return Way::Like(side, Why::BroughtBack);
     }
     match view.policy.mode {
@@ -159,6 +159,14 @@ fn way_of(view: &View<'_>, choice: Option<Choice>) -> Way {
         Mode::Update => Way::Update,
         Mode::MoveIn => Way::MoveIn,
     }
+}
+
+/// The side an item comes back from because the other one has not got it any more, where a person wants that.
+fn returns_from(view: &View<'_>, row: usize) -> Option<Side> {
+    let from = view.policy.returns_from()?;
+    // What is new there goes over as ever, where the mode goes both ways.
+    let is_gone = view.base_of(row).is_some() || view.policy.mode != Mode::TwoWay;
+    (is_gone && view.is_present(row, from) && !view.is_present(row, from.other())).then_some(from)
 }
 
 /// Takes the place from where a side has it.

@@ -349,7 +349,7 @@ fn give_way(
 
 /// Where changes go one way, what the other side has for itself is held, and that is nothing to wait for.
 fn is_one_way(view: &View<'_>) -> bool {
-    matches!(view.policy.mode, Mode::Update | Mode::MoveIn) && view.policy.bring_back_from.is_none()
+    matches!(view.policy.mode, Mode::Update | Mode::MoveIn) && view.policy.bring_back.is_none()
 }
 
 /// The side that gave an item the name it has to give up.

@@ -310,7 +310,7 @@ impl<'a> View<'a> {
     /// The side from which another place is filled that sits where the pair's was: of what is only there nobody can say
     /// that the pair knows better.
     pub(super) fn filled_from(&self) -> Option<Side> {
-        let from = self.policy.bring_back_from?;
+        let from = self.policy.makes_like()?;
         self.side(from.other()).circumstances.is_another_place.then_some(from)
     }
 

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use keepwell_endpoint::tree::{Capabilities, NameRules, UnicodeNames};
 use keepwell_model::EntryKind;
 use keepwell_sync::node::Side;
-use keepwell_sync::plan::Action;
-use keepwell_sync::policy::{BrakeLimits, ConflictPolicy, Mode, Policy};
+use keepwell_sync::plan::{Action, Operation, Why};
+use keepwell_sync::policy::{BrakeLimits, BringBack, ConflictPolicy, Mode, Policy};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
@@ -354,6 +354,34 @@ pub fn modes(case: &Case, mode: Mode) {
     }
 }
 
+/// Having come back what is gone on one side: nothing goes from the other, nothing that was edited is undone, and what
+/// waits for nobody is on both sides.
+pub fn what_is_gone_comes_back(case: &Case, from: Side, mode: Mode) {
+    let mut world = case.changed();
+    let before = world.clone();
+    let usual = Policy { mode, ..policy(case.conflicts) };
+    let policy = Policy { bring_back: Some(BringBack::Gone(from)), ..usual.clone() };
+    let looked = world.look(&policy);
+    let is_removal = |row: &&Operation| row.action == Action::Remove && row.why != Why::ConflictDecided;
+    let goes = looked.plan.operations.iter().filter(|row| row.side == from).find(is_removal);
+    assert!(goes.is_none(), "{goes:?}");
+    world.apply(&looked, chance(case.chance), usize::MAX, true);
+    world.converge(&usual, chance(case.chance));
+    assert!(everything(&before).is_subset(&everything(&world)));
+    let is_kept =
+        mode == Mode::TwoWay && matches!(case.conflicts, ConflictPolicy::KeepBoth | ConflictPolicy::Ask);
+    if is_kept {
+        let visible = [0, 1].map(|side| world.places[side].contents());
+        let [left, right] = [0, 1].map(|side| before.places[side].contents());
+        for content in left.union(&right).filter(|content| **content / 1000 > 1) {
+            assert!(
+                visible.iter().any(|side| side.contains(content)),
+                "an edit is only in the bin: {content}"
+            );
+        }
+    }
+}
+
 /// A plain test run tries the same cases every time; with `PROPTEST_CASES` others each time.
 fn config() -> ProptestConfig {
     let asked = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
@@ -418,5 +446,16 @@ proptest! {
     #[test]
     fn one_way_modes_go_one_way(case in case(), mode in prop_oneof![Just(Mode::Mirror), Just(Mode::Update), Just(Mode::MoveIn)]) {
         modes(&case, mode);
+    }
+
+    #[test]
+    fn what_is_gone_comes_back_and_no_edit_goes_with_it(
+        case in case(),
+        from in prop_oneof![Just(Side::Left), Just(Side::Right)],
+        mode in prop_oneof![Just(Mode::TwoWay), Just(Mode::Mirror)],
+    ) {
+        // Into a mirror nothing comes back from the right but to the left.
+        let from = if mode == Mode::Mirror { Side::Right } else { from };
+        what_is_gone_comes_back(&case, from, mode);
     }
 }

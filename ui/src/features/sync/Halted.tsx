@@ -15,7 +15,7 @@ import { t } from "../../text/text";
 import { useApply, useGiveUp, useLookAgain } from "./actions";
 import type { PlaceNames } from "./names";
 import styles from "./Sync.module.css";
-import { brakeWords } from "./words";
+import { brakeWords, isOfWhatIsGone } from "./words";
 
 /** Brakes that are about a place as a whole: where it is tells which folder or drive to look at. */
 const OF_PLACES: SyncBrake["kind"][] = ["rootEmptied", "rootGone", "anotherPlace", "noSpace"];
@@ -50,10 +50,12 @@ function ByThePlan({ jobId, names, bringBack }: { jobId: string; names: PlaceNam
   return <p className={styles.quiet}>{t("brake.by_the_plan", { left: names.left, right: names.right, leftTotals: totalsWords(left), rightTotals: totalsWords(right) })}</p>;
 }
 
-/** A side that can be filled again from the other, with the brake that says so. */
+/** A side that can be filled again from the other, with the brake that says so: one of more than what is gone there, where
+ * such a brake held the run up, too, for then more comes back. */
 export function waysBack(brakes: SyncBrake[]): SyncBrake[] {
   const can = brakes.filter((brake) => brake.canBringBack);
-  return can.filter((brake, index) => can.findIndex((first) => first.side === brake.side) === index);
+  const ordered = [...can.filter((brake) => !isOfWhatIsGone(brake)), ...can.filter(isOfWhatIsGone)];
+  return ordered.filter((brake, index) => ordered.findIndex((first) => first.side === brake.side) === index);
 }
 
 /** Fills a side again. Where another place sits there, it is said first what that is: it becomes the pair's. */

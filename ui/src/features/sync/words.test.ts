@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import type { SyncBrake, SyncMode, SyncRow } from "../../api";
+import { waysBack } from "./Halted";
 import { testPair } from "./testPair";
 import { totalsWords } from "../../lib/runWords";
 import { brakeWords, MODES, pairState, whyWords } from "./words";
@@ -81,6 +82,13 @@ describe("a brake", () => {
 
   it("of what is gone names the place it comes back from", () => {
     expect(of("manyRemoved", "twoWay", "right").bringBack?.text).toBe("Bring back from “Laptop” what is gone");
+  });
+
+  it("of what is gone undoes no edit, unless something else held the run up, too", () => {
+    expect(of("manyRemoved").bringBack?.means).toContain("All else that changed goes over as usual.");
+    expect(of("manyRemoved", "update").bringBack?.means).toContain("becomes like");
+    const both = [brakeOf("manyRemoved"), brakeOf("manyRewritten"), brakeOf("manyRemoved", "right")];
+    expect(waysBack(both).map(({ kind, side }) => `${kind} ${side}`)).toEqual(["manyRewritten left", "manyRemoved right"]);
   });
 
   it("offers to go on and to bring back only where there is such a choice", () => {

@@ -98,9 +98,13 @@ const BACK: Record<SyncBrakeKind, BackKey | undefined> = {
 
 function backMeansKey(back: BackKey, mode: SyncMode) {
   if (back === "gone") return "brake.bring_back_means.gone";
+  if (back === "missing" && (mode === "twoWay" || mode === "mirror")) return "brake.bring_back_means.missing";
   if (back !== "replaced") return "brake.bring_back_means.alike";
   return mode === "twoWay" ? "brake.bring_back_means.replaced" : "brake.bring_back_means.replacedOneWay";
 }
+
+/** Whether a brake is only about what a side has not any more. */
+export const isOfWhatIsGone = ({ kind }: SyncBrake) => BACK[kind] === "missing";
 
 /** What a brake saw, what it may be, and what each answer would do. */
 export function brakeWords(brake: SyncBrake, names: PlaceNames, mode: SyncMode): BrakeWords {

@@ -367,6 +367,7 @@ export const sync = {
   "brake.bring_back.times": "Bring back the times from “{there}”",
   "brake.bring_back.replaced": "Bring back everything from “{there}”",
   "brake.bring_back.gone": "Make the folder again and bring everything back from “{there}”",
+  "brake.bring_back_means.missing": "What is missing in “{place}” comes back from “{there}”. All else that changed goes over as usual.",
   "brake.bring_back_means.alike": "“{place}” becomes like “{there}” again, also where it has other or newer versions: what is different in “{place}” goes to its bin. “{there}” is not changed.",
   "brake.bring_back_means.replaced":
     "What is at “{place}” now becomes the place of this pair. What is missing in it is copied from “{there}”; nothing in “{there}” is removed. What only “{place}” has stays, and so does another version of a file, beside that of “{there}”.",
