@@ -112,7 +112,7 @@ impl<'a> Words<'a> {
             BrakeKind::NoSpace => return None,
             BrakeKind::RootEmptied | BrakeKind::ManyRemoved | BrakeKind::RulesChanged => {
                 let means = match BringBack::from(side.other(), &[kind], self.pair.mode) {
-                    BringBack::Everything(_) => alike,
+                    BringBack::Everything(_) | BringBack::Filling(_) => alike,
                     BringBack::Gone(_) => format!(
                         "What is missing in {place} comes back from {from}. All else that changed goes over as usual."
                     ),
@@ -288,7 +288,9 @@ mod tests {
         assert_eq!(label(BrakeKind::ManyRemoved), "Bring back from /b what is gone");
         let means = |mode, kind| Words::of(&self::pair(mode)).bringing_back(kind, Side::Left).unwrap().1;
         for mode in ["two-way", "mirror"] {
-            assert!(means(mode, BrakeKind::ManyRemoved).ends_with("All else that changed goes over as usual."));
+            assert!(
+                means(mode, BrakeKind::ManyRemoved).ends_with("All else that changed goes over as usual.")
+            );
             assert!(means(mode, BrakeKind::ManyRewritten).contains("becomes like /b again"));
         }
         assert!(means("update", BrakeKind::ManyRemoved).contains("becomes like /b again"));

@@ -122,8 +122,15 @@ pub(crate) fn sync(
         }
         answer = SyncAnswer { confirmed: answer.confirmed, ..SyncAnswer::default() };
     }
-    let prepared = answered(&syncer, prepared, &answer)?;
+    let mut prepared = answered(&syncer, prepared, &answer)?;
     if !prepared.plan().brakes.is_empty() {
+        let mut halted = halted;
+        // What is wrong with the other place is another question: the answer about this one holds.
+        let is_of = |from| prepared.plan().brakes.iter().all(|brake| brake.side == from);
+        if answer.bring_back_from.is_some_and(is_of) {
+            prepared = syncer.owe(&prepared)?;
+            halted = Some(digest(&syncer, &prepared));
+        }
         let halt = Halt { digest: halted, ..halt(&definition.pair, &prepared.plan().brakes, syncs.zone()) };
         // Planned once more as it is, which writes its rows down: a person has to see what it is about.
         let prepared = syncer.release(&prepared, &[])?;

@@ -19,6 +19,7 @@ pub(crate) mod mounts;
 mod moved;
 pub(crate) mod moves;
 mod open_files;
+mod owed;
 pub mod plan_store;
 mod recent;
 pub mod rows;

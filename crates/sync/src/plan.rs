@@ -11,7 +11,7 @@ use keepwell_model::{EntryKind, Problem, RelativePath, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::node::{NodeId, Side, State};
-use crate::policy::BrakeKind;
+use crate::policy::{BrakeKind, BringBack};
 
 /// What is done to one item on one side. Its name there is the last one of [`Operation::path`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -321,6 +321,8 @@ pub struct Plan {
     pub agreements: Vec<Agreement>,
     /// Items that can not be synced as they are, and why (names, kinds, lengths): told, never silently left out.
     pub problems: Vec<Problem>,
+    /// What the answer to a brake promises, by the items of the base: it is written down before the first change.
+    pub owed: Vec<(NodeId, BringBack)>,
     /// Folders of the left and of the right from which a side moved what stays as it is, and those it lies in now.
     pub moved_folders: [BTreeSet<RelativePath>; 2],
     /// Changes on the left.

@@ -24,6 +24,7 @@ mod rows;
 mod settle;
 mod telling;
 mod view;
+mod way;
 
 pub(crate) use self::decide::differ;
 use self::decide::{Conflicts, decide};
@@ -59,6 +60,7 @@ pub fn plan(base: &BaseTree, left: &SideTree, right: &SideTree, policy: &Policy)
     plan.conflicts = std::mem::take(&mut view.conflicts);
     plan.conflicts.sort_by(|one, two| one.path.cmp(&two.path).then(one.node.cmp(&two.node)));
     plan.problems = std::mem::take(&mut view.problems);
+    plan.owed = std::mem::take(&mut view.owed);
     plan.brakes = brakes::brakes(&view, &plan);
     plan
 }

@@ -4,6 +4,7 @@
 //! schedules (`pair`).
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -151,6 +152,8 @@ pub struct Policy {
     pub today: String,
     /// What comes back from a side, as the answer to a brake.
     pub bring_back: Option<BringBack>,
+    /// What earlier answers promised, and is not back yet.
+    pub owed: Arc<Owed>,
 }
 
 /// What comes back from a side to the other one, as the answer to a brake.
@@ -160,18 +163,53 @@ pub enum BringBack {
     Gone(Side),
     /// Whatever differs: the other side becomes like this one.
     Everything(Side),
+    /// Whatever differs, to another place than before: what that has besides stays.
+    Filling(Side),
+}
+
+/// What was to come back, by the items of the base: an answer holds until it is carried out, also where the run that does it
+/// is cut short, or can not do all of it. What is still missing then is no removal of the side that lost it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Owed {
+    /// In order of the items.
+    items: Vec<(NodeId, BringBack)>,
+}
+
+impl Owed {
+    /// Of what was promised, the last word on an item counting.
+    pub(crate) fn of(mut items: Vec<(NodeId, BringBack)>) -> Self {
+        items.reverse();
+        items.sort_by_key(|(node, _)| *node);
+        items.dedup_by_key(|(node, _)| *node);
+        Self { items }
+    }
+
+    pub(crate) fn get(&self, node: NodeId) -> Option<BringBack> {
+        let at = self.items.binary_search_by_key(&node, |(node, _)| *node).ok()?;
+        Some(self.items[at].1)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (NodeId, BringBack)> {
+        self.items.iter().copied()
+    }
+
+    /// Whether nothing is.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
 }
 
 impl Policy {
     /// The side from which comes back what the other one has not any more.
     pub(crate) fn returns_from(&self) -> Option<Side> {
-        self.bring_back.map(|(BringBack::Gone(side) | BringBack::Everything(side))| side)
+        self.bring_back.map(BringBack::side)
     }
 
     /// The side the other one becomes like.
     pub(crate) fn makes_like(&self) -> Option<Side> {
         self.bring_back.and_then(|back| match back {
-            BringBack::Everything(side) => Some(side),
+            BringBack::Everything(side) | BringBack::Filling(side) => Some(side),
             BringBack::Gone(_) => None,
         })
     }
@@ -229,6 +267,13 @@ impl BrakeKind {
 }
 
 impl BringBack {
+    /// Where it comes from.
+    #[must_use]
+    pub fn side(self) -> Side {
+        let (Self::Gone(side) | Self::Everything(side) | Self::Filling(side)) = self;
+        side
+    }
+
     /// What comes back from a side, by the kinds of the brakes that were pulled for the other one: no more than what is
     /// gone there, where that is all that held the run up and the mode changes both places.
     #[must_use]

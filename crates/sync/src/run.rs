@@ -24,7 +24,7 @@ use crate::error::SyncError;
 use crate::node::{NodeId, Side};
 use crate::pair::PairSpec;
 use crate::place::follow::Followed;
-use crate::policy::{BrakeKind, BringBack, Choice, Links};
+use crate::policy::{BrakeKind, BringBack, Choice, Links, Owed, Policy};
 use crate::run_types::{
     Clock, Done, Hints, Limits, Prepared, RunState, Said, Say, SyncReport, SyncerOptions,
 };
@@ -336,6 +336,18 @@ impl Syncer {
         let kinds: Vec<BrakeKind> = brakes.map(|brake| brake.kind).collect();
         policy.bring_back = Some(BringBack::from(side, &kinds, policy.mode));
         prepare::again(self, prepared, policy)
+    }
+
+    /// Writes down what the answer in this plan promises, and plans again without it: so it holds for this run and later
+    /// ones, also where something else holds this one up.
+    ///
+    /// # Errors
+    /// The database refused.
+    pub fn owe(&self, prepared: &Prepared) -> Result<Prepared, SyncError> {
+        self.database.owe(&prepared.plan.owed)?;
+        let owed = prepared.policy.owed.iter().chain(prepared.plan.owed.iter().copied());
+        let owed = Arc::new(Owed::of(owed.collect()));
+        prepare::again(self, prepared, Policy { owed, bring_back: None, ..prepared.policy.clone() })
     }
 
     /// Does what was prepared. Every deed that is proven is handed to `done`, in the order the base learns of them.

@@ -6,35 +6,17 @@
 #[path = "common/home.rs"]
 mod home;
 
+#[path = "common/braked.rs"]
+mod common;
+
 use std::fs;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use common::{apply, braked, bring_back, halts, in_step, set_time};
 use home::Home;
 use keepwell_model::{Control, JobId};
-use keepwell_sync::plan::{Brake, ConflictKind};
 use keepwell_sync::policy::BrakeKind;
-use keepwell_sync::{Limits, Mode, Prepared, Side, SyncError, Syncer};
-
-/// Looks, and hands back the brakes with what was prepared.
-fn braked(syncer: &mut Syncer) -> (Prepared, Vec<Brake>) {
-    let prepared = syncer.prepare(None, false, &Control::new()).unwrap();
-    let brakes = prepared.plan().brakes.clone();
-    (prepared, brakes)
-}
-
-fn apply(syncer: &mut Syncer, prepared: &Prepared, run: u8) -> Result<(), SyncError> {
-    let control = Control::new();
-    syncer.apply(prepared, JobId([run; 16]), &control, &Limits::default(), &mut |_| {}).map(drop)
-}
-
-/// The one brake that holds this pair, of this side; and nothing can be done despite it.
-#[track_caller]
-fn halts(syncer: &mut Syncer, kind: BrakeKind, side: Side) -> (Prepared, Brake) {
-    let (prepared, brakes) = braked(syncer);
-    assert_eq!(brakes.iter().map(|brake| (brake.kind, brake.side)).collect::<Vec<_>>(), [(kind, side)]);
-    assert!(matches!(apply(syncer, &prepared, 200), Err(SyncError::Braked)));
-    (prepared, brakes.into_iter().next().unwrap())
-}
+use keepwell_sync::{Mode, Prepared, Side, SyncError, Syncer};
 
 /// The answer "go on".
 #[track_caller]
@@ -42,37 +24,6 @@ fn go_on(syncer: &mut Syncer, prepared: &Prepared, kind: BrakeKind) {
     let released = syncer.release(prepared, &[kind]).unwrap();
     assert_eq!(released.plan().brakes, []);
     apply(syncer, &released, 201).unwrap();
-}
-
-/// The answer "bring back from the other side".
-#[track_caller]
-fn bring_back(syncer: &mut Syncer, prepared: &Prepared, from: Side) {
-    let mut back = syncer.bring_back_from(prepared, from).unwrap();
-    // That another place sits there has to be said as well.
-    let kinds: Vec<_> = back.plan().brakes.iter().map(|brake| brake.kind).collect();
-    assert!(kinds.iter().all(|kind| *kind == BrakeKind::AnotherPlace), "{kinds:?}");
-    if !kinds.is_empty() {
-        back = syncer.release(&back, &kinds).unwrap();
-    }
-    apply(syncer, &back, 202).unwrap();
-}
-
-/// A pair in step with so many files, each with a time of its own long ago.
-fn in_step(files: usize) -> Home {
-    let mut home = Home::new();
-    for number in 0..files {
-        let name = format!("left/folder {}/file {number}", number % 4);
-        home.write(&name, &format!("content {number}"));
-        set_time(&home, &name, 1_600_000_000 + number as u64);
-    }
-    home.run();
-    home.assert_in_step();
-    home
-}
-
-fn set_time(home: &Home, name: &str, seconds: u64) {
-    let time = UNIX_EPOCH + Duration::from_secs(seconds);
-    fs::File::options().write(true).open(home.path(name)).unwrap().set_modified(time).unwrap();
 }
 
 fn time_of(home: &Home, name: &str) -> SystemTime {
@@ -198,93 +149,6 @@ fn more_removals_than_usual_halt_but_moves_are_none() {
     let (prepared, _) = halts(&mut syncer, BrakeKind::ManyRemoved, Side::Left);
     go_on(&mut syncer, &prepared, BrakeKind::ManyRemoved);
     assert_eq!((files(&home, "right").len(), home.bin("right").len()), (10, 30));
-}
-
-/// Removes most of the left, edits there and on the right, and has come back from the right what is gone.
-fn with_what_is_gone_back(mode: Mode) -> Home {
-    let mut home = in_step(44);
-    home.pair.mode = mode;
-    for folder in [0, 1] {
-        fs::remove_dir_all(home.path(&format!("left/folder {folder}"))).unwrap();
-    }
-    fs::remove_file(home.path("left/folder 2/file 2")).unwrap();
-    home.write("left/folder 3/file 3", "edited");
-    fs::rename(home.path("left/folder 3/file 7"), home.path("left/renamed")).unwrap();
-    home.write("right/folder 2/new", "new");
-    let mut syncer = home.open();
-    let (prepared, _) = halts(&mut syncer, BrakeKind::ManyRemoved, Side::Left);
-    bring_back(&mut syncer, &prepared, Side::Right);
-    for name in ["folder 0/file 16", "folder 2/file 2"] {
-        assert!(home.path(&format!("left/{name}")).exists() && home.path(&format!("right/{name}")).exists());
-    }
-    for side in ["left", "right"] {
-        assert_eq!(
-            home.read(&format!("{side}/folder 3/file 3")).as_deref(),
-            Some("edited"),
-            "no edit is undone"
-        );
-        assert_eq!(home.read(&format!("{side}/renamed")).as_deref(), Some("content 7"));
-        assert!(!home.path(&format!("{side}/folder 3/file 7")).exists());
-        let texts: Vec<String> = home.tree(side).into_iter().filter_map(|(_, content)| content).collect();
-        for text in ["content 1", "content 41"] {
-            assert_eq!(texts.iter().filter(|found| *found == text).count(), 1, "{text} in {side}");
-        }
-    }
-    assert!(syncer.prepare(None, false, &Control::new()).unwrap().plan().is_empty());
-    drop(syncer);
-    home
-}
-
-#[test]
-fn what_is_gone_comes_back_and_what_was_edited_stays_edited() {
-    let home = with_what_is_gone_back(Mode::TwoWay);
-    assert_eq!(home.read("left/folder 2/new").as_deref(), Some("new"));
-    home.assert_in_step();
-}
-
-#[test]
-fn into_what_is_mirrored_comes_back_what_is_gone_and_nothing_is_undone_there() {
-    let home = with_what_is_gone_back(Mode::Mirror);
-    // What the left has not comes back, whoever made it: nothing is removed when a person asks for what is gone.
-    assert_eq!(home.read("left/folder 2/new").as_deref(), Some("new"));
-    home.assert_in_step();
-}
-
-#[test]
-fn where_something_else_has_the_name_of_what_is_gone_a_person_is_asked() {
-    let home = in_step(44);
-    for folder in [0, 1, 2] {
-        fs::remove_dir_all(home.path(&format!("left/folder {folder}"))).unwrap();
-    }
-    home.write("left/folder 1", "a file where the folder was");
-    let mut syncer = home.open();
-    let (prepared, _) = halts(&mut syncer, BrakeKind::ManyRemoved, Side::Left);
-    let back = syncer.bring_back_from(&prepared, Side::Right).unwrap();
-    let told: Vec<_> =
-        back.plan().conflicts.iter().map(|found| (found.path.to_string(), found.kind)).collect();
-    assert_eq!(told, [("folder 1".to_owned(), ConflictKind::KindChanged)]);
-    apply(&mut syncer, &back, 202).unwrap();
-    assert_eq!(home.read("left/folder 1").as_deref(), Some("a file where the folder was"));
-    assert_eq!(home.read("right/folder 1/file 1").as_deref(), Some("content 1"));
-    assert_eq!(home.read("left/folder 2/file 2").as_deref(), Some("content 2"));
-}
-
-#[test]
-fn with_what_is_gone_on_both_sides_each_side_is_asked_about() {
-    let mut home = in_step(80);
-    home.pair.brakes.removed_items = 10;
-    let remove = |side: &str, folder: usize| {
-        fs::remove_dir_all(home.path(&format!("{side}/folder {folder}"))).unwrap();
-    };
-    remove("left", 0);
-    remove("right", 1);
-    let mut syncer = home.open();
-    let (prepared, brakes) = braked(&mut syncer);
-    let pulled = |brakes: &[Brake]| brakes.iter().map(|brake| (brake.kind, brake.side)).collect::<Vec<_>>();
-    let both = Side::BOTH.map(|side| (BrakeKind::ManyRemoved, side));
-    assert_eq!(pulled(&brakes), both);
-    let back = syncer.bring_back_from(&prepared, Side::Right).unwrap();
-    assert_eq!(pulled(&back.plan().brakes), both[1..]);
 }
 
 #[test]

@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 
 use super::before::{Before, keep_before};
 use super::bin_times::bin_time;
+use super::owed::brought_back;
 use super::{BaseChange, PairDatabase, advance_base, side_of, side_word, sql, transact};
 use crate::error::SyncError;
 use crate::node::{NodeId, Side};
@@ -512,6 +513,7 @@ fn write_journal(connection: &Connection, run: JobId, lines: &[JournalLine]) -> 
 
 fn write_group(connection: &Connection, run: JobId, group: &Group, next_id: u64) -> rusqlite::Result<()> {
     advance_base(connection, &group.changes, next_id)?;
+    brought_back(connection, &group.lines)?;
     write_journal(connection, run, &group.lines)?;
     let mut settle = connection
         .prepare_cached("UPDATE bin SET settled = 1, bin_path = coalesce(?2, bin_path) WHERE id = ?1")?;

@@ -173,4 +173,12 @@ pub(super) const STEPS: &[&str] = &[
     "
     DROP TABLE texts;
     ",
+    // 9: what answers to brakes promised to bring back, until it is back.
+    "
+    CREATE TABLE owed (
+        node INTEGER PRIMARY KEY REFERENCES nodes (id) ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
+        side TEXT NOT NULL,
+        what TEXT NOT NULL
+    ) STRICT;
+    ",
 ];

@@ -77,8 +77,10 @@ fn is_emptied(view: &View<'_>, side: Side) -> bool {
     let is_left_out = |id: &NodeId| tree.circumstances.left_out.get(id).is_some_and(|found| found.is_gone);
     let known = view.base.children(NodeId::ROOT);
     // Of a bucket or an own folder left in the root nothing counts: only what the pair knew.
+    let is_owed = |id: &NodeId| view.policy.owed.get(*id).is_some_and(|back| back.side() == side.other());
     is_carried
         && !known.iter().all(is_left_out)
+        && !known.iter().any(is_owed)
         && tree.blind.iter().all(is_left_out)
         && tree.changes.all_here().next().is_none()
         && known
@@ -113,7 +115,8 @@ impl Counts {
         let recent = &view.side(side.other()).circumstances.recent;
         for (row, node) in view.nodes.iter().enumerate() {
             let (Slot::Seen(seen), Some(entry)) = (view.slot(row, side), view.base_of(row)) else { continue };
-            if node.kind != EntryKind::File {
+            // What is to come back as it was is no change of this side any more.
+            if node.kind != EntryKind::File || view.policy.owed.get(node.id).is_some() {
                 continue;
             }
             let example = |examples: &mut Vec<RelativePath>| {

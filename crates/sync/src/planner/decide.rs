@@ -13,23 +13,11 @@ use super::names::Taken;
 use super::pairs::common_name;
 use super::settle::shut_out;
 use super::view::{Name, Slot, View, number};
+use super::way::{Way, choice_of, way_of};
 use crate::names;
 use crate::node::{Content, NodeId, Side};
 use crate::plan::{Conflict, ConflictKind, Version, Why};
 use crate::policy::{Choice, ConflictPolicy, Mode};
-
-/// What a person or the policy wants of one node.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Way {
-    /// Whatever this side has.
-    Like(Side, Why),
-    /// What this side has, and what the other has besides.
-    Fill(Side),
-    /// What both changed, merged.
-    Merge,
-    Update,
-    MoveIn,
-}
 
 /// The policy for conflicts at a path.
 pub(super) struct Conflicts {
@@ -109,64 +97,6 @@ fn is_only_shut_out(view: &View<'_>, row: usize, side: Side) -> bool {
         && view.place(row, side.other()).is_some_and(|(folder, name)| {
             view.is_taken(folder, &names::mapped(name, view.capabilities(side)), side)
         })
-}
-
-/// A person's word on a node, or on the folder it is in where only one side has that.
-fn choice_of(view: &View<'_>, row: usize, inherited: &mut HashMap<NodeId, Option<Choice>>) -> Option<Choice> {
-    if view.policy.choices.is_empty() {
-        return None;
-    }
-    let mut way = Vec::new();
-    let mut at = Some(row);
-    let mut answer = None;
-    while let Some(row) = at {
-        let node = &view.nodes[row];
-        let said = view.policy.choices.get(&node.id).or_else(|| view.policy.choices.get(&node.right_id));
-        if let Some(choice) = said {
-            answer = Some(*choice);
-            break;
-        }
-        if let Some(before) = inherited.get(&node.id) {
-            answer = *before;
-            break;
-        }
-        way.push(node.id);
-        let side = Side::BOTH.into_iter().find(|side| view.is_present(row, *side));
-        let folder = side.and_then(|side| view.parent_on(side, node.id)).and_then(|folder| view.row(folder));
-        at = folder.filter(|row| {
-            way.len() <= view.nodes.len() && !Side::BOTH.iter().all(|side| view.is_present(*row, *side))
-        });
-    }
-    inherited.extend(way.into_iter().map(|id| (id, answer)));
-    answer
-}
-
-fn way_of(view: &View<'_>, row: usize, choice: Option<Choice>) -> Way {
-    match choice {
-        Some(Choice::LeftToRight) => return Way::Like(Side::Left, Why::ConflictDecided),
-        Some(Choice::RightToLeft) => return Way::Like(Side::Right, Why::ConflictDecided),
-        _ => {}
-    }
-    if let Some(side) = view.filled_from() {
-        return Way::Fill(side);
-    }
-    if let Some(side) = view.policy.makes_like().or_else(|| returns_from(view, row)) {
-        return Way::Like(side, Why::BroughtBack);
-    }
-    match view.policy.mode {
-        Mode::TwoWay => Way::Merge,
-        Mode::Mirror => Way::Like(Side::Left, Why::OneWay),
-        Mode::Update => Way::Update,
-        Mode::MoveIn => Way::MoveIn,
-    }
-}
-
-/// The side an item comes back from because the other one has not got it any more, where a person wants that.
-fn returns_from(view: &View<'_>, row: usize) -> Option<Side> {
-    let from = view.policy.returns_from()?;
-    // What is new there goes over as ever, where the mode goes both ways.
-    let is_gone = view.base_of(row).is_some() || view.policy.mode != Mode::TwoWay;
-    (is_gone && view.is_present(row, from) && !view.is_present(row, from.other())).then_some(from)
 }
 
 /// Takes the place from where a side has it.

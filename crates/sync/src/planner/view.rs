@@ -15,7 +15,7 @@ use crate::id_map::IdMap;
 use crate::names;
 use crate::node::{Content, NodeId, Side, State};
 use crate::plan::{Conflict, Why};
-use crate::policy::Policy;
+use crate::policy::{BringBack, Policy};
 use crate::trees::{BaseEntry, BaseTree, Seen, SeenEntry, SideTree};
 
 /// Conflict copies get ids from here on while they are planned.
@@ -110,6 +110,8 @@ pub(super) struct View<'a> {
     occupied: [HashMap<NodeId, HashSet<Vec<u8>>>; 2],
     pub(super) conflicts: Vec<Conflict>,
     pub(super) problems: Vec<Problem>,
+    /// What the answer to a brake promises of items of the base.
+    pub(super) owed: Vec<(NodeId, BringBack)>,
     /// Which nodes the conflict copies are of, the first of those ids first.
     copies: Vec<NodeId>,
 }
@@ -184,6 +186,7 @@ impl<'a> View<'a> {
             occupied: [HashMap::new(), HashMap::new()],
             conflicts: Vec::new(),
             problems: Vec::new(),
+            owed: Vec::new(),
             copies: Vec::new(),
         };
         let mut ids: Vec<NodeId> = Vec::new();

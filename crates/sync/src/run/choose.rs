@@ -158,7 +158,7 @@ fn parent(base: &BaseTree, prepared: &Prepared, side: Side, node: NodeId) -> Opt
 }
 
 /// Whether an item is on a side: what a folder that is gone held is gone too, though nothing names it.
-fn is_there(base: &BaseTree, prepared: &Prepared, side: Side, node: NodeId) -> bool {
+pub(super) fn is_there(base: &BaseTree, prepared: &Prepared, side: Side, node: NodeId) -> bool {
     let changes = &prepared.side(side).changes;
     let mut at = node;
     while at != NodeId::ROOT {

@@ -13,9 +13,9 @@ use keepwell_endpoint::tree::{PlaceIdentity, Tree};
 use keepwell_model::{Control, EntryKind, JobId, Phase, Problem};
 use parking_lot::{Mutex, RwLock};
 
-use super::Syncer;
 use super::hash::{path_now, read_all, to_read};
 use super::look::{Look, look_at_both};
+use super::{Syncer, choose};
 use crate::database::texts::{RUN_LIMIT_FILES, TEXTS_LIMIT_BYTES};
 use crate::error::SyncError;
 use crate::execute::Execution;
@@ -35,7 +35,7 @@ use crate::plan::Plan;
 use crate::planner;
 use crate::planner::meet::meet;
 use crate::planner::moves::{self, Demand};
-use crate::policy::{Mode, Policy};
+use crate::policy::{BringBack, Mode, Policy};
 use crate::run_types::{Done, Hints, Limits, Prepared, RunState, SyncReport};
 use crate::scan::concerns_place;
 use crate::trees::{LeftOut, SideTree};
@@ -51,6 +51,9 @@ pub(super) fn prepare(
     control: &Control,
 ) -> Result<Prepared, SyncError> {
     control.restart_counters(Phase::Scanning);
+    let owed = syncer.database().owed()?;
+    // Where it is, no hint says: nothing has to have changed there since.
+    let hints = hints.filter(|_| owed.is_empty());
     // First: the base may forget something by it.
     settle(syncer.database(), |side| &**syncer.tree(side), control)?;
     put_together(syncer.database(), |side| &**syncer.tree(side), |_| false, control)?;
@@ -97,7 +100,7 @@ pub(super) fn prepare(
     // Now that more items are known to be one, more may have to be compared.
     read_what_counts(syncer, &mut left, &mut right, control)?;
     control.checkpoint()?;
-    let policy = syncer.pair().policy(&syncer.today());
+    let policy = Policy { owed: Arc::new(owed), ..syncer.pair().policy(&syncer.today()) };
     let mut prepared = Prepared {
         plan: Arc::new(planner::plan(syncer.base(), &left, &right, &policy)),
         left: Arc::new(left),
@@ -117,6 +120,7 @@ pub(super) fn prepare(
         store(syncer, &prepared, preview)?;
         return Ok(prepared);
     }
+    syncer.database().owe_no_more(&settled_otherwise(syncer, &prepared))?;
     syncer.database().set_conflicts(&prepared.plan.conflicts)?;
     syncer.database().set_moved_folders(&prepared.plan.moved_folders)?;
     let choices = stored_choices(syncer, &prepared)?;
@@ -130,6 +134,24 @@ pub(super) fn prepare(
     prepared = planned_again(syncer, &prepared, policy);
     store(syncer, &prepared, preview)?;
     Ok(prepared)
+}
+
+/// What was to come back and needs not any more: it is there again, or the other side has not got it any more either; or,
+/// of what was to become alike, neither side differs from what both agreed on.
+fn settled_otherwise(syncer: &Syncer, prepared: &Prepared) -> Vec<NodeId> {
+    let is_there = |side, node| choose::is_there(syncer.base(), prepared, side, node);
+    let is_changed = |side, node| {
+        let changes = &prepared.side(side).changes;
+        changes.here(node).is_some() || changes.place(node).is_some() || !is_there(side, node)
+    };
+    let is_owed = |node, back| match back {
+        BringBack::Gone(from) => is_there(from, node) && !is_there(from.other(), node),
+        BringBack::Everything(_) | BringBack::Filling(_) => {
+            Side::BOTH.into_iter().any(|side| is_changed(side, node))
+        }
+    };
+    let settled = prepared.policy.owed.iter().filter(|(node, back)| !is_owed(*node, *back));
+    settled.map(|(node, _)| node).collect()
 }
 
 /// Whether the rules changed since something was agreed on, and how they were then; nothing where an older Keepwell kept
@@ -309,6 +331,12 @@ pub(super) fn apply(
     let still_open = prepared.still_open();
     remember_places(syncer, prepared, run, is_silent)?;
     syncer.database().lost_was_told()?;
+    syncer.database().owe(&plan.owed)?;
+    if prepared.policy.bring_back.is_some() {
+        // Those of the plan without that answer were written down when it was made.
+        syncer.database().set_conflicts(&plan.conflicts)?;
+        syncer.database().set_moved_folders(&plan.moved_folders)?;
+    }
     if is_silent && prepared.left.folder_times.is_empty() && prepared.right.folder_times.is_empty() {
         return Ok(SyncReport { conflicts, still_open, ..SyncReport::default() });
     }
@@ -374,6 +402,11 @@ pub(super) fn apply(
     syncer.database().end_run(run, state, &report, syncer.now().to_milliseconds())?;
     result?;
     settled?;
+    if report.failed + report.changed_meanwhile + report.conflicts == 0 {
+        let owed = policy.owed.iter().chain(plan.owed.iter().copied());
+        let alike = owed.filter(|(_, back)| !matches!(back, BringBack::Gone(_)));
+        syncer.database().owe_no_more(&alike.map(|(node, _)| node).collect::<Vec<_>>())?;
+    }
     let decided: Vec<NodeId> = prepared.policy.choices.keys().copied().collect();
     syncer.database().forget_decided(&decided)?;
     syncer.database().clear_plan()?;

@@ -1,0 +1,93 @@
+//! What answers to brakes promised to bring back, until it is back.
+//!
+//! Invariants: it is written down before the first change of the run that brings it back, so that no loss of power takes it
+//! back; it is struck off in the transaction in which the base learns that it is back, or when a look finds that there is
+//! nothing to bring back any more. Deliberately not here: what is promised (`planner::way`).
+
+use rusqlite::{Connection, params};
+
+use super::rows::{JournalLine, unsigned};
+use super::{PairDatabase, side_of, side_word, sql};
+use crate::error::SyncError;
+use crate::node::NodeId;
+use crate::plan::Why;
+use crate::policy::{BringBack, Owed};
+use crate::run_types::ActionKind;
+
+/// Words of the database, which never change.
+const GONE: &str = "gone";
+const EVERYTHING: &str = "everything";
+const FILLING: &str = "filling";
+
+impl PairDatabase {
+    /// What is owed.
+    ///
+    /// # Errors
+    /// The database can not be read.
+    pub(crate) fn owed(&self) -> Result<Owed, SyncError> {
+        self.with(|connection| {
+            let items = connection
+                .prepare_cached("SELECT node, side, what FROM owed ORDER BY node")?
+                .query_map([], |row| {
+                    let side = side_of(&row.get::<_, String>(1)?);
+                    let back = match row.get::<_, String>(2)?.as_str() {
+                        EVERYTHING => BringBack::Everything(side),
+                        FILLING => BringBack::Filling(side),
+                        _ => BringBack::Gone(side),
+                    };
+                    Ok((NodeId(unsigned(row, 0)?), back))
+                })?
+                .collect::<rusqlite::Result<_>>()?;
+            Ok(Owed::of(items))
+        })
+    }
+
+    /// Writes down what an answer promises.
+    ///
+    /// # Errors
+    /// The database refused: then nothing may be changed because of that answer.
+    pub(crate) fn owe(&self, promised: &[(NodeId, BringBack)]) -> Result<(), SyncError> {
+        if promised.is_empty() {
+            return Ok(());
+        }
+        self.write_for_certain(|transaction| {
+            let mut put = transaction
+                .prepare_cached("INSERT OR REPLACE INTO owed (node, side, what) VALUES (?1, ?2, ?3)")?;
+            for (node, back) in promised {
+                let what = match back {
+                    BringBack::Gone(_) => GONE,
+                    BringBack::Everything(_) => EVERYTHING,
+                    BringBack::Filling(_) => FILLING,
+                };
+                put.execute(params![sql(node.0), side_word(back.side()), what])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// These are owed no more.
+    ///
+    /// # Errors
+    /// The database refused.
+    pub(crate) fn owe_no_more(&self, nodes: &[NodeId]) -> Result<(), SyncError> {
+        if nodes.is_empty() {
+            return Ok(());
+        }
+        self.write(|transaction| {
+            let mut strike = transaction.prepare_cached("DELETE FROM owed WHERE node = ?1")?;
+            nodes.iter().try_for_each(|node| strike.execute([sql(node.0)]).map(drop))
+        })
+    }
+}
+
+/// Strikes off what is back. One that was moved back may still have to get its content.
+pub(super) fn brought_back(connection: &Connection, lines: &[JournalLine]) -> rusqlite::Result<()> {
+    let is_back = |line: &&JournalLine| {
+        line.done.why == Why::BroughtBack && !matches!(line.done.action, ActionKind::Move)
+    };
+    let mut strike = connection.prepare_cached("DELETE FROM owed WHERE node = ?1")?;
+    for line in lines.iter().filter(is_back) {
+        strike.execute([sql(line.node.0)])?;
+    }
+    Ok(())
+}

@@ -1,0 +1,98 @@
+//! Which way a single node goes: as a person said of it, or of a folder it is in, as an answer to a brake promised, or as
+//! the pair's mode says; in this order.
+//!
+//! Invariant: what is promised counts for an item of the base only as long as it is what it was promised for: one that was
+//! gone and is there again goes as all others do. Deliberately not here: what a way makes of a node (`planner::decide`),
+//! where promises are kept (`database::owed`).
+
+use std::collections::HashMap;
+
+use super::view::View;
+use crate::node::{NodeId, Side};
+use crate::plan::Why;
+use crate::policy::{BringBack, Choice, Mode};
+
+/// What a person or the policy wants of one node.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    /// Whatever this side has.
+    Like(Side, Why),
+    /// What this side has, and what the other has besides.
+    Fill(Side),
+    /// What both changed, merged.
+    Merge,
+    Update,
+    MoveIn,
+}
+
+/// A person's word on a node, or on the folder it is in where only one side has that.
+pub(super) fn choice_of(
+    view: &View<'_>,
+    row: usize,
+    inherited: &mut HashMap<NodeId, Option<Choice>>,
+) -> Option<Choice> {
+    if view.policy.choices.is_empty() {
+        return None;
+    }
+    let mut way = Vec::new();
+    let mut at = Some(row);
+    let mut answer = None;
+    while let Some(row) = at {
+        let node = &view.nodes[row];
+        let said = view.policy.choices.get(&node.id).or_else(|| view.policy.choices.get(&node.right_id));
+        if let Some(choice) = said {
+            answer = Some(*choice);
+            break;
+        }
+        if let Some(before) = inherited.get(&node.id) {
+            answer = *before;
+            break;
+        }
+        way.push(node.id);
+        let side = Side::BOTH.into_iter().find(|side| view.is_present(row, *side));
+        let folder = side.and_then(|side| view.parent_on(side, node.id)).and_then(|folder| view.row(folder));
+        at = folder.filter(|row| {
+            way.len() <= view.nodes.len() && !Side::BOTH.iter().all(|side| view.is_present(*row, *side))
+        });
+    }
+    inherited.extend(way.into_iter().map(|id| (id, answer)));
+    answer
+}
+
+/// The way of a node; what an answer to a brake promises of it is noted.
+pub(super) fn way_of(view: &mut View<'_>, row: usize, choice: Option<Choice>) -> Way {
+    match choice {
+        Some(Choice::LeftToRight) => return Way::Like(Side::Left, Why::ConflictDecided),
+        Some(Choice::RightToLeft) => return Way::Like(Side::Right, Why::ConflictDecided),
+        _ => {}
+    }
+    let answered = answered(view).filter(|back| is_for(view, row, *back));
+    let id = view.nodes[row].id;
+    if let Some(back) = answered
+        && view.base_of(row).is_some()
+    {
+        view.owed.push((id, back));
+    }
+    let owed = || view.policy.owed.get(id).filter(|back| is_for(view, row, *back));
+    match (answered.or_else(owed), view.policy.mode) {
+        (Some(BringBack::Gone(side) | BringBack::Everything(side)), _) => Way::Like(side, Why::BroughtBack),
+        (Some(BringBack::Filling(side)), _) => Way::Fill(side),
+        (None, Mode::TwoWay) => Way::Merge,
+        (None, Mode::Mirror) => Way::Like(Side::Left, Why::OneWay),
+        (None, Mode::Update) => Way::Update,
+        (None, Mode::MoveIn) => Way::MoveIn,
+    }
+}
+
+/// What a person has brought back by this run.
+fn answered(view: &View<'_>) -> Option<BringBack> {
+    view.filled_from().map(BringBack::Filling).or(view.policy.bring_back)
+}
+
+/// Whether what comes back is this item.
+fn is_for(view: &View<'_>, row: usize, back: BringBack) -> bool {
+    let BringBack::Gone(from) = back else { return true };
+    // What is new there goes over as ever, where the mode goes both ways.
+    let is_known = view.base_of(row).is_some() || view.policy.mode != Mode::TwoWay;
+    is_known && view.is_present(row, from) && !view.is_present(row, from.other())
+}
