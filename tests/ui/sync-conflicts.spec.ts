@@ -105,7 +105,7 @@ test("of two versions with one time it is said which keeps the name, and so it i
   const kept = /the one from “(laptop|stick)” keeps the name/.exec(said)?.[1] ?? "none";
   const copy = /is named “([^”]+)”/.exec(said)?.[1] ?? "none";
   expect(copy).toContain(`letter (conflict from ${kept === "laptop" ? "stick" : "laptop"}, `);
-  expect(said).toContain("it is this one in both places");
+  expect(said).toContain("so Keepwell chose which one keeps the name");
   await expectAccessible(page, "a conflict of one time");
   await page.screenshot({ path: join(pictures, "conflict-one-time.png"), fullPage: true });
   await page.getByRole("button", { name: "Keep both", exact: true }).click();

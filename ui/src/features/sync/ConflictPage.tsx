@@ -169,15 +169,21 @@ function Content({ view, names }: { view: SyncConflictView; names: PlaceNames })
   );
 }
 
-/** What a bin is, and how things come back from it. */
-function FromTheBin({ pair }: { pair: SyncPair }) {
-  return rich("conflict.from_bin", {
-    bin: (
-      <Link to="/sync/$pairId" params={{ pairId: pair.id }} search={{ tab: "bin" }}>
-        {t("conflict.bin_of", { pair: pair.name })}
-      </Link>
-    ),
-  });
+/** When a decision is carried out, how that is undone, and how versions come back from a bin, where one goes there. */
+function HowItGoes({ pair, bins }: { pair: SyncPair; bins: boolean }) {
+  const pairs = useAsk("sync.pairs", {});
+  const isKept = pair.paused || pairs.data?.allPaused === true || pair.state === "preview" || pair.state === "halted";
+  const link = (tab: "runs" | "bin", text: string) => (
+    <Link to="/sync/$pairId" params={{ pairId: pair.id }} search={{ tab }}>
+      {text}
+    </Link>
+  );
+  return (
+    <>
+      {rich(isKept ? "conflict.kept" : "conflict.at_once", { pair: pair.name, runs: link("runs", t("conflict.runs_of", { pair: pair.name })) })}{" "}
+      {bins && rich("conflict.from_bin", { bin: link("bin", t("conflict.bin_of", { pair: pair.name })) })}
+    </>
+  );
 }
 
 function Decisions({ pair, view, names }: { pair: SyncPair; view: SyncConflictView; names: PlaceNames }) {
@@ -197,7 +203,7 @@ function Decisions({ pair, view, names }: { pair: SyncPair; view: SyncConflictVi
   const merged = canMerge(view) ? view.merged : null;
   const shown = outcomes(conflict, names, { mode: pair.mode, sides: copySides(pair), day: copyDay(now), same: holdTheSame(view) });
   return (
-    <Section heading={t("conflict.decide")} {...(shown.some(({ bins }) => bins) ? { note: <FromTheBin pair={pair} /> } : {})}>
+    <Section heading={t("conflict.decide")} note={<HowItGoes pair={pair} bins={shown.some(({ bins }) => bins)} />}>
       {error && <Trouble error={error.details} />}
       <ul className={styles.outcomes}>
         {merged && (

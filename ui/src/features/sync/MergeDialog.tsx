@@ -90,7 +90,7 @@ export function MergeDialog({ open, merged, names, name, busy, onClose, onMerge 
         </table>
       </div>
       {!merged.whole && <p>{t("merge.not_all")}</p>}
-      <p>{t("conflict.merge_means", names)}</p>
+      <p>{t("conflict.merge_means", { ...names, name })}</p>
     </Dialog>
   );
 }

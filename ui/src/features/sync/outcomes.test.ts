@@ -23,7 +23,7 @@ describe("the decisions on a conflict", () => {
     const both = (over: Parameters<typeof testConflict>[0]) => outcomes(testConflict(over), names, around).find(({ choice }) => choice === "both")?.means;
     expect(both({})).toBe("Both places then have both versions: the one from “Laptop” keeps the name “to-ada.txt”, as it is the newer one; the one from “Stick” is named “to-ada (conflict from Stick, 2026-11-23).txt” (a number follows the day if that name is taken). Nothing goes to a bin.");
     const alike = { ...testConflict().left, modifiedMs: 1000 };
-    expect(both({ left: alike, keepsName: "right" })).toBe("Both places then have both versions: the one from “Stick” keeps the name “to-ada.txt”; the one from “Laptop” is named “to-ada (conflict from Laptop, 2026-11-23).txt” (a number follows the day if that name is taken). Their times do not tell which is newer; it is this one in both places. Nothing goes to a bin.");
+    expect(both({ left: alike, keepsName: "right" })).toBe("Both places then have both versions: the one from “Stick” keeps the name “to-ada.txt”; the one from “Laptop” is named “to-ada (conflict from Laptop, 2026-11-23).txt” (a number follows the day if that name is taken). Their times do not tell which is newer, so Keepwell chose which one keeps the name. Nothing goes to a bin.");
     expect(both({ left: alike, keepsName: "left" })).toContain("the one from “Laptop” keeps the name");
     expect(both({ left: alike, keepsName: null })).toContain("one keeps the name “to-ada.txt”; the other gets the place it is from and the day in its name, as “to-ada (conflict from Stick, 2026-11-23).txt”");
   });
