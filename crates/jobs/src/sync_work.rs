@@ -169,6 +169,7 @@ pub(crate) fn sync(
     match applied {
         Ok(report) => {
             syncs.carried(job.pair_id, &definition, seen);
+            syncs.remember_run(&syncer, running.job_id);
             if let Err(fault) = syncs.remember_volumes(&syncer) {
                 tracing::warn!(%fault, "the volumes of the pair could not be noted");
             }
