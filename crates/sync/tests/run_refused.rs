@@ -35,3 +35,19 @@ fn a_file_that_can_not_be_read_is_one_problem_in_whole_sentences() {
     assert_eq!(problems[0].what, "This could not be read, so it is left alone.");
     assert!(problems[0].why.starts_with("No permission to ") && problems[0].why.ends_with("secret."));
 }
+
+#[test]
+fn what_is_in_a_folder_that_could_not_be_made_waits_for_it_and_has_not_changed() {
+    let mut home = Home::new();
+    for name in ["new/file", "new/inside/file", "new/inside/deep/file", "free"] {
+        home.write(&format!("left/{name}"), "content");
+    }
+    let (report, problems) = run_refused(&mut home, Side::Right, "create_folder", "new");
+    assert_eq!((report.right.created, report.failed, report.changed_meanwhile), (1, 1, 0), "{report:?}");
+    assert_eq!(report.held_back, 5, "each item in it once");
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert_eq!(problems[0].what, "This folder could not be made.");
+    let (report, _) = home.run();
+    assert_eq!((report.right.created, report.failed, report.held_back), (6, 0, 0));
+    home.assert_in_step();
+}
