@@ -135,6 +135,21 @@ impl EndpointError {
         }
     }
 
+    /// The same as a whole sentence, to stand behind another one. A path at its beginning stays as it is written.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        let mut text = self.to_string();
+        if self.path().is_empty() || !text.starts_with(self.path()) {
+            let first: String = text.chars().take(1).flat_map(char::to_uppercase).collect();
+            let end = text.chars().next().map_or(0, char::len_utf8);
+            text.replace_range(..end, &first);
+        }
+        if !text.ends_with('.') {
+            text.push('.');
+        }
+        text
+    }
+
     /// What the person can do next.
     #[must_use]
     pub fn next_step(&self) -> &'static str {
@@ -186,4 +201,20 @@ impl EndpointError {
 /// Whether a path is on a server, so that no drive here is to blame.
 fn is_address(path: &str) -> bool {
     path.contains("://")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sentence_begins_and_ends_as_one_and_leaves_a_path_as_it_is() {
+        let path = || "folder/file".to_owned();
+        let denied = EndpointError::PermissionDenied { action: "read", path: path() };
+        assert_eq!(denied.sentence(), "No permission to read folder/file.");
+        assert_eq!(EndpointError::Changed { path: path() }.sentence(), "folder/file changed meanwhile.");
+        let why = "\u{e9}t\u{e9}.".to_owned();
+        let odd = EndpointError::Unexpected { path: String::new(), why };
+        assert_eq!(odd.sentence(), " is not what was expected: \u{e9}t\u{e9}.");
+    }
 }

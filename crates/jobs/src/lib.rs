@@ -31,6 +31,7 @@ pub mod trees;
 pub mod unknown_keys;
 pub mod work;
 
+mod base_lost;
 mod changes;
 mod held;
 mod live_root;

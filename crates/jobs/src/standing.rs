@@ -15,7 +15,9 @@ use serde::{Deserialize, Serialize};
 use crate::outcome::{Fact, Outcome, Proposal};
 use crate::pairs::{PairWish, checked_setting};
 use crate::request::{JobRequest, SyncJob};
-use crate::sync_work::{CHANGED_MEANWHILE, CONFLICTS, LEFT_BY_CHOICE, PLANNED, STILL_OPEN, WAITS_FOR_AGE};
+use crate::sync_work::{
+    CHANGED_MEANWHILE, CONFLICTS, HELD_BACK, LEFT_BY_CHOICE, PLANNED, STILL_OPEN, WAITS_FOR_AGE,
+};
 
 /// Jobs that are read to say how a pair stands of which an older Keepwell kept nothing else.
 const RECENT_JOBS: u64 = 20;
@@ -227,7 +229,7 @@ pub(crate) fn did_not_begin(job: &JobRecord) -> bool {
 }
 
 /// What a run leaves and a later one that looks only where something changed may not look at.
-const LEFT_FOR_GOOD: [&str; 3] = [CHANGED_MEANWHILE, LEFT_BY_CHOICE, WAITS_FOR_AGE];
+const LEFT_FOR_GOOD: [&str; 4] = [CHANGED_MEANWHILE, HELD_BACK, LEFT_BY_CHOICE, WAITS_FOR_AGE];
 
 fn is_left(outcome: &Outcome, keys: &[&str]) -> bool {
     keys.iter().any(|key| count(&outcome.facts, key) > 0)

@@ -42,6 +42,8 @@ pub(crate) const WAITS_FOR_AGE: &str = "waitsForAge";
 pub(crate) const STILL_OPEN: &str = "stillOpen";
 /// The fact of rows that could not be done.
 pub(crate) const FAILED: &str = "failed";
+/// The fact of rows that wait for such a one, as for their folder.
+pub(crate) const HELD_BACK: &str = "heldBack";
 /// The fact of conflicts that stay as they are.
 pub(crate) const CONFLICTS: &str = "conflicts";
 /// The fact of the changes a preview shows.
@@ -176,6 +178,7 @@ pub(crate) fn sync(
     match applied {
         Ok(report) => {
             syncs.carried(job.pair_id, &definition, seen);
+            syncs.remember_run(&syncer, running.job_id);
             if let Err(fault) = syncs.remember_volumes(&syncer) {
                 tracing::warn!(%fault, "the volumes of the pair could not be noted");
             }
@@ -510,6 +513,7 @@ fn outcome(pair: &PairSpec, report: &SyncReport, merkle_root: String) -> Outcome
         Fact::count(CHANGED_MEANWHILE, "Changed meanwhile, left for the next run", report.changed_meanwhile),
         still_open(report.still_open),
         Fact::count(FAILED, "Could not be done", report.failed),
+        Fact::count(HELD_BACK, "Waits for what could not be done", report.held_back),
         Fact::bytes("sparedBytes", "Did not have to travel", report.spared_bytes),
     ]);
     tracing::debug!(pair = %pair.id, agreed = report.agreed, "the run of the pair is done");

@@ -29,6 +29,7 @@ use keepwell_sync::{
 };
 use parking_lot::Mutex;
 
+use crate::base_lost;
 use crate::clock::Clock;
 use crate::engine::{Engine, NewJob};
 pub use crate::held::{HELD_LIMIT, Held};
@@ -170,6 +171,7 @@ impl Syncs {
     pub fn remove(&self, id: PairId) -> Result<(), CatalogError> {
         self.catalog.remove_pair(id)?;
         PairDatabase::remove(&self.state_folder, id);
+        base_lost::forget(&self.catalog, id)?;
         standing::forget(&self.catalog, id)
     }
 
@@ -182,18 +184,16 @@ impl Syncs {
         }
     }
 
-    /// The database of a pair, to be read while a run may hold the pair. Where it has none any more although it ran, the
-    /// new one says so until a run has told it.
+    /// The database of a pair, to be read while a run may hold the pair. Where it has none any more although it ran, or one
+    /// that knows less than the catalog, there is a new one, which says so until a run has told it.
     ///
     /// # Errors
     /// The catalog can not be read; the database can not be used.
     pub fn database(&self, id: PairId) -> Result<PairDatabase, Fault> {
-        let path = PairDatabase::path_of(&self.state_folder, id);
-        let is_lost = !path.exists() && standing(&self.catalog, id)?.is_some_and(|standing| standing.has_run);
-        let (database, _) = PairDatabase::open(&self.state_folder, id, self.clock.now_ms())?;
-        if is_lost {
-            database.note_lost(&format!("There is no {} any more.", path.display()))?;
-        }
+        let now_ms = self.clock.now_ms();
+        let was_there = PairDatabase::path_of(&self.state_folder, id).exists();
+        let (database, _) = PairDatabase::open(&self.state_folder, id, now_ms)?;
+        base_lost::look(&self.catalog, id, &database, was_there, now_ms)?;
         Ok(database)
     }
 
@@ -235,8 +235,8 @@ impl Syncs {
         let id = pair.id;
         let is_there = PairDatabase::path_of(&self.state_folder, id).exists();
         let is_new = !is_there && !standing(&self.catalog, id)?.is_some_and(|standing| standing.has_run);
-        if !is_there && !is_new {
-            // The new one has to say that it is in place of one that is gone.
+        if !is_new {
+            // One that is in place of what is gone has to say so.
             drop(self.database(id)?);
         }
         let tree = |place: &PlaceSpec| {
@@ -460,6 +460,14 @@ impl Syncs {
         let (Some(_), Seen(Some(changes))) = (&definition.group, seen) else { return };
         if let Err(error) = self.catalog.note_hub_carried(id, changes) {
             tracing::warn!(%error, "that a pair is in step with its hub could not be noted; it runs once more");
+        }
+    }
+
+    /// Notes which run was the last one of a pair, so that an older database of it is known as that.
+    pub(crate) fn remember_run(&self, syncer: &Syncer, run: JobId) {
+        let noted = base_lost::remember(&self.catalog, syncer.pair().id, syncer.database(), run);
+        if let Err(fault) = noted {
+            tracing::warn!(%fault, "the last run of a pair could not be noted");
         }
     }
 

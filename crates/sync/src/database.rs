@@ -54,6 +54,9 @@ const CACHE_KIB: i64 = 8192;
 /// How the name of the database ends that holds the texts of a pair.
 const TEXTS_END: &str = "texts.sqlite";
 
+/// Why most are moved aside.
+const DAMAGED: &str = "was damaged";
+
 /// Where in `meta` it is written that a damaged database was moved aside.
 const LOST: &str = "lost";
 
@@ -96,7 +99,7 @@ impl PairDatabase {
         let connection = match open_sound(&path)? {
             Some(connection) => connection,
             None => {
-                let notice = move_aside(&path, now_ms)?;
+                let notice = move_aside(&path, now_ms, DAMAGED)?;
                 let fresh = made_anew(&path, now_ms, &notice)?;
                 notices.push(notice);
                 fresh
@@ -285,17 +288,29 @@ impl PairDatabase {
     /// # Errors
     /// It can not be moved, or no new one can be made.
     pub fn start_anew(&self, now_ms: i64) -> Result<String, SyncError> {
+        self.start_anew_for(now_ms, DAMAGED)
+    }
+
+    /// As [`PairDatabase::start_anew`], where the base is from before the pair's last run.
+    ///
+    /// # Errors
+    /// As [`PairDatabase::start_anew`].
+    pub fn start_anew_from_older(&self, now_ms: i64) -> Result<String, SyncError> {
+        self.start_anew_for(now_ms, "was from before its last run")
+    }
+
+    fn start_anew_for(&self, now_ms: i64, why: &str) -> Result<String, SyncError> {
         let mut connection = self.lock();
         // Closed first: a file in use can not be renamed on every system.
         let memory = Connection::open_in_memory().map_err(|source| self.fault(source))?;
         drop(std::mem::replace(&mut *connection, memory));
-        let notice = move_aside(&self.path, now_ms)?;
+        let notice = move_aside(&self.path, now_ms, why)?;
         *connection = made_anew(&self.path, now_ms, &notice)?;
         Ok(notice)
     }
 
-    /// What was said when a damaged database was moved aside, or none was there any more, until a run has told it: who noticed may have been
-    /// somebody who only looked.
+    /// What was said when a damaged database was moved aside, or none was there any more, until a run has told it: who
+    /// noticed may have been somebody who only looked.
     ///
     /// # Errors
     /// The database can not be read.
@@ -310,6 +325,14 @@ impl PairDatabase {
     /// The database refused.
     pub fn note_lost(&self, notice: &str) -> Result<(), SyncError> {
         self.write(|transaction| set_value(transaction, LOST, notice.as_bytes()))
+    }
+
+    /// Whether a run ever got so far as to write down what it goes by.
+    ///
+    /// # Errors
+    /// The database can not be read.
+    pub fn knows_a_run(&self) -> Result<bool, SyncError> {
+        self.with(|connection| Ok(value(connection, "rules")?.or(value(connection, "generation")?).is_some()))
     }
 
     /// From now on it was told.
@@ -500,8 +523,8 @@ fn aside_path(path: &Path, now_ms: i64) -> PathBuf {
     path.with_extension(format!("damaged-{now_ms}.sqlite"))
 }
 
-/// Moves a damaged database and its journal out of the way. The sentence to show.
-fn move_aside(path: &Path, now_ms: i64) -> Result<String, SyncError> {
+/// Moves a database that can not be used and its journal out of the way. The sentence to show.
+fn move_aside(path: &Path, now_ms: i64, why: &str) -> Result<String, SyncError> {
     let aside = aside_path(path, now_ms);
     for suffix in ["", "-wal", "-shm"] {
         let with_suffix = |path: &Path| {
@@ -516,9 +539,9 @@ fn move_aside(path: &Path, now_ms: i64) -> Result<String, SyncError> {
             Err(source) => return Err(SyncError::Io { action: "move aside", path: from, source }),
         }
     }
-    tracing::error!(path = %aside.display(), "a damaged pair database was moved aside");
+    tracing::error!(path = %aside.display(), why, "a pair database was moved aside");
     Ok(format!(
-        "What this pair last agreed on was damaged; it was moved to {}. Both places are compared by content now, and \
+        "What this pair last agreed on {why}; it was moved to {}. Both places are compared by content now, and \
          nothing is removed because of it.",
         aside.display()
     ))

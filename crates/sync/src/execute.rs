@@ -23,7 +23,7 @@ mod parallel;
 pub(crate) mod times;
 pub(crate) mod view;
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 
 use keepwell_endpoint::EndpointError;
 use keepwell_endpoint::tree::PlaceIdentity;
@@ -72,6 +72,15 @@ pub(crate) struct Execution<'a> {
 
 type Answers = Vec<(usize, Result<Deed, CopyError>)>;
 
+/// Why an item was not done.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Held {
+    /// It changed meanwhile, or the place is full.
+    Left,
+    /// It could not be done, which was told.
+    Failed,
+}
+
 /// What changes while rows are done.
 struct Progress<'a, 'd> {
     report: SyncReport,
@@ -81,7 +90,7 @@ struct Progress<'a, 'd> {
     /// Whether a row was done ahead of its batch; nothing where none may be.
     done_ahead: Vec<bool>,
     /// Items that could not be done: what builds on them waits for the next run.
-    held_back: HashSet<NodeId>,
+    held_back: HashMap<NodeId, Held>,
     /// Rows for which the place gave no permission: their folders may have to be opened. Nothing where they were.
     refused: Option<Vec<(usize, EndpointError)>>,
     /// Folders this run made that nobody may write in, until something is about to come into them.
@@ -127,7 +136,7 @@ impl Execution<'_> {
             } else {
                 vec![false; self.plan.operations.len()]
             },
-            held_back: HashSet::new(),
+            held_back: HashMap::new(),
             refused: None,
             made_closed: BTreeSet::new(),
             full: [false; 2],
@@ -202,9 +211,14 @@ impl Execution<'_> {
                 continue;
             }
             let operation = &operations[number];
-            if progress.is_held_back(operation) {
-                progress.hold_back(operation);
-                progress.report.changed_meanwhile += 1;
+            if let Some(why) = progress.is_held_back(operation) {
+                progress.hold_back(operation, why);
+                match why {
+                    Held::Left => progress.report.changed_meanwhile += 1,
+                    // Of the folder itself, which was told.
+                    Held::Failed if operation.finishes_new_folder() => {}
+                    Held::Failed => progress.report.held_back += 1,
+                }
                 self.tools.control.add_done(1, operation.size_bytes);
             } else {
                 ready.push(number);
@@ -355,7 +369,13 @@ impl Execution<'_> {
 
     /// A row that could not be done.
     fn failed(&self, operation: &Operation, error: CopyError, progress: &mut Progress<'_, '_>) {
-        progress.hold_back(operation);
+        let failed_before = progress.report.failed;
+        self.failed_for(operation, error, progress);
+        let is_told = progress.report.failed > failed_before;
+        progress.hold_back(operation, if is_told { Held::Failed } else { Held::Left });
+    }
+
+    fn failed_for(&self, operation: &Operation, error: CopyError, progress: &mut Progress<'_, '_>) {
         let (side, error) = match error {
             CopyError::Cancelled => {
                 progress.ended = Some(SyncError::Cancelled);
@@ -475,19 +495,21 @@ impl Progress<'_, '_> {
         self.commits.finish(&mut self.gathered, &mut told(self.done))
     }
 
-    fn is_held_back(&self, operation: &Operation) -> bool {
+    fn is_held_back(&self, operation: &Operation) -> Option<Held> {
         let writes = matches!(operation.action, Action::Copy { .. } | Action::Replace);
-        (writes && self.full[usize::from(operation.side == Side::Right)] && operation.size_bytes > 0)
-            || [Some(operation.node), Some(operation.node_on(Side::Right)), operation.into_folder()]
-                .into_iter()
-                .flatten()
-                .any(|node| self.held_back.contains(&node))
+        if writes && self.full[usize::from(operation.side == Side::Right)] && operation.size_bytes > 0 {
+            return Some(Held::Left);
+        }
+        [Some(operation.node), Some(operation.node_on(Side::Right)), operation.into_folder()]
+            .into_iter()
+            .flatten()
+            .find_map(|node| self.held_back.get(&node).copied())
     }
 
-    fn hold_back(&mut self, operation: &Operation) {
-        self.held_back.extend([operation.node, operation.node_on(Side::Right)]);
+    fn hold_back(&mut self, operation: &Operation, why: Held) {
+        self.held_back.extend([operation.node, operation.node_on(Side::Right)].map(|node| (node, why)));
         if let Action::Move { becomes: Some(copy), .. } = operation.action {
-            self.held_back.insert(copy);
+            self.held_back.insert(copy, why);
         }
     }
 
@@ -555,13 +577,13 @@ fn apply(base: &mut BaseTree, change: BaseChange) {
 /// Trouble with one row, for a person.
 fn trouble(at: String, operation: &Operation, error: &EndpointError) -> Problem {
     let what = match (&operation.action, operation.kind) {
-        (Action::CreateFolder { .. }, _) => "This folder could not be made",
-        (Action::Copy { .. }, _) => "This could not be copied",
-        (Action::Replace, _) => "This could not be replaced by its new version; the old one is still there",
-        (Action::Move { .. }, _) => "This could not be moved",
-        (Action::Remove, EntryKind::Folder) => "This folder could not be removed",
-        (Action::Remove, _) => "This could not be put into the bin; it is still there",
-        (Action::SetMetadata, _) => "The times or permissions of this could not be set",
+        (Action::CreateFolder { .. }, _) => "This folder could not be made.",
+        (Action::Copy { .. }, _) => "This could not be copied.",
+        (Action::Replace, _) => "This could not be replaced by its new version; the old one is still there.",
+        (Action::Move { .. }, _) => "This could not be moved.",
+        (Action::Remove, EntryKind::Folder) => "This folder could not be removed.",
+        (Action::Remove, _) => "This could not be put into the bin; it is still there.",
+        (Action::SetMetadata, _) => "The times or permissions of this could not be set.",
     };
-    Problem::new(at, what, error.to_string(), error.next_step())
+    Problem::new(at, what, error.sentence(), error.next_step())
 }

@@ -221,6 +221,8 @@ pub struct SyncReport {
     pub still_open: u64,
     /// Rows that could not be done; each has a problem.
     pub failed: u64,
+    /// Rows that wait for one of these, as what is in a folder that could not be made.
+    pub held_back: u64,
     /// Conflicts that wait for a person.
     pub conflicts: u64,
     /// Bytes that did not have to travel because only changed blocks did.

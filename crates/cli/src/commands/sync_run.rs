@@ -303,6 +303,7 @@ pub fn print(pair: &SyncPair, job: &Job) {
         ("Left as they are, as you chose", "leftByChoice"),
         ("Changed lately, left out until they are older", "waitsForAge"),
         ("Could not be done", "failed"),
+        ("Waits for what could not be done", "heldBack"),
     ]
     .into_iter()
     .map(|(label, key)| (label, fact(job, key)))

@@ -378,7 +378,8 @@ impl Tree for LocalTree {
             // A handle outlives its folder, and lists it as empty.
             return Err(self.inner.surely(EndpointError::NotFound { path: open.path() }));
         }
-        items.retain(|item| !item.name.starts_with(STAGED_PREFIX));
+        let is_root = folder.is_root();
+        items.retain(|item| tree_staged::is_item(&open, item, is_root));
         Ok(items)
     }
 

@@ -22,7 +22,7 @@ use keepwell_model::{ContentHash, EntryKind, RelativePath, Timestamp};
 use super::tree::{Inner, in_words};
 use super::{Folder, LocalFile};
 use crate::error::EndpointError;
-use crate::tree::{Content, Expected, ItemMetadata, Published, STAGED_PREFIX, Staged, Version};
+use crate::tree::{Content, Expected, ItemMetadata, Published, STAGED_PREFIX, Staged, TreeItem, Version};
 
 #[cfg(unix)]
 use super::tree_unix as system;
@@ -36,6 +36,8 @@ const COPY_BYTES: usize = 64 * 1024 * 1024;
 const NOT_AS_SENT: &str = "what was stored is not what was sent";
 /// Where nothing tells whether an unfinished file is still held, it must be older than this.
 const ABANDONED_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
+/// An unfinished folder in which nothing was made for so long is held by now, if anybody has it.
+const AT_REST_AFTER: Duration = Duration::from_secs(60);
 
 thread_local! {
     static READ_BACK: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_BACK_BYTES]);
@@ -369,6 +371,26 @@ pub(super) fn clear_unfinished(folder: &Folder) -> Result<u64, EndpointError> {
     Ok(removed)
 }
 
+/// Whether what was listed is an item, and nothing unfinished; of this a folder in the root goes where it is abandoned.
+pub(super) fn is_item(folder: &Folder, listed: &TreeItem, is_root: bool) -> bool {
+    let is_unfinished = listed.name.starts_with(STAGED_PREFIX);
+    if is_unfinished && is_root && listed.fingerprint.kind == EntryKind::Folder {
+        clear_abandoned_folder(folder, &listed.name);
+    }
+    !is_unfinished
+}
+
+/// Removes an unfinished folder that nobody holds, once it is at rest, for it is made before it is held: a process that
+/// was killed while it tried the place has no run that tells the next one of it. What can not be removed stays unseen.
+fn clear_abandoned_folder(folder: &Folder, name: &[u8]) {
+    let Ok(stat) = folder.stat(name) else { return };
+    if is_older(stat.modified, AT_REST_AFTER)
+        && system::is_abandoned(folder, name).unwrap_or_else(|| is_old(stat.changed))
+    {
+        let _ = clear_folder(folder, name);
+    }
+}
+
 /// An unfinished folder, or one in which was tried what the place can do: it holds nothing but files and links.
 pub(super) fn clear_folder(folder: &Folder, name: &[u8]) -> Result<(), EndpointError> {
     let unfinished = folder.open_child(name)?;
@@ -380,6 +402,10 @@ pub(super) fn clear_folder(folder: &Folder, name: &[u8]) -> Result<(), EndpointE
 }
 
 fn is_old(changed: Timestamp) -> bool {
+    is_older(changed, ABANDONED_AFTER)
+}
+
+fn is_older(changed: Timestamp, age: Duration) -> bool {
     let now = Timestamp::from_system(SystemTime::now());
-    now.seconds.saturating_sub(changed.seconds) > ABANDONED_AFTER.as_secs().cast_signed()
+    now.seconds.saturating_sub(changed.seconds) > age.as_secs().cast_signed()
 }

@@ -152,6 +152,30 @@ fn what_a_killed_run_left_is_cleared_and_nothing_else() {
     assert_eq!(names(folder.path()), ["file"]);
 }
 
+/// A process that is killed while it tries what a place can do has no run that tells of it: the next look at the root
+/// finds it.
+#[cfg(unix)]
+#[test]
+fn a_folder_in_which_a_place_was_tried_is_cleared_by_the_next_look_once_nobody_holds_it() {
+    let (folder, tree) = tree();
+    let open = |name: &str| fs::File::open(folder.path().join(name)).unwrap();
+    let old = std::time::SystemTime::now() - std::time::Duration::from_secs(120);
+    for name in [".keepwell-staged-old", ".keepwell-staged-held", ".keepwell-staged-new"] {
+        fs::create_dir(folder.path().join(name)).unwrap();
+        fs::write(folder.path().join(name).join("probe"), "").unwrap();
+    }
+    fs::create_dir_all(folder.path().join("below/.keepwell-staged-old")).unwrap();
+    for name in [".keepwell-staged-old", ".keepwell-staged-held", "below/.keepwell-staged-old"] {
+        open(name).set_modified(old).unwrap();
+    }
+    let held = open(".keepwell-staged-held");
+    held.lock().unwrap();
+    let listed = |path: &RelativePath| tree.list(path).unwrap().len();
+    assert_eq!((listed(&RelativePath::root()), listed(&path("below"))), (1, 0));
+    assert_eq!(names(folder.path()), [".keepwell-staged-held", ".keepwell-staged-new", "below"]);
+    assert_eq!(names(&folder.path().join("below")), [".keepwell-staged-old"], "no run was told of it");
+}
+
 #[test]
 fn content_that_is_not_what_was_meant_is_never_shown() {
     let (folder, tree) = tree();

@@ -150,9 +150,9 @@ pub(super) fn note(
         Err(Trouble::Partly(error)) => {
             let by_hand =
                 is_changed_meanwhile(&error).then_some("Look at both places, and move the rest by hand.");
-            (PARTLY, error.to_string(), by_hand.unwrap_or(error.next_step()))
+            (PARTLY, error.sentence(), by_hand.unwrap_or(error.next_step()))
         }
-        Err(Trouble::Place(error)) => (LEFT, error.to_string(), error.next_step()),
+        Err(Trouble::Place(error)) => (LEFT, error.sentence(), error.next_step()),
     };
     result.left_alone += 1;
     control.problem(Problem::new(shown(place, path), what, why, next));

@@ -189,7 +189,7 @@ impl Syncer {
                 Err(error) => control.problem(Problem::new(
                     shown(self.pair().side_name(side), &item.bin_path),
                     "This version could not be removed from the bin.",
-                    error.to_string(),
+                    error.sentence(),
                     error.next_step(),
                 )),
             }

@@ -141,7 +141,7 @@ impl Walk<'_> {
                     control.problem(Problem::new(
                         shown(place, &bin_folder),
                         "This folder of the bin could not be read; what is in it is not listed.",
-                        error.to_string(),
+                        error.sentence(),
                         error.next_step(),
                     ));
                     continue;

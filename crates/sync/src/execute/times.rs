@@ -296,11 +296,11 @@ impl Execution<'_> {
         let told = match tree.set_metadata(path, &item.fingerprint, &metadata) {
             Ok(set) if set.not_kept.is_empty() => return Ok(shows(&set.item.fingerprint)),
             Ok(set) => set.not_kept.join("; "),
-            Err(error) => error.to_string(),
+            Err(error) => error.sentence(),
         };
         self.tools.control.problem(Problem::new(
             self.tools.shown(side, path),
-            "The time or the permissions of this folder could not be kept",
+            "The time or the permissions of this folder could not be kept.",
             told,
             "What is in it is safe. Its owner can set it.",
         ));

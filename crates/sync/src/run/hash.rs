@@ -13,7 +13,7 @@ use crate::error::SyncError;
 use crate::node::{Content, NodeId, Side};
 use crate::pair::shown;
 use crate::place::copy::{CopyError, hash_file};
-use crate::trees::{BaseTree, Seen, SideTree};
+use crate::trees::{BaseTree, Seen, SeenEntry, SideTree};
 
 /// A file of one side that has to be read.
 pub(super) struct ToRead {
@@ -47,12 +47,13 @@ pub(super) fn path_now(base: &BaseTree, tree: &SideTree, side: Side, node: NodeI
     names.into_iter().rev().try_fold(RelativePath::root(), |path, name| path.join(name).ok())
 }
 
-/// The files behind ids that were seen and not read yet.
+/// The files behind ids that were seen and not read yet. One that could not be read is not tried, and told, again.
 pub(super) fn to_read(base: &BaseTree, tree: &SideTree, side: Side, nodes: &[NodeId]) -> Vec<ToRead> {
     nodes
         .iter()
         .filter_map(|node| {
-            let seen = tree.changes.here(*node).filter(|seen| seen.state.content == Content::Unread)?;
+            let is_unread = |seen: &SeenEntry<'_>| seen.state.content == Content::Unread;
+            let seen = tree.changes.here(*node).filter(is_unread).filter(|_| !tree.blind.contains(node))?;
             let path = path_now(base, tree, side, *node)?;
             Some(ToRead { side, node: *node, path, seen: seen.fingerprint })
         })
@@ -92,8 +93,8 @@ pub(super) fn read_all(
                 Err(CopyError::Source(error) | CopyError::Target(error)) => {
                     control.problem(Problem::new(
                         shown(places[usize::from(file.side == Side::Right)], &file.path),
-                        "This could not be read, so it is left alone",
-                        error.to_string(),
+                        "This could not be read, so it is left alone.",
+                        error.sentence(),
                         error.next_step(),
                     ));
                     None

@@ -472,7 +472,7 @@ impl Scan<'_> {
 
     pub(super) fn told(&self, path: &RelativePath, what: &str, error: &EndpointError) {
         let path = shown(self.options.place, path);
-        self.control.problem(Problem::new(path, what, error.to_string(), error.next_step()));
+        self.control.problem(Problem::new(path, what, error.sentence(), error.next_step()));
     }
 
     /// A link that could be followed is no link any more when it comes here.

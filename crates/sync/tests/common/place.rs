@@ -18,7 +18,8 @@ use keepwell_model::{ContentHash, ExtendedAttribute, RelativePath};
 /// process it is as if it was killed there.
 pub type Life = Arc<AtomicU64>;
 
-/// What is refused though the place lives: `publish`, `publish_folder`, `rename` or `create_folder`, of items whose path begins so.
+/// What is refused though the place lives: `open`, `publish`, `publish_folder`, `rename` or `create_folder`, of items
+/// whose path begins so.
 pub type Refused = Arc<Mutex<Option<(&'static str, String)>>>;
 
 fn refuse(refused: &Refused, call: &str, path: &RelativePath) -> Result<(), EndpointError> {
@@ -214,6 +215,7 @@ impl Tree for Mortal {
 
     fn open(&self, path: &RelativePath) -> Result<Box<dyn Content>, EndpointError> {
         self.alive()?;
+        refuse(&self.refused, "open", path)?;
         self.inner.open(path)
     }
 

@@ -82,7 +82,7 @@ impl Watchers {
     pub fn ended(&mut self, report: Option<&SyncReport>) {
         self.is_lost |= match report {
             // What changed under the run is looked for everywhere, but not at once.
-            Some(report) => report.changed_meanwhile > 0 && self.random.once_in(2),
+            Some(report) => report.changed_meanwhile + report.held_back > 0 && self.random.once_in(2),
             None => true,
         };
     }
