@@ -1,8 +1,7 @@
 //! The write-ahead log of a pair's database: when it is worked into the database.
 //!
 //! `SQLite` takes of a damaged log what comes before the damage for all there is, and notices damage in the database
-//! itself: so what is at rest lies there. Whoever closes the database last works the log in. That waits for no other
-//! process, and for the disk twice: 0.04 s after 780 files of 78,000 changed (8 MiB of log), where the run took 2 s.
+//! itself: so what is at rest lies there. Whoever closes the database last works the log in, which waits for nobody.
 //! What is left, by a process that was killed or because somebody else had it open, is worked in beside the look at the
 //! places. Invariant: what is in the log is as lasting as what is in the database. Deliberately not here: what is
 //! written, and what of it no power cut takes back (`database`).
