@@ -205,6 +205,32 @@ fn an_answer_is_about_what_was_shown_and_halts_again_over_anything_else() {
 }
 
 #[test]
+fn bringing_back_where_nothing_halts_changes_nothing() {
+    let pair = in_step(60);
+    for number in 0..25 {
+        pair.remove("left", &name(number));
+    }
+    // So many halt nothing: without a halt the run would carry the removals over.
+    for more in [&["--bring-back-from", "right"][..], &["--bring-back-from", "right", "--preview"][..]] {
+        pair.sync(more).expect(1).says("Nothing was brought back").says("Nothing was changed");
+        assert!(pair.has("right", &name(0)), "what was to be brought back was removed");
+        assert_eq!(pair.binned("right"), 0);
+    }
+    // Nor where it halts no more.
+    for number in 25..40 {
+        pair.remove("left", &name(number));
+    }
+    pair.sync(&[]).expect(4);
+    for number in 25..40 {
+        pair.write("left", &name(number), format!("content {number}"));
+    }
+    pair.sync(&["--bring-back-from", "right"]).expect(1).says("Nothing was brought back");
+    assert_eq!((pair.binned("left"), pair.binned("right")), (0, 0));
+    pair.sync(&[]).expect(0);
+    pair.assert_alike();
+}
+
+#[test]
 fn no_space() {
     let pair = in_step(4);
     pair.write("left", "large", "too large");

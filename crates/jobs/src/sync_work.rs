@@ -134,6 +134,14 @@ pub(crate) fn sync(
         hold(running, syncs, syncer, prepared, seen, is_new);
         return Ok(Ending::Halted(halt));
     }
+    // Nothing halts it (any more), and without a halt it would do the opposite: carry over what is gone.
+    if is_void || (job.only_brings_back && !answer.is_to_brakes()) {
+        drop(syncer);
+        if is_new {
+            syncs.forget_unmade(job.pair_id);
+        }
+        return Err(nothing_to_bring_back());
+    }
     let confirmed = job.answer.confirmed.as_deref();
     let said_yes = || confirmed.is_some_and(|confirmed| was_held || confirmed == digest(&syncer, &prepared));
     if job.preview && !said_yes() {
@@ -196,6 +204,14 @@ fn not_that_plan() -> Fault {
         FaultKind::Failed,
         "What would be done now is not that plan: something changed since it was shown. Nothing was changed.",
         "Look at the plan as it is now with --preview.",
+    )
+}
+
+fn nothing_to_bring_back() -> Fault {
+    Fault::new(
+        FaultKind::Failed,
+        "Nothing was brought back: no safety brake stops this run. Nothing was changed.",
+        "Look at the plan as it is now with --preview; what a run removed comes back from the bin.",
     )
 }
 

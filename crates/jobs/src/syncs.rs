@@ -363,7 +363,7 @@ impl Syncs {
     }
 
     /// Puts a run that a person asks for in the queue, of a pair as they want it for this run; where they name a plan by
-    /// its digest, for that plan alone.
+    /// its digest, for that plan alone; where something is to be brought back, only for that.
     ///
     /// # Errors
     /// Too much is waiting.
@@ -374,9 +374,14 @@ impl Syncs {
         wish: Option<PairWish>,
         preview: bool,
         only_plan: Option<String>,
+        only_brings_back: bool,
     ) -> Result<JobId, Fault> {
-        let job =
-            SyncJob { wish: wish.map(Box::new), only_plan, ..SyncJob::of(&record, preview, Origin::Person) };
+        let job = SyncJob {
+            wish: wish.map(Box::new),
+            only_plan,
+            only_brings_back,
+            ..SyncJob::of(&record, preview, Origin::Person)
+        };
         let title = format!("Sync {}", record.name);
         Ok(engine.enqueue(new_job(title, record, job, Attachment::default()))?)
     }

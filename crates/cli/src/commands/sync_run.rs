@@ -111,6 +111,7 @@ pub fn run_pair(
         pair: meant.wish.clone(),
         preview: arguments.preview,
         plan: arguments.plan.clone(),
+        brings_back: arguments.bring_back_from.is_some(),
     })?;
     let mut job = watch(context, &asked.job_id)?;
     if job.state == JobState::Halted {
