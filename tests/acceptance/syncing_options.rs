@@ -193,6 +193,27 @@ fn what_makes_no_sense_is_refused_before_anything_is_made() {
     assert_eq!(pair.room.run(["sync", "list", "--json"]).expect(0).json()["pairs"], serde_json::json!([]));
 }
 
+#[test]
+fn commands_that_are_printed_name_a_pair_by_its_id_where_others_are_called_like_it() {
+    let pair = Pair::new();
+    for folder in ["one/L", "one/R", "two/L", "two/R"] {
+        fs::create_dir_all(pair.path(folder)).unwrap();
+    }
+    pair.room.run(["sync", "add", "one/L", "one/R"]).expect(0).says("sync run \"L and R\" --preview");
+    let added = pair.room.run(["sync", "add", "two/L", "two/R"]).expect(0);
+    let line = added.out.lines().find(|line| line.contains("keepwell sync run ")).unwrap();
+    let word = line.split("sync run ").nth(1).unwrap().split(' ').next().unwrap().to_owned();
+    pair.write("two/L", "new", "1");
+    let preview = pair.room.run(["sync", "run", &word, "--preview"]).expect(0);
+    preview.says(&format!("To do it: keepwell sync run {word} --plan"));
+    pair.room.run(["sync", "run", &word]).expect(0);
+    assert_eq!(pair.read("two/R", "new"), "1");
+    for side in ["two/L", "two/R"] {
+        pair.write(side, "new", format!("other in {side}"));
+    }
+    pair.room.run(["sync", "run", &word]).expect(3).says(&format!("Next: keepwell sync resolve {word}"));
+}
+
 /// A hub and three places in a room.
 fn hub_room() -> Pair {
     let pair = Pair::new();
@@ -244,7 +265,9 @@ fn a_place_that_is_held_or_away_keeps_no_other_place_of_its_hub_from_its_run() {
     fs::rename(pair.path("a"), pair.path("elsewhere")).unwrap();
     pair.write("hub", "new", "2");
     let halted = pair.room.run(["sync", "run", "Work"]).expect(4);
-    halted.says("\"hub and a\" is halted by a safety brake.").says("sync run \"hub and a\" --bring-back-from left");
+    halted
+        .says("\"hub and a\" is halted by a safety brake.")
+        .says("sync run \"hub and a\" --bring-back-from left");
     for place in ["b", "c"] {
         assert_eq!(pair.read(place, "new"), "2", "{place}");
     }
@@ -379,6 +402,10 @@ fn rules_that_lie_in_the_places_are_shown_and_changed_for_whoever_syncs_them() {
     rules(&["--set", "*.log"]).expect(0);
     assert_eq!(pair.read("right", ".keepwell/rules"), "*.log\n");
     rules(&["--set", "*.log", "--add", "*.tmp"]).expect(2);
+    let none = rules(&["--remove", "*.log"]).expect(0).says("hold no shared rules");
+    let none = none.says("Nothing is left out by shared rules any more.");
+    assert!(!none.said().contains("They lie in both places"), "{none:?}");
+    rules(&["--set", "*.log"]).expect(0).says("They lie in both places now.");
     rules(&["--set", ""]).expect(0).says("hold no shared rules");
     pair.sync(&[]).expect(0);
     assert!(pair.has("right", "scratch.tmp"));

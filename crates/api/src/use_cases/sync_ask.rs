@@ -116,14 +116,8 @@ impl Api {
                 return Ok(SyncAsked { job_id: active.id.to_string(), pair, halted_before });
             }
         }
-        let job_id = self.syncs.start_as(
-            &self.engine,
-            record,
-            wish,
-            ask.preview,
-            ask.plan,
-            ask.brings_back,
-        )?;
+        let job_id =
+            self.syncs.start_as(&self.engine, record, wish, ask.preview, ask.plan, ask.brings_back)?;
         Ok(SyncAsked { job_id: job_id.to_string(), pair, halted_before })
     }
 

@@ -82,7 +82,7 @@ pub fn run(context: &Context, arguments: SyncResolve) -> Result<Ending, ApiError
     };
     let (job, ending) = follow(context, job_id)?;
     if !context.json {
-        sync_run::print(&pair, &job);
+        sync_run::print(context, &pair, &job);
     }
     Ok(sync_run::ending_of(&job, ending))
 }
