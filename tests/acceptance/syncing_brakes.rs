@@ -250,6 +250,19 @@ fn bringing_back_where_nothing_halts_changes_nothing() {
 }
 
 #[test]
+fn what_stops_a_pair_that_is_halted_is_named_where_it_is_to_be_removed() {
+    let pair = in_step(6);
+    fs::remove_dir_all(pair.path("left")).unwrap();
+    pair.sync(&[]).expect(4);
+    let remove = || pair.room.run(["sync", "remove", "left and right"]);
+    let refused = remove().expect(1).says("Stop it first: keepwell job cancel ");
+    let said = refused.said();
+    let id = said.split("keepwell job cancel ").nth(1).unwrap().split_whitespace().next().unwrap();
+    pair.room.run(["job", "cancel", id]).expect(0);
+    remove().expect(0);
+}
+
+#[test]
 fn no_space() {
     let pair = in_step(4);
     pair.write("left", "large", "too large");

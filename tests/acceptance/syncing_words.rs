@@ -352,6 +352,45 @@ fn watch_says(room: &Room, words: &str) {
 
 #[cfg(unix)]
 #[test]
+fn watching_tells_the_ways_on_from_a_halt() {
+    use std::io::{BufRead as _, BufReader};
+    use std::process::Stdio;
+    use std::sync::mpsc::channel;
+    use std::time::Duration;
+
+    let pair = Pair::in_step(40);
+    let mut watch = pair.room.command(["sync", "watch", "left and right"]);
+    let mut watch = watch.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let lines = BufReader::new(watch.stderr.take().unwrap()).lines();
+    let (tell, told) = channel();
+    std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| tell.send(line)));
+    let mut said = Vec::new();
+    let mut until = |words: &str| {
+        while let Ok(line) = told.recv_timeout(Duration::from_secs(60)) {
+            let is_it = line.contains(words);
+            said.push(line);
+            if is_it {
+                return Ok(());
+            }
+        }
+        Err(said.join("\n"))
+    };
+    let begun = until("Ctrl-C");
+    for folder in 0..5 {
+        pair.remove("left", &format!("folder {folder}"));
+    }
+    let halted = begun.and_then(|()| until("keepwell sync run \"left and right\" --preview"));
+    watch.kill().unwrap();
+    watch.wait().unwrap();
+    assert_eq!(halted, Ok(()));
+    assert!(
+        said.iter().any(|line| line.contains("sync run \"left and right\" --bring-back-from right")),
+        "{said:?}"
+    );
+}
+
+#[cfg(unix)]
+#[test]
 fn watching_keeps_the_clock_of_pairs_that_are_not_live() {
     let pair = Pair::new();
     pair.room.run(["sync", "add", "left", "right", "--daily", "02:00"]).expect(0);

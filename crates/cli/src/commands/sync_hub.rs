@@ -210,7 +210,10 @@ pub fn change(
 }
 
 pub fn remove(context: &Context, hub: &Hub) -> Result<Ending, ApiError> {
-    context.api.sync_hub_remove(SyncGroupGet { group_id: hub.group.id.clone() })?;
+    let refused = |error| {
+        sync_remove::how_to_stop(context, error, |pair| hub.pairs.iter().any(|of_hub| of_hub.id == pair.id))
+    };
+    context.api.sync_hub_remove(SyncGroupGet { group_id: hub.group.id.clone() }).map_err(refused)?;
     if context.json {
         let ids: Vec<&str> = hub.pairs.iter().map(|pair| pair.id.as_str()).collect();
         output::json(&serde_json::json!({ "removed": ids }))?;

@@ -93,6 +93,7 @@ fn differs(differs: SyncDiffers) -> &'static str {
         SyncDiffers::Planned => "not in step: a preview found changes",
         SyncDiffers::SettingsChanged => "not checked since its settings were changed",
         SyncDiffers::HubChanged => "not in step: the hub changed",
+        SyncDiffers::Decided => "not in step: what you decided is done with the next run",
         SyncDiffers::BaseLost => "not checked: what both sides last agreed on is lost",
     }
 }
