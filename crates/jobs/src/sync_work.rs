@@ -93,7 +93,8 @@ pub(crate) fn sync(
             // that changed are looked into, nobody knows whether the hub's change is among them.
             let changes = record.as_ref().map_or(0, |record| record.hub.changes);
             let seen = Seen(running.attachment.hints.is_none().then_some(changes));
-            plan(running, job, syncs, &definition.pair, is_new)
+            let begins = is_new || syncs.is_to_begin(&definition)?;
+            plan(running, job, syncs, &definition.pair, begins)
                 .map(|(syncer, prepared)| (syncer, prepared, seen))
         }
     };
@@ -207,6 +208,12 @@ fn not_that_plan() -> Fault {
     )
 }
 
+fn not_there_yet(address: &str) -> Fault {
+    let hint = "The first run makes it and brings everything there.";
+    Fault::new(FaultKind::NotFound, format!("{address} is not there yet. Nothing was changed."), hint)
+        .about(address)
+}
+
 fn nothing_to_bring_back() -> Fault {
     Fault::new(
         FaultKind::Failed,
@@ -252,9 +259,12 @@ fn plan(
     job: &SyncJob,
     syncs: &Syncs,
     pair: &PairSpec,
-    is_new: bool,
+    begins: bool,
 ) -> Result<(Syncer, Prepared), Planning> {
-    if is_new && !job.preview && job.only_plan.is_none() {
+    if begins && job.preview && Trees::is_absent(&pair.right.address) {
+        return Err(not_there_yet(&pair.right.address).into());
+    }
+    if begins && !job.preview && job.only_plan.is_none() {
         // Looked for first: where the first place is wrong, no second one is made.
         syncs.trees().open_place(&pair.left)?;
         syncs.trees().make(&pair.right.address)?;

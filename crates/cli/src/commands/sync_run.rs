@@ -45,7 +45,7 @@ pub fn run(context: &Context, arguments: SyncRun) -> Result<Ending, ApiError> {
         return run_pair(context, &Meant::known(pair, &arguments.rules), &arguments, &Documents::one());
     };
     let known = context.api.sync_known(&paths::place(&arguments.left), &paths::place(right))?;
-    let is_absent = known.is_none() && !paths::is_remote(right) && !Path::new(right).exists();
+    let is_absent = !paths::is_remote(right) && !Path::new(right).exists();
     let meant = match known {
         Some(known) => {
             if known.is_swapped {
