@@ -159,6 +159,8 @@ fn a_folder_that_is_gone() {
         !halted.said().contains("--release-brake") && !halted.said().contains("If you go on"),
         "{halted:?}"
     );
+    // Of a preview nothing is made.
+    pair.sync(&["--preview", "--bring-back-from", "right"]).expect(4).says("--bring-back-from right");
     assert!(!pair.path("left").exists());
     pair.sync(&["--bring-back-from", "right"]).expect(0);
     pair.assert_alike();

@@ -169,6 +169,10 @@ fn answered(
     arguments: &SyncRun,
 ) -> Result<Job, ApiError> {
     let brakes = context.api.sync_brakes(&job.id)?;
+    if arguments.preview && brakes.iter().any(|brake| brake.kind == SyncBrakeKind::RootGone) {
+        // The answer would make the folder again, and a preview makes nothing.
+        return Ok(job);
+    }
     let released: Vec<SyncBrakeKind> = arguments.release_brake.iter().map(|brake| kind(*brake)).collect();
     let is_answered = |brake: &SyncBrake| released.contains(&brake.kind);
     let bring_back = arguments.bring_back_from.map(|from| match from {
