@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::Value;
 
@@ -290,6 +291,87 @@ fn a_conflict_waits_untouched_until_it_is_decided() {
     let bin = pair.bin();
     let kept = bin.iter().find(|row| row["side"] == "left" && row["path"]["path"] == "letter").unwrap();
     assert_eq!(kept["why"], "replaced");
+}
+
+#[test]
+fn what_is_decided_while_the_pair_is_paused_waits_for_the_next_run_and_for_nobody() {
+    let pair = in_conflict();
+    let run = |words: &[&str]| pair.room.run([&["sync"], words].concat());
+    run(&["list"]).expect(0).says("waits for your decision: 1 conflict");
+    run(&["pause", "left and right"]).expect(0);
+    let decided = run(&["resolve", "left and right", "letter", "--keep", "left"]).expect(0);
+    decided.says("it is done with the next run: keepwell sync run \"left and right\"");
+    let listed = run(&["resolve", "left and right"]).expect(0).says("the left one stays");
+    let listed =
+        listed.says("What is decided is done with the next run: keepwell sync run \"left and right\"");
+    assert!(!listed.said().contains("To decide"), "{listed:?}");
+    assert_eq!((&pair.show()["conflictsWaiting"], &pair.show()["differs"]), (&0.into(), &"decided".into()));
+    let listed = run(&["list"]).expect(0).says("what you decided is done with the next run");
+    assert!(!listed.said().contains("waits for your decision"), "{listed:?}");
+    run(&["show", "left and right"]).expect(0).says("the left one stays");
+    run(&["run", "left and right"]).expect(0);
+    assert_eq!(pair.read("right", "letter"), "Dear Ada, the roof is mended\n");
+    assert_eq!(pair.show()["state"], "inStep");
+}
+
+#[test]
+fn where_the_times_do_not_tell_the_newer_one_the_others_are_decided_and_these_are_named() {
+    let pair = Pair::new();
+    for name in ["clear", "alike"] {
+        pair.write("left", name, "before");
+    }
+    pair.sync(&[]).expect(0);
+    for (name, side, seconds) in
+        [("clear", "left", 10), ("clear", "right", 20), ("alike", "left", 30), ("alike", "right", 30)]
+    {
+        pair.write(side, name, format!("{name} of the {side}"));
+        let file = fs::File::options().write(true).open(pair.path(side).join(name)).unwrap();
+        file.set_modified(UNIX_EPOCH + Duration::from_secs(1_700_000_000 + seconds)).unwrap();
+    }
+    pair.sync(&[]).expect(3).says("2 conflicts wait");
+    let newest = || pair.room.run(["sync", "resolve", "left and right", "--all", "--keep", "newest"]);
+    let run = newest().expect(3).says("1 conflict waits as before: the times do not tell").says("  alike");
+    run.says("keepwell sync resolve \"left and right\" PATH --keep left|right|both");
+    assert_eq!(pair.read("left", "clear"), "clear of the right");
+    assert_eq!(pair.read("left", "alike"), "alike of the left");
+    newest().expect(1).says("Nothing was decided: the times do not tell which is newer");
+    // What was decided before stays decided.
+    pair.room.run(["sync", "pause", "left and right"]).expect(0);
+    pair.room.run(["sync", "resolve", "left and right", "alike", "--keep", "right"]).expect(0);
+    newest().expect(1);
+    pair.room.run(["sync", "resolve", "left and right"]).expect(0).says("the right one stays");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_conflict_is_decided_by_its_path_as_it_is_shown_and_as_it_is() {
+    let pair = Pair::new();
+    let names = ["a/\u{1b}[1mx", "a/\u{1b}[2mx"];
+    let conflict = || {
+        for side in ["left", "right"] {
+            for name in names {
+                pair.write(side, name, format!("another text {side} {}", pair.read("left", "number")));
+            }
+        }
+        pair.sync(&[]).expect(3);
+    };
+    let keep = |path: &str| pair.room.run(["sync", "resolve", "left and right", path, "--keep", "left"]);
+    pair.write("left", "number", "1");
+    conflict();
+    keep(names[0]);
+    keep("a/\u{fffd}[2mx").expect(0);
+    pair.assert_alike();
+    // What two are shown as names neither.
+    for side in ["left", "right"] {
+        for name in ["\u{1}", "\u{2}"] {
+            pair.write(side, name, side);
+        }
+    }
+    pair.sync(&[]).expect(3);
+    keep("\u{fffd}").expect(1).says("No conflict waits at");
+    keep("%01").expect(3);
+    keep("\u{fffd}").expect(0);
+    pair.assert_alike();
 }
 
 #[test]

@@ -137,7 +137,13 @@ fn a_drive_that_was_replaced_is_filled_again_and_nothing_goes_to_a_bin() {
     pair.sync(&both[..2]).expect(4).says(&both.join(" "));
     pair.sync(&["--bring-back-from", "left", "--release-brake", "another-place"]).expect(4);
     assert!(!pair.has("left", &name(0)) && pair.has("right", &name(0)));
-    pair.sync(&both).expect(0);
+    // Of another place it has to be said, which is told; and the command a preview prints holds every answer.
+    pair.sync(&both[..2]).expect(4).says("has to be said with it: --release-brake another-place");
+    let preview = pair.sync(&[&["--preview"], &both[..]].concat()).expect(0);
+    let line = preview.err.lines().find(|line| line.starts_with("To do it: ")).unwrap();
+    let (_, id) =
+        line.split_once(&format!("sync run \"left and right\" {} --plan ", both.join(" "))).unwrap();
+    pair.sync(&[&both[..], &["--plan", id]].concat()).expect(0);
     pair.assert_alike();
     assert_eq!(pair.read("left", &name(7)), "content 7");
     assert_eq!(pair.read("right", "z"), "only on the new drive");
@@ -153,6 +159,8 @@ fn a_folder_that_is_gone() {
         !halted.said().contains("--release-brake") && !halted.said().contains("If you go on"),
         "{halted:?}"
     );
+    // Of a preview nothing is made.
+    pair.sync(&["--preview", "--bring-back-from", "right"]).expect(4).says("--bring-back-from right");
     assert!(!pair.path("left").exists());
     pair.sync(&["--bring-back-from", "right"]).expect(0);
     pair.assert_alike();
@@ -187,7 +195,20 @@ fn an_answer_is_about_what_was_shown_and_halts_again_over_anything_else() {
     pair.remove("left", &name(30));
     refused(pair.sync(&answer));
     pair.remove("left", &name(31));
-    refused(pair.sync(&["--bring-back-from", "right", "--release-brake", "many-removed"]));
+    refused(pair.sync(&["--bring-back-from", "right"]));
+    pair.remove("left", "folder 4/file 39");
+    // To bring back and to let go are one or the other.
+    pair.sync(&[]).expect(4);
+    let both = pair.sync(&["--bring-back-from", "right", "--release-brake", "many-removed"]).expect(4);
+    both.says("is not taken: to bring back from the right and to let go what \"many-removed\" found");
+    // What is not offered is said to be not taken, and so is what leaves a brake out.
+    let nothing_there = pair.sync(&["--bring-back-from", "left"]).expect(4);
+    nothing_there.says("is not taken: of what was found here nothing can be brought back from the left");
+    pair.sync(&["--release-brake", "old-copy"])
+        .expect(4)
+        .says("is not taken: it says nothing of many-removed");
+    pair.write("left", "folder 4/file 39", "content 39");
+    set_time(&pair, "left", "folder 4/file 39", 1_600_000_039);
     assert!(pair.has("right", &name(0)) && !pair.has("left", &name(0)));
     // A preview tells as well as a run, and one that no brake stops takes nothing away from that.
     pair.remove("left", &name(32));
@@ -202,6 +223,45 @@ fn an_answer_is_about_what_was_shown_and_halts_again_over_anything_else() {
     }
     pair.sync(&["--release-brake", "root-emptied", "--release-brake", "many-removed"]).expect(4);
     assert!(pair.has("right", &name(39)));
+}
+
+#[test]
+fn bringing_back_where_nothing_halts_changes_nothing() {
+    let pair = in_step(60);
+    for number in 0..25 {
+        pair.remove("left", &name(number));
+    }
+    // So many halt nothing: without a halt the run would carry the removals over.
+    for more in [&["--bring-back-from", "right"][..], &["--bring-back-from", "right", "--preview"][..]] {
+        pair.sync(more).expect(1).says("Nothing was brought back").says("Nothing was changed");
+        assert!(pair.has("right", &name(0)), "what was to be brought back was removed");
+        assert_eq!(pair.binned("right"), 0);
+    }
+    // Nor where it halts no more.
+    for number in 25..40 {
+        pair.remove("left", &name(number));
+    }
+    pair.sync(&[]).expect(4);
+    for number in 25..40 {
+        pair.write("left", &name(number), format!("content {number}"));
+    }
+    pair.sync(&["--bring-back-from", "right"]).expect(1).says("Nothing was brought back");
+    assert_eq!((pair.binned("left"), pair.binned("right")), (0, 0));
+    pair.sync(&[]).expect(0);
+    pair.assert_alike();
+}
+
+#[test]
+fn what_stops_a_pair_that_is_halted_is_named_where_it_is_to_be_removed() {
+    let pair = in_step(6);
+    fs::remove_dir_all(pair.path("left")).unwrap();
+    pair.sync(&[]).expect(4);
+    let remove = || pair.room.run(["sync", "remove", "left and right"]);
+    let refused = remove().expect(1).says("Stop it first: keepwell job cancel ");
+    let said = refused.said();
+    let id = said.split("keepwell job cancel ").nth(1).unwrap().split_whitespace().next().unwrap();
+    pair.room.run(["job", "cancel", id]).expect(0);
+    remove().expect(0);
 }
 
 #[test]

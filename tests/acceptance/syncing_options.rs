@@ -193,6 +193,27 @@ fn what_makes_no_sense_is_refused_before_anything_is_made() {
     assert_eq!(pair.room.run(["sync", "list", "--json"]).expect(0).json()["pairs"], serde_json::json!([]));
 }
 
+#[test]
+fn commands_that_are_printed_name_a_pair_by_its_id_where_others_are_called_like_it() {
+    let pair = Pair::new();
+    for folder in ["one/L", "one/R", "two/L", "two/R"] {
+        fs::create_dir_all(pair.path(folder)).unwrap();
+    }
+    pair.room.run(["sync", "add", "one/L", "one/R"]).expect(0).says("sync run \"L and R\" --preview");
+    let added = pair.room.run(["sync", "add", "two/L", "two/R"]).expect(0);
+    let line = added.out.lines().find(|line| line.contains("keepwell sync run ")).unwrap();
+    let word = line.split("sync run ").nth(1).unwrap().split(' ').next().unwrap().to_owned();
+    pair.write("two/L", "new", "1");
+    let preview = pair.room.run(["sync", "run", &word, "--preview"]).expect(0);
+    preview.says(&format!("To do it: keepwell sync run {word} --plan"));
+    pair.room.run(["sync", "run", &word]).expect(0);
+    assert_eq!(pair.read("two/R", "new"), "1");
+    for side in ["two/L", "two/R"] {
+        pair.write(side, "new", format!("other in {side}"));
+    }
+    pair.room.run(["sync", "run", &word]).expect(3).says(&format!("Next: keepwell sync resolve {word}"));
+}
+
 /// A hub and three places in a room.
 fn hub_room() -> Pair {
     let pair = Pair::new();
@@ -228,12 +249,44 @@ fn what_is_printed_of_a_hub_as_json_is_one_document() {
     let states: Vec<_> = runs.as_array().unwrap().iter().map(|run| run["state"].clone()).collect();
     assert_eq!(states, ["succeeded"; 5], "three pairs, and all but the last once more");
     assert_eq!(json(&["bin", "Work"], 0).as_object().unwrap().len(), 3);
-    // One that a brake stops is the last in the list.
-    fs::remove_file(pair.path("b/from-a")).unwrap();
+    // One that a brake stops is in the list once.
     fs::remove_dir_all(pair.path("a")).unwrap();
     let runs = json(&["run", "Work"], 4);
-    assert_eq!(runs.as_array().unwrap().len(), 1, "{runs}");
-    assert_eq!(runs[0]["state"], "halted");
+    let states: Vec<_> = runs.as_array().unwrap().iter().map(|run| run["state"].clone()).collect();
+    assert_eq!(states, ["halted", "succeeded", "succeeded", "succeeded"]);
+}
+
+#[test]
+fn a_place_that_is_held_or_away_keeps_no_other_place_of_its_hub_from_its_run() {
+    let pair = hub_room();
+    pair.write("hub", "kept", "1");
+    pair.room.run(["sync", "run", "Work"]).expect(0);
+    // A place that a brake holds.
+    fs::rename(pair.path("a"), pair.path("elsewhere")).unwrap();
+    pair.write("hub", "new", "2");
+    let halted = pair.room.run(["sync", "run", "Work"]).expect(4);
+    halted
+        .says("\"hub and a\" is halted by a safety brake.")
+        .says("sync run \"hub and a\" --bring-back-from left");
+    for place in ["b", "c"] {
+        assert_eq!(pair.read(place, "new"), "2", "{place}");
+    }
+    assert!(!pair.path("a").exists());
+    // What comes from the last one reaches those before it, though not the one that is held.
+    pair.write("c", "late", "3");
+    pair.room.run(["sync", "run", "Work"]).expect(4);
+    assert_eq!(pair.read("b", "late"), "3");
+    // What is to be brought back is said of one pair.
+    let refused = pair.room.run(["sync", "run", "Work", "--bring-back-from", "left"]).expect(1);
+    refused.says("is a hub of several pairs").says("\"hub and a\"");
+    pair.room.run(["sync", "run", "hub and a", "--bring-back-from", "left"]).expect(0);
+    assert_eq!(pair.read("a", "late"), "3");
+    // One that fails holds up none, and a brake says more than that.
+    fs::rename(pair.path("b"), pair.path("b before")).unwrap();
+    fs::write(pair.path("b"), "no folder").unwrap();
+    pair.write("hub", "newer", "4");
+    pair.room.run(["sync", "run", "Work"]).expect(1).says("\"hub and b\" failed.");
+    assert_eq!((pair.read("a", "newer"), pair.read("c", "newer")), ("4".into(), "4".into()));
 }
 
 #[test]
@@ -349,6 +402,10 @@ fn rules_that_lie_in_the_places_are_shown_and_changed_for_whoever_syncs_them() {
     rules(&["--set", "*.log"]).expect(0);
     assert_eq!(pair.read("right", ".keepwell/rules"), "*.log\n");
     rules(&["--set", "*.log", "--add", "*.tmp"]).expect(2);
+    let none = rules(&["--remove", "*.log"]).expect(0).says("hold no shared rules");
+    let none = none.says("Nothing is left out by shared rules any more.");
+    assert!(!none.said().contains("They lie in both places"), "{none:?}");
+    rules(&["--set", "*.log"]).expect(0).says("They lie in both places now.");
     rules(&["--set", ""]).expect(0).says("hold no shared rules");
     pair.sync(&[]).expect(0);
     assert!(pair.has("right", "scratch.tmp"));

@@ -335,6 +335,37 @@ fn the_first_run_makes_the_far_folder_and_no_later_one_does() {
     assert!(!pair.path("far").exists() && pair.has("left", "a"));
 }
 
+#[test]
+fn the_first_run_of_a_pair_that_was_added_makes_the_far_folder_where_it_never_was() {
+    let pair = Pair::new();
+    let room = &pair.room;
+    pair.write("left", "a", "1");
+    room.run(["sync", "add", "left", "far", "--name", "far"]).expect(0);
+    room.run(["sync", "run", "far", "--preview"])
+        .expect(1)
+        .says("far is not there yet. Nothing was changed.");
+    assert!(!pair.path("far").exists());
+    room.run(["sync", "run", "far"]).expect(0);
+    assert_eq!(pair.read("far", "a"), "1");
+    fs::remove_dir_all(pair.path("far")).unwrap();
+    let code = room.run(["sync", "run", "far"]).code;
+    assert!(matches!(code, Some(1 | 4)), "{code:?}");
+    assert!(!pair.path("far").exists() && pair.has("left", "a"));
+    // One that was there when the pair was made is away, and the folders above one are never made.
+    room.run(["sync", "add", "left", "right", "--name", "away"]).expect(0);
+    fs::rename(pair.path("right"), pair.path("unplugged")).unwrap();
+    room.run(["sync", "run", "away"]).expect(1).says("does not exist");
+    assert!(!pair.path("right").exists());
+    room.run(["sync", "add", "left", "no/where", "--name", "nowhere"]).expect(0);
+    room.run(["sync", "run", "nowhere"]).expect(1);
+    assert!(!pair.path("no").exists());
+    // Looking at what waits in a pair is no run of it.
+    room.run(["sync", "add", "left", "new", "--name", "new"]).expect(0);
+    room.run(["sync", "resolve", "new"]).expect(0);
+    room.run(["sync", "run", "left", "new"]).expect(0).says("new was not there: it was made.");
+    assert_eq!(pair.read("new", "a"), "1");
+}
+
 /// What `sync watch` says until it has said this.
 #[cfg(unix)]
 fn watch_says(room: &Room, words: &str) {
@@ -348,6 +379,45 @@ fn watch_says(room: &Room, words: &str) {
     watch.kill().unwrap();
     watch.wait().unwrap();
     assert!(said.iter().any(|line| line.contains(words)), "{said:?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn watching_tells_the_ways_on_from_a_halt() {
+    use std::io::{BufRead as _, BufReader};
+    use std::process::Stdio;
+    use std::sync::mpsc::channel;
+    use std::time::Duration;
+
+    let pair = Pair::in_step(40);
+    let mut watch = pair.room.command(["sync", "watch", "left and right"]);
+    let mut watch = watch.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let lines = BufReader::new(watch.stderr.take().unwrap()).lines();
+    let (tell, told) = channel();
+    std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| tell.send(line)));
+    let mut said = Vec::new();
+    let mut until = |words: &str| {
+        while let Ok(line) = told.recv_timeout(Duration::from_secs(60)) {
+            let is_it = line.contains(words);
+            said.push(line);
+            if is_it {
+                return Ok(());
+            }
+        }
+        Err(said.join("\n"))
+    };
+    let begun = until("Ctrl-C");
+    for folder in 0..5 {
+        pair.remove("left", &format!("folder {folder}"));
+    }
+    let halted = begun.and_then(|()| until("keepwell sync run \"left and right\" --preview"));
+    watch.kill().unwrap();
+    watch.wait().unwrap();
+    assert_eq!(halted, Ok(()));
+    assert!(
+        said.iter().any(|line| line.contains("sync run \"left and right\" --bring-back-from right")),
+        "{said:?}"
+    );
 }
 
 #[cfg(unix)]

@@ -96,7 +96,10 @@ fn a_look_that_is_under_way_is_not_the_run_that_is_asked_for() {
                 "conflicts": "ask",
             });
             let pair = serde_json::from_value(wish).unwrap();
-            room.api.sync_ask(SyncAsk { pair, preview: false, plan: None }).unwrap().job_id
+            room.api
+                .sync_ask(SyncAsk { pair, preview: false, plan: None, brings_back: false })
+                .unwrap()
+                .job_id
         } else {
             room.run(false)
         };

@@ -84,7 +84,7 @@ pub struct SyncRun {
     pub release_brake: Vec<Brake>,
     /// Where a safety brake stopped the last run or preview: fills the other side again from this one. Where another drive
     /// or folder is at the other side's path, `--release-brake another-place` beside it says that this is the right place
-    /// now.
+    /// now. Where no safety brake stops the run, nothing is done.
     #[arg(long, value_name = "SIDE", value_enum)]
     pub bring_back_from: Option<Side>,
 }

@@ -42,6 +42,23 @@ impl Ending {
         }
     }
 
+    /// Whether it did not do what it was to do.
+    pub fn is_no_success(self) -> bool {
+        !matches!(self, Self::Done | Self::Problems)
+    }
+
+    /// The one of two that says more: what a person has to answer comes before what failed, and that before problems.
+    pub fn worse(self, other: Self) -> Self {
+        let weight = |ending: Self| match ending {
+            Self::Done => 0,
+            Self::Problems => 1,
+            Self::Failed => 2,
+            Self::Halted => 3,
+            Self::Cancelled => 4,
+        };
+        if weight(other) > weight(self) { other } else { self }
+    }
+
     /// The number.
     pub fn code(self) -> u8 {
         match self {

@@ -26,8 +26,9 @@ pub fn is_remote(text: &OsStr) -> bool {
 
 /// A path in a snapshot: as `--json` printed it, or as a person typed it (then a `%` is only a `%`).
 pub fn in_snapshot(path: &OsStr) -> String {
-    match path.to_str() {
-        Some(text) if path_text::decode(text).is_ok() => text.to_owned(),
+    match path.to_str().map(path_text::decode) {
+        // What a person typed may hold what is printed in another form.
+        Some(Ok(bytes)) => path_text::encode(&bytes),
         _ => path_text::encode(path.as_encoded_bytes()),
     }
 }
@@ -41,6 +42,8 @@ mod tests {
         assert_eq!(in_snapshot(OsStr::new("a/100%25.txt")), "a/100%25.txt");
         assert_eq!(in_snapshot(OsStr::new("a/100%.txt")), "a/100%25.txt");
         assert_eq!(in_snapshot(OsStr::new("a/ü b")), "a/ü b");
+        assert_eq!(in_snapshot(OsStr::new("a/\u{1b}[1mx")), "a/%1B[1mx");
+        assert_eq!(in_snapshot(OsStr::new("a/%1B[1mx")), "a/%1B[1mx");
         #[cfg(unix)]
         {
             use std::os::unix::ffi::OsStrExt;

@@ -35,6 +35,9 @@ pub struct PairDefinition {
     /// The hub it belongs to: several pairs with the same left place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<PairGroup>,
+    /// The second place was not there when the pair was made, or is on a server: its first run makes it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub makes_right: bool,
 }
 
 /// Several pairs whose left place is the same: what one of them brings there, the others carry on.

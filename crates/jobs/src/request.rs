@@ -198,6 +198,9 @@ pub struct SyncJob {
     /// The only plan that is carried out, by its digest: whatever else the run would do is refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub only_plan: Option<String>,
+    /// A person wants something brought back where a safety brake stops this run: where none does, it is refused.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub only_brings_back: bool,
     /// The run to undo; nothing looks at both places and carries changes over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undo: Option<JobId>,
@@ -242,6 +245,7 @@ impl SyncJob {
             answer: SyncAnswer::default(),
             wish: None,
             only_plan: None,
+            only_brings_back: false,
             undo: None,
             undo_before: Vec::new(),
             undo_began_ms: Vec::new(),
@@ -272,6 +276,7 @@ impl SyncJob {
             && self.answer == SyncAnswer::default()
             && self.wish.is_none()
             && self.only_plan.is_none()
+            && !self.only_brings_back
     }
 
     /// Whether it only looks: a preview nobody said yes to. Whatever becomes of it says nothing of the pair.

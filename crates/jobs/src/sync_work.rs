@@ -95,7 +95,8 @@ pub(crate) fn sync(
             // that changed are looked into, nobody knows whether the hub's change is among them.
             let changes = record.as_ref().map_or(0, |record| record.hub.changes);
             let seen = Seen(running.attachment.hints.is_none().then_some(changes));
-            plan(running, job, syncs, &definition.pair, is_new)
+            let begins = is_new || syncs.is_to_begin(&definition)?;
+            plan(running, job, syncs, &definition.pair, begins)
                 .map(|(syncer, prepared)| (syncer, prepared, seen))
         }
     };
@@ -142,6 +143,16 @@ pub(crate) fn sync(
         }
         hold(running, syncs, syncer, prepared, seen, is_new);
         return Ok(Ending::Halted(halt));
+    }
+    // Nothing halts it (any more), and without a halt it would do the opposite: carry over what is gone. But for what an
+    // answer before promised: that is not back yet, and comes.
+    let is_owed = !prepared.policy().owed.is_empty();
+    if is_void || (job.only_brings_back && !answer.is_to_brakes() && !is_owed) {
+        drop(syncer);
+        if is_new {
+            syncs.forget_unmade(job.pair_id);
+        }
+        return Err(nothing_to_bring_back());
     }
     let confirmed = job.answer.confirmed.as_deref();
     let said_yes = || confirmed.is_some_and(|confirmed| was_held || confirmed == digest(&syncer, &prepared));
@@ -209,6 +220,20 @@ fn not_that_plan() -> Fault {
     )
 }
 
+fn not_there_yet(address: &str) -> Fault {
+    let hint = "The first run makes it and brings everything there.";
+    Fault::new(FaultKind::NotFound, format!("{address} is not there yet. Nothing was changed."), hint)
+        .about(address)
+}
+
+fn nothing_to_bring_back() -> Fault {
+    Fault::new(
+        FaultKind::Failed,
+        "Nothing was brought back: no safety brake stops this run. Nothing was changed.",
+        "Look at the plan as it is now with --preview; what a run removed comes back from the bin.",
+    )
+}
+
 /// Holds a plan for a person, and tells what applying it would tell of what can not be done.
 fn hold(running: &Running<'_>, syncs: &Syncs, syncer: Syncer, prepared: Prepared, seen: Seen, is_new: bool) {
     let problems = running.control.problems();
@@ -246,9 +271,12 @@ fn plan(
     job: &SyncJob,
     syncs: &Syncs,
     pair: &PairSpec,
-    is_new: bool,
+    begins: bool,
 ) -> Result<(Syncer, Prepared), Planning> {
-    if is_new && !job.preview && job.only_plan.is_none() {
+    if begins && job.preview && Trees::is_absent(&pair.right.address) {
+        return Err(not_there_yet(&pair.right.address).into());
+    }
+    if begins && !job.preview && job.only_plan.is_none() {
         // Looked for first: where the first place is wrong, no second one is made.
         syncs.trees().open_place(&pair.left)?;
         syncs.trees().make(&pair.right.address)?;

@@ -222,6 +222,22 @@ impl Syncs {
         })
     }
 
+    /// Whether the second place of a known pair is still to be made: it was not there when the pair was made, and nothing was
+    /// ever agreed on. One that was there is a drive that is not connected.
+    pub(crate) fn is_to_begin(&self, definition: &PairDefinition) -> Result<bool, Fault> {
+        let pair = &definition.pair;
+        let is_noted = [&pair.left, &pair.right].iter().any(|place| place.volume.is_some());
+        let has_run = standing(&self.catalog, pair.id)?.is_some_and(|standing| standing.has_run);
+        if !definition.makes_right || is_noted || has_run {
+            return Ok(false);
+        }
+        if !PairDatabase::path_of(&self.state_folder, pair.id).exists() {
+            return Ok(true);
+        }
+        let database = self.database(pair.id)?;
+        Ok(database.identity(Side::Left)?.is_none() && database.identity(Side::Right)?.is_none())
+    }
+
     /// Opens a pair; no other process can meanwhile.
     ///
     /// # Errors
@@ -363,7 +379,7 @@ impl Syncs {
     }
 
     /// Puts a run that a person asks for in the queue, of a pair as they want it for this run; where they name a plan by
-    /// its digest, for that plan alone.
+    /// its digest, for that plan alone; where something is to be brought back, only for that.
     ///
     /// # Errors
     /// Too much is waiting.
@@ -374,9 +390,14 @@ impl Syncs {
         wish: Option<PairWish>,
         preview: bool,
         only_plan: Option<String>,
+        only_brings_back: bool,
     ) -> Result<JobId, Fault> {
-        let job =
-            SyncJob { wish: wish.map(Box::new), only_plan, ..SyncJob::of(&record, preview, Origin::Person) };
+        let job = SyncJob {
+            wish: wish.map(Box::new),
+            only_plan,
+            only_brings_back,
+            ..SyncJob::of(&record, preview, Origin::Person)
+        };
         let title = format!("Sync {}", record.name);
         Ok(engine.enqueue(new_job(title, record, job, Attachment::default()))?)
     }

@@ -220,6 +220,14 @@ impl Trees {
         matches!(Self::address(address), Ok(Address::Local(_)))
     }
 
+    /// Whether nothing is at an address of this machine.
+    pub(crate) fn is_absent(address: &str) -> bool {
+        let is_nothing = |path: PathBuf| {
+            path.symlink_metadata().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
+        };
+        matches!(Self::address(address), Ok(Address::Local(path)) if is_nothing(path.clone()))
+    }
+
     /// Whether a folder of this machine that was a pair's place is gone from its volume, and the volume is there.
     pub(crate) fn is_gone(place: &PlaceSpec) -> bool {
         match (&place.volume, Self::address(&place.address)) {

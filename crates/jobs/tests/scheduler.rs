@@ -140,7 +140,9 @@ fn pair(number: u8, schedule: Schedule, paused: bool) -> PairRecord {
     );
     let mut pair: keepwell_sync::PairSpec = serde_json::from_str(&text).unwrap();
     pair.paused = paused;
-    PairDefinition { pair, schedule, bandwidth: Bandwidth::default(), group: None }.record(START).unwrap()
+    PairDefinition { pair, schedule, bandwidth: Bandwidth::default(), group: None, makes_right: false }
+        .record(START)
+        .unwrap()
 }
 
 fn started_pairs(catalog: &Catalog, now_ms: i64) -> Vec<u8> {

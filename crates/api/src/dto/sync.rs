@@ -93,6 +93,8 @@ words! {
         SettingsChanged,
         /// The hub changed, and that was not carried over yet.
         HubChanged,
+        /// Conflicts were decided, and that was not carried out yet.
+        Decided,
         /// What both sides last agreed on is lost.
         BaseLost,
     }
@@ -259,7 +261,7 @@ dto! {
         pub problems: Count,
         /// Whether changes are noticed as they happen now.
         pub watched: SyncLive,
-        /// Conflicts that wait for a decision.
+        /// Conflicts that wait for a decision; one that is decided waits for the next run alone.
         pub conflicts_waiting: Count,
         /// When both sides were last found or made in step.
         pub in_step_ms: Option<Moment>,

@@ -48,19 +48,32 @@ pub(crate) fn database(api: &Api, id: PairId) -> Result<PairDatabase, ApiError> 
     Ok(api.syncs.database(id)?)
 }
 
-/// Conflicts that wait, and whether what both sides agreed on is there. A pair that has no database yet has neither.
-fn database_says(api: &Api, id: PairId) -> (u64, bool) {
+/// What the database of a pair says.
+#[derive(Default)]
+struct Known {
+    /// Conflicts that wait for a decision.
+    conflicts: u64,
+    /// Conflicts that are decided and wait for the next run.
+    decided: u64,
+    /// Whether what both sides agreed on is there.
+    has_base: bool,
+}
+
+/// Of a pair that has no database yet nothing is known.
+fn database_says(api: &Api, id: PairId) -> Known {
     if !PairDatabase::path_of(&api.options.home, id).exists() {
-        return (0, false);
+        return Known::default();
     }
-    let read = || -> Result<(u64, bool), ApiError> {
+    let read = || -> Result<Known, ApiError> {
         let database = database(api, id)?;
-        let conflicts = database.conflicts().map_err(Fault::from)?;
-        Ok((conflicts.len() as u64, database.lost().map_err(Fault::from)?.is_none()))
+        let all = database.conflicts().map_err(Fault::from)?;
+        let decided = all.iter().filter(|stored| stored.choice.is_some()).count() as u64;
+        let has_base = database.lost().map_err(Fault::from)?.is_none();
+        Ok(Known { conflicts: all.len() as u64 - decided, decided, has_base })
     };
     read().unwrap_or_else(|error| {
         tracing::warn!(%error, pair = %id, "the database of a pair could not be read");
-        (0, false)
+        Known::default()
     })
 }
 
@@ -116,7 +129,7 @@ fn stands(api: &Api, record: &PairRecord, is_live: bool) -> Result<Stands, ApiEr
     };
     let active = newest(|state| !state.is_finished())?;
     let last = newest(|state| state.is_finished())?;
-    let (conflicts, has_base) = database_says(api, record.id);
+    let Known { conflicts, decided, has_base } = database_says(api, record.id);
     let found = standing::standing(&api.catalog, record.id)?;
     let mut now = found;
     if !has_base {
@@ -138,6 +151,9 @@ fn stands(api: &Api, record: &PairRecord, is_live: bool) -> Result<Stands, ApiEr
         (None, Some(PairState::NotInStep(differs))) => (SyncState::NotInStep, Some(words::differs(differs))),
         (None, Some(PairState::InStep | PairState::Problems)) if conflicts > 0 => {
             (SyncState::Conflicts, None)
+        }
+        (None, Some(PairState::InStep | PairState::Problems)) if decided > 0 => {
+            (SyncState::NotInStep, Some(SyncDiffers::Decided))
         }
         (None, Some(PairState::Problems)) => (SyncState::Problems, None),
         (None, Some(PairState::InStep)) => (SyncState::InStep, None),

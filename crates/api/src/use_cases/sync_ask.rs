@@ -45,6 +45,8 @@ pub struct SyncAsk {
     pub preview: bool,
     /// The only plan that is to be carried out, as [`Api::sync_plan_id`] tells it.
     pub plan: Option<String>,
+    /// Something is to be brought back where a safety brake stops the run: where none does, nothing is done.
+    pub brings_back: bool,
 }
 
 /// A run that was asked for.
@@ -105,7 +107,7 @@ impl Api {
         let halted_before = halted_last(self, record.id)?;
         // What runs by itself leaves no trace where it finds nothing to do; a person's run comes after it.
         if let Some(active) = free(self, record.id, ask.preview)?.filter(is_by_hand) {
-            if ask.preview || wish.is_some() || ask.plan.is_some() {
+            if ask.preview || wish.is_some() || ask.plan.is_some() || ask.brings_back {
                 return Err(ApiError::new(ErrorCode::Busy, "A run of this pair is under way.")
                     .hint("Wait until it is done, then ask again."));
             }
@@ -114,7 +116,8 @@ impl Api {
                 return Ok(SyncAsked { job_id: active.id.to_string(), pair, halted_before });
             }
         }
-        let job_id = self.syncs.start_as(&self.engine, record, wish, ask.preview, ask.plan)?;
+        let job_id =
+            self.syncs.start_as(&self.engine, record, wish, ask.preview, ask.plan, ask.brings_back)?;
         Ok(SyncAsked { job_id: job_id.to_string(), pair, halted_before })
     }
 

@@ -246,7 +246,12 @@ pub(crate) fn sync_resolve(api: &Api, request: SyncResolve) -> Result<SyncResolv
     let database = database(api, record.id)?;
     let all = waiting(&database)?;
     let wanted: Vec<(i64, Option<Choice>)> = match (request.all, request.decisions) {
-        (Some(choice), None) => all.iter().map(|stored| (stored.id, engine_choice(stored, choice))).collect(),
+        (Some(choice), None) => {
+            let wish = |stored: &StoredConflict| (stored.id, engine_choice(stored, choice));
+            // What was decided before stays where the times do not tell.
+            let says = |wish: &(i64, Option<Choice>)| wish.1.is_some() || choice == ConflictChoice::Later;
+            all.iter().map(wish).filter(says).collect()
+        }
         (None, Some(decisions)) if decisions.len() <= DECISIONS_LIMIT => decisions
             .iter()
             .map(|decision| {

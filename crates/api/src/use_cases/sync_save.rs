@@ -284,6 +284,10 @@ pub(crate) fn wanted(
             None => old.map(|old| old.bandwidth.clone()).unwrap_or_default(),
         },
         group: old.and_then(|old| old.group.clone()),
+        makes_right: match old {
+            Some(old) => old.makes_right,
+            None => address(&request.right)?.local().is_none_or(|path| !path.exists()),
+        },
     })
 }
 

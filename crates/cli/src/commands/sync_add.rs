@@ -9,7 +9,7 @@ use keepwell_api::dto::sync::{
 };
 use keepwell_api::{ApiError, Commands, Count};
 
-use super::sync_hub;
+use super::{sync_hub, sync_list};
 use crate::arguments_pair::{Conflict, Links, Mode, OnOff, PairRules};
 use crate::arguments_sync::{PairWhen, SyncAdd};
 use crate::context::Context;
@@ -33,7 +33,8 @@ pub fn run(context: &Context, arguments: SyncAdd) -> Result<Ending, ApiError> {
         return Ok(Ending::Done);
     }
     output::line(format!("The pair \"{}\" is made. Nothing was changed in either place.", pair.name));
-    output::line(format!("See what a run would do: keepwell sync run \"{}\" --preview", pair.name));
+    let word = sync_list::word(context, &pair);
+    output::line(format!("See what a run would do: keepwell sync run {word} --preview"));
     if let Some(words) = runs_by_itself(&pair) {
         output::line(words);
     }

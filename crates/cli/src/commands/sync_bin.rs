@@ -4,7 +4,7 @@ use keepwell_api::dto::sync::{SyncDiffers, SyncPair, SyncSide};
 use keepwell_api::dto::sync_bin::{BinWhy, SyncBinGet, SyncBinPage, SyncBinRemove, SyncBinRestore};
 use keepwell_api::{ApiError, Commands, Count};
 
-use super::sync_hub;
+use super::{sync_hub, sync_list};
 use crate::arguments_sync::SyncBin;
 use crate::context::Context;
 use crate::documents::Documents;
@@ -76,11 +76,9 @@ fn list(
         return Ok(Ending::Done);
     }
     print(&page);
-    output::note(format!("To bring back: keepwell sync bin \"{}\" --restore NUMBER", pair.name));
-    output::note(format!(
-        "To free the space: keepwell sync bin \"{}\" --remove NUMBER, or --empty",
-        pair.name
-    ));
+    let word = sync_list::word(context, pair);
+    output::note(format!("To bring back: keepwell sync bin {word} --restore NUMBER"));
+    output::note(format!("To free the space: keepwell sync bin {word} --remove NUMBER, or --empty"));
     Ok(Ending::Done)
 }
 

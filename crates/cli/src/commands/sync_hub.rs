@@ -1,6 +1,7 @@
 //! Hubs: several places kept the same through one. Made by `sync add HUB A B C`; run, changed, held and forgotten by
 //! name.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 
 use keepwell_api::dto::Nothing;
@@ -111,42 +112,71 @@ fn known(context: &Context, name: &str) -> Result<Hub, ApiError> {
     })
 }
 
-/// Runs every pair of a hub, then all but the last once more: what the later ones brought reaches the earlier ones. As JSON
-/// it is the list of these runs; of a preview the rows of each pair under its id.
+/// Runs every pair of a hub, then all but the last once more: what the later ones brought reaches the earlier ones. One that
+/// is held or fails keeps none of the others from its run, and is not run once more. As JSON it is the list of these runs;
+/// of a preview the rows of each pair under its id.
 pub fn run(context: &Context, hub: &Hub, arguments: &SyncRun) -> Result<Ending, ApiError> {
     let name = &hub.group.name;
     if arguments.rules != PairRules::default() {
         return Err(ApiError::bad_request(format!("\"{name}\" is a hub: all of its pairs work alike."))
             .hint(format!("Change them first: keepwell sync change \"{name}\"")));
     }
-    if arguments.plan.is_some() {
+    // A plan, and what is to be brought back, are one pair's.
+    if arguments.plan.is_some() || arguments.bring_back_from.is_some() {
         return Err(name_a_pair(hub));
     }
     let again = &hub.pairs[..hub.pairs.len().saturating_sub(1)];
     let documents =
         if arguments.preview { Documents::named(context.json) } else { Documents::list(context.json) };
-    let mut worst = Ending::Done;
+    let mut endings: BTreeMap<&str, Ending> = BTreeMap::new();
+    let mut asks = None;
     for (round, pairs) in [hub.pairs.as_slice(), again].into_iter().enumerate() {
         for pair in pairs {
+            let before = endings.get(pair.id.as_str()).copied().unwrap_or(Ending::Done);
+            if before.is_no_success() {
+                continue;
+            }
             if !context.json {
                 output::line(format!("{}{}", pair.name, if round == 0 { "" } else { ", once more" }));
             }
             let meant = Meant::known(pair.clone(), &PairRules::default());
-            let ending = sync_run::run_pair(context, &meant, arguments, &documents)?;
-            if matches!(ending, Ending::Halted | Ending::Cancelled) {
+            let ending = match sync_run::run_pair(context, &meant, arguments, &documents) {
+                Ok(ending) => ending,
+                Err(error) => {
+                    let ending = Ending::of_error(&error);
+                    if error.server.is_some() {
+                        // Asked when the others had their run.
+                        asks = asks.or(Some(error));
+                    } else {
+                        output::error(&error);
+                    }
+                    ending
+                }
+            };
+            if ending == Ending::Cancelled {
                 return Ok(ending);
             }
-            // One that failed says more than one that had problems.
-            if worst != Ending::Failed && ending != Ending::Done {
-                worst = ending;
-            }
+            // What the second round found counts: only what is still so.
+            endings.insert(&pair.id, ending);
         }
         // A preview changes nothing, so there is nothing to carry on.
         if arguments.preview {
             break;
         }
     }
-    Ok(worst)
+    if let Some(error) = asks {
+        return Err(error);
+    }
+    for pair in &hub.pairs {
+        let how = match endings.get(pair.id.as_str()) {
+            Some(Ending::Halted) => "is halted by a safety brake",
+            Some(Ending::Failed) => "failed",
+            Some(Ending::Problems) => "ended with problems or conflicts that wait",
+            _ => continue,
+        };
+        output::note(format!("\"{}\" {how}.", pair.name));
+    }
+    Ok(endings.into_values().reduce(Ending::worse).unwrap_or(Ending::Done))
 }
 
 /// Holds every pair of a hub, or lets it go on.
@@ -180,7 +210,10 @@ pub fn change(
 }
 
 pub fn remove(context: &Context, hub: &Hub) -> Result<Ending, ApiError> {
-    context.api.sync_hub_remove(SyncGroupGet { group_id: hub.group.id.clone() })?;
+    let refused = |error| {
+        sync_remove::how_to_stop(context, error, |pair| hub.pairs.iter().any(|of_hub| of_hub.id == pair.id))
+    };
+    context.api.sync_hub_remove(SyncGroupGet { group_id: hub.group.id.clone() }).map_err(refused)?;
     if context.json {
         let ids: Vec<&str> = hub.pairs.iter().map(|pair| pair.id.as_str()).collect();
         output::json(&serde_json::json!({ "removed": ids }))?;

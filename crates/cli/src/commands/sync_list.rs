@@ -1,10 +1,11 @@
 //! `keepwell sync list`
 
 use keepwell_api::dto::Nothing;
-use keepwell_api::dto::sync::{SyncDiffers, SyncLive, SyncMode, SyncPair, SyncState};
+use keepwell_api::dto::sync::{SyncDiffers, SyncLive, SyncMode, SyncPair, SyncPairs, SyncState};
 use keepwell_api::{ApiError, Commands};
 
 use super::plan_list;
+use super::sync_typed::quoted;
 use crate::context::Context;
 use crate::ending::Ending;
 use crate::output::{self, number, time};
@@ -92,6 +93,7 @@ fn differs(differs: SyncDiffers) -> &'static str {
         SyncDiffers::Planned => "not in step: a preview found changes",
         SyncDiffers::SettingsChanged => "not checked since its settings were changed",
         SyncDiffers::HubChanged => "not in step: the hub changed",
+        SyncDiffers::Decided => "not in step: what you decided is done with the next run",
         SyncDiffers::BaseLost => "not checked: what both sides last agreed on is lost",
     }
 }
@@ -107,6 +109,23 @@ fn when(pair: &SyncPair) -> String {
         SyncLive::Watching | SyncLive::Off => "live",
     };
     format!("{live}, {by_clock}")
+}
+
+/// A pair as commands name it, as a shell takes it for one word: its name where nothing else is called so, else the start
+/// of its id.
+pub fn word(context: &Context, pair: &SyncPair) -> String {
+    let Ok(SyncPairs { pairs, .. }) = context.api.sync_pairs(Nothing {}) else { return quoted(&pair.name) };
+    let is_called_so = |other: &SyncPair| {
+        let is_hub = other.group.as_ref().is_some_and(|group| group.name == pair.name);
+        is_hub || (other.id != pair.id && other.name == pair.name)
+    };
+    if !pairs.iter().any(is_called_so) {
+        return quoted(&pair.name);
+    }
+    let start: String = pair.id.chars().take(8).collect();
+    let fits =
+        |other: &SyncPair| other.id != pair.id && (other.id.starts_with(&start) || other.name == start);
+    if pairs.iter().any(fits) { pair.id.clone() } else { start }
 }
 
 /// The pair of a name, or of the start of an id.

@@ -46,8 +46,9 @@ fn all(context: &Context, paused: bool) -> Result<Ending, ApiError> {
     output::line("All pairs may run by themselves again.");
     for pair in pairs.iter().filter(|pair| pair.paused) {
         output::line(format!(
-            "But the pair \"{}\" is paused by itself: keepwell sync resume \"{}\"",
-            pair.name, pair.name
+            "But the pair \"{}\" is paused by itself: keepwell sync resume {}",
+            pair.name,
+            sync_list::word(context, pair)
         ));
     }
     Ok(Ending::Done)

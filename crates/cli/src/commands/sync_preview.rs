@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::sync_run::{Meant, examples, ways_on};
 use super::sync_typed;
-use crate::arguments_sync::{Side, SyncRun};
+use crate::arguments_sync::SyncRun;
 use crate::context::Context;
 use crate::documents::Documents;
 use crate::ending::Ending;
@@ -56,7 +56,7 @@ fn show(
     documents: &Documents,
 ) -> Result<(), ApiError> {
     let brakes = context.api.sync_brakes(&job.id)?;
-    let again = sync_typed::command(arguments, meant.known.as_ref());
+    let again = sync_typed::command(context, arguments, meant.known.as_ref());
     if let Some(halt) = &job.halt {
         output::note(format!("A safety brake would stop this run: {}", halt.reason));
         examples(&brakes);
@@ -84,17 +84,12 @@ fn show(
     if context.json || !(has_rows || job.halt.is_some()) {
         return Ok(());
     }
-    let brought = match arguments.bring_back_from {
-        Some(Side::Left) => " --bring-back-from left",
-        Some(Side::Right) => " --bring-back-from right",
-        None => "",
-    };
     let plan = format!(" --plan {id}");
     if job.halt.is_some() {
         output::note("What you can do next:");
         ways_on(job, &brakes, &again, &plan);
     } else {
-        output::note(format!("To do it: {again}{brought}{plan}"));
+        output::note(format!("To do it: {again}{}{plan}", sync_typed::answers(arguments)));
     }
     Ok(())
 }

@@ -1,7 +1,8 @@
 //! `keepwell sync remove PAIR`
 
-use keepwell_api::dto::sync::SyncPairGet;
-use keepwell_api::{ApiError, Commands};
+use keepwell_api::dto::Nothing;
+use keepwell_api::dto::sync::{SyncPair, SyncPairGet};
+use keepwell_api::{ApiError, Commands, ErrorCode};
 
 use super::{sync_hub, sync_list};
 use crate::arguments_sync::PairName;
@@ -18,7 +19,8 @@ pub fn run(context: &Context, arguments: &PairName) -> Result<Ending, ApiError> 
         return sync_hub::remove(context, &hub);
     }
     let (id, name) = sync_list::find_any(context, &arguments.pair)?;
-    context.api.sync_pair_remove(SyncPairGet { pair_id: id.clone() })?;
+    let refused = |error| how_to_stop(context, error, |pair| pair.id == id);
+    context.api.sync_pair_remove(SyncPairGet { pair_id: id.clone() }).map_err(refused)?;
     if context.json {
         output::json(&serde_json::json!({ "removed": id }))?;
     } else {
@@ -26,4 +28,15 @@ pub fn run(context: &Context, arguments: &PairName) -> Result<Ending, ApiError> 
         output::note(BINS_STAY);
     }
     Ok(Ending::Done)
+}
+
+/// Where a job of the pairs is under way or waits: the commands that stop it.
+pub fn how_to_stop(context: &Context, error: ApiError, is_meant: impl Fn(&SyncPair) -> bool) -> ApiError {
+    if error.code != ErrorCode::Busy {
+        return error;
+    }
+    let Ok(all) = context.api.sync_pairs(Nothing {}) else { return error };
+    let jobs = all.pairs.iter().filter(|pair| is_meant(pair)).filter_map(|pair| pair.active_job_id.as_ref());
+    let commands: Vec<String> = jobs.map(|id| format!("keepwell job cancel {id}")).collect();
+    if commands.is_empty() { error } else { error.hint(format!("Stop it first: {}", commands.join("; "))) }
 }

@@ -5,19 +5,21 @@ use keepwell_api::dto::sync_conflict::{
     ConflictChoice, ConflictDecision, ConflictKind, MergedLine, SyncConflict, SyncConflictGet,
     SyncConflictsGet, SyncMerge, SyncResolve as Request, SyncVersion,
 };
-use keepwell_api::{ApiError, Commands};
+use keepwell_api::{ApiError, Commands, Count};
 
 use super::sync_hub::{self, Hub};
-use super::sync_run;
+use super::{sync_list, sync_run};
 use crate::arguments_sync::{Keep, SyncResolve};
 use crate::context::Context;
 use crate::documents::Documents;
 use crate::ending::Ending;
 use crate::follow::follow;
-use crate::output::{self, size, time};
+use crate::output::{self, counted, size, time};
 use crate::paths;
 use crate::trust::{can_ask, says_yes};
 
+/// Conflicts that are named where the times do not tell.
+const UNDECIDED_SHOWN: usize = 50;
 /// Conflicts asked for at once.
 const PAGE: u32 = 1_000;
 
@@ -72,19 +74,54 @@ pub fn run(context: &Context, arguments: SyncResolve) -> Result<Ending, ApiError
         return Ok(if arguments.show { Ending::Done } else { Ending::Cancelled });
     };
     let Some(job_id) = &resolved.job_id else {
-        output::note(
-            "Decided. The pair is paused, or a plan of it waits for you: it is done with the next run.",
-        );
+        output::note(format!(
+            "Decided. The pair is paused, or a plan of it waits for you: it is done with the next run: keepwell sync run {}",
+            sync_list::word(context, &pair)
+        ));
         if context.json {
             output::json(&resolved)?;
         }
-        return Ok(Ending::Done);
+        return Ok(if tell_undecided(context, &pair, &arguments, &meant)? {
+            Ending::Problems
+        } else {
+            Ending::Done
+        });
     };
     let (job, ending) = follow(context, job_id)?;
     if !context.json {
-        sync_run::print(&pair, &job);
+        sync_run::print(context, &pair, &job);
     }
+    tell_undecided(context, &pair, &arguments, &meant)?;
     Ok(sync_run::ending_of(&job, ending))
+}
+
+/// Names the conflicts of which the times do not tell the newer version, where that one was to stay; whether there are any.
+fn tell_undecided(
+    context: &Context,
+    pair: &SyncPair,
+    arguments: &SyncResolve,
+    meant: &[SyncConflict],
+) -> Result<bool, ApiError> {
+    if arguments.keep != Some(Keep::Newest) {
+        return Ok(false);
+    }
+    let is_meant = |path: &str| meant.iter().any(|conflict| conflict.path.path == path);
+    let mut left = all(context, pair)?;
+    left.retain(|conflict| conflict.decided.is_none() && is_meant(&conflict.path.path));
+    if left.is_empty() {
+        return Ok(false);
+    }
+    let waiting = counted(Count::from(left.len()), "conflict waits", "conflicts wait");
+    output::note(format!("{waiting} as before: the times do not tell which version is newer."));
+    for conflict in left.iter().take(UNDECIDED_SHOWN) {
+        output::note(format!("  {}", conflict.path.display));
+    }
+    if left.len() > UNDECIDED_SHOWN {
+        output::note(format!("  and {} more", left.len() - UNDECIDED_SHOWN));
+    }
+    let word = sync_list::word(context, pair);
+    output::note(format!("Decide these by hand: keepwell sync resolve {word} PATH --keep left|right|both"));
+    Ok(true)
 }
 
 /// The conflicts of all pairs of a hub; as JSON those of each under its id.
@@ -93,7 +130,7 @@ fn list_of_hub(context: &Context, hub: &Hub) -> Result<Ending, ApiError> {
     let mut ending = Ending::Done;
     for pair in &hub.pairs {
         let conflicts = all(context, pair)?;
-        if !conflicts.is_empty() {
+        if waits(&conflicts) {
             ending = Ending::Problems;
         }
         if context.json {
@@ -205,6 +242,13 @@ fn named(conflicts: Vec<SyncConflict>, arguments: &SyncResolve) -> Result<Vec<Sy
         let before = meant.len();
         meant.extend(conflicts.iter().filter(|conflict| conflict.path.path == wanted).cloned());
         if meant.len() == before {
+            // As it is shown, where signs that would disturb a terminal are replaced.
+            let shown = path.to_string_lossy();
+            let mut shown_so = conflicts.iter().filter(|conflict| conflict.path.display == shown);
+            if let (Some(conflict), None) = (shown_so.next(), shown_so.next()) {
+                meant.push(conflict.clone());
+                continue;
+            }
             return Err(ApiError::not_found(format!("No conflict waits at {}.", path.to_string_lossy()))
                 .hint("List them with: keepwell sync resolve PAIR"));
         }
@@ -219,12 +263,22 @@ fn list(context: &Context, pair: &SyncPair, conflicts: &[SyncConflict]) -> Resul
         output::line("No conflict waits.");
     } else {
         print(conflicts);
-        output::note(format!(
-            "To decide: keepwell sync resolve \"{}\" PATH --keep left|right|both|newest, or --all instead of PATH",
-            pair.name
-        ));
+        let word = sync_list::word(context, pair);
+        if waits(conflicts) {
+            output::note(format!(
+                "To decide: keepwell sync resolve {word} PATH --keep left|right|both|newest, or --all instead of PATH"
+            ));
+        }
+        if conflicts.iter().any(|conflict| conflict.decided.is_some()) {
+            output::note(format!("What is decided is done with the next run: keepwell sync run {word}"));
+        }
     }
-    Ok(if conflicts.is_empty() { Ending::Done } else { Ending::Problems })
+    Ok(if waits(conflicts) { Ending::Problems } else { Ending::Done })
+}
+
+/// Whether one of them waits for a decision: what was decided waits for the next run only.
+fn waits(conflicts: &[SyncConflict]) -> bool {
+    conflicts.iter().any(|conflict| conflict.decided.is_none())
 }
 
 /// Conflicts as a table.
@@ -237,10 +291,21 @@ pub fn print(conflicts: &[SyncConflict]) {
                 happened(conflict.kind).to_owned(),
                 version(&conflict.left),
                 version(&conflict.right),
+                conflict.decided.map(decided).unwrap_or_default().to_owned(),
             ]
         })
         .collect();
-    output::line(output::table(&["PATH", "WHAT HAPPENED", "LEFT", "RIGHT"], &rows));
+    output::line(output::table(&["PATH", "WHAT HAPPENED", "LEFT", "RIGHT", "DECIDED"], &rows));
+}
+
+fn decided(choice: ConflictChoice) -> &'static str {
+    match choice {
+        ConflictChoice::Left => "the left one stays",
+        ConflictChoice::Right => "the right one stays",
+        ConflictChoice::Both => "both stay",
+        ConflictChoice::Newest => "the newer one stays",
+        ConflictChoice::Later => "",
+    }
 }
 
 fn happened(kind: ConflictKind) -> &'static str {

@@ -45,11 +45,11 @@ pub fn run(context: &Context, arguments: SyncRun) -> Result<Ending, ApiError> {
         return run_pair(context, &Meant::known(pair, &arguments.rules), &arguments, &Documents::one());
     };
     let known = context.api.sync_known(&paths::place(&arguments.left), &paths::place(right))?;
-    let is_absent = known.is_none() && !paths::is_remote(right) && !Path::new(right).exists();
+    let is_absent = !paths::is_remote(right) && !Path::new(right).exists();
     let meant = match known {
         Some(known) => {
             if known.is_swapped {
-                refuse_sides(&known.pair, &arguments)?;
+                refuse_sides(context, &known.pair, &arguments)?;
                 let pair = &known.pair;
                 output::note(format!(
                     "This is the pair \"{}\". Its left is {}.",
@@ -77,7 +77,7 @@ pub fn run(context: &Context, arguments: SyncRun) -> Result<Ending, ApiError> {
 }
 
 /// Where the sides of a pair matter, its places have to be named in their order.
-fn refuse_sides(pair: &SyncPair, arguments: &SyncRun) -> Result<(), ApiError> {
+fn refuse_sides(context: &Context, pair: &SyncPair, arguments: &SyncRun) -> Result<(), ApiError> {
     let rules = &arguments.rules;
     let is_side = |way: Conflict| matches!(way, Conflict::Left | Conflict::Right);
     let matters = rules.mode.is_some_and(|mode| mode != Mode::TwoWay)
@@ -88,14 +88,14 @@ fn refuse_sides(pair: &SyncPair, arguments: &SyncRun) -> Result<(), ApiError> {
     if !matters {
         return Ok(());
     }
-    let name = &pair.name;
+    let (name, word) = (&pair.name, sync_list::word(context, pair));
     let (left, right) = (&pair.left.address.display, &pair.right.address.display);
     Err(ApiError::bad_request(format!(
         "The pair \"{name}\" has these places the other way round: left {left}, right {right}. Nothing was changed."
     ))
     .hint(format!(
-        "To run it as it is: keepwell sync run \"{name}\". For the other direction forget it first: keepwell sync \
-         remove \"{name}\""
+        "To run it as it is: keepwell sync run {word}. For the other direction forget it first: keepwell sync remove \
+         {word}"
     )))
 }
 
@@ -111,6 +111,7 @@ pub fn run_pair(
         pair: meant.wish.clone(),
         preview: arguments.preview,
         plan: arguments.plan.clone(),
+        brings_back: arguments.bring_back_from.is_some(),
     })?;
     let mut job = watch(context, &asked.job_id)?;
     if job.state == JobState::Halted {
@@ -121,9 +122,9 @@ pub fn run_pair(
     }
     let (job, ending) = told(context, job, documents)?;
     if ending == Ending::Halted {
-        what_next(context, &asked.pair, &job, arguments)?;
+        what_next(context, &job, &sync_typed::command(context, arguments, Some(&asked.pair)))?;
     } else if !context.json {
-        print(&asked.pair, &job);
+        print(context, &asked.pair, &job);
     }
     say_what_changed(context, meant, &asked.pair);
     Ok(ending_of(&job, ending))
@@ -168,6 +169,10 @@ fn answered(
     arguments: &SyncRun,
 ) -> Result<Job, ApiError> {
     let brakes = context.api.sync_brakes(&job.id)?;
+    if arguments.preview && brakes.iter().any(|brake| brake.kind == SyncBrakeKind::RootGone) {
+        // The answer would make the folder again, and a preview makes nothing.
+        return Ok(job);
+    }
     let released: Vec<SyncBrakeKind> = arguments.release_brake.iter().map(|brake| kind(*brake)).collect();
     let is_answered = |brake: &SyncBrake| released.contains(&brake.kind);
     let bring_back = arguments.bring_back_from.map(|from| match from {
@@ -181,7 +186,21 @@ fn answered(
         }
         None => !arguments.preview && !released.is_empty() && brakes.iter().all(is_answered),
     };
+    if let (Some(side), Some(from)) = (bring_back, arguments.bring_back_from)
+        && let Some(brake) = contradicting(&brakes, side, &released)
+    {
+        output::note(format!(
+            "Your answer is not taken: to bring back from the {} and to let go what \"{}\" found on the other side is one \
+             or the other.",
+            if from == Side::Left { "left" } else { "right" },
+            word(brake)
+        ));
+        return Ok(job);
+    }
     if !is_said {
+        if bring_back.is_some() || (!arguments.preview && !released.is_empty()) {
+            output::note(not_taken(&brakes, bring_back, &is_answered));
+        }
         return Ok(job);
     }
     // A named plan is the one that was shown, or nothing is done; a preview only looks.
@@ -202,18 +221,51 @@ fn answered(
     watch(context, &job.id)
 }
 
+/// A brake that is to be released though what it found is to be brought back; but that another place is the right one is
+/// said beside bringing back.
+fn contradicting(brakes: &[SyncBrake], side: SyncSide, released: &[SyncBrakeKind]) -> Option<SyncBrakeKind> {
+    let is_only_there = |kind: &SyncBrakeKind| {
+        let mut of_it = brakes.iter().filter(|brake| brake.kind == *kind).peekable();
+        of_it.peek().is_some() && of_it.all(|brake| brake.side == side)
+    };
+    released.iter().copied().find(|kind| *kind != SyncBrakeKind::AnotherPlace && is_only_there(kind))
+}
+
+/// Why an answer does not let the run go on.
+fn not_taken(
+    brakes: &[SyncBrake],
+    bring_back: Option<SyncSide>,
+    is_answered: &dyn Fn(&SyncBrake) -> bool,
+) -> String {
+    let why = match bring_back {
+        Some(side) if brakes.iter().any(|brake| brake.side == side && brake.can_bring_back) => {
+            "whether what is there now is the right place has to be said with it: --release-brake another-place".to_owned()
+        }
+        Some(side) => {
+            let from = if side == SyncSide::Right { "left" } else { "right" };
+            format!("of what was found here nothing can be brought back from the {from}")
+        }
+        None => {
+            let left: BTreeSet<&str> =
+                brakes.iter().filter(|brake| !is_answered(brake)).map(|brake| word(brake.kind)).collect();
+            let left: Vec<&str> = left.into_iter().collect();
+            format!("it says nothing of {}", left.join(", "))
+        }
+    };
+    format!("Your answer to the safety brake is not taken: {why}.")
+}
+
 /// Whether another place sits where this side was.
 fn is_another(brake: &SyncBrake, side: SyncSide) -> bool {
     brake.side == side && brake.kind == SyncBrakeKind::AnotherPlace
 }
 
 /// After a halt: what was seen in single items, and the commands that go on.
-fn what_next(context: &Context, pair: &SyncPair, job: &Job, arguments: &SyncRun) -> Result<(), ApiError> {
+pub fn what_next(context: &Context, job: &Job, again: &str) -> Result<(), ApiError> {
     let brakes = context.api.sync_brakes(&job.id)?;
     examples(&brakes);
     output::note("  What you can do next:");
-    let again = sync_typed::command(arguments, Some(pair));
-    ways_on(job, &brakes, &again, "");
+    ways_on(job, &brakes, again, "");
     // Of a folder that is gone there is nothing to look at.
     if !brakes.iter().any(|brake| brake.kind == SyncBrakeKind::RootGone) {
         output::note("    Look at what would happen.");
@@ -288,7 +340,7 @@ fn word(kind: SyncBrakeKind) -> &'static str {
 }
 
 /// Says what a run did.
-pub fn print(pair: &SyncPair, job: &Job) {
+pub fn print(context: &Context, pair: &SyncPair, job: &Job) {
     if !matches!(job.state, JobState::Succeeded | JobState::SucceededWithProblems) {
         return;
     }
@@ -331,6 +383,6 @@ pub fn print(pair: &SyncPair, job: &Job) {
             "{} {what} for your decision; neither side was touched there.",
             number(conflicts)
         ));
-        output::note(format!("  Next: keepwell sync resolve \"{}\"", pair.name));
+        output::note(format!("  Next: keepwell sync resolve {}", sync_list::word(context, pair)));
     }
 }

@@ -4,7 +4,7 @@ use keepwell_api::dto::sync::{SyncPair, SyncPairGet};
 use keepwell_api::dto::sync_rules::{SyncSharedRules, SyncSharedRulesSave};
 use keepwell_api::{ApiError, Commands};
 
-use super::sync_hub;
+use super::{sync_hub, sync_list};
 use crate::arguments_sync::SyncSharedRules as Arguments;
 use crate::context::Context;
 use crate::ending::Ending;
@@ -25,10 +25,12 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Ending, ApiError>
     }
     tell(&pair, &rules);
     if is_changed {
-        output::note(format!(
-            "They lie in both places now. See what a run would do: keepwell sync run \"{}\" --preview",
-            pair.name
-        ));
+        let lie = match rules.text.trim() {
+            "" => "Nothing is left out by shared rules any more.",
+            _ => "They lie in both places now.",
+        };
+        let word = sync_list::word(context, &pair);
+        output::note(format!("{lie} See what a run would do: keepwell sync run {word} --preview"));
     }
     Ok(Ending::Done)
 }
@@ -51,7 +53,7 @@ fn save(
             return Err(ApiError::not_found(format!(
                 "There is no shared rule \"{pattern}\". Nothing was written."
             ))
-            .hint(format!("See them: keepwell sync rules \"{}\"", pair.name)));
+            .hint(format!("See them: keepwell sync rules {}", sync_list::word(context, pair))));
         }
     }
     for pattern in &arguments.add {

@@ -1,7 +1,8 @@
 //! `keepwell sync show PAIR`
 
 use keepwell_api::dto::sync::{
-    ConflictPolicy, SyncBandwidth, SyncLinks, SyncLive, SyncMode, SyncPair, SyncRules, SyncWindow,
+    ConflictPolicy, SyncBandwidth, SyncDiffers, SyncLinks, SyncLive, SyncMode, SyncPair, SyncRules,
+    SyncWindow,
 };
 use keepwell_api::dto::sync_bin::{SyncRunRow, SyncRunsGet};
 use keepwell_api::{ApiError, Commands, Count};
@@ -47,7 +48,7 @@ fn show(context: &Context, pair: &SyncPair) -> Result<(), ApiError> {
     if let Some(error) = pair.last_run.as_ref().and_then(|last| last.error.as_ref()) {
         output::error(error);
     }
-    if pair.conflicts_waiting.0 > 0 {
+    if pair.conflicts_waiting.0 > 0 || pair.differs == Some(SyncDiffers::Decided) {
         output::line("\nConflicts");
         sync_resolve::print(&sync_resolve::all(context, pair)?);
     }

@@ -5,9 +5,12 @@
 
 use std::ffi::OsString;
 
+use clap::ValueEnum;
 use keepwell_api::dto::sync::SyncPair;
 
+use super::sync_list;
 use crate::arguments_sync::SyncRun;
+use crate::context::Context;
 
 /// Flags that are about one run, with whether a value follows.
 const OF_ONE_RUN: [(&str, bool); 6] = [
@@ -19,10 +22,10 @@ const OF_ONE_RUN: [(&str, bool); 6] = [
     ("--bring-back-from", true),
 ];
 
-/// The command that asks for the same run again: of a pair that is known by its name.
-pub fn command(arguments: &SyncRun, known: Option<&SyncPair>) -> String {
+/// The command that asks for the same run again: of a pair that is known by its name, or its id where others are called so.
+pub fn command(context: &Context, arguments: &SyncRun, known: Option<&SyncPair>) -> String {
     let places = match known {
-        Some(pair) => quoted(&pair.name),
+        Some(pair) => sync_list::word(context, pair),
         None => [Some(&arguments.left), arguments.right.as_ref()]
             .into_iter()
             .flatten()
@@ -32,6 +35,14 @@ pub fn command(arguments: &SyncRun, known: Option<&SyncPair>) -> String {
     };
     let typed: Vec<OsString> = std::env::args_os().collect();
     format!("keepwell sync run {places}{}", options(typed.iter().map(|word| word.to_string_lossy())))
+}
+
+/// The answers to safety brakes that were typed, all of them.
+pub fn answers(arguments: &SyncRun) -> String {
+    let back = arguments.bring_back_from.iter().map(|side| (" --bring-back-from ", side.to_possible_value()));
+    let released =
+        arguments.release_brake.iter().map(|brake| (" --release-brake ", brake.to_possible_value()));
+    back.chain(released).filter_map(|(flag, value)| Some(format!("{flag}{}", value?.get_name()))).collect()
 }
 
 /// The options among the words of a command line. All of them have a value, in a word of its own or after `=`.

@@ -5,7 +5,7 @@ use keepwell_api::dto::sync::SyncPair;
 use keepwell_api::dto::sync_bin::{SyncRunRow, SyncRunsGet, SyncUndo as Request};
 use keepwell_api::{ApiError, Commands};
 
-use super::{job_list, sync_hub};
+use super::{job_list, sync_hub, sync_list};
 use crate::arguments_sync::SyncUndo;
 use crate::context::Context;
 use crate::ending::Ending;
@@ -64,8 +64,8 @@ fn undo(context: &Context, pair: &SyncPair, runs: &[&SyncRunRow]) -> Result<Endi
             }
         }
         output::note(format!(
-            "The pair is paused. See what a run would do now: keepwell sync run \"{}\" --preview",
-            pair.name
+            "The pair is paused. See what a run would do now: keepwell sync run {} --preview",
+            sync_list::word(context, pair)
         ));
     }
     Ok(ending)

@@ -9,7 +9,7 @@ use keepwell_api::dto::plan::Schedule;
 use keepwell_api::dto::sync::{SyncLive, SyncPair};
 use keepwell_api::{ApiError, Commands};
 
-use super::{job_list, plan_list, sync_add, sync_hub};
+use super::{job_list, plan_list, sync_add, sync_hub, sync_list, sync_run};
 use crate::arguments_sync::SyncWatch;
 use crate::context::Context;
 use crate::ending::Ending;
@@ -84,6 +84,12 @@ pub fn run(arguments: &SyncWatch, json: bool, verbose: bool) -> Result<Ending, A
             }
             if let Some(halt) = &job.halt {
                 output::note(format!("  {}", halt.reason));
+                let known = context.api.sync_pairs(Nothing {})?.pairs;
+                if let Some(pair) = known.iter().find(|pair| Some(&pair.id) == job.pair_id.as_ref()) {
+                    let again = format!("keepwell sync run {}", sync_list::word(&context, pair));
+                    // One that was answered meanwhile asks for nothing any more.
+                    sync_run::what_next(&context, &job, &again).unwrap_or_else(|error| output::error(&error));
+                }
             }
             if let Some(error) = &job.error {
                 output::error(error);

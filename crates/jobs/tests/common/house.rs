@@ -59,8 +59,13 @@ impl Room {
         );
         let mut pair: keepwell_sync::PairSpec = serde_json::from_str(&text).unwrap();
         pair.live = live;
-        let definition =
-            PairDefinition { pair, schedule: Schedule::Manual, bandwidth: Bandwidth::default(), group: None };
+        let definition = PairDefinition {
+            pair,
+            schedule: Schedule::Manual,
+            bandwidth: Bandwidth::default(),
+            group: None,
+            makes_right: false,
+        };
         house.catalog.save_pair(&definition.record(1).unwrap()).unwrap();
     }
 

@@ -107,6 +107,25 @@ fn a_folder_that_is_gone_from_its_drive_halts_and_is_made_again_only_when_a_pers
 }
 
 #[test]
+fn a_folder_that_came_back_by_itself_is_not_made_again_and_its_run_is_refused_where_nothing_halts() {
+    let room = Room::new();
+    let house = room.house();
+    room.pair(&house, false);
+    room.write("left/one", "1");
+    room.write("left/two", "2");
+    house.run();
+    fs::rename(room.path("right"), room.path("elsewhere")).unwrap();
+    let id = house.start(false, Origin::Person);
+    house.ended(id, JobState::Halted);
+    fs::rename(room.path("elsewhere"), room.path("right")).unwrap();
+    room.write("right/one", "another");
+    house.decide(id, BRING_BACK_FROM_LEFT);
+    let job = house.ended(id, JobState::Failed);
+    assert!(job.record.fault.unwrap().contains("Nothing was brought back"));
+    assert_eq!(room.read("left/one").as_deref(), Some("1"), "nobody was asked about that");
+}
+
+#[test]
 fn a_drive_that_is_not_connected_is_no_folder_that_is_gone() {
     let room = Room::new();
     let house = room.house();

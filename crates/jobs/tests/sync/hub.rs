@@ -45,6 +45,7 @@ impl HubRoom {
                 schedule: Schedule::Manual,
                 bandwidth: Bandwidth::default(),
                 group: Some(group.clone()),
+                makes_right: false,
             };
             house.catalog.save_pair(&definition.record(1).unwrap()).unwrap();
         }

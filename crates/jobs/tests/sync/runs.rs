@@ -4,6 +4,7 @@ use std::fs;
 
 use keepwell_catalog::{JobState, PairRecord};
 use keepwell_jobs::pairs::{PairOptions, PairWish};
+use keepwell_jobs::request::BRING_BACK_FROM_RIGHT;
 use keepwell_jobs::syncs::Held;
 use keepwell_jobs::{CONTINUE, Clock, EngineError, JobView, Origin, Proposal, Receipt, SystemClock};
 use keepwell_sync::{MeantRows, Mode, PlanFilter, Say};
@@ -155,7 +156,10 @@ fn options_of_one_run_are_the_pairs_when_it_runs_and_never_by_a_look() {
     room.write("right/another", "3");
     let ask = |preview, plan: Option<&str>| {
         let (record, wish) = wish(&house, Mode::Mirror);
-        house.syncs.start_as(&house.engine, record, Some(wish), preview, plan.map(str::to_owned)).unwrap()
+        house
+            .syncs
+            .start_as(&house.engine, record, Some(wish), preview, plan.map(str::to_owned), false)
+            .unwrap()
     };
     let row = house.catalog.pair(PAIR).unwrap();
     let look = ask(true, None);
@@ -178,7 +182,7 @@ fn options_of_one_run_are_the_pairs_when_it_runs_and_never_by_a_look() {
     let (record, asked) = wish(&house, Mode::Mirror);
     let (_, other) = wish(&house, Mode::MoveIn);
     house.catalog.save_pair(&other.definition.record(1).unwrap()).unwrap();
-    let late = house.syncs.start_as(&house.engine, record, Some(asked), false, None).unwrap();
+    let late = house.syncs.start_as(&house.engine, record, Some(asked), false, None, false).unwrap();
     house.ended(late, JobState::Failed);
     assert_eq!((mode(&house), room.read("left/a").is_some()), (Mode::MoveIn, true));
 
@@ -199,4 +203,30 @@ fn a_look_that_fails_makes_no_run_due() {
     assert_eq!(house.catalog.pair(PAIR).unwrap().unwrap().retry_ms, None);
     house.ended(house.start(false, Origin::Person), JobState::Failed);
     assert!(house.catalog.pair(PAIR).unwrap().unwrap().retry_ms.is_some(), "a run is tried again");
+}
+
+#[test]
+fn a_run_that_is_only_to_bring_back_is_refused_where_nothing_halts() {
+    let room = Room::new();
+    let house = room.house();
+    room.pair(&house, false);
+    for name in ["one", "two"] {
+        room.write(&format!("left/{name}"), name);
+    }
+    house.run();
+    fs::remove_file(room.path("left/one")).unwrap();
+    let start = || {
+        let (record, _) = house.syncs.definition(PAIR).unwrap();
+        house.syncs.start_as(&house.engine, record, None, false, None, true).unwrap()
+    };
+    let job = house.ended(start(), JobState::Failed);
+    assert!(job.record.fault.unwrap().contains("Nothing was brought back"));
+    assert_eq!(room.read("right/one").as_deref(), Some("one"));
+    // Where something halts it waits for the answer as any other.
+    fs::remove_file(room.path("left/two")).unwrap();
+    let id = start();
+    house.ended(id, JobState::Halted);
+    house.decide(id, BRING_BACK_FROM_RIGHT);
+    house.ended(id, JobState::Succeeded);
+    assert_eq!(room.read("left/two").as_deref(), Some("two"));
 }

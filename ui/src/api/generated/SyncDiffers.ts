@@ -3,4 +3,4 @@
 /**
  * Why both sides are not known to be in step.
  */
-export type SyncDiffers = "undone" | "broughtBack" | "leftOver" | "planned" | "settingsChanged" | "hubChanged" | "baseLost";
+export type SyncDiffers = "undone" | "broughtBack" | "leftOver" | "planned" | "settingsChanged" | "hubChanged" | "decided" | "baseLost";

@@ -109,7 +109,7 @@ problems: number,
  */
 watched: SyncLive, 
 /**
- * Conflicts that wait for a decision.
+ * Conflicts that wait for a decision; one that is decided waits for the next run alone.
  */
 conflictsWaiting: number, 
 /**

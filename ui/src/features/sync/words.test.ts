@@ -41,6 +41,7 @@ describe("the state of a pair in words", () => {
     expect(words(undone)).toEqual({ tone: "warn", text: "Not in step", means: "The last run was undone. See what the next one would do before it runs." });
     expect(words({ ...undone, conflictsWaiting: 1 }).means).toBe("The last run was undone. See what the next one would do before it runs. 1 conflict waits for your decision, too.");
     expect(words({ ...undone, paused: true }).means).toBe("Not in step: The last run was undone. See what the next one would do before it runs.");
+    expect(words({ state: "notInStep", differs: "decided" }).means).toBe("Conflicts were decided. The next run carries that out.");
     expect(words({ state: "halted" }).text).toBe("Not in step: a safety brake held the last run");
   });
 

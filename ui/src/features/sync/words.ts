@@ -129,6 +129,7 @@ const DIFFERS: Record<SyncDiffers, TextKey & `sync.differs.${string}`> = {
   planned: "sync.differs.planned",
   settingsChanged: "sync.differs.settingsChanged",
   hubChanged: "sync.differs.hubChanged",
+  decided: "sync.differs.decided",
   baseLost: "sync.differs.baseLost",
 };
 

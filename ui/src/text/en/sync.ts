@@ -38,6 +38,7 @@ export const sync = {
   "sync.differs.planned": "A preview found changes that were not carried over.",
   "sync.differs.settingsChanged": "Nobody looked since the settings of this pair were changed.",
   "sync.differs.hubChanged": "The hub changed. The next run carries that over.",
+  "sync.differs.decided": "Conflicts were decided. The next run carries that out.",
   "sync.differs.baseLost": "What both places last agreed on is lost. The next run compares them by what they hold.",
   "sync.state.conflicts": { one: "Waits for your decision: {count} conflict", other: "Waits for your decision: {count} conflicts" },
   "sync.state.conflicts_means": "Everything else is in step, checked {when}. Neither version is touched until you decide.",
