@@ -49,7 +49,7 @@ fn a_drive_that_fills_up_keeps_what_it_had_and_goes_on_with_room() {
         day.pair.write("left", &format!("small {number}"), format!("{number}"));
     }
     day.pair.write("left", "known", "the new version");
-    day.sync(3).says("no space left");
+    day.sync(3).says("No space left");
     for (name, file) in tree(&day.pair.path("right")) {
         let content = file.unwrap().0;
         let expected = day.pair.read("left", &name);
