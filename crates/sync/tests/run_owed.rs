@@ -164,6 +164,23 @@ fn what_a_run_that_was_cut_short_did_not_bring_back_comes_with_the_next_one() {
 }
 
 #[test]
+fn a_root_that_is_emptied_halts_also_while_something_is_owed() {
+    let mut home = in_step(80);
+    home.write("left/top", "top");
+    home.run();
+    let remove = |folder: usize| fs::remove_dir_all(home.path(&format!("left/folder {folder}"))).unwrap();
+    (0..3).for_each(remove);
+    // The last that comes back, and so owed.
+    fs::remove_file(home.path("left/top")).unwrap();
+    let mut syncer = home.open();
+    let (prepared, _) = halts(&mut syncer, BrakeKind::ManyRemoved, Side::Left);
+    let back = syncer.bring_back_from(&prepared, Side::Right).unwrap();
+    cut_short(&mut syncer, &back, 45);
+    (0..4).for_each(remove);
+    halts(&mut syncer, BrakeKind::RootEmptied, Side::Left);
+}
+
+#[test]
 fn what_comes_back_by_itself_is_owed_no_more() {
     let home = in_step(80);
     let away = home.path("away");

@@ -79,8 +79,7 @@ fn is_emptied(view: &View<'_>, side: Side) -> bool {
     // Of a bucket or an own folder left in the root nothing counts: only what the pair knew.
     let is_owed = |id: &NodeId| view.policy.owed.get(*id).is_some_and(|back| back.side() == side.other());
     is_carried
-        && !known.iter().all(is_left_out)
-        && !known.iter().any(is_owed)
+        && !known.iter().all(|id| is_left_out(id) || is_owed(id))
         && tree.blind.iter().all(is_left_out)
         && tree.changes.all_here().next().is_none()
         && known
