@@ -181,6 +181,26 @@ fn a_root_that_is_emptied_halts_also_while_something_is_owed() {
 }
 
 #[test]
+fn a_place_that_is_away_for_a_while_owes_what_it_owed() {
+    let home = in_step(80);
+    for folder in [0, 1, 2] {
+        fs::remove_dir_all(home.path(&format!("left/folder {folder}"))).unwrap();
+    }
+    let mut syncer = home.open();
+    let (prepared, _) = halts(&mut syncer, BrakeKind::ManyRemoved, Side::Left);
+    let back = syncer.bring_back_from(&prepared, Side::Right).unwrap();
+    cut_short(&mut syncer, &back, 45);
+    let away = |folder: usize| home.path(&format!("away {folder}"));
+    let there = |folder: usize| home.path(&format!("right/folder {folder}"));
+    (0..4).for_each(|folder| fs::rename(there(folder), away(folder)).unwrap());
+    halts(&mut syncer, BrakeKind::RootEmptied, Side::Right);
+    (0..4).for_each(|folder| fs::rename(away(folder), there(folder)).unwrap());
+    assert_eq!(run(&home, &mut syncer, "right"), 0, "what was not back yet comes");
+    home.assert_in_step();
+    assert_eq!(home.read("left/folder 2/file 78").as_deref(), Some("content 78"));
+}
+
+#[test]
 fn what_comes_back_by_itself_is_owed_no_more() {
     let home = in_step(80);
     let away = home.path("away");

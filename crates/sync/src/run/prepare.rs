@@ -120,7 +120,10 @@ pub(super) fn prepare(
         store(syncer, &prepared, preview)?;
         return Ok(prepared);
     }
-    syncer.database().owe_no_more(&settled_otherwise(syncer, &prepared))?;
+    // A place that a brake speaks of may not be what it looks like.
+    if prepared.plan.brakes.is_empty() {
+        syncer.database().owe_no_more(&settled_otherwise(syncer, &prepared))?;
+    }
     syncer.database().set_conflicts(&prepared.plan.conflicts)?;
     syncer.database().set_moved_folders(&prepared.plan.moved_folders)?;
     let choices = stored_choices(syncer, &prepared)?;
