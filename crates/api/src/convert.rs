@@ -17,7 +17,7 @@ use crate::dto::snapshot::{EntryType, SnapshotCounts, SnapshotRow};
 use crate::error::ApiError;
 use crate::numbers::{Count, Moment};
 use crate::path_text::{self, PathText};
-use crate::use_cases::sync_what;
+use crate::sync_what;
 
 pub(crate) const PAGE_LIMIT: u32 = 1_000;
 const PAGE_USUAL: u32 = 100;

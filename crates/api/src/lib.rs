@@ -19,6 +19,8 @@ mod find;
 mod fold;
 mod job_log;
 mod preview;
+mod sync_what;
+mod sync_words;
 mod use_cases;
 mod volumes;
 

@@ -23,8 +23,6 @@ pub(crate) mod sync_hub;
 pub(crate) mod sync_plan;
 pub(crate) mod sync_rules;
 pub(crate) mod sync_save;
-pub(crate) mod sync_what;
-pub(crate) mod sync_words;
 
 pub(crate) use app::{app_info, settings_get, settings_set};
 pub(crate) use backup::backup_run;

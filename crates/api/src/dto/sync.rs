@@ -444,21 +444,21 @@ dto! {
 impl Default for SyncBrakeLimits {
     /// Those of a new pair.
     fn default() -> Self {
-        crate::use_cases::sync_words::brakes(keepwell_sync::policy::BrakeLimits::default())
+        crate::sync_words::brakes(keepwell_sync::policy::BrakeLimits::default())
     }
 }
 
 impl Default for SyncBinLimits {
     /// Those of a new pair.
     fn default() -> Self {
-        crate::use_cases::sync_words::bin(&keepwell_sync::pair::BinSpec::default())
+        crate::sync_words::bin(&keepwell_sync::pair::BinSpec::default())
     }
 }
 
 impl Default for SyncRules {
     /// Nothing is left out.
     fn default() -> Self {
-        crate::use_cases::sync_words::rules(&keepwell_sync::pair::FilterSpec::default())
+        crate::sync_words::rules(&keepwell_sync::pair::FilterSpec::default())
     }
 }
 

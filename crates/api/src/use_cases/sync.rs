@@ -12,7 +12,6 @@ use keepwell_sync::PairDatabase;
 use keepwell_sync::pair::PlaceSpec;
 
 use super::sync_save::address;
-use super::sync_words as words;
 use crate::convert;
 use crate::dto::job::JobStarted;
 use crate::dto::sync::{
@@ -25,6 +24,7 @@ use crate::error::{ApiError, ErrorCode};
 use crate::numbers::{Count, Moment};
 use crate::open::Api;
 use crate::path_text::PathText;
+use crate::sync_words as words;
 
 /// Runs that are looked through for the last one.
 pub(crate) const RECENT_RUNS: u64 = 20;

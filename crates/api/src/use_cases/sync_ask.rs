@@ -15,7 +15,6 @@ use super::sync::{RECENT_RUNS, brakes_of, free, halt_of, is_by_hand, is_plain, n
 use super::sync_conflict::version;
 use super::sync_plan::gone;
 use super::sync_save::{address, changed_record, new_record, refuse_more, wanted};
-use super::sync_words as words;
 use crate::convert;
 use crate::dto::sync::{SyncPair, SyncPairSave};
 use crate::dto::sync_conflict::SyncConflict;
@@ -23,6 +22,7 @@ use crate::dto::sync_plan::SyncBrake;
 use crate::error::{ApiError, ErrorCode};
 use crate::open::Api;
 use crate::path_text::PathText;
+use crate::sync_words as words;
 
 /// So many letters of a plan's digest tell it from any other.
 const PLAN_LETTERS: usize = 16;

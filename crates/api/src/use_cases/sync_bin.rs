@@ -9,7 +9,6 @@ use keepwell_sync::run_types::{RunRecord, RunState};
 use keepwell_sync::{BinWish, PairDatabase, SyncError};
 
 use super::sync::{database, free, named, wake};
-use super::{sync_what, sync_words as words};
 use crate::convert::{self, cut, page};
 use crate::dto::job::JobStarted;
 use crate::dto::sync_bin::{
@@ -20,6 +19,7 @@ use crate::error::ApiError;
 use crate::numbers::{Count, Moment};
 use crate::open::Api;
 use crate::path_text::{self, PathText};
+use crate::{sync_what, sync_words as words};
 
 /// Items read at once.
 const ITEMS_AT_ONCE: u32 = 10_000;
@@ -133,7 +133,12 @@ pub(crate) fn sync_bin_restore(api: &Api, request: SyncBinRestore) -> Result<Job
 
 fn run(api: &Api, record: RunRecord) -> SyncRunRow {
     let is_changed = words::changes(&record.report.left) + words::changes(&record.report.right) > 0;
-    let (what, state) = sync_what::of_run(api, &record);
+    let job = api.catalog.job(record.id).unwrap_or_else(|error| {
+        tracing::warn!(%error, run = %record.id, "the job of a run could not be read");
+        None
+    });
+    let (what, state) = sync_what::of_run(job.as_ref(), &record);
+    let state = convert::job_state(state);
     SyncRunRow {
         run_id: record.id.to_string(),
         what,

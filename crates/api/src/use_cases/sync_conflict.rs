@@ -12,7 +12,6 @@ use keepwell_sync::text::{ComparedLine, Merged};
 use keepwell_sync::{PairDatabase, Side, StoredConflict};
 
 use super::sync::{database, free, is_plain, named, waits_for_a_person};
-use super::sync_words as words;
 use crate::convert::{self, cut, page};
 use crate::dto::snapshot::FilePreview;
 use crate::dto::sync_conflict::{
@@ -24,6 +23,7 @@ use crate::numbers::{Count, Moment};
 use crate::open::Api;
 use crate::path_text::{self, PathText};
 use crate::preview;
+use crate::sync_words as words;
 
 /// Decisions in one request.
 const DECISIONS_LIMIT: usize = 10_000;

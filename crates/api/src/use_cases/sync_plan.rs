@@ -12,7 +12,6 @@ use keepwell_sync::database::plan_store::{PlanFilter, PlanOrder, PlanPage, PlanR
 use keepwell_sync::run_types::ActionKind;
 use keepwell_sync::{MeantRows, Prepared, Side};
 
-use super::sync_words as words;
 use crate::convert;
 use crate::dto::job::Job;
 use crate::dto::sync::SyncSide;
@@ -24,6 +23,7 @@ use crate::error::ApiError;
 use crate::numbers::{Count, Moment};
 use crate::open::Api;
 use crate::path_text::PathText;
+use crate::sync_words as words;
 
 /// Ranges of rows in one request; each may be as long as the plan.
 const RANGES_LIMIT: usize = 10_000;

@@ -20,7 +20,6 @@ use keepwell_sync::{Filter, FilterError};
 
 use super::repository;
 use super::sync::{named, pair, place, record, wake};
-use super::sync_words as words;
 use crate::convert;
 use crate::dto::sync::{
     ConflictRule, SyncAccess, SyncBandwidth, SyncBinLimits, SyncPair, SyncPairSave, SyncPlace, SyncRules,
@@ -28,6 +27,7 @@ use crate::dto::sync::{
 use crate::error::{ApiError, ErrorCode};
 use crate::open::Api;
 use crate::path_text;
+use crate::sync_words as words;
 
 /// Pairs of one machine.
 const PAIRS_LIMIT: usize = 500;

@@ -1,16 +1,14 @@
 //! What a run of a pair was, for the lists of runs: from what was asked of its job, or, where there is no job of it (any
 //! more), from what the pair wrote down of it.
 
-use keepwell_catalog::JobState as State;
+use keepwell_catalog::{JobRecord, JobState};
 use keepwell_jobs::{After, JobRequest, Origin, SyncJob};
 use keepwell_sync::plan::Totals;
 use keepwell_sync::run_types::{RunRecord, RunState};
 
-use super::sync_words as words;
-use crate::convert;
-use crate::dto::job::{JobState, SyncOrigin, SyncWhat, SyncWork};
+use crate::dto::job::{SyncOrigin, SyncWhat, SyncWork};
 use crate::numbers::{Count, Moment};
-use crate::open::Api;
+use crate::sync_words as words;
 
 /// Of a job, by what was asked of it; nothing where it is no run of a pair.
 pub(crate) fn of_job(request: &str) -> Option<SyncWhat> {
@@ -47,19 +45,15 @@ fn of_request(sync: &SyncJob) -> SyncWhat {
 }
 
 /// Of a run that a pair wrote down, and how it ended.
-pub(crate) fn of_run(api: &Api, run: &RunRecord) -> (SyncWhat, JobState) {
-    let job = api.catalog.job(run.id).unwrap_or_else(|error| {
-        tracing::warn!(%error, run = %run.id, "the job of a run could not be read");
-        None
-    });
+pub(crate) fn of_run(job: Option<&JobRecord>, run: &RunRecord) -> (SyncWhat, JobState) {
     if let Some((what, job)) = job.and_then(|job| Some((of_job(&job.request)?, job))) {
-        return (what, convert::job_state(job.state));
+        return (what, job.state);
     }
     let state = match run.state {
-        RunState::Done | RunState::Undone => State::Succeeded,
-        RunState::Stopped => State::Cancelled,
-        RunState::Failed => State::Failed,
-        RunState::Running => State::Interrupted,
+        RunState::Done | RunState::Undone => JobState::Succeeded,
+        RunState::Stopped => JobState::Cancelled,
+        RunState::Failed => JobState::Failed,
+        RunState::Running => JobState::Interrupted,
     };
     let what = SyncWhat {
         work: if is_merge(run) { SyncWork::Merge } else { SyncWork::Run },
@@ -71,7 +65,7 @@ pub(crate) fn of_run(api: &Api, run: &RunRecord) -> (SyncWhat, JobState) {
         undoes: Count(0),
         undoes_begun_ms: Vec::new(),
     };
-    (what, convert::job_state(state))
+    (what, state)
 }
 
 /// Whether a run that no job did is the merging of two texts: that is written down at one moment, and is one file.
