@@ -89,6 +89,8 @@ struct Progress<'a, 'd> {
     next_line: u64,
     /// Whether a row was done ahead of its batch; nothing where none may be.
     done_ahead: Vec<bool>,
+    /// New folders that appeared finished.
+    finished: Vec<(Side, NodeId)>,
     /// Items that could not be done: what builds on them waits for the next run.
     held_back: HashMap<NodeId, Held>,
     /// Rows for which the place gave no permission: their folders may have to be opened. Nothing where they were.
@@ -136,6 +138,7 @@ impl Execution<'_> {
             } else {
                 vec![false; self.plan.operations.len()]
             },
+            finished: Vec::new(),
             held_back: HashMap::new(),
             refused: None,
             made_closed: BTreeSet::new(),
@@ -154,7 +157,7 @@ impl Execution<'_> {
         let result = self.all(&mut progress);
         // A place that can not be used any more is left alone.
         if matches!((&result, &progress.ended), (Ok(()), None | Some(SyncError::Cancelled))) {
-            let changes = self.set_folder_times(&view.read(), folders);
+            let changes = self.set_folder_times(&view.read(), folders, &progress.finished);
             progress.gathered.group.changes.extend(changes);
         }
         std::mem::take(&mut progress.not_kept).tell(&self.tools);
@@ -305,9 +308,7 @@ impl Execution<'_> {
             (answer, _) => answer,
         };
         self.tools.control.add_done(1, operation.size_bytes);
-        if let Some(done) = progress.done_ahead.get_mut(number) {
-            *done = true;
-        }
+        progress.note_done(number);
         let mut deed = match answer {
             Ok(deed) => deed,
             Err(error) => {
@@ -315,6 +316,9 @@ impl Execution<'_> {
                 return Ok(());
             }
         };
+        if deed.is_finished {
+            self.note_finished(operation, progress);
+        }
         for what in std::mem::take(&mut deed.not_kept) {
             progress.not_kept.add(operation.side, &operation.path, &what);
         }
@@ -484,6 +488,13 @@ impl Execution<'_> {
 }
 
 impl Progress<'_, '_> {
+    /// A row is not done again in its own turn.
+    fn note_done(&mut self, number: usize) {
+        if let Some(done) = self.done_ahead.get_mut(number) {
+            *done = true;
+        }
+    }
+
     /// Hands over what was done, where that is worth it.
     fn advance(&mut self) -> Result<(), SyncError> {
         self.commits.advance(&mut self.gathered, &mut told(self.done))

@@ -12,22 +12,38 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
 
 use home::Home;
-use keepwell_model::{Control, JobId};
+use keepwell_endpoint::local::LocalTree;
+use keepwell_endpoint::tree::{ItemMetadata, Tree};
+use keepwell_model::{Control, EntryKind, ExtendedAttribute, JobId, RelativePath};
 use keepwell_sync::{Limits, Side, SyncReport};
 use place::Mortal;
 
-/// On the left two new folders, one in the other.
+/// On the left two new folders, one in the other, both older than this test.
 fn with_new_folders() -> Home {
-    let home = Home::new();
+    let mut home = Home::new();
+    home.pair.attributes = true;
     for name in ["one", "two", "three"] {
         home.write(&format!("left/new/{name}"), name);
     }
     for name in ["four", "five"] {
         home.write(&format!("left/new/inside/{name}"), name);
     }
+    for folder in ["left/new/inside", "left/new"] {
+        fs::File::open(home.path(folder)).unwrap().set_modified(old()).unwrap();
+    }
     home
+}
+
+fn time(home: &Home, folder: &str) -> SystemTime {
+    fs::metadata(home.path(folder)).unwrap().modified().unwrap()
+}
+
+/// A time that every place keeps.
+fn old() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000)
 }
 
 fn right(home: &Home, steps: u64, after: bool) -> Mortal {
@@ -78,6 +94,50 @@ fn each_appears_with_its_files_and_the_next_run_finds_nothing_to_do() {
     let (report, _) = home.run();
     assert_eq!((report.right.replaced, report.right.removed), (1, 1), "they are known as what they are");
     home.assert_in_step();
+}
+
+/// What comes into one that appears with all it is to have changes nothing of it any more.
+#[test]
+fn each_has_its_time_and_no_look_asks_for_its_attributes_again() {
+    let mut home = with_new_folders();
+    home.run();
+    let right = LocalTree::open(&home.path("right")).unwrap();
+    let syncer = home.open();
+    let base = syncer.base();
+    let is_folder = |path: &str| ["new", "new/inside"].contains(&path);
+    let mut folders = 0;
+    for (id, entry) in base.iter().filter(|(_, entry)| entry.state.kind == EntryKind::Folder) {
+        let path = base.path_on(Side::Right, id).unwrap();
+        if is_folder(&path.to_string()) {
+            let found = right.stat(&path).unwrap().unwrap().fingerprint;
+            assert_eq!(
+                (entry.right.version, entry.right.modified),
+                (found.version, found.modified),
+                "{path}"
+            );
+            assert_eq!(time(&home, &format!("right/{path}")), old(), "{path}");
+            folders += 1;
+        }
+    }
+    assert_eq!(folders, 2);
+}
+
+#[test]
+fn a_mark_on_one_is_there_too() {
+    let mut home = with_new_folders();
+    let [left, right] = ["left", "right"].map(|side| LocalTree::open(&home.path(side)).unwrap());
+    if !left.capabilities().extended_attributes {
+        return;
+    }
+    let path = RelativePath::parse(b"new/inside").unwrap();
+    let marks = vec![ExtendedAttribute { name: b"user.mark".to_vec(), value: b"1".to_vec() }];
+    let metadata = ItemMetadata { extended_attributes: Some(marks.clone()), ..ItemMetadata::default() };
+    let seen = left.stat(&path).unwrap().unwrap().fingerprint;
+    assert!(left.set_metadata(&path, &seen, &metadata).unwrap().not_kept.is_empty());
+    home.run();
+    assert_eq!(right.extended_attributes(&path).unwrap(), marks);
+    assert_eq!(time(&home, "right/new/inside"), old());
+    assert_eq!(home.run().0, SyncReport::default());
 }
 
 #[test]
@@ -134,6 +194,7 @@ fn a_run_that_is_killed_at_any_step_ends_as_if_it_were_not() {
             home.run();
             home.assert_in_step();
             assert_eq!(home.tree("right").len(), 2 + 5, "killed at step {steps}");
+            assert_eq!(time(&home, "right/new/inside"), old(), "killed at step {steps}");
             assert_eq!(unfinished(&home.path("right")), Vec::<String>::new());
             assert_eq!(home.run().0, SyncReport::default(), "killed at step {steps}");
             if is_over {

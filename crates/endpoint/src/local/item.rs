@@ -122,6 +122,15 @@ pub struct MetadataTrouble {
     pub source: io::Error,
 }
 
+/// What came of setting what surrounds an item.
+#[derive(Debug)]
+pub(super) struct Applied {
+    /// What could not be set.
+    pub troubles: Vec<MetadataTrouble>,
+    /// What the item showed afterwards, where it had to be looked at.
+    pub shows: Option<Stat>,
+}
+
 impl MetadataTrouble {
     /// The same for people.
     #[must_use]

@@ -80,7 +80,7 @@ fn kind(file_type: FileType) -> Option<EntryKind> {
     })
 }
 
-pub(super) fn stat(folder: &OwnedFd, name: &[u8]) -> Result<Stat, Errno> {
+pub(super) fn stat<Handle: AsFd>(folder: &Handle, name: &[u8]) -> Result<Stat, Errno> {
     to_stat(&rustix::fs::statx(folder, name, AtFlags::SYMLINK_NOFOLLOW, wanted())?)
 }
 

@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use keepwell_model::{EntryKind, ExtendedAttribute, RelativePath, Timestamp};
 
-use super::item::{MetadataPart, MetadataTrouble, Stat};
+use super::item::{Applied, MetadataPart, MetadataTrouble, Stat};
 use super::tree_content::LocalContent;
 #[cfg(unix)]
 use super::tree_folder::LocalStagedFolder;
@@ -298,14 +298,9 @@ impl Inner {
         Err(self.changed(path))
     }
 
-    fn published(
-        &self,
-        folder: &Folder,
-        name: &[u8],
-        troubles: Vec<MetadataTrouble>,
-    ) -> Result<Published, EndpointError> {
-        let stat = folder.stat(name)?;
-        Ok(Published { item: self.item(name, &stat), not_kept: in_words(troubles) })
+    fn published(&self, folder: &Folder, name: &[u8], applied: Applied) -> Result<Published, EndpointError> {
+        let stat = applied.shows.map_or_else(|| folder.stat(name), Ok)?;
+        Ok(Published { item: self.item(name, &stat), not_kept: in_words(applied.troubles) })
     }
 
     /// Whether an item still has the size and the time that it was given, as far as the place keeps times.
@@ -467,8 +462,8 @@ impl Tree for LocalTree {
         // Closed to others until its own permissions are set, and never more open to its owner than by those.
         let mode = metadata.mode.map_or(0o777, |mode| mode & 0o700);
         folder.make_folder(name, mode)?;
-        let troubles = system::apply_to_name(&folder, name, &folder.stat(name)?, &metadata)?;
-        self.inner.published(&folder, name, troubles)
+        let applied = system::apply_to_name(&folder, name, &folder.stat(name)?, &metadata)?;
+        self.inner.published(&folder, name, applied)
     }
 
     #[cfg(unix)]
@@ -506,8 +501,8 @@ impl Tree for LocalTree {
             }
         }
         let metadata = self.inner.keepable(metadata);
-        let troubles = system::apply_to_name(&folder, name, &folder.stat(name)?, &metadata)?;
-        self.inner.published(&folder, name, troubles)
+        let applied = system::apply_to_name(&folder, name, &folder.stat(name)?, &metadata)?;
+        self.inner.published(&folder, name, applied)
     }
 
     fn rename(
@@ -550,8 +545,8 @@ impl Tree for LocalTree {
             return Err(self.inner.changed(path));
         };
         let metadata = self.inner.keepable(metadata);
-        let troubles = system::apply_to_name(&folder, name, &stat, &metadata)?;
-        let published = self.inner.published(&folder, name, troubles)?;
+        let applied = system::apply_to_name(&folder, name, &stat, &metadata)?;
+        let published = self.inner.published(&folder, name, applied)?;
         let modified = metadata.modified.unwrap_or(stat.modified);
         if stat.kind != EntryKind::Folder
             && published.not_kept.is_empty()

@@ -20,7 +20,7 @@ use super::tree::{Inner, in_words};
 use super::tree_staged::{LocalStaged, clear_folder, random_name};
 use super::tree_unix as system;
 use crate::error::EndpointError;
-use crate::tree::{ItemMetadata, Published, STAGED_PREFIX, Staged, StagedFolder};
+use crate::tree::{ItemMetadata, Published, STAGED_PREFIX, Staged, StagedFolder, Version};
 
 /// What its owner needs of a folder to put something into it.
 const OPEN_TO_US: u32 = 0o700;
@@ -69,7 +69,7 @@ impl StagedFolder for LocalStagedFolder {
 
     fn publish(mut self: Box<Self>) -> Result<Published, EndpointError> {
         let stat = self.folder.stat_self()?;
-        let troubles = system::apply_to_name(&self.folder, b"", &stat, &self.metadata)?;
+        let troubles = system::apply_to_name(&self.folder, b"", &stat, &self.metadata)?.troubles;
         // Anew, from the root: it comes to where the path leads now.
         let (parent, name) = self.tree.place(&self.path, "create")?;
         let own_name = self.name.clone().unwrap_or_default();
@@ -78,7 +78,11 @@ impl StagedFolder for LocalStagedFolder {
             result => result?,
         }
         self.name = None;
-        let item = self.tree.item(name, &self.folder.stat_self()?);
+        let mut item = self.tree.item(name, &self.folder.stat_self()?);
+        if self.metadata.extended_attributes.is_some() && !system::attributes(&self.folder, b"")?.is_empty() {
+            // Somebody was at it already: what it shows now tells nothing of its attributes.
+            item.fingerprint.version = Version::default();
+        }
         Ok(Published { item, not_kept: in_words(troubles) })
     }
 }

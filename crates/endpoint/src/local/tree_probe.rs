@@ -147,7 +147,7 @@ fn try_times(probes: &Folder, file: &[u8]) -> (bool, u64, bool) {
     let metadata = ItemMetadata { modified: Some(wanted), ..ItemMetadata::default() };
     let Ok(before) = probes.stat(file) else { return nothing };
     match system::apply_to_name(probes, file, &before, &metadata) {
-        Ok(troubles) if troubles.is_empty() => {}
+        Ok(applied) if applied.troubles.is_empty() => {}
         _ => return nothing,
     }
     let Ok(after) = probes.stat(file) else { return nothing };
@@ -210,7 +210,7 @@ fn try_attributes(probes: &Folder, file: &[u8]) -> bool {
     let metadata =
         ItemMetadata { extended_attributes: Some(vec![attribute.clone()]), ..ItemMetadata::default() };
     let set = probes.stat(file).and_then(|stat| system::apply_to_name(probes, file, &stat, &metadata));
-    set.is_ok_and(|troubles| troubles.is_empty())
+    set.is_ok_and(|applied| applied.troubles.is_empty())
         && system::attributes(probes, file).is_ok_and(|found| found.contains(&attribute))
 }
 

@@ -19,6 +19,7 @@ use std::time::{Duration, SystemTime};
 
 use keepwell_model::{ContentHash, EntryKind, RelativePath, Timestamp};
 
+use super::item::Applied;
 use super::tree::{Inner, in_words};
 use super::{Folder, LocalFile};
 use crate::error::EndpointError;
@@ -323,16 +324,18 @@ impl Staged for LocalStaged {
             // From a place without permissions it gets those of any new file.
             metadata.mode = metadata.mode.or_else(system::mode_of_new_files);
         }
-        let troubles = system::apply_to_staged(file, &metadata);
+        let Applied { troubles, shows } = system::apply_to_staged(file, &metadata);
         system::make_content_durable(file)?;
         let modified = match metadata.modified.filter(|_| troubles.is_empty()) {
             Some(modified) => modified,
             None => file.stat()?.modified,
         };
         let (folder, name) = self.put(path, expected)?;
-        let stat = match &self.file {
-            Some(file) => file.stat()?,
-            None => folder.stat(name)?,
+        let stat = match (&self.file, shows) {
+            // To get its name changed nothing of it: it had that.
+            (_, Some(shown)) if self.is_in_staged_folder => shown,
+            (Some(file), _) => file.stat()?,
+            (None, _) => folder.stat(name)?,
         };
         let mut item = self.tree.item(name, &stat);
         if !self.tree.is_as_made(&item, self.length_bytes, modified) {

@@ -17,7 +17,7 @@ use keepwell_model::{EntryKind, ExtendedAttribute, RelativePath};
 use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 
-use super::item::{MetadataPart, MetadataTrouble, Stat};
+use super::item::{Applied, MetadataPart, MetadataTrouble, Stat};
 use super::unix::{Folder, borrow, to_mode};
 use super::unix_file::{Birth, LocalFile};
 use super::unix_handles::{Node, OPEN_FOLDER};
@@ -372,8 +372,8 @@ pub(super) fn attributes_of(file: &LocalFile) -> Result<Vec<ExtendedAttribute>, 
     Ok(attributes)
 }
 
-/// Sets what surrounds a file that was just staged. Hands back what could not be set.
-pub(super) fn apply_to_staged(file: &LocalFile, metadata: &ItemMetadata) -> Vec<MetadataTrouble> {
+/// Sets what surrounds a file that was just staged.
+pub(super) fn apply_to_staged(file: &LocalFile, metadata: &ItemMetadata) -> Applied {
     let target = Target::Open(file.file().as_fd());
     match file.birth() {
         Some(birth) => apply(target, EntryKind::File, birth.mode, Some(birth.has_attributes), metadata),
@@ -381,13 +381,13 @@ pub(super) fn apply_to_staged(file: &LocalFile, metadata: &ItemMetadata) -> Vec<
     }
 }
 
-/// Sets what surrounds an item. Hands back what could not be set.
+/// Sets what surrounds an item.
 pub(super) fn apply_to_name(
     folder: &Folder,
     name: &[u8],
     stat: &Stat,
     metadata: &ItemMetadata,
-) -> Result<Vec<MetadataTrouble>, EndpointError> {
+) -> Result<Applied, EndpointError> {
     let (handle, mode) = (folder.handle("set the attributes of")?, Some(stat.mode));
     Ok(match name {
         b"" => apply(Target::Open(borrow(&handle)), stat.kind, mode, None, metadata),
@@ -433,8 +433,9 @@ fn apply(
     mut current_mode: Option<u32>,
     has_attributes: Option<bool>,
     metadata: &ItemMetadata,
-) -> Vec<MetadataTrouble> {
+) -> Applied {
     let mut troubles = Vec::new();
+    let mut shows = None;
     let standing = current_mode.unwrap_or_default() & SET_IDS;
     let mut is_all_kept = true;
     let mut wanted_mode = metadata.mode;
@@ -475,13 +476,13 @@ fn apply(
         is_all_kept = kept == wanted;
     }
     if let Some(modified) = metadata.modified {
-        note(MetadataPart::Times, set_times(target, modified));
+        note(MetadataPart::Times, set_times(target, modified).map(|shown| shows = shown));
     }
     if !is_all_kept {
         let why = std::io::Error::new(std::io::ErrorKind::PermissionDenied, NOT_AS_ANOTHER);
         troubles.push(MetadataTrouble { part: MetadataPart::Mode, source: why });
     }
-    troubles
+    Applied { troubles, shows }
 }
 
 /// See [`alone::has_lasting_ids`].

@@ -14,7 +14,7 @@ use std::path::Path;
 use keepwell_model::{ExtendedAttribute, RelativePath};
 use windows_sys::Win32::Storage::FileSystem::{FILE_SHARE_READ, GetVolumeInformationByHandleW};
 
-use super::item::{MetadataPart, MetadataTrouble, Stat};
+use super::item::{Applied, MetadataPart, MetadataTrouble, Stat};
 use super::windows::Folder;
 use super::windows_file::LocalFile;
 use super::{store_windows, windows_stat};
@@ -196,7 +196,7 @@ pub(super) fn attributes_of(_file: &LocalFile) -> Result<Vec<ExtendedAttribute>,
 }
 
 /// Sets the time of a file that was just staged.
-pub(super) fn apply_to_staged(file: &LocalFile, metadata: &ItemMetadata) -> Vec<MetadataTrouble> {
+pub(super) fn apply_to_staged(file: &LocalFile, metadata: &ItemMetadata) -> Applied {
     apply(&file.file, metadata)
 }
 
@@ -214,7 +214,7 @@ pub(super) fn apply_to_name(
     name: &[u8],
     _stat: &Stat,
     metadata: &ItemMetadata,
-) -> Result<Vec<MetadataTrouble>, EndpointError> {
+) -> Result<Applied, EndpointError> {
     let open = |path: &Path| {
         windows_stat::open_itself(path, true)
             .map_err(|error| folder.failed("set the attributes of", name, error))
@@ -223,13 +223,14 @@ pub(super) fn apply_to_name(
     Ok(apply(&item, metadata))
 }
 
-fn apply(file: &File, metadata: &ItemMetadata) -> Vec<MetadataTrouble> {
-    match windows_stat::set_basic(file, metadata.modified, None, None) {
+fn apply(file: &File, metadata: &ItemMetadata) -> Applied {
+    let troubles = match windows_stat::set_basic(file, metadata.modified, None, None) {
         Err(source) if metadata.modified.is_some() => {
             vec![MetadataTrouble { part: MetadataPart::Times, source }]
         }
         _ => Vec::new(),
-    }
+    };
+    Applied { troubles, shows: None }
 }
 
 /// FAT and network drives make up their file ids; NTFS and ReFS do not.

@@ -17,7 +17,7 @@ use keepwell_model::{EntryKind, ExtendedAttribute, Metadata, Timestamp};
 use rustix::fs::{Gid, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, Uid};
 use rustix::io::Errno;
 
-use super::item::{MetadataOptions, MetadataPart, MetadataTrouble};
+use super::item::{MetadataOptions, MetadataPart, MetadataTrouble, Stat};
 use super::unix::{Folder, borrow, to_mode};
 use super::unix_file::LocalFile;
 use crate::error::EndpointError;
@@ -226,7 +226,7 @@ fn apply(
         note(MetadataPart::Flags, system::set_flags(target, flags));
     }
     if options.times {
-        note(MetadataPart::Times, set_times(target, metadata.modified));
+        note(MetadataPart::Times, set_times(target, metadata.modified).map(drop));
     }
     troubles
 }
@@ -272,11 +272,23 @@ fn set_owner(target: Target<'_>, user: Option<Uid>, group: Option<Gid>) -> Resul
     }
 }
 
-/// Sets the time of the last change and leaves that of the last access, unless the file system takes only both.
-pub(super) fn set_times(target: Target<'_>, modified: Timestamp) -> Result<(), Errno> {
+/// Sets the time of the last change and leaves that of the last access, unless the file system takes only both. What the
+/// item shows then, where it can be asked.
+pub(super) fn set_times(target: Target<'_>, modified: Timestamp) -> Result<Option<Stat>, Errno> {
+    let shown = || match target {
+        Target::Open(handle) => system::stat_handle(&handle).ok(),
+        Target::Named(folder, name) => system::stat(&folder, name).ok(),
+    };
     set_modified(target, modified, UTIME_OMIT)?;
+    let found = shown();
+    // Those that know only every second second show one less.
+    let is_set = |found: &Stat| (0..=1).contains(&modified.seconds.saturating_sub(found.modified.seconds));
+    if found.as_ref().is_none_or(is_set) {
+        return Ok(found);
+    }
     // Many file systems in FUSE (exFAT's is one) do nothing when they are asked to set one of the two, and say it was done.
-    if shows_time(target, modified) { Ok(()) } else { set_modified(target, modified, UTIME_NOW) }
+    set_modified(target, modified, UTIME_NOW)?;
+    Ok(shown())
 }
 
 fn set_modified(target: Target<'_>, modified: Timestamp, last_access: i64) -> Result<(), Errno> {
@@ -293,20 +305,6 @@ fn set_modified(target: Target<'_>, modified: Timestamp, last_access: i64) -> Re
             rustix::fs::utimensat(folder, name, &times, rustix::fs::AtFlags::SYMLINK_NOFOLLOW)
         }
     }
-}
-
-/// Whether an item shows this time, cut to what the coarsest file system keeps; also where it can not be asked.
-fn shows_time(target: Target<'_>, modified: Timestamp) -> bool {
-    let found = match target {
-        Target::Open(handle) => rustix::fs::fstat(handle),
-        Target::Named(folder, name) => {
-            rustix::fs::statat(folder, name, rustix::fs::AtFlags::SYMLINK_NOFOLLOW)
-        }
-    };
-    found.map_or(true, |found| {
-        // Those that know only every second second show one less.
-        (0..=1).contains(&modified.seconds.saturating_sub(found.st_mtime))
-    })
 }
 
 /// All attributes, sorted by name. What vanishes meanwhile is passed over; a file system without attributes has none.

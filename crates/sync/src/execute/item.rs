@@ -67,6 +67,8 @@ pub(super) struct Deed {
     pub not_kept: Vec<String>,
     /// What was there before, of what was set: for undoing it.
     pub before: Option<Before>,
+    /// A new folder that appeared with all that comes into it, its attributes and its time.
+    pub is_finished: bool,
 }
 
 impl Tools<'_> {
@@ -260,7 +262,7 @@ impl Tools<'_> {
             blocks,
             text: content,
             not_kept: published.not_kept.into_iter().chain(not_shown).collect(),
-            before: None,
+            ..Deed::default()
         })
     }
 
@@ -465,7 +467,11 @@ impl Tools<'_> {
         let wished = metadata.modified.or(known.fingerprint.modified);
         let modified = wished.filter(|_| published.not_kept.is_empty()).or(told.modified);
         let expected = Fingerprint { modified, ..known.fingerprint };
-        let fingerprint = learned(told, &expected, tree.capabilities());
+        let mut fingerprint = learned(told, &expected, tree.capabilities());
+        if is_of_new && Side::BOTH.iter().all(|side| self.tree(*side).capabilities().times) {
+            // It gets its time at the end, and where this run is killed before that, in the next one.
+            fingerprint.modified = None;
+        }
         Ok(Deed {
             outcome: Outcome {
                 target: Some(Known { state: agreed, fingerprint }),

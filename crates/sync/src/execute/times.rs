@@ -63,6 +63,13 @@ fn number(side: Side) -> usize {
 }
 
 impl FolderTimes {
+    /// Whether the run does nothing in it on this side, which shows what it did.
+    fn is_settled(&self, side: Side) -> bool {
+        let number = number(side);
+        let is_as_known = self.known[number].is_none() || self.known[number] == self.seen[number];
+        is_as_known && !self.is_touched[number] && !self.is_made[number]
+    }
+
     /// Which time each side is to have; nothing for one that is left alone.
     fn wanted(&self, policy: TimePolicy) -> [Option<Timestamp>; 2] {
         let own = self.seen;
@@ -163,8 +170,18 @@ impl Execution<'_> {
         agreed.chain(rows).filter(|(left, right)| left != right).collect()
     }
 
-    /// Sets the times; what the base learns from it.
-    pub(super) fn set_folder_times(&self, view: &View<'_>, folders: Folders) -> Vec<BaseChange> {
+    /// Sets the times, but of folders that appeared finished on a side; what the base learns from it.
+    pub(super) fn set_folder_times(
+        &self,
+        view: &View<'_>,
+        mut folders: Folders,
+        finished: &[(Side, NodeId)],
+    ) -> Vec<BaseChange> {
+        for (side, folder) in finished {
+            if folders.get(folder).is_some_and(|times| times.is_settled(side.other())) {
+                folders.remove(folder);
+            }
+        }
         let mut by_base: BTreeMap<NodeId, FolderTimes> = BTreeMap::new();
         for (id, times) in folders {
             let Some(id) = view.base_id(id).filter(|id| *id != NodeId::ROOT) else { continue };
