@@ -218,6 +218,9 @@ pub struct Version {
 pub struct Conflict {
     /// What it is about: the base's id, else the left's fresh one.
     pub node: NodeId,
+    /// What the right alone has, where that is another item which wants the same name; else the same. As ids of what is
+    /// new it counts for one look: a conflict that is read from the database has one id.
+    pub right_node: NodeId,
     /// Where the pair knew it, or the name both gave.
     pub path: RelativePath,
     /// How they disagree.

@@ -180,6 +180,7 @@ fn conflict_row(row: &Row<'_>) -> rusqlite::Result<StoredConflict> {
         id: row.get(0)?,
         conflict: Conflict {
             node: NodeId(unsigned(row, 1)?),
+            right_node: NodeId(unsigned(row, 1)?),
             path: path_at(row, 2)?,
             kind: of_word(row.get(3)?)?,
             left: version(4, 5)?,

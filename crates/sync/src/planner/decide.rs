@@ -176,24 +176,27 @@ fn merge(view: &mut View<'_>, row: usize, choice: Option<Choice>, taken: &mut Ta
         }
         [left, _] => {
             let side = if left { Side::Left } else { Side::Right };
-            one_has_it(view, row, side);
+            one_has_it(view, row, side, choice);
         }
     }
 }
 
-/// One side has it: it is new there, or the other side removed it.
-fn one_has_it(view: &mut View<'_>, row: usize, side: Side) {
+/// One side has it: it is new there, or the other side removed it. What is in a folder that a person keeps beside what the
+/// other side put in its place stays with it.
+fn one_has_it(view: &mut View<'_>, row: usize, side: Side, choice: Option<Choice>) {
     place_of(view, row, side);
     let is_known = view.base_of(row).is_some();
     let is_used =
         view.is_changed(row, side) || (view.is_moved(row, side) && view.nodes[row].kind != EntryKind::Folder);
+    let is_kept = choice == Some(Choice::KeepBoth);
     let node = &mut view.nodes[row];
     node.from = Some(side);
     node.metadata_of = Some(side);
-    node.exists = !is_known || is_used;
+    node.exists = !is_known || is_used || is_kept;
     node.why = match (is_known, is_used) {
         (false, _) => Why::New,
         (true, true) => Why::EditBeatsRemoval,
+        (true, false) if is_kept => Why::ConflictDecided,
         (true, false) => Why::Removed,
     };
 }
@@ -388,6 +391,7 @@ pub(super) fn report(view: &mut View<'_>, row: usize, kind: ConflictKind, keeps_
         |side| Version { path: view.path_now(row, side), state: view.item(row, side).map(|item| item.state) };
     let conflict = Conflict {
         node: view.nodes[row].id,
+        right_node: view.nodes[row].id,
         path: view.path_for_people(row),
         kind,
         left: version(Side::Left),

@@ -307,6 +307,7 @@ fn give_way(
             let kind = if is_other_kind { ConflictKind::KindChanged } else { ConflictKind::BothCreated };
             report_two(view, winner, row, kind);
             view.hold(winner);
+            view.contested.extend([winner, row]);
         }
         view.hold(row);
         return true;
@@ -407,7 +408,9 @@ fn report_two(view: &mut View<'_>, winner: usize, row: usize, kind: ConflictKind
         path: view.path_now(right, Side::Right),
         state: view.item(right, Side::Right).map(|item| item.state),
     };
+    let right_node = (!view.is_present(right, Side::Left)).then_some(view.nodes[right].id);
     if let Some(conflict) = view.conflicts.last_mut() {
         conflict.right = version;
+        conflict.right_node = right_node.unwrap_or(conflict.node);
     }
 }

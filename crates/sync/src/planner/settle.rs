@@ -33,6 +33,7 @@ pub(super) fn settle(view: &mut View<'_>, taken: &mut Taken, conflicts: &Conflic
         }
         is_changed |= break_circles(view, conflicts);
         is_changed |= wait_for_held_folders(view);
+        is_changed |= wait_in_contested_folders(view);
         if is_changed {
             continue;
         }
@@ -311,6 +312,53 @@ fn wait_for_held_folders(view: &mut View<'_>) -> bool {
         }
     }
     is_changed
+}
+
+/// What was removed with a folder that the other side put something in the place of stays with it until that is decided.
+fn wait_in_contested_folders(view: &mut View<'_>) -> bool {
+    if view.contested.is_empty() {
+        return false;
+    }
+    let contested: HashSet<NodeId> = view.contested.iter().map(|row| view.nodes[*row].id).collect();
+    let mut is_changed = false;
+    for side in Side::BOTH {
+        let mut known: HashMap<NodeId, bool> = HashMap::new();
+        for row in 0..view.nodes.len() {
+            let node = &view.nodes[row];
+            let goes = !node.exists && !node.is_held && view.is_present(row, side);
+            if goes && is_below(view, side, node.id, &contested, &mut known) {
+                is_changed |= view.hold(row);
+            }
+        }
+    }
+    is_changed
+}
+
+/// Whether an item lies in one of these folders on a side.
+fn is_below(
+    view: &View<'_>,
+    side: Side,
+    id: NodeId,
+    folders: &HashSet<NodeId>,
+    known: &mut HashMap<NodeId, bool>,
+) -> bool {
+    let mut way = Vec::new();
+    let mut at = view.parent_on(side, id);
+    let answer = loop {
+        match at {
+            Some(folder) if folders.contains(&folder) => break true,
+            Some(folder) if folder != NodeId::ROOT && way.len() <= view.nodes.len() + view.base.len() => {
+                if let Some(answer) = known.get(&folder) {
+                    break *answer;
+                }
+                way.push(folder);
+                at = view.parent_on(side, folder);
+            }
+            _ => break false,
+        }
+    };
+    known.extend(way.into_iter().map(|folder| (folder, answer)));
+    answer
 }
 
 /// Follows the folders up; the circle, where it is one.

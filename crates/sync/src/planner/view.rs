@@ -109,6 +109,8 @@ pub(super) struct View<'a> {
     /// common with names that are one with them there.
     occupied: [HashMap<NodeId, HashSet<Vec<u8>>>; 2],
     pub(super) conflicts: Vec<Conflict>,
+    /// The rows that want one name of which a person has to say who gets it.
+    pub(super) contested: Vec<usize>,
     pub(super) problems: Vec<Problem>,
     /// What the answer to a brake promises of items of the base.
     pub(super) owed: Vec<(NodeId, BringBack)>,
@@ -185,6 +187,7 @@ impl<'a> View<'a> {
             blind: [HashSet::new(), HashSet::new()],
             occupied: [HashMap::new(), HashMap::new()],
             conflicts: Vec::new(),
+            contested: Vec::new(),
             problems: Vec::new(),
             owed: Vec::new(),
             copies: Vec::new(),

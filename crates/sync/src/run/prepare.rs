@@ -247,8 +247,18 @@ fn stored_choices(
     if prepared.plan.conflicts.is_empty() {
         return Ok(BTreeMap::new());
     }
-    let stored = syncer.database().conflicts()?;
-    Ok(stored.iter().filter_map(|stored| Some((stored.conflict.node, stored.choice?))).collect())
+    let on_right = prepared.plan.conflicts.iter().map(|found| (found.node, found.right_node));
+    let on_right: BTreeMap<NodeId, NodeId> = on_right.collect();
+    let mut choices = BTreeMap::new();
+    for stored in syncer.database().conflicts()? {
+        let (node, Some(choice)) = (stored.conflict.node, stored.choice) else { continue };
+        choices.insert(node, choice);
+        // Of two items that want one name both go as it says, with what is in them.
+        if let Some(right) = on_right.get(&node) {
+            choices.insert(*right, choice);
+        }
+    }
+    Ok(choices)
 }
 
 /// Removes what a run that was killed left unfinished, in every folder that is there. What can not be removed now stays
