@@ -130,7 +130,7 @@ pub(crate) fn sync(
         let mut halted = halted;
         // What is wrong with the other place is another question: the answer about this one holds.
         let is_of = |from| prepared.plan().brakes.iter().all(|brake| brake.side == from);
-        if answer.bring_back_from.is_some_and(is_of) {
+        if answer.bring_back_from.is_some_and(is_of) && !job.preview {
             prepared = syncer.owe(&prepared)?;
             halted = Some(digest(&syncer, &prepared));
         }
@@ -145,9 +145,9 @@ pub(crate) fn sync(
         return Ok(Ending::Halted(halt));
     }
     // Nothing halts it (any more), and without a halt it would do the opposite: carry over what is gone. But for what an
-    // answer before promised: that is not back yet, and comes.
-    let is_owed = !prepared.policy().owed.is_empty();
-    if is_void || (job.only_brings_back && !answer.is_to_brakes() && !is_owed) {
+    // answer before promised from there: that is not back yet, and comes.
+    let is_owed = || job.answer.bring_back_from.is_some_and(|from| prepared.brings_back_from(from));
+    if is_void || (job.only_brings_back && !answer.is_to_brakes() && !is_owed()) {
         drop(syncer);
         if is_new {
             syncs.forget_unmade(job.pair_id);

@@ -11,7 +11,7 @@ use keepwell_model::{EntryKind, Problem, RelativePath, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::node::{NodeId, Side, State};
-use crate::policy::{BrakeKind, BringBack};
+use crate::policy::{BrakeKind, Promise};
 
 /// What is done to one item on one side. Its name there is the last one of [`Operation::path`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -218,7 +218,7 @@ pub struct Version {
 pub struct Conflict {
     /// What it is about: the base's id, else the left's fresh one.
     pub node: NodeId,
-    /// What the right alone has, where that is another item which wants the same name; else the same. As ids of what is
+    /// What the right has, where that is another item which wants the same name; else the same. As ids of what is
     /// new it counts for one look: a conflict that is read from the database has one id.
     pub right_node: NodeId,
     /// Where the pair knew it, or the name both gave.
@@ -325,7 +325,7 @@ pub struct Plan {
     /// Items that can not be synced as they are, and why (names, kinds, lengths): told, never silently left out.
     pub problems: Vec<Problem>,
     /// What the answer to a brake promises, by the items of the base: it is written down before the first change.
-    pub owed: Vec<(NodeId, BringBack)>,
+    pub owed: Vec<Promise>,
     /// Folders of the left and of the right from which a side moved what stays as it is, and those it lies in now.
     pub moved_folders: [BTreeSet<RelativePath>; 2],
     /// Changes on the left.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::node::{NodeId, Side};
+use crate::node::{NodeId, Side, State};
 
 /// Which way changes go. One-way modes go from left to right.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -172,25 +172,37 @@ pub enum BringBack {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Owed {
     /// In order of the items.
-    items: Vec<(NodeId, BringBack)>,
+    items: Vec<Promise>,
+}
+
+/// What the answer to a brake promises of one item of the base.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Promise {
+    /// Which.
+    pub node: NodeId,
+    /// What comes back, and from where.
+    pub back: BringBack,
+    /// What the other side, to which it comes, had of it then: nothing where it was not there. Who makes another version of
+    /// that afterwards means it.
+    pub was: Option<State>,
 }
 
 impl Owed {
     /// Of what was promised, the last word on an item counting.
-    pub(crate) fn of(mut items: Vec<(NodeId, BringBack)>) -> Self {
+    pub(crate) fn of(mut items: Vec<Promise>) -> Self {
         items.reverse();
-        items.sort_by_key(|(node, _)| *node);
-        items.dedup_by_key(|(node, _)| *node);
+        items.sort_by_key(|promise| promise.node);
+        items.dedup_by_key(|promise| promise.node);
         Self { items }
     }
 
-    pub(crate) fn get(&self, node: NodeId) -> Option<BringBack> {
-        let at = self.items.binary_search_by_key(&node, |(node, _)| *node).ok()?;
-        Some(self.items[at].1)
+    pub(crate) fn get(&self, node: NodeId) -> Option<&Promise> {
+        let at = self.items.binary_search_by_key(&node, |promise| promise.node).ok()?;
+        Some(&self.items[at])
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (NodeId, BringBack)> {
-        self.items.iter().copied()
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Promise> {
+        self.items.iter()
     }
 
     /// Whether nothing is.

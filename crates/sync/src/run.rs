@@ -345,8 +345,8 @@ impl Syncer {
     /// The database refused.
     pub fn owe(&self, prepared: &Prepared) -> Result<Prepared, SyncError> {
         self.database.owe(&prepared.plan.owed)?;
-        let owed = prepared.policy.owed.iter().chain(prepared.plan.owed.iter().copied());
-        let owed = Arc::new(Owed::of(owed.collect()));
+        let owed = prepared.policy.owed.iter().chain(&prepared.plan.owed);
+        let owed = Arc::new(Owed::of(owed.copied().collect()));
         prepare::again(self, prepared, Policy { owed, bring_back: None, ..prepared.policy.clone() })
     }
 

@@ -133,6 +133,14 @@ impl Prepared {
         &self.policy
     }
 
+    /// Whether something comes back from this side that an answer promised, and nothing goes from there.
+    #[must_use]
+    pub fn brings_back_from(&self, from: Side) -> bool {
+        let rows = || self.plan.operations.iter();
+        rows().any(|row| row.side != from && row.why == Why::BroughtBack)
+            && !rows().any(|row| row.side == from && row.action == Action::Remove)
+    }
+
     /// How many files that both sides knew changed so lately that the rules leave them out until they are older.
     #[must_use]
     pub fn waits_for_age(&self) -> u64 {

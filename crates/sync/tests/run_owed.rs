@@ -8,10 +8,12 @@ mod home;
 
 #[path = "common/braked.rs"]
 mod common;
+#[path = "common/place.rs"]
+mod place;
 
 use std::fs;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use common::{apply, braked, bring_back, halts, in_step};
 use home::Home;
@@ -19,6 +21,7 @@ use keepwell_model::{Control, JobId};
 use keepwell_sync::plan::{Brake, ConflictKind};
 use keepwell_sync::policy::{BrakeKind, Choice};
 use keepwell_sync::{Limits, Mode, Prepared, Side, SyncError, Syncer};
+use place::Mortal;
 
 /// Removes most of the left, edits there and on the right, and has come back from the right what is gone.
 fn with_what_is_gone_back(mode: Mode) -> Home {
@@ -153,11 +156,15 @@ fn what_a_run_that_was_cut_short_did_not_bring_back_comes_with_the_next_one() {
         cut_short(&mut syncer, &back, 45);
         drop(syncer);
         let mut syncer = home.open();
+        let (looked, _) = braked(&mut syncer);
+        assert!(looked.brings_back_from(Side::Right) && !looked.brings_back_from(Side::Left));
         assert_eq!(run(&home, &mut syncer, "right"), 0, "too few are missing for a brake, and they are owed");
         home.assert_in_step();
         assert_eq!(home.read("left/folder 2/file 78").as_deref(), Some("content 78"));
         // What goes later goes.
         fs::remove_file(home.path("left/folder 2/file 78")).unwrap();
+        let (looked, _) = braked(&mut syncer);
+        assert!(!looked.brings_back_from(Side::Right));
         assert_eq!(run(&home, &mut syncer, "right"), 1);
         assert!(!home.path("right/folder 2/file 78").exists());
     }
@@ -275,4 +282,97 @@ fn where_something_else_has_the_name_of_what_is_gone_it_waits_for_a_decision_and
             }
         }
     }
+}
+
+/// All files of a pair with other content on one side.
+fn rewrite(home: &Home, side: &str, files: usize) {
+    for number in 0..files {
+        home.write(
+            &format!("{side}/folder {}/file {number}", number % 4),
+            &format!("{side}, rewritten {number}"),
+        );
+    }
+}
+
+#[test]
+fn an_edit_of_what_is_still_to_become_as_it_was_goes_over_whether_it_is_back_already_or_not() {
+    for mode in [Mode::TwoWay, Mode::Mirror, Mode::Update] {
+        let mut home = in_step(80);
+        home.pair.mode = mode;
+        rewrite(&home, "left", 80);
+        let mut syncer = home.open();
+        let (prepared, _) = halts(&mut syncer, BrakeKind::ManyRewritten, Side::Left);
+        let back = syncer.bring_back_from(&prepared, Side::Right).unwrap();
+        cut_short(&mut syncer, &back, 40);
+        let files = || (0..80).map(|number| format!("folder {}/file {number}", number % 4));
+        let is_back =
+            |name: &String| home.read(&format!("left/{name}")) == home.read(&format!("right/{name}"));
+        let (here, still_owed): (Vec<_>, Vec<_>) = files().partition(is_back);
+        assert!(!here.is_empty() && !still_owed.is_empty());
+        for name in [&here[0], &still_owed[0]] {
+            home.write(&format!("left/{name}"), "edited since");
+        }
+        assert_eq!(run(&home, &mut syncer, "right"), 2, "{mode:?}");
+        for name in [&here[0], &still_owed[0]] {
+            assert_eq!(home.read(&format!("right/{name}")).as_deref(), Some("edited since"), "{mode:?}");
+        }
+        home.assert_in_step();
+        assert!(home.read(&format!("left/{}", still_owed[1])).unwrap().starts_with("content"), "{mode:?}");
+    }
+}
+
+#[test]
+fn the_side_that_the_rest_comes_from_is_asked_about_like_any() {
+    let home = in_step(80);
+    rewrite(&home, "left", 80);
+    let mut syncer = home.open();
+    let (prepared, _) = halts(&mut syncer, BrakeKind::ManyRewritten, Side::Left);
+    let back = syncer.bring_back_from(&prepared, Side::Right).unwrap();
+    cut_short(&mut syncer, &back, 20);
+    rewrite(&home, "right", 80);
+    halts(&mut syncer, BrakeKind::ManyRewritten, Side::Right);
+}
+
+#[test]
+fn what_the_side_lost_that_the_other_becomes_like_is_a_question_of_its_own() {
+    let home = in_step(120);
+    for number in (0..120).filter(|number| number % 2 == 0) {
+        home.write(&format!("left/folder {}/file {number}", number % 4), "rewritten");
+    }
+    for folder in [1, 3] {
+        fs::remove_dir_all(home.path(&format!("right/folder {folder}"))).unwrap();
+    }
+    let mut syncer = home.open();
+    let (prepared, _) = braked(&mut syncer);
+    let back = syncer.bring_back_from(&prepared, Side::Right).unwrap();
+    let pulled: Vec<_> = back.plan().brakes.iter().map(|brake| (brake.kind, brake.side)).collect();
+    assert_eq!(pulled, [(BrakeKind::ManyRemoved, Side::Right)]);
+    let asked = syncer.owe(&back).unwrap();
+    bring_back(&mut syncer, &asked, Side::Left);
+    home.assert_in_step();
+    assert_eq!(home.read("left/folder 0/file 0").as_deref(), Some("content 0"));
+    assert_eq!(home.read("right/folder 1/file 1").as_deref(), Some("content 1"));
+}
+
+#[test]
+fn what_lies_in_a_folder_that_can_not_be_read_for_a_while_is_owed_still() {
+    let home = in_step(80);
+    for folder in [0, 1, 2] {
+        fs::remove_dir_all(home.path(&format!("left/folder {folder}"))).unwrap();
+    }
+    let mut syncer = home.open();
+    let (prepared, _) = halts(&mut syncer, BrakeKind::ManyRemoved, Side::Left);
+    let back = syncer.bring_back_from(&prepared, Side::Right).unwrap();
+    cut_short(&mut syncer, &back, 45);
+    drop(syncer);
+    let place = Mortal::open(&home.path("left"), Arc::new(AtomicU64::new(u64::MAX)), false);
+    fs::create_dir_all(home.path("left/folder 2")).unwrap();
+    *place.refused.lock().unwrap() = Some(("list", "folder 2".into()));
+    let mut syncer = home.open_at(Side::Left, place);
+    run(&home, &mut syncer, "right");
+    drop(syncer);
+    let mut syncer = home.open();
+    assert_eq!(run(&home, &mut syncer, "right"), 0, "nothing goes for that");
+    home.assert_in_step();
+    assert_eq!(home.read("left/folder 2/file 78").as_deref(), Some("content 78"));
 }

@@ -119,6 +119,7 @@ fn two_conflicts_of_one_path_are_both_in_the_list() {
     let one = database.conflicts().unwrap().remove(0).conflict;
     let mut two = one.clone();
     two.node.0 += 1;
+    two.right_node = two.node;
     two.left.path = None;
     database.set_conflicts(&[one.clone(), two.clone()]).unwrap();
     let listed = database.conflicts().unwrap();

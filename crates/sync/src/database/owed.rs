@@ -6,13 +6,14 @@
 
 use rusqlite::{Connection, params};
 
-use super::rows::{JournalLine, unsigned};
+use super::rows::{JournalLine, damaged, unsigned};
 use super::{PairDatabase, side_of, side_word, sql};
 use crate::error::SyncError;
 use crate::node::NodeId;
 use crate::plan::Why;
-use crate::policy::{BringBack, Owed};
+use crate::policy::{BringBack, Owed, Promise};
 use crate::run_types::ActionKind;
+use crate::trees::facts::{decode_state, encode_state};
 
 /// Words of the database, which never change.
 const GONE: &str = "gone";
@@ -27,7 +28,7 @@ impl PairDatabase {
     pub(crate) fn owed(&self) -> Result<Owed, SyncError> {
         self.with(|connection| {
             let items = connection
-                .prepare_cached("SELECT node, side, what FROM owed ORDER BY node")?
+                .prepare_cached("SELECT node, side, what, was FROM owed ORDER BY node")?
                 .query_map([], |row| {
                     let side = side_of(&row.get::<_, String>(1)?);
                     let back = match row.get::<_, String>(2)?.as_str() {
@@ -35,7 +36,9 @@ impl PairDatabase {
                         FILLING => BringBack::Filling(side),
                         _ => BringBack::Gone(side),
                     };
-                    Ok((NodeId(unsigned(row, 0)?), back))
+                    let was: Option<Vec<u8>> = row.get(3)?;
+                    let was = was.map(|state| decode_state(&state).ok_or_else(|| damaged("a version")));
+                    Ok(Promise { node: NodeId(unsigned(row, 0)?), back, was: was.transpose()? })
                 })?
                 .collect::<rusqlite::Result<_>>()?;
             Ok(Owed::of(items))
@@ -46,20 +49,22 @@ impl PairDatabase {
     ///
     /// # Errors
     /// The database refused: then nothing may be changed because of that answer.
-    pub(crate) fn owe(&self, promised: &[(NodeId, BringBack)]) -> Result<(), SyncError> {
+    pub(crate) fn owe(&self, promised: &[Promise]) -> Result<(), SyncError> {
         if promised.is_empty() {
             return Ok(());
         }
         self.write_for_certain(|transaction| {
-            let mut put = transaction
-                .prepare_cached("INSERT OR REPLACE INTO owed (node, side, what) VALUES (?1, ?2, ?3)")?;
-            for (node, back) in promised {
+            let mut put = transaction.prepare_cached(
+                "INSERT OR REPLACE INTO owed (node, side, what, was) VALUES (?1, ?2, ?3, ?4)",
+            )?;
+            for Promise { node, back, was } in promised {
+                let was = was.as_ref().map(encode_state);
                 let what = match back {
                     BringBack::Gone(_) => GONE,
                     BringBack::Everything(_) => EVERYTHING,
                     BringBack::Filling(_) => FILLING,
                 };
-                put.execute(params![sql(node.0), side_word(back.side()), what])?;
+                put.execute(params![sql(node.0), side_word(back.side()), what, was])?;
             }
             Ok(())
         })

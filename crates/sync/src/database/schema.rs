@@ -181,4 +181,8 @@ pub(super) const STEPS: &[&str] = &[
         what TEXT NOT NULL
     ) STRICT;
     ",
+    // 10: and what the side had of it to which it comes back.
+    "
+    ALTER TABLE owed ADD COLUMN was BLOB;
+    ",
 ];

@@ -12,10 +12,11 @@ use keepwell_model::{EntryKind, RelativePath};
 
 use super::decide::differ;
 use super::view::{Slot, View};
+use super::way::owed;
 use crate::filter::Facts;
 use crate::node::{Content, NodeId, Side};
 use crate::plan::{Action, BRAKE_EXAMPLES, Brake, Earlier, Operation, Plan, Why};
-use crate::policy::{BrakeKind, Mode};
+use crate::policy::{BrakeKind, BringBack, Mode};
 
 /// An old copy is told by at least so many files that went back in time.
 const WENT_BACK_FILES: u64 = 10;
@@ -44,12 +45,18 @@ pub(super) fn brakes(view: &View<'_>, plan: &Plan) -> Vec<Brake> {
         let is_emptied = of_the_whole.as_ref().is_some_and(|brake| brake.kind == BrakeKind::RootEmptied);
         found.extend(of_the_whole);
         found.extend(no_space(view, plan, side));
-        if view.policy.makes_like().is_some() {
+        // What becomes like the other side is asked about no more.
+        let makes_like = view.policy.makes_like();
+        if makes_like == Some(side.other()) || view.filled_from().is_some() {
             continue;
         }
         // Who lets an empty root go on has said it of everything.
         if !is_emptied {
             found.extend(many_removed(view, plan, side));
+        }
+        // Of the side that it becomes like, what that lost is a question of its own.
+        if makes_like.is_some() {
+            continue;
         }
         // What one-way modes do not take over from the right harms nobody.
         if view.policy.mode != Mode::TwoWay && side == Side::Right {
@@ -77,7 +84,8 @@ fn is_emptied(view: &View<'_>, side: Side) -> bool {
     let is_left_out = |id: &NodeId| tree.circumstances.left_out.get(id).is_some_and(|found| found.is_gone);
     let known = view.base.children(NodeId::ROOT);
     // Of a bucket or an own folder left in the root nothing counts: only what the pair knew.
-    let is_owed = |id: &NodeId| view.policy.owed.get(*id).is_some_and(|back| back.side() == side.other());
+    let is_owed =
+        |id: &NodeId| view.policy.owed.get(*id).is_some_and(|promise| promise.back.side() == side.other());
     is_carried
         && !known.iter().all(|id| is_left_out(id) || is_owed(id))
         && tree.blind.iter().all(is_left_out)
@@ -114,8 +122,9 @@ impl Counts {
         let recent = &view.side(side.other()).circumstances.recent;
         for (row, node) in view.nodes.iter().enumerate() {
             let (Slot::Seen(seen), Some(entry)) = (view.slot(row, side), view.base_of(row)) else { continue };
-            // What is to come back as it was is no change of this side any more.
-            if node.kind != EntryKind::File || view.policy.owed.get(node.id).is_some() {
+            // What is to come back to this side as it was is no change of it any more.
+            let is_to_come = |back: BringBack| back.side() == side.other();
+            if node.kind != EntryKind::File || owed(view, row).is_some_and(is_to_come) {
                 continue;
             }
             let example = |examples: &mut Vec<RelativePath>| {
@@ -158,6 +167,7 @@ fn many_removed(view: &View<'_>, plan: &Plan, side: Side) -> Option<Brake> {
         plan.operations.iter().filter(|operation| {
             operation.side == changed
                 && operation.action == Action::Remove
+                && !(view.policy.makes_like().is_some() && operation.node.is_fresh())
                 && !matches!(operation.why, Why::MovedIn | Why::ConflictDecided)
         })
     };

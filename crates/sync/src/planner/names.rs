@@ -408,9 +408,8 @@ fn report_two(view: &mut View<'_>, winner: usize, row: usize, kind: ConflictKind
         path: view.path_now(right, Side::Right),
         state: view.item(right, Side::Right).map(|item| item.state),
     };
-    let right_node = (!view.is_present(right, Side::Left)).then_some(view.nodes[right].id);
+    let right_node = view.nodes[right].id;
     if let Some(conflict) = view.conflicts.last_mut() {
-        conflict.right = version;
-        conflict.right_node = right_node.unwrap_or(conflict.node);
+        (conflict.right, conflict.right_node) = (version, right_node);
     }
 }

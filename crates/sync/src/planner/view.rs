@@ -15,7 +15,7 @@ use crate::id_map::IdMap;
 use crate::names;
 use crate::node::{Content, NodeId, Side, State};
 use crate::plan::{Conflict, Why};
-use crate::policy::{BringBack, Policy};
+use crate::policy::{Policy, Promise};
 use crate::trees::{BaseEntry, BaseTree, Seen, SeenEntry, SideTree};
 
 /// Conflict copies get ids from here on while they are planned.
@@ -113,7 +113,7 @@ pub(super) struct View<'a> {
     pub(super) contested: Vec<usize>,
     pub(super) problems: Vec<Problem>,
     /// What the answer to a brake promises of items of the base.
-    pub(super) owed: Vec<(NodeId, BringBack)>,
+    pub(super) owed: Vec<Promise>,
     /// Which nodes the conflict copies are of, the first of those ids first.
     copies: Vec<NodeId>,
 }

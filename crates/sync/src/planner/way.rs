@@ -2,15 +2,17 @@
 //! the pair's mode says; in this order.
 //!
 //! Invariant: what is promised counts for an item of the base only as long as it is what it was promised for: one that was
-//! gone and is there again goes as all others do. Deliberately not here: what a way makes of a node (`planner::decide`),
+//! gone and is there again, and one of which somebody made another version since, go as all others do. Deliberately not here: what a way makes of a node (`planner::decide`),
 //! where promises are kept (`database::owed`).
 
 use std::collections::HashMap;
 
+use keepwell_model::EntryKind;
+
 use super::view::View;
-use crate::node::{NodeId, Side};
+use crate::node::{NodeId, Side, State};
 use crate::plan::Why;
-use crate::policy::{BringBack, Choice, Mode};
+use crate::policy::{BringBack, Choice, Mode, Promise};
 
 /// What a person or the policy wants of one node.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -25,7 +27,8 @@ pub(super) enum Way {
     MoveIn,
 }
 
-/// A person's word on a node, or on the folder it is in where only one side has that.
+/// A person's word on a node, or, of what only one side has, on the folder it is in where only that side has that, too: what
+/// the other side has elsewhere, it may have edited there.
 pub(super) fn choice_of(
     view: &View<'_>,
     row: usize,
@@ -49,7 +52,11 @@ pub(super) fn choice_of(
             break;
         }
         way.push(node.id);
-        let side = Side::BOTH.into_iter().find(|side| view.is_present(row, *side));
+        let side = match Side::BOTH.map(|side| view.is_present(row, side)) {
+            [true, false] => Some(Side::Left),
+            [false, true] => Some(Side::Right),
+            _ => None,
+        };
         let folder = side.and_then(|side| view.parent_on(side, node.id)).and_then(|folder| view.row(folder));
         at = folder.filter(|row| {
             way.len() <= view.nodes.len() && !Side::BOTH.iter().all(|side| view.is_present(*row, *side))
@@ -71,10 +78,10 @@ pub(super) fn way_of(view: &mut View<'_>, row: usize, choice: Option<Choice>) ->
     if let Some(back) = answered
         && view.base_of(row).is_some()
     {
-        view.owed.push((id, back));
+        let was = view.item(row, back.side().other()).map(|item| item.state);
+        view.owed.push(Promise { node: id, back, was });
     }
-    let owed = || view.policy.owed.get(id).filter(|back| is_for(view, row, *back));
-    match (answered.or_else(owed), view.policy.mode) {
+    match (answered.or_else(|| owed(view, row)), view.policy.mode) {
         (Some(BringBack::Gone(side) | BringBack::Everything(side)), _) => Way::Like(side, Why::BroughtBack),
         (Some(BringBack::Filling(side)), _) => Way::Fill(side),
         (None, Mode::TwoWay) => Way::Merge,
@@ -87,6 +94,31 @@ pub(super) fn way_of(view: &mut View<'_>, row: usize, choice: Option<Choice>) ->
 /// What a person has brought back by this run.
 fn answered(view: &View<'_>) -> Option<BringBack> {
     view.filled_from().map(BringBack::Filling).or(view.policy.bring_back)
+}
+
+/// What an earlier answer promised of a node, as long as that counts.
+pub(super) fn owed(view: &View<'_>, row: usize) -> Option<BringBack> {
+    let promise = view.policy.owed.get(view.nodes[row].id)?;
+    let is_as_promised = match promise.back {
+        BringBack::Everything(from) => {
+            let now = view.item(row, from.other()).map(|item| item.state);
+            match (promise.was, now) {
+                (Some(was), Some(now)) => is_same_version(&was, &now),
+                // Nobody had it then: what is there is what came back, or somebody's own.
+                (None, now) => now.is_none(),
+                (Some(_), None) => true,
+            }
+        }
+        BringBack::Gone(_) | BringBack::Filling(_) => true,
+    };
+    (is_as_promised && is_for(view, row, promise.back)).then_some(promise.back)
+}
+
+/// Whether an item was not written since, as far as that shows: what a run that was killed took away and put back again is
+/// the same, though its inode changed.
+fn is_same_version(was: &State, now: &State) -> bool {
+    let is_same = was.kind == now.kind && was.size_bytes == now.size_bytes && was.modified == now.modified;
+    is_same || (was.kind == EntryKind::Folder && now.kind == EntryKind::Folder)
 }
 
 /// Whether what comes back is this item.

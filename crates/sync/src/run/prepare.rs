@@ -147,14 +147,22 @@ fn settled_otherwise(syncer: &Syncer, prepared: &Prepared) -> Vec<NodeId> {
         let changes = &prepared.side(side).changes;
         changes.here(node).is_some() || changes.place(node).is_some() || !is_there(side, node)
     };
+    let is_unseen = |node| {
+        let mut above = syncer.base().up_from(node);
+        let blind = Side::BOTH.map(|side| &prepared.side(side).blind);
+        blind.iter().any(|blind| !blind.is_empty())
+            && above.any(|folder| blind.iter().any(|blind| blind.contains(&folder)))
+    };
     let is_owed = |node, back| match back {
+        // What can not be looked at now may be as it was.
+        _ if is_unseen(node) => true,
         BringBack::Gone(from) => is_there(from, node) && !is_there(from.other(), node),
         BringBack::Everything(_) | BringBack::Filling(_) => {
             Side::BOTH.into_iter().any(|side| is_changed(side, node))
         }
     };
-    let settled = prepared.policy.owed.iter().filter(|(node, back)| !is_owed(*node, *back));
-    settled.map(|(node, _)| node).collect()
+    let settled = prepared.policy.owed.iter().filter(|promise| !is_owed(promise.node, promise.back));
+    settled.map(|promise| promise.node).collect()
 }
 
 /// Whether the rules changed since something was agreed on, and how they were then; nothing where an older Keepwell kept
@@ -416,9 +424,9 @@ pub(super) fn apply(
     result?;
     settled?;
     if report.failed + report.changed_meanwhile + report.conflicts == 0 {
-        let owed = policy.owed.iter().chain(plan.owed.iter().copied());
-        let alike = owed.filter(|(_, back)| !matches!(back, BringBack::Gone(_)));
-        syncer.database().owe_no_more(&alike.map(|(node, _)| node).collect::<Vec<_>>())?;
+        let owed = policy.owed.iter().chain(&plan.owed);
+        let alike = owed.filter(|promise| !matches!(promise.back, BringBack::Gone(_)));
+        syncer.database().owe_no_more(&alike.map(|promise| promise.node).collect::<Vec<_>>())?;
     }
     let decided: Vec<NodeId> = prepared.policy.choices.keys().copied().collect();
     syncer.database().forget_decided(&decided)?;

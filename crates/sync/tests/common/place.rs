@@ -205,6 +205,7 @@ impl Tree for Mortal {
 
     fn list(&self, folder: &RelativePath) -> Result<Vec<TreeItem>, EndpointError> {
         self.alive()?;
+        refuse(&self.refused, "list", folder)?;
         self.inner.list(folder)
     }
 

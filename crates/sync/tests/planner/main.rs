@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod brakes;
+mod decisions;
 mod edits;
 mod model;
 mod properties;

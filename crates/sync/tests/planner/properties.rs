@@ -383,7 +383,7 @@ pub fn what_is_gone_comes_back(case: &Case, from: Side, mode: Mode) {
 }
 
 /// A plain test run tries the same cases every time; with `PROPTEST_CASES` others each time.
-fn config() -> ProptestConfig {
+pub fn config() -> ProptestConfig {
     let asked = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
     let rng_seed = if asked.is_some() { RngSeed::Random } else { RngSeed::Fixed(2026) };
     ProptestConfig {
