@@ -399,3 +399,24 @@ fn a_run_that_was_stopped_tells_what_it_had_carried_over() {
     let created = facts.as_array().unwrap().iter().find(|fact| fact["key"] == "created");
     assert_eq!(created.map(|fact| &fact["value"]), Some(&json!(1)), "{facts}");
 }
+
+#[test]
+fn a_program_can_not_pose_as_a_picture_by_turning_the_direction_of_its_name() {
+    let room = Room::new();
+    let name = "\u{202e}gpj.exe";
+    fs::create_dir(room.path("left").join("a\u{200b}b")).unwrap();
+    fs::write(room.path("left").join(name), "x").unwrap();
+    let job = room.run(true);
+    room.ended(&job, "waitingForConfirmation");
+    let plan = room.ask("sync.plan", json!({ "jobId": job }));
+    let mut shown: Vec<&str> =
+        plan["rows"].as_array().unwrap().iter().map(|row| row["path"]["display"].as_str().unwrap()).collect();
+    shown.sort_unstable();
+    assert_eq!(shown, ["<U+202E>gpj.exe", "a<U+200B>b"]);
+    // What is sent back is the file itself.
+    assert!(plan["rows"].as_array().unwrap().iter().any(|row| row["path"]["path"] == name), "{plan}");
+    let error =
+        dispatch(&room.api, "folder.list", json!({ "path": room.path("left").join(name) })).unwrap_err();
+    let said = serde_json::to_string(&error).unwrap();
+    assert!(said.contains("<U+202E>gpj.exe") && !said.contains('\u{202e}'), "{said}");
+}

@@ -239,7 +239,7 @@ fn asked_of_sync(job: &JobRecord, sync: &SyncJob) -> Vec<String> {
 /// A place by its name and where it is; the address alone where it is called by that.
 fn place_line(name: &str, address: &str) -> String {
     let shown = path_text::display(address.as_bytes());
-    if name == address { shown } else { format!("{name} ({shown})") }
+    if name == shown { shown } else { format!("{name} ({shown})") }
 }
 
 /// What kind of run it was, and who wanted it. The window says the same (`runWords.ts`).
