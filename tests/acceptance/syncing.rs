@@ -497,7 +497,9 @@ fn a_folder_that_is_not_there_is_never_taken_for_an_empty_one() {
     if run.code == Some(4) {
         // There is no plan to be looked at, but a way on.
         pair.sync(&["--preview"]).expect(4).says("--bring-back-from right");
-        assert_eq!(pair.sync(&["--preview", "--json"]).expect(4).json(), serde_json::json!([]));
+        let rows = pair.sync(&["--preview", "--json"]).expect(4).json();
+        assert_eq!((&rows[0]["kind"], &rows[1]), (&"halt".into(), &Value::Null), "{rows}");
+        assert_eq!(rows[0]["brakes"][0]["kind"], "root-gone");
     }
     fs::rename(pair.path("unplugged"), pair.path("left")).unwrap();
     pair.sync(&[]).expect(0);

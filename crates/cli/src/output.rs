@@ -35,11 +35,14 @@ pub fn note(text: impl AsRef<str>) {
 /// # Errors
 /// It holds a number JSON readers would round.
 pub fn json(data: &impl Serialize) -> Result<(), ApiError> {
-    let text = serde_json::to_string_pretty(data).map_err(|error| {
-        ApiError::new(ErrorCode::Failed, format!("This can not be written as JSON: {error}."))
-    })?;
+    let text = serde_json::to_string_pretty(data).map_err(unwritable)?;
     exact(&text);
     Ok(())
+}
+
+/// Data can not be JSON: JavaScript would round a number in it.
+pub fn unwritable(error: serde_json::Error) -> ApiError {
+    ApiError::new(ErrorCode::Failed, format!("This can not be written as JSON: {error}."))
 }
 
 /// Prints an error: what, where, what next.

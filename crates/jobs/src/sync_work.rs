@@ -438,6 +438,7 @@ pub(crate) fn pulled(pair: &PairSpec, brakes: &[Brake]) -> Vec<PulledBrake> {
             side: brake.side,
             items: brake.items,
             out_of: brake.out_of,
+            found: words.found(brake),
             examples: brake.examples.iter().map(|path| path_text::display(path.as_bytes())).collect(),
             can_release: words.going_on(brake.kind, brake.side).is_some(),
             can_bring_back: words.bringing_back(brake.kind, brake.side).is_some()
