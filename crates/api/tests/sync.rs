@@ -372,9 +372,8 @@ fn a_decision_that_comes_while_a_run_is_at_work_is_carried_out_by_one_that_follo
     assert_eq!(room.job(&carries)["sync"]["work"], "decision");
 }
 
-#[test]
-fn a_run_that_was_stopped_tells_what_it_had_carried_over() {
-    let room = Room::new();
+/// A run that has carried over the first of two files, and is at the second.
+fn half_done(room: &Room, second_bytes: usize) -> String {
     let slow = json!({
         "id": room.pair,
         "name": "Photos",
@@ -386,18 +385,43 @@ fn a_run_that_was_stopped_tells_what_it_had_carried_over() {
     });
     room.ask("sync.pairSave", slow);
     fs::write(room.path("left/first"), vec![1; 50_000]).unwrap();
-    fs::write(room.path("left/second"), vec![2; 5_000_000]).unwrap();
+    fs::write(room.path("left/second"), vec![2; second_bytes]).unwrap();
     let run = room.run(false);
     while !room.path("right/first").exists() {
         assert_ne!(room.job(&run)["state"], "succeeded");
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
+    run
+}
+
+/// How many items a run says it made; nothing where it does not say it.
+fn created(room: &Room, run: &str) -> Option<u64> {
+    let facts = room.job(run)["result"]["facts"].clone();
+    facts.as_array()?.iter().find(|fact| fact["key"] == "created")?["value"].as_u64()
+}
+
+#[test]
+fn a_run_that_was_stopped_tells_what_it_had_carried_over() {
+    let room = Room::new();
+    let run = half_done(&room, 5_000_000);
     room.ask("job.cancel", json!({ "jobId": run }));
     room.ended(&run, "cancelled");
     assert!(!room.path("right/second").exists());
-    let facts = room.job(&run)["result"]["facts"].clone();
-    let created = facts.as_array().unwrap().iter().find(|fact| fact["key"] == "created");
-    assert_eq!(created.map(|fact| &fact["value"]), Some(&json!(1)), "{facts}");
+    assert_eq!(created(&room, &run), Some(1));
+}
+
+#[test]
+fn a_run_that_failed_tells_what_it_had_carried_over() {
+    let room = Room::new();
+    let run = half_done(&room, 300_000);
+    fs::rename(room.path("right"), room.path("away")).unwrap();
+    room.ended(&run, "failed");
+    let made =
+        fs::read_dir(room.path("away")).unwrap().flatten().filter(|item| item.file_name() != ".keepwell");
+    assert_eq!(created(&room, &run), Some(made.count() as u64));
+    // So does what is kept of it for good.
+    let receipt = room.ask("job.receipt", json!({ "jobId": run }));
+    assert_eq!(receipt["facts"], room.job(&run)["result"]["facts"], "{receipt}");
 }
 
 #[test]

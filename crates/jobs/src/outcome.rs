@@ -260,4 +260,6 @@ pub enum Ending {
     Proposed(Proposal),
     /// It could not be done.
     Failed(Fault),
+    /// It could not be done to its end; what was done until then.
+    BrokenOff(Fault, Outcome),
 }
