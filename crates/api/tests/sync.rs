@@ -335,6 +335,7 @@ fn the_runs_of_a_pair_say_what_they_were() {
     room.ended(undo, "succeeded");
     let what = &room.job(undo)["sync"];
     assert_eq!((&what["work"], &what["undoes"]), (&json!("undo"), &json!(2)));
+    assert_eq!(what["words"], "undo of several runs, the last one first");
     assert_eq!(what["undoesBegunMs"], json!([runs[0]["startedMs"], runs[1]["startedMs"]]));
     let runs = room.ask("sync.runs", json!({ "pairId": room.pair }))["runs"].clone();
     assert_eq!((&runs[0]["undone"], &runs[0]["state"]), (&json!(true), &json!("succeeded")));
