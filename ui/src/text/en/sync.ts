@@ -141,7 +141,7 @@ export const sync = {
   "pair.conflict.keepBoth": "Keep both",
   "pair.conflict.keepBoth_note": "One keeps the name, the other lies beside it.",
   "pair.conflict.newest": "Keep the newer one",
-  "pair.conflict.newest_note": "The older one goes to the bin. Where the times do not tell, you are asked. A file and a folder of one name both stay.",
+  "pair.conflict.newest_note": "The older one goes to the bin. Where the times do not tell, you are asked. A file and a folder both stay.",
   "pair.conflict.left": "Keep the one from {place}",
   "pair.conflict.right": "Keep the one from {place}",
   "pair.conflict.side_note": "The other one goes to the bin. A folder gives way to no file: then both stay.",
