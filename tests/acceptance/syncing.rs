@@ -345,6 +345,8 @@ fn where_the_times_do_not_tell_the_newer_one_the_others_are_decided_and_these_ar
 #[cfg(unix)]
 #[test]
 fn a_conflict_is_decided_by_its_path_as_it_is_shown_and_as_it_is() {
+    use std::os::unix::ffi::OsStrExt;
+
     let pair = Pair::new();
     let names = ["a/\u{1b}[1mx", "a/\u{1b}[2mx"];
     let conflict = || {
@@ -359,19 +361,37 @@ fn a_conflict_is_decided_by_its_path_as_it_is_shown_and_as_it_is() {
     pair.write("left", "number", "1");
     conflict();
     keep(names[0]);
-    keep("a/\u{fffd}[2mx").expect(0);
+    keep("a/<U+001B>[2mx").expect(0);
     pair.assert_alike();
     // What two are shown as names neither.
     for side in ["left", "right"] {
-        for name in ["\u{1}", "\u{2}"] {
-            pair.write(side, name, side);
+        for name in [b"\xfe", b"\xff"] {
+            let path = pair.path(side).join(std::ffi::OsStr::from_bytes(name));
+            std::fs::write(path, side).unwrap();
         }
     }
     pair.sync(&[]).expect(3);
     keep("\u{fffd}").expect(1).says("No conflict waits at");
-    keep("%01").expect(3);
+    keep("%FE").expect(3);
     keep("\u{fffd}").expect(0);
     pair.assert_alike();
+}
+
+#[test]
+fn a_program_can_not_pose_as_a_picture_by_turning_the_direction_of_its_name() {
+    let pair = Pair::new();
+    let name = "\u{202e}gpj.exe";
+    pair.write("left", name, "x");
+    let preview = pair.sync(&["--preview"]).expect(0).says("<U+202E>gpj.exe  new on the left");
+    assert!(!preview.said().contains('\u{202e}'), "{}", preview.said());
+    assert_eq!(pair.plan(&[])[0]["path"], name, "what programs read is the name itself");
+    pair.write("right", name, "y");
+    pair.sync(&[]).expect(3);
+    let conflicts = pair.room.run(["sync", "resolve", "left and right"]).expect(3).says("<U+202E>gpj.exe");
+    assert!(!conflicts.said().contains('\u{202e}'), "{}", conflicts.said());
+    // What was typed is told again so, too.
+    let missing = pair.room.run(["sync", "resolve", "left and right", "\u{202e}gnp.exe", "--keep", "left"]);
+    assert!(!missing.expect(1).says("<U+202E>gnp.exe").said().contains('\u{202e}'));
 }
 
 #[test]
@@ -477,7 +497,9 @@ fn a_folder_that_is_not_there_is_never_taken_for_an_empty_one() {
     if run.code == Some(4) {
         // There is no plan to be looked at, but a way on.
         pair.sync(&["--preview"]).expect(4).says("--bring-back-from right");
-        assert_eq!(pair.sync(&["--preview", "--json"]).expect(4).json(), serde_json::json!([]));
+        let rows = pair.sync(&["--preview", "--json"]).expect(4).json();
+        assert_eq!((&rows[0]["kind"], &rows[1]), (&"halt".into(), &Value::Null), "{rows}");
+        assert_eq!(rows[0]["brakes"][0]["kind"], "root-gone");
     }
     fs::rename(pair.path("unplugged"), pair.path("left")).unwrap();
     pair.sync(&[]).expect(0);

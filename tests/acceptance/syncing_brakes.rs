@@ -48,6 +48,37 @@ fn many_removals() {
 }
 
 #[test]
+fn what_a_brake_found_and_how_to_go_on_is_in_the_json_too() {
+    let pair = in_step(40);
+    for number in 0..30 {
+        pair.remove("left", &name(number));
+    }
+    let halted = pair.sync(&["--json"]).expect(4);
+    let job = halted.json();
+    assert_eq!(job["state"], "halted");
+    let brakes = job["halt"]["brakes"].as_array().unwrap();
+    assert_eq!(brakes.len(), 1, "{job}");
+    let brake = &brakes[0];
+    assert_eq!((&brake["kind"], &brake["side"]), (&"many-removed".into(), &"left".into()));
+    let counts = [&brake["items"], &brake["outOf"]].map(|count| count.as_u64().unwrap());
+    assert_eq!(brake["found"], format!("{} of {} items are gone from left.", counts[0], counts[1]));
+    assert!(counts[0] >= 30 && !brake["examples"].as_array().unwrap().is_empty(), "{brake}");
+    // Every way that is told in words is there, with what it means, and does what it says.
+    let answers = job["halt"]["answers"].as_array().unwrap();
+    let words: Vec<&str> = answers.iter().map(|answer| answer["answer"].as_str().unwrap()).collect();
+    assert_eq!(words, ["bring-back-from-right", "release-brake", "preview"]);
+    for answer in answers {
+        assert!(!answer["means"].as_str().unwrap().is_empty(), "{answer}");
+        let command = answer["command"].as_str().unwrap();
+        assert!(halted.err.contains(command), "{command} is not told in words:\n{}", halted.err);
+    }
+    let back = answers[0]["command"].as_str().unwrap();
+    assert_eq!(back, "keepwell sync run \"left and right\" --bring-back-from right");
+    pair.room.run(["sync", "run", "left and right", "--bring-back-from", "right"]).expect(0);
+    pair.assert_alike();
+}
+
+#[test]
 fn mass_rewriting() {
     let pair = in_step(60);
     for number in 0..60 {

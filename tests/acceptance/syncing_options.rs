@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::time::{Duration, SystemTime};
 
+use crate::harness::files_below;
 use crate::syncing::Pair;
 
 const NAME: &str = "left and right";
@@ -16,6 +17,41 @@ fn names(pair: &Pair, side: &str) -> Vec<String> {
         .collect();
     names.sort();
     names
+}
+
+#[test]
+fn what_was_edited_and_what_a_folder_holds_stays_whatever_is_chosen_for_conflicts() {
+    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+    for way in ["newest", "left", "right"] {
+        let pair = Pair::new();
+        pair.write("left", "letter", "1");
+        pair.write("left", "note", "1");
+        pair.sync(&["--conflict", way]).expect(0);
+        pair.write("left", "letter", "edited on the left");
+        pair.remove("right", "letter");
+        pair.remove("left", "note");
+        pair.write("right", "note", "edited on the right");
+        pair.write("left", "one/inside", "of the left");
+        pair.write("right", "one", "a file");
+        pair.write("left", "two", "a file");
+        pair.write("right", "two/inside", "of the right");
+        pair.sync(&[]).expect(0);
+        pair.assert_alike();
+        assert_eq!(pair.read("right", "letter"), "edited on the left", "{way}");
+        assert_eq!(pair.read("left", "note"), "edited on the right", "{way}");
+        let found = files_below(&pair.path("left"));
+        let found = found.iter().filter(|path| !path.to_string_lossy().contains(".keepwell"));
+        let mut held: Vec<String> = found.map(|path| fs::read_to_string(path).unwrap()).collect();
+        held.retain(|text| !text.starts_with("edited"));
+        held.sort();
+        let in_bins = pair.binned("left") + pair.binned("right");
+        match way {
+            "newest" => {
+                assert_eq!((held, in_bins), (words(&["a file", "a file", "of the left", "of the right"]), 0))
+            }
+            _ => assert_eq!((held, in_bins), (words(&["a file", "of the left", "of the right"]), 1), "{way}"),
+        }
+    }
 }
 
 #[test]

@@ -175,7 +175,13 @@ fn a_preview_under_a_brake_shows_the_plan_and_leaves_the_halted_run_waiting() {
     let id = plan_id(&preview);
     preview.says(&format!("--release-brake many-removed --plan {id}")).says("--bring-back-from right");
     let rows = pair.sync(&["--preview", "--json"]).expect(4).json();
-    assert_eq!(rows.as_array().unwrap().len(), 60);
+    assert_eq!(rows.as_array().unwrap().len(), 60 + 1);
+    // The last one is the halt, with the ways on from this plan.
+    let (halt, answers) = (&rows[60], &rows[60]["answers"]);
+    assert_eq!((&halt["kind"], &halt["brakes"][0]["kind"]), (&"halt".into(), &"many-removed".into()));
+    assert!(halt["why"].as_str().unwrap().contains("items are gone from left"), "{halt}");
+    let go_on = format!("keepwell sync run \"left and right\" --release-brake many-removed --plan {id}");
+    assert_eq!((&answers[1]["answer"], &answers[1]["command"]), (&"release-brake".into(), &go_on.into()));
     let back = pair.sync(&["--preview", "--bring-back-from", "right"]).expect(0).says("brought back");
     let back_id = plan_id(&back);
     back.says(&format!("sync run \"left and right\" --bring-back-from right --plan {back_id}"));

@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-import { expect, type Page } from "@playwright/test";
+import { expect, test, type Page } from "@playwright/test";
 
 import type { SyncPairSave } from "../../ui/src/api/generated/SyncPairSave";
 import { openHost, type Host } from "./host";
@@ -65,4 +65,20 @@ export async function openPairHost(): Promise<PairHost> {
       return faults;
     },
   };
+}
+
+/** The host of the test that runs, and its two folders: set before each test of a file that calls `eachOnPairHost`. */
+export let host: PairHost;
+export let laptop: string;
+export let stick: string;
+
+/** Gives every test of a file a host of its own. */
+export function eachOnPairHost(): void {
+  test.beforeEach(async () => {
+    host = await openPairHost();
+    ({ laptop, stick } = host);
+  });
+  test.afterEach(async () => {
+    await host.stop();
+  });
 }

@@ -4,21 +4,10 @@ import { join } from "node:path";
 
 import { expect, test, type Page } from "@playwright/test";
 
-import { openPairHost, pictures, read, write, type PairHost } from "./pairs";
+import { eachOnPairHost, host, laptop, pictures, read, stick, write } from "./pairs";
 import { expectAccessible } from "./window";
 
-let host: PairHost;
-let laptop: string;
-let stick: string;
-
-test.beforeEach(async () => {
-  host = await openPairHost();
-  ({ laptop, stick } = host);
-});
-
-test.afterEach(async () => {
-  await host.stop();
-});
+eachOnPairHost();
 
 /** What the files directly in a place hold, sorted. */
 function held(root: string): string[] {

@@ -4,18 +4,10 @@ import { join } from "node:path";
 
 import { expect, test } from "@playwright/test";
 
-import { goTo, openPairHost, pictures, read, write, type PairHost } from "./pairs";
+import { eachOnPairHost, goTo, host, pictures, read, write } from "./pairs";
 import { expectAccessible } from "./window";
 
-let host: PairHost;
-
-test.beforeEach(async () => {
-  host = await openPairHost();
-});
-
-test.afterEach(async () => {
-  await host.stop();
-});
+eachOnPairHost();
 
 test("three places are kept the same through a hub, paused and run together", async ({ page }) => {
   const [hub, laptop, desk, stick] = ["server", "laptop", "desk", "stick"].map((name) => host.folder(name)) as [string, string, string, string];

@@ -4,21 +4,10 @@ import { join } from "node:path";
 
 import { expect, test, type Page } from "@playwright/test";
 
-import { goTo, openPairHost, pictures, read, write, type PairHost } from "./pairs";
+import { eachOnPairHost, goTo, host, laptop, pictures, read, stick, write } from "./pairs";
 import { expectAccessible } from "./window";
 
-let host: PairHost;
-let laptop: string;
-let stick: string;
-
-test.beforeEach(async () => {
-  host = await openPairHost();
-  ({ laptop, stick } = host);
-});
-
-test.afterEach(async () => {
-  await host.stop();
-});
+eachOnPairHost();
 
 /** Opens what is folded away under a heading. */
 async function unfold(page: Page, heading: string): Promise<void> {

@@ -4,18 +4,10 @@ import { join } from "node:path";
 
 import { expect, test } from "@playwright/test";
 
-import { goTo, openPairHost, pictures, read, write, type PairHost } from "./pairs";
+import { eachOnPairHost, goTo, host, pictures, read, write } from "./pairs";
 import { expectAccessible } from "./window";
 
-let host: PairHost;
-
-test.beforeEach(async () => {
-  host = await openPairHost();
-});
-
-test.afterEach(async () => {
-  await host.stop();
-});
+eachOnPairHost();
 
 test("runs of every kind are told apart in both lists and in Activity, and a receipt says what was undone", async ({ page }) => {
   const { laptop, stick } = host;

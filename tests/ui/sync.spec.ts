@@ -4,21 +4,10 @@ import { join } from "node:path";
 
 import { expect, test } from "@playwright/test";
 
-import { goTo, openPairHost, pictures, read, write, type PairHost } from "./pairs";
+import { eachOnPairHost, goTo, host, laptop, pictures, read, stick, write } from "./pairs";
 import { expectAccessible } from "./window";
 
-let host: PairHost;
-let laptop: string;
-let stick: string;
-
-test.beforeEach(async () => {
-  host = await openPairHost();
-  ({ laptop, stick } = host);
-});
-
-test.afterEach(async () => {
-  await host.stop();
-});
+eachOnPairHost();
 
 test("a pair is made, its plan looked at and changed, and exactly that is done", async ({ page }) => {
   write(laptop, "letters/to-ada.txt", "Dear Ada\n");

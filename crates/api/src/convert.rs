@@ -6,6 +6,7 @@ use keepwell_jobs::{
 };
 use keepwell_model::{
     Entry, EntryKind, JobId, PairId, PlaceId, PlanId, Problem, RelativePath, ReplicaId, Snapshot, SnapshotId,
+    shown_lines,
 };
 
 use crate::dto::backup::BackupRules;
@@ -154,10 +155,14 @@ fn progress(progress: Progress) -> JobProgress {
 }
 
 fn halt(halt: EngineHalt) -> Halt {
-    let choice = |choice: Choice| HaltChoice { key: choice.key, label: choice.label, means: choice.means };
+    let choice = |choice: Choice| HaltChoice {
+        key: choice.key,
+        label: shown_lines(&choice.label),
+        means: shown_lines(&choice.means),
+    };
     Halt {
-        reason: halt.reason,
-        if_continued: halt.if_continued,
+        reason: shown_lines(&halt.reason),
+        if_continued: shown_lines(&halt.if_continued),
         choices: halt.choices.into_iter().map(choice).collect(),
     }
 }
@@ -171,13 +176,13 @@ pub(crate) fn job(view: JobView) -> Job {
     Job {
         id: record.id.to_string(),
         kind: job_kind(&record.kind),
-        title: record.title,
+        title: shown_lines(&record.title),
         state: job_state(state),
         waiting_for: record.waiting_for,
         halt: halt.map(self::halt),
         error: fault.map(ApiError::from),
         place_id: record.place_id.map(|id| id.to_string()),
-        place_label: record.place_label,
+        place_label: shown_lines(&record.place_label),
         plan_id: record.plan_id.map(|id| id.to_string()),
         pair_id: record.pair_id.map(|id| id.to_string()),
         sync: sync_what::of_job(&record.request),

@@ -1,8 +1,9 @@
 //! The one error of the border: what every host shows or prints.
 //!
 //! Invariant: a code exists only because some client branches on it; nobody matches message text. No error carries a
-//! secret. Deliberately not here: the errors of the engine, which are folded into this one in `fold.rs`.
+//! secret, and of what it says every sign can be seen. Deliberately not here: the errors of the engine, which are folded into this one in `fold.rs`.
 
+use keepwell_model::{shown, shown_lines};
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
@@ -87,20 +88,21 @@ impl ApiError {
     #[must_use]
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
         let retry = matches!(code, ErrorCode::Unreachable | ErrorCode::Busy);
-        Self { code, message: message.into(), hint: None, path: None, retry, server: None }
+        let message = shown_lines(&message.into());
+        Self { code, message, hint: None, path: None, retry, server: None }
     }
 
     /// With what to do next.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+        self.hint = Some(shown_lines(&hint.into()));
         self
     }
 
     /// With the path it is about.
     #[must_use]
     pub fn about(mut self, path: impl Into<String>) -> Self {
-        self.path = Some(path.into());
+        self.path = Some(shown(path.into().as_bytes()));
         self
     }
 

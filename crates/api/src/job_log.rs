@@ -7,6 +7,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::dto::job::LogLine;
+use crate::path_text::shown_lines;
 
 /// Lines of one job that are read.
 const LINES_LIMIT: usize = 20_000;
@@ -56,7 +57,7 @@ fn read(line: &[u8], job_id: &str) -> Option<LogLine> {
     Some(LogLine {
         time: line.get("timestamp")?.as_str()?.to_owned(),
         level: line.get("level")?.as_str()?.to_owned(),
-        text,
+        text: shown_lines(&text),
     })
 }
 
@@ -72,11 +73,12 @@ mod tests {
                 r#"{{"timestamp":"t","level":"INFO","fields":{{"message":"{text}","state":"x"}},"span":{{"id":"{id}"}}}}"#
             )
         };
-        let content = [line("aa", "one"), line("bb", "names aa"), "rubbish aa".to_owned(), line("aa", "two")]
-            .join("\n");
+        let content =
+            [line("aa", "one"), line("bb", "names aa"), "rubbish aa".to_owned(), line("aa", "two\u{202e}")]
+                .join("\n");
         std::fs::write(folder.path().join("keepwell.2026-01-01.log"), content).unwrap();
         let texts: Vec<String> = lines(folder.path(), "aa").into_iter().map(|line| line.text).collect();
-        assert_eq!(texts, ["one; state: x", "two; state: x"]);
+        assert_eq!(texts, ["one; state: x", "two<U+202E>; state: x"]);
         assert!(lines(&folder.path().join("absent"), "aa").is_empty());
     }
 }

@@ -6,6 +6,7 @@
 //! (commands.ts) first, which escapes its `%`. Deliberately not here: what a path may be.
 
 pub use keepwell_jobs::path_text::{PathTextError, bytes_of, decode, display, encode, local_path};
+pub use keepwell_model::shown_lines;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
@@ -15,7 +16,7 @@ use ts_rs::TS;
 pub struct PathText {
     /// The exact path, escaped: send this back, never show it.
     pub path: String,
-    /// For people: what is not text is replaced.
+    /// For people: what is not text is replaced, what can not be seen is spelled out.
     pub display: String,
 }
 

@@ -2,6 +2,7 @@
 //! more), from what the pair wrote down of it.
 
 use keepwell_catalog::{JobRecord, JobState};
+use keepwell_jobs::receipt::work_words;
 use keepwell_jobs::{After, JobRequest, Origin, SyncJob};
 use keepwell_sync::plan::Totals;
 use keepwell_sync::run_types::{RunRecord, RunState};
@@ -21,6 +22,7 @@ pub(crate) fn of_job(request: &str) -> Option<SyncWhat> {
 fn of_request(sync: &SyncJob) -> SyncWhat {
     let answer = &sync.answer;
     SyncWhat {
+        words: work_words(sync).to_owned(),
         work: match sync.after {
             _ if sync.undo.is_some() => SyncWork::Undo,
             _ if !sync.bring_back.is_empty() => SyncWork::BringBack,
@@ -55,8 +57,10 @@ pub(crate) fn of_run(job: Option<&JobRecord>, run: &RunRecord) -> (SyncWhat, Job
         RunState::Failed => JobState::Failed,
         RunState::Running => JobState::Interrupted,
     };
+    let is_merge = is_merge(run);
     let what = SyncWhat {
-        work: if is_merge(run) { SyncWork::Merge } else { SyncWork::Run },
+        words: if is_merge { "merging two texts" } else { "run" }.to_owned(),
+        work: if is_merge { SyncWork::Merge } else { SyncWork::Run },
         origin: SyncOrigin::Person,
         only_looks: false,
         looked_first: false,
@@ -96,8 +100,9 @@ mod tests {
     #[test]
     fn a_request_says_what_its_run_is() {
         let id = "cd".repeat(16);
-        assert_eq!(what("").work, SyncWork::Run);
-        assert_eq!(what(r#","after":"decision""#).work, SyncWork::Decision);
+        assert_eq!((what("").work, &*what("").words), (SyncWork::Run, "run"));
+        let decision = what(r#","after":"decision""#);
+        assert_eq!((decision.work, &*decision.words), (SyncWork::Decision, "run after a decision"));
         assert_eq!(what(r#","after":"merging""#).work, SyncWork::MergedText);
         let older = what(&format!(r#","undo":"{id}""#));
         assert_eq!((older.work, older.undoes, older.undoes_begun_ms), (SyncWork::Undo, Count(1), vec![]));

@@ -19,6 +19,7 @@ use crate::dto::sync::{
 use crate::dto::sync_conflict::{ConflictChoice, ConflictKind};
 use crate::dto::sync_plan::{SyncAction, SyncBrake, SyncBrakeKind, SyncChoice, SyncSay, SyncTotals, SyncWhy};
 use crate::numbers::Count;
+use crate::path_text::shown_lines;
 
 const DAY_SECONDS: u64 = 86_400;
 const MINUTE_SECONDS: u64 = 60;
@@ -171,6 +172,7 @@ pub(crate) fn pulled_brake(brake: PulledBrake) -> SyncBrake {
         side: side(brake.side),
         items: Count(brake.items),
         out_of: Count(brake.out_of),
+        found: shown_lines(&brake.found),
         examples: brake.examples,
         can_release: brake.can_release,
         can_bring_back: brake.can_bring_back,

@@ -335,6 +335,7 @@ fn the_runs_of_a_pair_say_what_they_were() {
     room.ended(undo, "succeeded");
     let what = &room.job(undo)["sync"];
     assert_eq!((&what["work"], &what["undoes"]), (&json!("undo"), &json!(2)));
+    assert_eq!(what["words"], "undo of several runs, the last one first");
     assert_eq!(what["undoesBegunMs"], json!([runs[0]["startedMs"], runs[1]["startedMs"]]));
     let runs = room.ask("sync.runs", json!({ "pairId": room.pair }))["runs"].clone();
     assert_eq!((&runs[0]["undone"], &runs[0]["state"]), (&json!(true), &json!("succeeded")));
@@ -372,9 +373,8 @@ fn a_decision_that_comes_while_a_run_is_at_work_is_carried_out_by_one_that_follo
     assert_eq!(room.job(&carries)["sync"]["work"], "decision");
 }
 
-#[test]
-fn a_run_that_was_stopped_tells_what_it_had_carried_over() {
-    let room = Room::new();
+/// A run that has carried over the first of two files, and is at the second.
+fn half_done(room: &Room, second_bytes: usize) -> String {
     let slow = json!({
         "id": room.pair,
         "name": "Photos",
@@ -386,16 +386,62 @@ fn a_run_that_was_stopped_tells_what_it_had_carried_over() {
     });
     room.ask("sync.pairSave", slow);
     fs::write(room.path("left/first"), vec![1; 50_000]).unwrap();
-    fs::write(room.path("left/second"), vec![2; 5_000_000]).unwrap();
+    fs::write(room.path("left/second"), vec![2; second_bytes]).unwrap();
     let run = room.run(false);
     while !room.path("right/first").exists() {
         assert_ne!(room.job(&run)["state"], "succeeded");
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
+    run
+}
+
+/// How many items a run says it made; nothing where it does not say it.
+fn created(room: &Room, run: &str) -> Option<u64> {
+    let facts = room.job(run)["result"]["facts"].clone();
+    facts.as_array()?.iter().find(|fact| fact["key"] == "created")?["value"].as_u64()
+}
+
+#[test]
+fn a_run_that_was_stopped_tells_what_it_had_carried_over() {
+    let room = Room::new();
+    let run = half_done(&room, 5_000_000);
     room.ask("job.cancel", json!({ "jobId": run }));
     room.ended(&run, "cancelled");
     assert!(!room.path("right/second").exists());
-    let facts = room.job(&run)["result"]["facts"].clone();
-    let created = facts.as_array().unwrap().iter().find(|fact| fact["key"] == "created");
-    assert_eq!(created.map(|fact| &fact["value"]), Some(&json!(1)), "{facts}");
+    assert_eq!(created(&room, &run), Some(1));
+}
+
+#[test]
+fn a_run_that_failed_tells_what_it_had_carried_over() {
+    let room = Room::new();
+    let run = half_done(&room, 300_000);
+    fs::rename(room.path("right"), room.path("away")).unwrap();
+    room.ended(&run, "failed");
+    let made =
+        fs::read_dir(room.path("away")).unwrap().flatten().filter(|item| item.file_name() != ".keepwell");
+    assert_eq!(created(&room, &run), Some(made.count() as u64));
+    // So does what is kept of it for good.
+    let receipt = room.ask("job.receipt", json!({ "jobId": run }));
+    assert_eq!(receipt["facts"], room.job(&run)["result"]["facts"], "{receipt}");
+}
+
+#[test]
+fn a_program_can_not_pose_as_a_picture_by_turning_the_direction_of_its_name() {
+    let room = Room::new();
+    let name = "\u{202e}gpj.exe";
+    fs::create_dir(room.path("left").join("a\u{200b}b")).unwrap();
+    fs::write(room.path("left").join(name), "x").unwrap();
+    let job = room.run(true);
+    room.ended(&job, "waitingForConfirmation");
+    let plan = room.ask("sync.plan", json!({ "jobId": job }));
+    let mut shown: Vec<&str> =
+        plan["rows"].as_array().unwrap().iter().map(|row| row["path"]["display"].as_str().unwrap()).collect();
+    shown.sort_unstable();
+    assert_eq!(shown, ["<U+202E>gpj.exe", "a<U+200B>b"]);
+    // What is sent back is the file itself.
+    assert!(plan["rows"].as_array().unwrap().iter().any(|row| row["path"]["path"] == name), "{plan}");
+    let error =
+        dispatch(&room.api, "folder.list", json!({ "path": room.path("left").join(name) })).unwrap_err();
+    let said = serde_json::to_string(&error).unwrap();
+    assert!(said.contains("<U+202E>gpj.exe") && !said.contains('\u{202e}'), "{said}");
 }

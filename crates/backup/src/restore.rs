@@ -18,7 +18,7 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use keepwell_endpoint::EndpointError;
 use keepwell_endpoint::local::{Accounts, Folder, MetadataOptions};
 use keepwell_model::{
-    Cancelled, ContentHash, Control, EntryKind, Phase, RelativePath, Snapshot, SnapshotSource,
+    Cancelled, ContentHash, Control, EntryKind, Phase, RelativePath, Snapshot, SnapshotSource, shown,
 };
 use keepwell_repository::{Repository, RepositoryError};
 
@@ -488,10 +488,7 @@ fn find_origin(
     source: &SnapshotSource,
     make: bool,
 ) -> Result<Root, RestoreError> {
-    let no_origin = |why: &str| RestoreError::NoOrigin {
-        path: String::from_utf8_lossy(&source.path).into_owned(),
-        why: why.to_owned(),
-    };
+    let no_origin = |why: &str| RestoreError::NoOrigin { path: shown(&source.path), why: why.to_owned() };
     if snapshot.system != std::env::consts::OS {
         return Err(no_origin("it was backed up on another kind of system"));
     }

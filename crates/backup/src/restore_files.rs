@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use keepwell_endpoint::EndpointError;
 use keepwell_endpoint::local::{Folder, LocalFile};
 use keepwell_model::id::to_hex;
-use keepwell_model::{EntryKind, Piece, Problem};
+use keepwell_model::{EntryKind, Piece, Problem, shown};
 use keepwell_repository::RepositoryError;
 use parking_lot::Mutex;
 
@@ -78,7 +78,7 @@ impl Item {
     pub(crate) fn path(&self) -> String {
         match self.place.folder() {
             Some(folder) => folder.path_of(&self.entry.name),
-            None => String::from_utf8_lossy(&self.entry.name).into_owned(),
+            None => shown(&self.entry.name),
         }
     }
 

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use keepwell_endpoint::EndpointError;
 use keepwell_endpoint::local::{MetadataOptions, MetadataTrouble};
-use keepwell_model::{ChunkId, ContentHash, Control, Phase, Problem};
+use keepwell_model::{ChunkId, ContentHash, Control, Phase, Problem, shown};
 use keepwell_repository::Repository;
 use parking_lot::Mutex;
 
@@ -31,7 +31,7 @@ const MOVE_ASIDE: &str = "Move what is there aside and run it again, or restore 
 fn path_in(place: &Place, name: &[u8]) -> String {
     match place.folder() {
         Some(folder) => folder.path_of(name),
-        None => String::from_utf8_lossy(name).into_owned(),
+        None => shown(name),
     }
 }
 
@@ -98,7 +98,7 @@ impl<'a> Executor<'a> {
             self.failed.fetch_add(1, Ordering::Relaxed);
             let path = place.folder().map(|folder| folder.path_of(name));
             self.control.problem(Problem::new(
-                path.unwrap_or_else(|| String::from_utf8_lossy(name).into_owned()),
+                path.unwrap_or_else(|| shown(name)),
                 "This folder and everything in it was not restored.",
                 reason.words(),
                 MOVE_ASIDE,

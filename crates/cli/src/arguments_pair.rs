@@ -27,11 +27,11 @@ pub enum Conflict {
     Ask,
     /// Both stay.
     Both,
-    /// The later change wins; the other goes to the bin.
+    /// The later change wins; the other goes to the bin. A file and a folder of one name both stay.
     Newest,
-    /// The left wins; the other goes to the bin.
+    /// The left wins; the other goes to the bin. A folder gives way to no file: then both stay.
     Left,
-    /// The right wins; the other goes to the bin.
+    /// The right wins; the other goes to the bin. A folder gives way to no file: then both stay.
     Right,
 }
 
@@ -67,7 +67,8 @@ pub struct PairRules {
     /// Which way changes go [new pair: two-way].
     #[arg(long, value_enum)]
     pub mode: Option<Mode>,
-    /// What happens where both sides changed the same thing [new pair: ask].
+    /// What happens where both sides changed the same thing [new pair: ask]. What one side edited and the other removed
+    /// stays, whatever is chosen.
     #[arg(long, value_enum)]
     pub conflict: Option<Conflict>,
     /// Another way with conflicts for some files, as in '*.docx=both' (may be given several times; the first that fits

@@ -22,6 +22,7 @@ mod snapshot_list;
 mod sync_add;
 mod sync_bin;
 mod sync_change;
+mod sync_halt;
 mod sync_hub;
 mod sync_list;
 mod sync_pause;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use keepwell_api::dto::job::{Job, JobChangesGet, JobGet, JobPart, JobPhase, JobProgress, JobState};
 use keepwell_api::{ApiError, Commands, Count};
+use serde::Serialize;
 
 use crate::context::Context;
 use crate::documents::Documents;
@@ -26,20 +27,26 @@ const PROBLEMS_SHOWN: u32 = 200;
 /// The engine refused.
 pub fn follow(context: &Context, job_id: &str) -> Result<(Job, Ending), ApiError> {
     let job = watch(context, job_id)?;
-    told(context, job, &Documents::one())
+    let ending = told(context, &job, &job, &Documents::one())?;
+    Ok((job, ending))
 }
 
-/// Prints what became of a job; as JSON into these documents.
+/// Prints what became of a job; as JSON its data, into these documents.
 ///
 /// # Errors
 /// The engine refused.
-pub fn told(context: &Context, job: Job, documents: &Documents) -> Result<(Job, Ending), ApiError> {
-    let ending = Ending::of_job(&job);
+pub fn told(
+    context: &Context,
+    job: &Job,
+    data: &impl Serialize,
+    documents: &Documents,
+) -> Result<Ending, ApiError> {
+    let ending = Ending::of_job(job);
     if context.json {
         documents.next(&job.id);
-        output::json(&job)?;
+        output::json(data)?;
     }
-    problems(context, &job)?;
+    problems(context, job)?;
     match job.state {
         JobState::Halted => {
             if let Some(halt) = &job.halt {
@@ -59,7 +66,7 @@ pub fn told(context: &Context, job: Job, documents: &Documents) -> Result<(Job, 
     if let Some(error) = &job.error {
         output::error(error);
     }
-    Ok((job, ending))
+    Ok(ending)
 }
 
 /// Waits for the end, or until it waits for a person, and shows how far it is.

@@ -1,27 +1,33 @@
 //! What is printed: aligned tables, sizes and times for people, JSON for programs.
 //!
 //! Invariants: data on standard output, the rest on the error stream; a reader that went away ends the output without a
-//! panic; nothing printed for people holds control characters (the border replaces them).
+//! panic; of what is printed for people every sign can be seen, whatever a name holds; JSON is exact.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
 
+use keepwell_api::path_text::shown_lines;
 use keepwell_api::{ApiError, Count, ErrorCode, Moment};
 use serde::Serialize;
 
 /// Prints a line of data. A closed pipe is no failure: whoever read has seen enough.
 pub fn line(text: impl AsRef<str>) {
-    let _ = writeln!(std::io::stdout(), "{}", text.as_ref());
+    exact(&shown_lines(text.as_ref()));
 }
 
-/// Prints a part of a line of data.
+/// Prints a line of data for programs: as it is.
+fn exact(text: &str) {
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
+
+/// Prints a part of a line of data for programs.
 pub fn part(text: &str) {
     let _ = write!(std::io::stdout(), "{text}");
 }
 
 /// Prints a line beside the data.
 pub fn note(text: impl AsRef<str>) {
-    let _ = writeln!(std::io::stderr(), "{}", text.as_ref());
+    let _ = writeln!(std::io::stderr(), "{}", shown_lines(text.as_ref()));
 }
 
 /// Prints data as JSON.
@@ -29,11 +35,14 @@ pub fn note(text: impl AsRef<str>) {
 /// # Errors
 /// It holds a number JSON readers would round.
 pub fn json(data: &impl Serialize) -> Result<(), ApiError> {
-    let text = serde_json::to_string_pretty(data).map_err(|error| {
-        ApiError::new(ErrorCode::Failed, format!("This can not be written as JSON: {error}."))
-    })?;
-    line(text);
+    let text = serde_json::to_string_pretty(data).map_err(unwritable)?;
+    exact(&text);
     Ok(())
+}
+
+/// Data can not be JSON: JavaScript would round a number in it.
+pub fn unwritable(error: serde_json::Error) -> ApiError {
+    ApiError::new(ErrorCode::Failed, format!("This can not be written as JSON: {error}."))
 }
 
 /// Prints an error: what, where, what next.

@@ -208,6 +208,9 @@ pub struct PulledBrake {
     pub items: u64,
     /// Out of how many.
     pub out_of: u64,
+    /// What was found, in a sentence; empty where an older Keepwell wrote it down.
+    #[serde(default)]
+    pub found: String,
     /// A few of them, for people.
     pub examples: Vec<String>,
     /// Whether the run may go on although it was pulled.
@@ -257,4 +260,6 @@ pub enum Ending {
     Proposed(Proposal),
     /// It could not be done.
     Failed(Fault),
+    /// It could not be done to its end; what was done until then.
+    BrokenOff(Fault, Outcome),
 }

@@ -10,6 +10,9 @@
 
 use std::path::PathBuf;
 
+/// The form for people: what is not UTF-8 is replaced, what can not be seen or turns the direction is spelled out.
+pub use keepwell_model::shown as display;
+
 /// The text is not a path in the escaped form.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("\"{text}\" is not a path: a % must be followed by two hexadecimal digits (write %25 for % itself)")]
@@ -83,15 +86,6 @@ pub fn local_path(bytes: &[u8]) -> PathBuf {
     PathBuf::from(String::from_utf8_lossy(bytes).into_owned())
 }
 
-/// For people: control characters and what is not UTF-8 are replaced, so that nothing can disturb a terminal.
-#[must_use]
-pub fn display(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes)
-        .chars()
-        .map(|character| if character.is_control() { '\u{fffd}' } else { character })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -109,7 +103,7 @@ mod tests {
     fn plain_text_stays_readable_and_the_rest_is_escaped() {
         assert_eq!(encode("Bücher/a b.txt".as_bytes()), "Bücher/a b.txt");
         assert_eq!(encode(b"100%\n\xff"), "100%25%0A%FF");
-        assert_eq!(display(b"a\x1b[31m\xff"), "a\u{fffd}[31m\u{fffd}");
+        assert_eq!(display(b"a\x1b[31m\xff"), "a<U+001B>[31m\u{fffd}");
     }
 
     #[test]

@@ -239,11 +239,14 @@ fn asked_of_sync(job: &JobRecord, sync: &SyncJob) -> Vec<String> {
 /// A place by its name and where it is; the address alone where it is called by that.
 fn place_line(name: &str, address: &str) -> String {
     let shown = path_text::display(address.as_bytes());
-    if name == address { shown } else { format!("{name} ({shown})") }
+    if name == shown { shown } else { format!("{name} ({shown})") }
 }
 
-/// What kind of run it was, and who wanted it. The window says the same (`runWords.ts`).
-fn work_words(sync: &SyncJob) -> &'static str {
+/// What kind of run it was, and who wanted it, without a name or a time: for a receipt, and for lists of the command line.
+/// The window has words of its own (`runWords.ts`): it says the places by their names and the times as they are read there,
+/// in a text that can be translated.
+#[must_use]
+pub fn work_words(sync: &SyncJob) -> &'static str {
     match (sync.undoes().count(), &sync.after, sync.origin) {
         (1, ..) => "undo of a run",
         (2.., ..) => "undo of several runs, the last one first",

@@ -206,6 +206,12 @@ fn apply(shared: &Shared, record: &mut JobRecord, ending: Ending, problems: &Pro
             record.fault = serde_json::to_string(&fault).ok();
             Some(Outcome::default())
         }
+        Ending::BrokenOff(fault, outcome) => {
+            record.state = JobState::Failed;
+            record.fault = serde_json::to_string(&fault).ok();
+            record.outcome = json(&outcome);
+            Some(outcome)
+        }
     }
 }
 

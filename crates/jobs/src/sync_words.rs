@@ -164,9 +164,9 @@ pub(crate) fn earlier_words(earlier: &Earlier, pair: &str, zone: &TimeZone) -> S
 pub fn place_name(address: &str) -> String {
     let last = |text: &str| text.trim_end_matches('/').rsplit('/').next().unwrap_or(text).to_owned();
     let or = |name: String, other: &str| if name.is_empty() { other.to_owned() } else { name };
-    match address.parse::<Address>() {
+    let name = match address.parse::<Address>() {
         Ok(Address::Local(path)) => {
-            path_text::display(path.file_name().unwrap_or(path.as_os_str()).as_encoded_bytes())
+            return path_text::display(path.file_name().unwrap_or(path.as_os_str()).as_encoded_bytes());
         }
         Ok(Address::S3 { bucket, prefix, .. } | Address::Gcs { bucket, prefix, .. }) => {
             or(last(&prefix), &bucket)
@@ -174,14 +174,15 @@ pub fn place_name(address: &str) -> String {
         Ok(Address::Azure { container, prefix, .. }) => or(last(&prefix), &container),
         Ok(Address::WebDav { host, path, .. } | Address::Sftp { host, path, .. }) => or(last(&path), &host),
         Err(_) => address.to_owned(),
-    }
+    };
+    path_text::display(name.as_bytes())
 }
 
 /// What to call two places beside each other: their names, or their addresses where those are the same.
 pub(crate) fn place_names(left: &str, right: &str) -> [String; 2] {
     let names = [left, right].map(place_name);
     if names[0].to_lowercase() == names[1].to_lowercase() {
-        return [left, right].map(str::to_owned);
+        return [left, right].map(|address| path_text::display(address.as_bytes()));
     }
     names
 }

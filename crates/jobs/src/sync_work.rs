@@ -208,7 +208,14 @@ pub(crate) fn sync(
             let report = syncer.database().run(running.job_id)?.map(|run| run.report).unwrap_or_default();
             Ok(Ending::Cancelled(outcome(&definition.pair, &report, tree.root_text())))
         }
-        Err(error) => Err(error.into()),
+        Err(error) => match syncer.database().run(running.job_id) {
+            Ok(Some(run)) => {
+                let outcome = outcome(&definition.pair, &run.report, tree.root_text());
+                Ok(Ending::BrokenOff(error.into(), outcome))
+            }
+            // What was done is not known: nothing is said of it.
+            _ => Err(error.into()),
+        },
     }
 }
 
@@ -438,6 +445,7 @@ pub(crate) fn pulled(pair: &PairSpec, brakes: &[Brake]) -> Vec<PulledBrake> {
             side: brake.side,
             items: brake.items,
             out_of: brake.out_of,
+            found: words.found(brake),
             examples: brake.examples.iter().map(|path| path_text::display(path.as_bytes())).collect(),
             can_release: words.going_on(brake.kind, brake.side).is_some(),
             can_bring_back: words.bringing_back(brake.kind, brake.side).is_some()

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use parking_lot::{Condvar, Mutex};
 
 use crate::problem::{Problem, ProblemLog};
+use crate::shown::shown;
 
 /// The person asked to stop. An outcome, not a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -169,7 +170,7 @@ impl Control {
     pub fn set_current(&self, name: &[u8]) {
         if let Some(mut current) = self.current.try_lock() {
             current.clear();
-            current.push_str(&String::from_utf8_lossy(name));
+            current.push_str(&shown(name));
         }
     }
 

@@ -9,6 +9,7 @@ pub mod entry;
 pub mod id;
 pub mod path;
 pub mod problem;
+pub mod shown;
 pub mod snapshot;
 pub mod time;
 
@@ -19,5 +20,6 @@ pub use id::{
 };
 pub use path::{NameError, RelativePath};
 pub use problem::{Problem, ProblemLog};
+pub use shown::{shown, shown_lines};
 pub use snapshot::{Snapshot, SnapshotSource, SnapshotStatistics};
 pub use time::Timestamp;

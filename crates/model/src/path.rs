@@ -6,11 +6,13 @@
 
 use std::fmt;
 
+use crate::shown::shown;
+
 /// A name that can not be a component of a path.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("\"{shown}\" is not a file name: {why}")]
 pub struct NameError {
-    /// The name, with what is not text replaced.
+    /// The name, for people.
     pub shown: String,
     /// What is wrong with it.
     pub why: &'static str,
@@ -28,7 +30,7 @@ pub fn check_name(name: &[u8]) -> Result<(), NameError> {
         _ if name.contains(&0) => "it holds a NUL byte",
         _ => return Ok(()),
     };
-    Err(NameError { shown: String::from_utf8_lossy(name).into_owned(), why })
+    Err(NameError { shown: shown(name), why })
 }
 
 /// A path relative to some root. The empty path is the root itself. Plans hold millions: no room is kept to grow.
@@ -111,9 +113,9 @@ impl RelativePath {
 }
 
 impl fmt::Display for RelativePath {
-    /// What is not UTF-8 is replaced: for people, not for finding the file again.
+    /// For people, not for finding the file again.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&String::from_utf8_lossy(&self.0))
+        formatter.write_str(&shown(&self.0))
     }
 }
 

@@ -1,6 +1,10 @@
 //! Per-file trouble as data: shown to the person, capped with a count of the rest, never dropped.
+//!
+//! Invariant: what it says of names that came from elsewhere can be seen whole ([`crate::shown`]).
 
 use serde::{Deserialize, Serialize};
+
+use crate::shown::{shown, shown_lines};
 
 /// Something that went wrong with one item while the rest went on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,7 +27,13 @@ impl Problem {
         why: impl Into<String>,
         next: impl Into<String>,
     ) -> Self {
-        Self { path: path.into(), what: what.into(), why: why.into(), next: next.into() }
+        let lines = |text: String| shown_lines(&text);
+        Self {
+            path: shown(path.into().as_bytes()),
+            what: lines(what.into()),
+            why: lines(why.into()),
+            next: lines(next.into()),
+        }
     }
 }
 

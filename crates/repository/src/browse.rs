@@ -3,7 +3,7 @@
 //! Everything is read a folder at a time; nothing here walks a whole tree at once or recurses, so depth and size of a
 //! tree cost no more than the folders looked at. Deliberately not here: searching and comparing (`backup`).
 
-use keepwell_model::{ChunkId, Entry, EntryKind, RelativePath, Snapshot};
+use keepwell_model::{ChunkId, Entry, EntryKind, RelativePath, Snapshot, shown};
 
 use crate::error::{RepositoryError, Result};
 use crate::repository::Repository;
@@ -97,7 +97,7 @@ impl Repository {
     pub fn read_file_range(&self, entry: &Entry, offset_bytes: u64, length_bytes: usize) -> Result<Vec<u8>> {
         let content = entry.content.as_ref().ok_or_else(|| RepositoryError::NoSuch {
             path: self.describe(),
-            what: format!("{} has no content", String::from_utf8_lossy(&entry.name)),
+            what: format!("{} has no content", shown(&entry.name)),
         })?;
         let end = offset_bytes.saturating_add(length_bytes as u64);
         let mut out = Vec::new();

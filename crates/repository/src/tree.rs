@@ -110,7 +110,7 @@ pub(crate) fn is_implied(content: &Content, size_bytes: u64, id_key: &[u8; 32]) 
 /// What would make a reader refuse the page an entry is in, or the file: better no snapshot than one that can not be
 /// read. `previous` is the name of the entry before.
 pub(crate) fn entry_trouble(entry: &Entry, previous: Option<&Vec<u8>>) -> Option<String> {
-    let shown = String::from_utf8_lossy(&entry.name);
+    let shown = keepwell_model::shown(&entry.name);
     if let Err(error) = keepwell_model::path::check_name(&entry.name) {
         return Some(error.to_string());
     }

@@ -190,17 +190,19 @@ interface RadiosProps<Value extends string> extends SelectProps<Value> {
   label: string;
   /** The label is read aloud only: the page says it already. */
   quietLabel?: boolean;
+  /** What holds whichever is chosen. */
+  hint?: string;
 }
 
 /** One of a few: all of them in sight, each with a sentence on what it means. */
-export function Radios<Value extends string>({ value, onValue, choices, label, quietLabel = false }: RadiosProps<Value>) {
+export function Radios<Value extends string>({ value, onValue, choices, label, quietLabel = false, hint }: RadiosProps<Value>) {
   const id = useId();
   return (
     <div className={styles.field}>
       <span id={id} className={quietLabel ? "only-spoken" : styles.label}>
         {label}
       </span>
-      <BaseRadioGroup aria-labelledby={id} value={value} onValueChange={(next) => onValue(next)} className={styles.radios}>
+      <BaseRadioGroup aria-labelledby={id} aria-describedby={hint === undefined ? undefined : `${id}-hint`} value={value} onValueChange={(next) => onValue(next)} className={styles.radios}>
         {choices.map((choice) => (
           <label key={choice.value} className={classes(styles.choice, styles.radioRow)}>
             <BaseRadio.Root value={choice.value} className={styles.radio}>
@@ -213,6 +215,11 @@ export function Radios<Value extends string>({ value, onValue, choices, label, q
           </label>
         ))}
       </BaseRadioGroup>
+      {hint !== undefined && (
+        <span id={`${id}-hint`} className={styles.hint}>
+          {hint}
+        </span>
+      )}
     </div>
   );
 }

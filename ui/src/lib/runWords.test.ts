@@ -84,6 +84,10 @@ describe("what a run did", () => {
     expect(whatItDid(testJob({ result: result({}) }))).toBe("no change");
   });
 
+  it("is told of a run that failed, too, where it is known", () => {
+    expect(whatItDid(testJob({ state: "failed", result: result({ created: 2, leftBytes: 0, rightBytes: 4000 }) }))).toBe("2 new; 4 kB copied");
+  });
+
   it("counts what came back, and what was left as it was found", () => {
     const of = (work: "undo" | "bringBack" | "remove", facts: Record<string, number>) => whatItDid(testJob({ sync: testWhat({ work }), result: result(facts) }));
     expect(of("undo", { undone: 3, leftAlone: 1, runsUndone: 2 })).toBe("3 items as they were before, 1 left as found");

@@ -1,7 +1,8 @@
 /**
  * What tells one run from another, in the words of every list of runs: what it was, what it did, how it ended.
  *
- * The receipt (crates/jobs, `receipt`) and the command line say the same of what a run was.
+ * A receipt and the command line say the same of what a run was (`SyncWhat.words`), for whoever knows neither its pair nor
+ * its place in a list. Here places are called by their names and times are as they are read here, in texts of the catalogue.
  */
 import type { Job, JobFact, JobState, SyncSide, SyncTotals, SyncWhat } from "../api";
 import { isActive } from "../api/jobs";

@@ -2,7 +2,7 @@
 import type { Job, SyncWhat } from "../api";
 
 export function testWhat(over: Partial<SyncWhat> = {}): SyncWhat {
-  return { work: "run", origin: "person", onlyLooks: false, lookedFirst: false, wentOn: false, broughtBackFrom: null, undoes: 0, undoesBegunMs: [], ...over };
+  return { words: "run", work: "run", origin: "person", onlyLooks: false, lookedFirst: false, wentOn: false, broughtBackFrom: null, undoes: 0, undoesBegunMs: [], ...over };
 }
 
 export function testJob(over: Partial<Job> = {}): Job {

@@ -171,6 +171,8 @@ dto! {
 
     /// What a run of a pair is: what tells it from others beside its time.
     pub struct SyncWhat {
+        /// What it is in a few words, as its receipt has it.
+        pub words: String,
         /// What it is.
         pub work: SyncWork,
         /// Who wanted it.

@@ -420,7 +420,7 @@ dto! {
     pub struct SyncFolder {
         /// Its path below the root, as `SyncRules.folders` takes it.
         pub path: String,
-        /// Its name.
+        /// Its name, for people.
         pub name: String,
         /// Whether the first place has it.
         pub in_left: bool,

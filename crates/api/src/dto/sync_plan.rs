@@ -128,6 +128,8 @@ dto! {
         pub items: Count,
         /// Out of how many; at another place those the pair knows; where they do not fit the free bytes.
         pub out_of: Count,
+        /// What was found, in a sentence; empty where an older Keepwell wrote it down.
+        pub found: String,
         /// A few of them, for people.
         pub examples: Vec<String>,
         /// Whether the run may go on although it was seen.

@@ -14,6 +14,7 @@ use super::sync_save::{address, credentials};
 use crate::dto::sync::{SyncAccess, SyncFolder, SyncFolders, SyncFoldersGet};
 use crate::error::ApiError;
 use crate::open::Api;
+use crate::path_text::display;
 
 /// Folders in one answer.
 const FOLDERS_LIMIT: usize = 2_000;
@@ -64,7 +65,12 @@ pub(crate) fn sync_folders(api: &Api, request: SyncFoldersGet) -> Result<SyncFol
     let path = |name: &str| if text.is_empty() { name.to_owned() } else { format!("{text}/{name}") };
     let mut folders: Vec<SyncFolder> = found
         .into_iter()
-        .map(|(name, (in_left, in_right))| SyncFolder { path: path(&name), name, in_left, in_right })
+        .map(|(name, (in_left, in_right))| SyncFolder {
+            path: path(&name),
+            name: display(name.as_bytes()),
+            in_left,
+            in_right,
+        })
         .collect();
     folders.sort_by_cached_key(|folder| (folder.name.to_lowercase(), folder.name.clone()));
     folders.truncate(FOLDERS_LIMIT);

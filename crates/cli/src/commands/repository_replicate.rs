@@ -39,7 +39,7 @@ pub fn run(context: &Context, arguments: &RepositoryReplicate) -> Result<Ending,
         context.api.job_confirm(JobGet { job_id: job.id.clone() })?;
         job = watch(context, &started.job_id)?;
     }
-    let (job, ending) = told(context, job, &Documents::one())?;
+    let ending = told(context, &job, &job, &Documents::one())?;
     if ending == Ending::Halted {
         output::note("  To go on: the same command with --release-brake");
     } else if !context.json && matches!(job.state, JobState::Succeeded | JobState::SucceededWithProblems) {

@@ -8,19 +8,20 @@ use std::io::Write as _;
 use keepwell_api::dto::job::{Job, JobGet};
 use keepwell_api::dto::sync::{SyncPair, SyncSide};
 use keepwell_api::dto::sync_plan::{
-    SyncAction, SyncBrakeKind, SyncFilter, SyncPlanGet, SyncPlanPage, SyncRow, SyncTotals, SyncWhy,
+    SyncAction, SyncFilter, SyncPlanGet, SyncPlanPage, SyncRow, SyncTotals, SyncWhy,
 };
-use keepwell_api::{ApiError, Commands, Count, ErrorCode};
+use keepwell_api::{ApiError, Commands, Count};
 use serde_json::{Value, json};
 
-use super::sync_run::{Meant, examples, ways_on};
+use super::sync_halt::Halted;
+use super::sync_run::Meant;
 use super::sync_typed;
 use crate::arguments_sync::SyncRun;
 use crate::context::Context;
 use crate::documents::Documents;
 use crate::ending::Ending;
 use crate::follow::problems;
-use crate::output::{self, number, size};
+use crate::output::{self, number, size, unwritable};
 
 /// Rows asked for at once.
 const PAGE: u32 = 1_000;
@@ -55,26 +56,27 @@ fn show(
     arguments: &SyncRun,
     documents: &Documents,
 ) -> Result<(), ApiError> {
-    let brakes = context.api.sync_brakes(&job.id)?;
     let again = sync_typed::command(context, arguments, meant.known.as_ref());
+    let halted = Halted::of(context, job, &again)?;
     if let Some(halt) = &job.halt {
         output::note(format!("A safety brake would stop this run: {}", halt.reason));
-        examples(&brakes);
+        halted.print_examples();
     }
-    // Where a folder is gone there was nothing to look at, and there is no plan.
-    if brakes.iter().any(|brake| brake.kind == SyncBrakeKind::RootGone) {
+    if halted.is_of_a_gone_root() {
         if context.json {
             documents.next(&pair.id);
-            return output::json(&[(); 0]);
+            return output::json(&[halted.row("")]);
         }
         output::note("What you can do next:");
-        ways_on(job, &brakes, &again, "");
+        halted.print_ways("");
         return Ok(());
     }
     let has_rows = match context.json {
         true => {
             documents.next(&pair.id);
-            print_json(context, &job.id).map(|()| false)?
+            let id = context.api.sync_plan_id(&job.id)?;
+            let last = job.halt.is_some().then(|| halted.row(&format!(" --plan {id}")));
+            print_json(context, &job.id, last.as_ref()).map(|()| false)?
         }
         false => print(context, pair, job)?,
     };
@@ -87,7 +89,7 @@ fn show(
     let plan = format!(" --plan {id}");
     if job.halt.is_some() {
         output::note("What you can do next:");
-        ways_on(job, &brakes, &again, &plan);
+        halted.print_ways(&plan);
     } else {
         output::note(format!("To do it: {again}{}{plan}", sync_typed::answers(arguments)));
     }
@@ -106,8 +108,9 @@ fn page(context: &Context, job_id: &str, offset: u32) -> Result<SyncPlanPage, Ap
     })
 }
 
-/// One operation a row: path, kind, from, to, why; conflicts after them. Written as they are read, however many.
-fn print_json(context: &Context, job_id: &str) -> Result<(), ApiError> {
+/// One operation a row: path, kind, from, to, why; conflicts after them, and what else is told of the plan. Written as they
+/// are read, however many.
+fn print_json(context: &Context, job_id: &str, last: Option<&Value>) -> Result<(), ApiError> {
     let mut out = std::io::stdout().lock();
     let mut is_first = true;
     let mut write = |row: &Value| {
@@ -131,12 +134,9 @@ fn print_json(context: &Context, job_id: &str) -> Result<(), ApiError> {
             &json!({ "path": conflict.path.path, "kind": "conflict", "from": null, "to": null, "why": why }),
         );
     }
+    last.into_iter().for_each(&mut write);
     let _ = out.write_all(if is_first { b"[]\n" } else { b"\n]\n" });
     Ok(())
-}
-
-fn unwritable(error: serde_json::Error) -> ApiError {
-    ApiError::new(ErrorCode::Failed, format!("This can not be written as JSON: {error}."))
 }
 
 fn side(side: SyncSide) -> &'static str {

@@ -5,6 +5,7 @@ use keepwell_api::dto::sync_conflict::{
     ConflictChoice, ConflictDecision, ConflictKind, MergedLine, SyncConflict, SyncConflictGet,
     SyncConflictsGet, SyncMerge, SyncResolve as Request, SyncVersion,
 };
+use keepwell_api::path_text::display;
 use keepwell_api::{ApiError, Commands, Count};
 
 use super::sync_hub::{self, Hub};
@@ -209,8 +210,8 @@ fn merged_line(line: &MergedLine) -> String {
         _ => '+',
     };
     let text = line.text.trim_end_matches(['\n', '\r']).replace('\t', "    ");
-    // What is in a file must not steer the terminal.
-    format!("{number:>6} {who:>5} {sign} {}", text.replace(char::is_control, "\u{fffd}"))
+    // What is in a file must not steer the terminal, nor break the line.
+    format!("{number:>6} {who:>5} {sign} {}", display(text.as_bytes()))
 }
 
 /// All conflicts of a pair.
@@ -242,7 +243,7 @@ fn named(conflicts: Vec<SyncConflict>, arguments: &SyncResolve) -> Result<Vec<Sy
         let before = meant.len();
         meant.extend(conflicts.iter().filter(|conflict| conflict.path.path == wanted).cloned());
         if meant.len() == before {
-            // As it is shown, where signs that would disturb a terminal are replaced.
+            // As it is shown, where signs that can not be seen are spelled out.
             let shown = path.to_string_lossy();
             let mut shown_so = conflicts.iter().filter(|conflict| conflict.path.display == shown);
             if let (Some(conflict), None) = (shown_so.next(), shown_so.next()) {

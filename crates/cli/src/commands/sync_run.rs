@@ -11,9 +11,10 @@ use keepwell_api::dto::sync::{SyncMode, SyncPair, SyncPairGet, SyncPairSave, Syn
 use keepwell_api::dto::sync_plan::{SyncApply, SyncBrake, SyncBrakeKind};
 use keepwell_api::{ApiError, Commands, Count, SyncAsk};
 
+use super::sync_halt::{Halted, is_another, kind, word};
 use super::{sync_add, sync_hub, sync_list, sync_preview, sync_show, sync_typed};
 use crate::arguments_pair::{Conflict, Mode, PairRules};
-use crate::arguments_sync::{Brake, Side, SyncRun};
+use crate::arguments_sync::{Side, SyncRun};
 use crate::context::Context;
 use crate::documents::Documents;
 use crate::ending::Ending;
@@ -120,12 +121,19 @@ pub fn run_pair(
     if arguments.preview && matches!(job.state, JobState::WaitingForConfirmation | JobState::Halted) {
         return sync_preview::run(context, &asked.pair, &job, meant, arguments, documents);
     }
-    let (job, ending) = told(context, job, documents)?;
-    if ending == Ending::Halted {
-        what_next(context, &job, &sync_typed::command(context, arguments, Some(&asked.pair)))?;
-    } else if !context.json {
-        print(context, &asked.pair, &job);
-    }
+    let ending = if job.state == JobState::Halted {
+        let again = sync_typed::command(context, arguments, Some(&asked.pair));
+        let halted = Halted::of(context, &job, &again)?;
+        let ending = told(context, &job, &halted.whole()?, documents)?;
+        halted.print_after_run();
+        ending
+    } else {
+        let ending = told(context, &job, &job, documents)?;
+        if !context.json {
+            print(context, &asked.pair, &job);
+        }
+        ending
+    };
     say_what_changed(context, meant, &asked.pair);
     Ok(ending_of(&job, ending))
 }
@@ -253,90 +261,6 @@ fn not_taken(
         }
     };
     format!("Your answer to the safety brake is not taken: {why}.")
-}
-
-/// Whether another place sits where this side was.
-fn is_another(brake: &SyncBrake, side: SyncSide) -> bool {
-    brake.side == side && brake.kind == SyncBrakeKind::AnotherPlace
-}
-
-/// After a halt: what was seen in single items, and the commands that go on.
-pub fn what_next(context: &Context, job: &Job, again: &str) -> Result<(), ApiError> {
-    let brakes = context.api.sync_brakes(&job.id)?;
-    examples(&brakes);
-    output::note("  What you can do next:");
-    ways_on(job, &brakes, again, "");
-    // Of a folder that is gone there is nothing to look at.
-    if !brakes.iter().any(|brake| brake.kind == SyncBrakeKind::RootGone) {
-        output::note("    Look at what would happen.");
-        output::note(format!("      {again} --preview"));
-    }
-    Ok(())
-}
-
-/// Items brakes are about, each once.
-pub fn examples(brakes: &[SyncBrake]) {
-    let mut told: Vec<&String> = Vec::new();
-    for brake in brakes {
-        let what = if brake.kind == SyncBrakeKind::AnotherPlace {
-            "there now, for instance"
-        } else {
-            "for instance"
-        };
-        for example in &brake.examples {
-            if !told.contains(&example) {
-                output::note(format!("    {what} {example}"));
-                told.push(example);
-            }
-        }
-    }
-}
-
-/// The commands that go on from brakes, with what each does; what only goes for the plan that was shown stands at the end of
-/// the last.
-pub fn ways_on(job: &Job, brakes: &[SyncBrake], again: &str, plan: &str) {
-    for choice in job.halt.iter().flat_map(|halt| &halt.choices) {
-        let (from, side) = match choice.key.as_str() {
-            "bringBackFromLeft" => ("left", SyncSide::Right),
-            _ => ("right", SyncSide::Left),
-        };
-        let is_another = brakes.iter().any(|brake| is_another(brake, side));
-        let also = if is_another { " --release-brake another-place" } else { "" };
-        output::note(format!("    {}. {}", choice.label, choice.means));
-        output::note(format!("      {again} --bring-back-from {from}{also}"));
-    }
-    if !brakes.is_empty() && brakes.iter().all(|brake| brake.can_release) {
-        let kinds: BTreeSet<&str> = brakes.iter().map(|brake| word(brake.kind)).collect();
-        let words: String = kinds.into_iter().map(|kind| format!(" --release-brake {kind}")).collect();
-        output::note("    Go on anyway, as said above.");
-        output::note(format!("      {again}{words}{plan}"));
-    }
-}
-
-fn kind(brake: Brake) -> SyncBrakeKind {
-    match brake {
-        Brake::RootEmptied => SyncBrakeKind::RootEmptied,
-        Brake::AnotherPlace => SyncBrakeKind::AnotherPlace,
-        Brake::ManyRemoved => SyncBrakeKind::ManyRemoved,
-        Brake::ManyRewritten => SyncBrakeKind::ManyRewritten,
-        Brake::AllTimesChanged => SyncBrakeKind::AllTimesChanged,
-        Brake::RulesChanged => SyncBrakeKind::RulesChanged,
-        Brake::OldCopy => SyncBrakeKind::OldCopy,
-    }
-}
-
-fn word(kind: SyncBrakeKind) -> &'static str {
-    match kind {
-        SyncBrakeKind::RootEmptied => "root-emptied",
-        SyncBrakeKind::RootGone => "root-gone",
-        SyncBrakeKind::AnotherPlace => "another-place",
-        SyncBrakeKind::ManyRemoved => "many-removed",
-        SyncBrakeKind::ManyRewritten => "many-rewritten",
-        SyncBrakeKind::AllTimesChanged => "all-times-changed",
-        SyncBrakeKind::RulesChanged => "rules-changed",
-        SyncBrakeKind::OldCopy => "old-copy",
-        SyncBrakeKind::NoSpace => "no-space",
-    }
 }
 
 /// Says what a run did.

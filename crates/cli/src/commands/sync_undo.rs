@@ -1,6 +1,5 @@
 //! `keepwell sync undo PAIR [RUN]`, or all runs `--since` a time, one after the other.
 
-use keepwell_api::dto::job::{SyncOrigin, SyncWhat, SyncWork};
 use keepwell_api::dto::sync::SyncPair;
 use keepwell_api::dto::sync_bin::{SyncRunRow, SyncRunsGet, SyncUndo as Request};
 use keepwell_api::{ApiError, Commands};
@@ -87,28 +86,10 @@ pub fn print(runs: &[SyncRunRow]) {
                 changes(&run.left),
                 changes(&run.right),
                 if run.undone { "undone" } else { job_list::word(run.state) }.to_owned(),
-                what(&run.what).to_owned(),
+                run.what.words.clone(),
             ]
         })
         .collect();
     let heads = ["RUN", "BEGUN", ">CHANGES LEFT", ">CHANGES RIGHT", "STATE", "WHAT"];
     output::line(output::table(&heads, &rows));
-}
-
-/// What a run was. The window says the same (`runWords.ts`), and so does a receipt.
-fn what(what: &SyncWhat) -> &'static str {
-    match (what.work, what.origin) {
-        (SyncWork::Decision, _) => "run after a decision",
-        (SyncWork::Merge, _) => "merging two texts",
-        (SyncWork::MergedText, _) => "run after merging",
-        (SyncWork::Undo, _) => "undo",
-        (SyncWork::BringBack, _) => "bringing back from the bin",
-        (SyncWork::Remove, _) => "removing from the bin for good",
-        (SyncWork::Run, _) if what.only_looks => "look at what would happen",
-        (SyncWork::Run, _) if what.went_on || what.brought_back_from.is_some() => "run after a halt",
-        (SyncWork::Run, SyncOrigin::Schedule) => "run by the schedule",
-        (SyncWork::Run, SyncOrigin::Live) => "live run",
-        (SyncWork::Run, SyncOrigin::Person) if what.looked_first => "run after a look",
-        (SyncWork::Run, SyncOrigin::Person) => "run",
-    }
 }

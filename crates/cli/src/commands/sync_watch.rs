@@ -4,12 +4,13 @@
 use std::collections::HashSet;
 
 use keepwell_api::dto::Nothing;
-use keepwell_api::dto::job::{JobChangesGet, JobKind, JobState};
+use keepwell_api::dto::job::{Job, JobChangesGet, JobKind, JobState};
 use keepwell_api::dto::plan::Schedule;
 use keepwell_api::dto::sync::{SyncLive, SyncPair};
 use keepwell_api::{ApiError, Commands};
 
-use super::{job_list, plan_list, sync_add, sync_hub, sync_list, sync_run};
+use super::sync_halt::Halted;
+use super::{job_list, plan_list, sync_add, sync_hub, sync_list};
 use crate::arguments_sync::SyncWatch;
 use crate::context::Context;
 use crate::ending::Ending;
@@ -75,8 +76,17 @@ pub fn run(arguments: &SyncWatch, json: bool, verbose: bool) -> Result<Ending, A
             if !is_over || !told.insert((job.id.clone(), job.state)) || is_first {
                 continue;
             }
+            let halted = match &job.halt {
+                Some(_) => again(&context, &job)?,
+                None => None,
+            };
+            // One that was answered meanwhile asks for nothing any more.
+            let halted = halted.as_ref().and_then(|again| Halted::of(&context, &job, again).ok());
             if context.json {
-                output::json(&job)?;
+                match &halted {
+                    Some(halted) => output::json(&halted.whole()?)?,
+                    None => output::json(&job)?,
+                }
             } else {
                 let items = job.result.as_ref().map(|result| result.items).unwrap_or_default();
                 let changes = counted(items, "change", "changes");
@@ -84,16 +94,18 @@ pub fn run(arguments: &SyncWatch, json: bool, verbose: bool) -> Result<Ending, A
             }
             if let Some(halt) = &job.halt {
                 output::note(format!("  {}", halt.reason));
-                let known = context.api.sync_pairs(Nothing {})?.pairs;
-                if let Some(pair) = known.iter().find(|pair| Some(&pair.id) == job.pair_id.as_ref()) {
-                    let again = format!("keepwell sync run {}", sync_list::word(&context, pair));
-                    // One that was answered meanwhile asks for nothing any more.
-                    sync_run::what_next(&context, &job, &again).unwrap_or_else(|error| output::error(&error));
-                }
+                halted.iter().for_each(Halted::print_after_run);
             }
             if let Some(error) = &job.error {
                 output::error(error);
             }
         }
     }
+}
+
+/// The command that runs the pair of a job again; nothing where it is forgotten.
+fn again(context: &Context, job: &Job) -> Result<Option<String>, ApiError> {
+    let known = context.api.sync_pairs(Nothing {})?.pairs;
+    let pair = known.iter().find(|pair| Some(&pair.id) == job.pair_id.as_ref());
+    Ok(pair.map(|pair| format!("keepwell sync run {}", sync_list::word(context, pair))))
 }

@@ -9,6 +9,6 @@ export type PathText = {
  */
 path: string, 
 /**
- * For people: what is not text is replaced.
+ * For people: what is not text is replaced, what can not be seen is spelled out.
  */
 display: string, };

@@ -23,6 +23,10 @@ items: number,
  */
 outOf: number, 
 /**
+ * What was found, in a sentence; empty where an older Keepwell wrote it down.
+ */
+found: string, 
+/**
  * A few of them, for people.
  */
 examples: Array<string>, 

@@ -9,7 +9,7 @@ export type SyncFolder = {
  */
 path: string, 
 /**
- * Its name.
+ * Its name, for people.
  */
 name: string, 
 /**

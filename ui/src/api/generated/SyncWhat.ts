@@ -8,6 +8,10 @@ import type { SyncWork } from "./SyncWork";
  */
 export type SyncWhat = { 
 /**
+ * What it is in a few words, as its receipt has it.
+ */
+words: string, 
+/**
  * What it is.
  */
 work: SyncWork, 

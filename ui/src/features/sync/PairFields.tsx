@@ -76,7 +76,7 @@ export function WayPart({ bothWays = false, ...props }: PartProps & { bothWays?:
         />
       )}
       {fields.mode === "twoWay" && (
-        <Radios<ConflictPolicy> label={t("pair.conflicts")} value={fields.conflicts} onValue={(conflicts) => change({ conflicts })} choices={policies} />
+        <Radios<ConflictPolicy> label={t("pair.conflicts")} hint={t("pair.conflicts_hint")} value={fields.conflicts} onValue={(conflicts) => change({ conflicts })} choices={policies} />
       )}
       {fields.mode === "twoWay" && <ConflictRulesPart {...props} />}
       <MetadataPart {...props} />

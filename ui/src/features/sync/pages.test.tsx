@@ -56,7 +56,7 @@ describe("a pair", () => {
 });
 
 describe("a folder that is gone", () => {
-  const gone: SyncBrake = { kind: "rootGone", side: "right", items: 3, outOf: 3, examples: [], canRelease: false, canBringBack: true };
+  const gone: SyncBrake = { kind: "rootGone", side: "right", items: 3, outOf: 3, found: "", examples: [], canRelease: false, canBringBack: true };
   const halted = testPair({ state: "halted", activeJobId: "j", haltedBy: [gone], live: true, watched: "watching" });
 
   it("is first looked for again, and says nothing of being live meanwhile", async () => {
@@ -88,7 +88,7 @@ describe("a folder that is gone", () => {
 });
 
 describe("a side that lost much", () => {
-  const removed: SyncBrake = { kind: "manyRemoved", side: "right", items: 14, outOf: 22, examples: [], canRelease: true, canBringBack: true };
+  const removed: SyncBrake = { kind: "manyRemoved", side: "right", items: 14, outOf: 22, found: "", examples: [], canRelease: true, canBringBack: true };
 
   it("is filled again from the other, and each answer tells its changes", async () => {
     const planOf = ({ bringBack }: { bringBack?: string }) => (bringBack === "right" ? { ...emptyPlan, right: { ...none, created: 14, replaced: 1 } } : { ...emptyPlan, left: { ...none, removed: 14 } });

@@ -31,7 +31,7 @@ describe("the state of a pair in words", () => {
   });
 
   it("of a halt says what was seen", () => {
-    const brake: SyncBrake = { kind: "manyRemoved", side: "left", items: 40, outOf: 100, examples: [], canRelease: true, canBringBack: true };
+    const brake: SyncBrake = { kind: "manyRemoved", side: "left", items: 40, outOf: 100, found: "", examples: [], canRelease: true, canBringBack: true };
     const state = words({ state: "halted", haltedBy: [brake], activeJobId: "j" });
     expect([state.text, state.means]).toEqual(["Halted: it needs your decision", "40 of 100 items are gone from “Laptop”"]);
   });
@@ -63,7 +63,7 @@ describe("the state of a pair in words", () => {
 
 describe("a brake", () => {
   const KINDS: SyncBrake["kind"][] = ["rootEmptied", "rootGone", "anotherPlace", "manyRemoved", "manyRewritten", "allTimesChanged", "rulesChanged", "oldCopy", "noSpace"];
-  const brakeOf = (kind: SyncBrake["kind"], side: SyncBrake["side"] = "left"): SyncBrake => ({ kind, side, items: 3, outOf: 12, examples: [], canRelease: true, canBringBack: true });
+  const brakeOf = (kind: SyncBrake["kind"], side: SyncBrake["side"] = "left"): SyncBrake => ({ kind, side, items: 3, outOf: 12, found: "", examples: [], canRelease: true, canBringBack: true });
   const of = (kind: SyncBrake["kind"], mode: SyncMode = "twoWay", side: SyncBrake["side"] = "left") => brakeWords(brakeOf(kind, side), names, mode);
 
   it.each(MODES.flatMap((mode) => KINDS.map((kind) => [mode, kind] as const)))("says of both sides what it saw and what each answer does (%s, %s)", (mode, kind) => {
@@ -110,7 +110,7 @@ describe("a brake", () => {
   });
 
   it("tells bytes where there is no space", () => {
-    const brake: SyncBrake = { kind: "noSpace", side: "right", items: 5_000_000, outOf: 2_000_000, examples: [], canRelease: false, canBringBack: false };
+    const brake: SyncBrake = { kind: "noSpace", side: "right", items: 5_000_000, outOf: 2_000_000, found: "", examples: [], canRelease: false, canBringBack: false };
     expect(brakeWords(brake, names, "twoWay").means).toBe("5 MB are needed, with what has to stay free, and 2 MB are free. Make room in “Stick”, or leave out what is large; then run it again.");
   });
 });
