@@ -326,6 +326,8 @@ pub struct Plan {
     pub problems: Vec<Problem>,
     /// What the answer to a brake promises, by the items of the base: it is written down before the first change.
     pub owed: Vec<Promise>,
+    /// What an answer promised, now or before, of what the right of a mirror has and the base does not know: where it is.
+    pub owed_new: BTreeSet<RelativePath>,
     /// Folders of the left and of the right from which a side moved what stays as it is, and those it lies in now.
     pub moved_folders: [BTreeSet<RelativePath>; 2],
     /// Changes on the left.

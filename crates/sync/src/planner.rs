@@ -61,6 +61,7 @@ pub fn plan(base: &BaseTree, left: &SideTree, right: &SideTree, policy: &Policy)
     plan.conflicts.sort_by(|one, two| one.path.cmp(&two.path).then(one.node.cmp(&two.node)));
     plan.problems = std::mem::take(&mut view.problems);
     plan.owed = std::mem::take(&mut view.owed);
+    plan.owed_new = std::mem::take(&mut view.owed_new);
     plan.brakes = brakes::brakes(&view, &plan);
     plan
 }

@@ -3,9 +3,10 @@
 //! Invariant: every value here changes what a plan says, never what is read. Deliberately not here: places and
 //! schedules (`pair`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use keepwell_model::RelativePath;
 use serde::{Deserialize, Serialize};
 
 use crate::node::{NodeId, Side, State};
@@ -173,6 +174,8 @@ pub enum BringBack {
 pub struct Owed {
     /// In order of the items.
     items: Vec<Promise>,
+    /// Where the right of a mirror has what the base does not know yet, and the left is to get.
+    new: BTreeSet<RelativePath>,
 }
 
 /// What the answer to a brake promises of one item of the base.
@@ -189,11 +192,16 @@ pub struct Promise {
 
 impl Owed {
     /// Of what was promised, the last word on an item counting.
-    pub(crate) fn of(mut items: Vec<Promise>) -> Self {
+    pub(crate) fn of(mut items: Vec<Promise>, new: BTreeSet<RelativePath>) -> Self {
         items.reverse();
         items.sort_by_key(|promise| promise.node);
         items.dedup_by_key(|promise| promise.node);
-        Self { items }
+        Self { items, new }
+    }
+
+    /// Of what the base does not know.
+    pub(crate) fn new_ones(&self) -> &BTreeSet<RelativePath> {
+        &self.new
     }
 
     pub(crate) fn get(&self, node: NodeId) -> Option<&Promise> {
@@ -208,7 +216,7 @@ impl Owed {
     /// Whether nothing is.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.items.is_empty()
+        self.items.is_empty() && self.new.is_empty()
     }
 }
 

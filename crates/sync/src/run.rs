@@ -344,9 +344,9 @@ impl Syncer {
     /// # Errors
     /// The database refused.
     pub fn owe(&self, prepared: &Prepared) -> Result<Prepared, SyncError> {
-        self.database.owe(&prepared.plan.owed)?;
+        self.database.owe(&prepared.plan.owed, &prepared.plan.owed_new)?;
         let owed = prepared.policy.owed.iter().chain(&prepared.plan.owed);
-        let owed = Arc::new(Owed::of(owed.copied().collect()));
+        let owed = Arc::new(Owed::of(owed.copied().collect(), prepared.plan.owed_new.clone()));
         prepare::again(self, prepared, Policy { owed, bring_back: None, ..prepared.policy.clone() })
     }
 

@@ -376,3 +376,29 @@ fn what_lies_in_a_folder_that_can_not_be_read_for_a_while_is_owed_still() {
     home.assert_in_step();
     assert_eq!(home.read("left/folder 2/file 78").as_deref(), Some("content 78"));
 }
+
+#[test]
+fn what_a_mirror_was_to_get_back_and_nobody_knew_is_not_removed_before_it_came() {
+    let mut home = in_step(44);
+    home.pair.mode = Mode::Mirror;
+    for folder in [0, 1] {
+        fs::remove_dir_all(home.path(&format!("left/folder {folder}"))).unwrap();
+    }
+    home.write("right/folder 2/new", "new on the right");
+    let place = Mortal::open(&home.path("left"), Arc::new(AtomicU64::new(u64::MAX)), false);
+    *place.refused.lock().unwrap() = Some(("publish", "folder 2/new".into()));
+    let mut syncer = home.open_at(Side::Left, place);
+    let (prepared, _) = halts(&mut syncer, BrakeKind::ManyRemoved, Side::Left);
+    bring_back(&mut syncer, &prepared, Side::Right);
+    assert_eq!(home.read("left/folder 2/new"), None);
+    drop(syncer);
+    let mut syncer = home.open();
+    assert_eq!(run(&home, &mut syncer, "right"), 0);
+    home.assert_in_step();
+    assert_eq!(home.read("left/folder 2/new").as_deref(), Some("new on the right"));
+    // And no longer than until then.
+    fs::remove_file(home.path("left/folder 2/new")).unwrap();
+    run(&home, &mut syncer, "right");
+    home.write("right/folder 2/new", "once more");
+    assert_eq!(run(&home, &mut syncer, "right"), 1, "an exact copy again");
+}

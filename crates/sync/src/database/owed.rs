@@ -4,9 +4,12 @@
 //! back; it is struck off in the transaction in which the base learns that it is back, or when a look finds that there is
 //! nothing to bring back any more. Deliberately not here: what is promised (`planner::way`).
 
+use std::collections::BTreeSet;
+
+use keepwell_model::RelativePath;
 use rusqlite::{Connection, params};
 
-use super::rows::{JournalLine, damaged, unsigned};
+use super::rows::{JournalLine, damaged, path_at, unsigned};
 use super::{PairDatabase, side_of, side_word, sql};
 use crate::error::SyncError;
 use crate::node::NodeId;
@@ -41,7 +44,11 @@ impl PairDatabase {
                     Ok(Promise { node: NodeId(unsigned(row, 0)?), back, was: was.transpose()? })
                 })?
                 .collect::<rusqlite::Result<_>>()?;
-            Ok(Owed::of(items))
+            let new = connection
+                .prepare_cached("SELECT path FROM owed_new")?
+                .query_map([], |row| path_at(row, 0))?
+                .collect::<rusqlite::Result<_>>()?;
+            Ok(Owed::of(items, new))
         })
     }
 
@@ -49,8 +56,8 @@ impl PairDatabase {
     ///
     /// # Errors
     /// The database refused: then nothing may be changed because of that answer.
-    pub(crate) fn owe(&self, promised: &[Promise]) -> Result<(), SyncError> {
-        if promised.is_empty() {
+    pub(crate) fn owe(&self, promised: &[Promise], new: &BTreeSet<RelativePath>) -> Result<(), SyncError> {
+        if promised.is_empty() && new.is_empty() {
             return Ok(());
         }
         self.write_for_certain(|transaction| {
@@ -66,7 +73,8 @@ impl PairDatabase {
                 };
                 put.execute(params![sql(node.0), side_word(back.side()), what, was])?;
             }
-            Ok(())
+            let mut put = transaction.prepare_cached("INSERT OR IGNORE INTO owed_new (path) VALUES (?1)")?;
+            new.iter().try_for_each(|path| put.execute([path.as_bytes()]).map(drop))
         })
     }
 
@@ -81,6 +89,24 @@ impl PairDatabase {
         self.write(|transaction| {
             let mut strike = transaction.prepare_cached("DELETE FROM owed WHERE node = ?1")?;
             nodes.iter().try_for_each(|node| strike.execute([sql(node.0)]).map(drop))
+        })
+    }
+
+    /// Nor are these, which the base did not know.
+    ///
+    /// # Errors
+    /// The database refused.
+    pub(crate) fn owe_no_more_new<'p>(
+        &self,
+        paths: impl Iterator<Item = &'p RelativePath>,
+    ) -> Result<(), SyncError> {
+        let mut paths = paths.peekable();
+        if paths.peek().is_none() {
+            return Ok(());
+        }
+        self.write(|transaction| {
+            let mut strike = transaction.prepare_cached("DELETE FROM owed_new WHERE path = ?1")?;
+            paths.try_for_each(|path| strike.execute([path.as_bytes()]).map(drop))
         })
     }
 }

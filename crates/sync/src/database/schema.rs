@@ -181,8 +181,9 @@ pub(super) const STEPS: &[&str] = &[
         what TEXT NOT NULL
     ) STRICT;
     ",
-    // 10: and what the side had of it to which it comes back.
+    // 10: and what the side had of it to which it comes back; what of it the base does not know.
     "
     ALTER TABLE owed ADD COLUMN was BLOB;
+    CREATE TABLE owed_new (path BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;
     ",
 ];

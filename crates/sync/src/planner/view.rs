@@ -5,7 +5,7 @@
 //! here is such an id. Deliberately not here: what is done about it (`planner::decide`, `planner::settle`).
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use keepwell_endpoint::tree::{Capabilities, STEP_PREFIX};
 use keepwell_model::{EntryKind, Problem, RelativePath};
@@ -114,6 +114,8 @@ pub(super) struct View<'a> {
     pub(super) problems: Vec<Problem>,
     /// What the answer to a brake promises of items of the base.
     pub(super) owed: Vec<Promise>,
+    /// See [`crate::plan::Plan::owed_new`].
+    pub(super) owed_new: BTreeSet<RelativePath>,
     /// Which nodes the conflict copies are of, the first of those ids first.
     copies: Vec<NodeId>,
 }
@@ -190,6 +192,7 @@ impl<'a> View<'a> {
             contested: Vec::new(),
             problems: Vec::new(),
             owed: Vec::new(),
+            owed_new: BTreeSet::new(),
             copies: Vec::new(),
         };
         let mut ids: Vec<NodeId> = Vec::new();

@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 
-use keepwell_model::EntryKind;
+use keepwell_model::{EntryKind, RelativePath};
 
 use super::view::View;
 use crate::node::{NodeId, Side, State};
@@ -81,7 +81,11 @@ pub(super) fn way_of(view: &mut View<'_>, row: usize, choice: Option<Choice>) ->
         let was = view.item(row, back.side().other()).map(|item| item.state);
         view.owed.push(Promise { node: id, back, was });
     }
-    match (answered.or_else(|| owed(view, row)), view.policy.mode) {
+    let new = owed_new(view, row, answered);
+    let is_owed_new = new.is_some();
+    view.owed_new.extend(new);
+    let owed = || if is_owed_new { Some(BringBack::Gone(Side::Right)) } else { owed(view, row) };
+    match (answered.or_else(owed), view.policy.mode) {
         (Some(BringBack::Gone(side) | BringBack::Everything(side)), _) => Way::Like(side, Why::BroughtBack),
         (Some(BringBack::Filling(side)), _) => Way::Fill(side),
         (None, Mode::TwoWay) => Way::Merge,
@@ -112,6 +116,20 @@ pub(super) fn owed(view: &View<'_>, row: usize) -> Option<BringBack> {
         BringBack::Gone(_) | BringBack::Filling(_) => true,
     };
     (is_as_promised && is_for(view, row, promise.back)).then_some(promise.back)
+}
+
+/// Where the right of a mirror has what the left is to get and the base does not know, as an answer promises or promised.
+fn owed_new(view: &View<'_>, row: usize, answered: Option<BringBack>) -> Option<RelativePath> {
+    let is_new = view.policy.mode == Mode::Mirror
+        && view.base_of(row).is_none()
+        && view.is_present(row, Side::Right)
+        && !view.is_present(row, Side::Left);
+    let is_promised = answered.is_some_and(|back| back.side() == Side::Right);
+    let before = view.policy.owed.new_ones();
+    if !is_new || (!is_promised && before.is_empty()) {
+        return None;
+    }
+    view.path_now(row, Side::Right).filter(|path| is_promised || before.contains(path))
 }
 
 /// Whether an item was not written since, as far as that shows: what a run that was killed took away and put back again is

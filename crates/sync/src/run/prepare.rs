@@ -123,6 +123,11 @@ pub(super) fn prepare(
     // A place that a brake speaks of may not be what it looks like.
     if prepared.plan.brakes.is_empty() {
         syncer.database().owe_no_more(&settled_otherwise(syncer, &prepared))?;
+        // What can not be looked at now may be as it was.
+        if Side::BOTH.iter().all(|side| prepared.side(*side).blind.is_empty()) {
+            let before = prepared.policy.owed.new_ones();
+            syncer.database().owe_no_more_new(before.difference(&prepared.plan.owed_new))?;
+        }
     }
     syncer.database().set_conflicts(&prepared.plan.conflicts)?;
     syncer.database().set_moved_folders(&prepared.plan.moved_folders)?;
@@ -352,7 +357,7 @@ pub(super) fn apply(
     let still_open = prepared.still_open();
     remember_places(syncer, prepared, run, is_silent)?;
     syncer.database().lost_was_told()?;
-    syncer.database().owe(&plan.owed)?;
+    syncer.database().owe(&plan.owed, &plan.owed_new)?;
     if prepared.policy.bring_back.is_some() {
         // Those of the plan without that answer were written down when it was made.
         syncer.database().set_conflicts(&plan.conflicts)?;
