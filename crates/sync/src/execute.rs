@@ -75,9 +75,9 @@ type Answers = Vec<(usize, Result<Deed, CopyError>)>;
 /// Why an item was not done.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Held {
-    /// It changed meanwhile, or the place is full.
+    /// It changed meanwhile.
     Left,
-    /// It could not be done, which was told.
+    /// It could not be done, which was told: so of the first for which a full place had no room.
     Failed,
 }
 
@@ -509,7 +509,7 @@ impl Progress<'_, '_> {
     fn is_held_back(&self, operation: &Operation) -> Option<Held> {
         let writes = matches!(operation.action, Action::Copy { .. } | Action::Replace);
         if writes && self.full[usize::from(operation.side == Side::Right)] && operation.size_bytes > 0 {
-            return Some(Held::Left);
+            return Some(Held::Failed);
         }
         [Some(operation.node), Some(operation.node_on(Side::Right)), operation.into_folder()]
             .into_iter()

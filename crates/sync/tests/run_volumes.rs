@@ -84,6 +84,8 @@ fn a_disk_that_fills_up_keeps_what_it_had_and_goes_on_with_room() {
     fs::write(home.path("right/.keepwell/filler"), vec![1; 5_500_000]).unwrap();
     let report = syncer.apply(&prepared, JobId([50; 16]), &control, &Limits::default(), &mut |_| {}).unwrap();
     assert!(report.failed > 0 && report.right.created < 6, "{report:?}");
+    let waits = report.failed + report.held_back;
+    assert_eq!(waits + report.right.created + report.right.replaced, 7, "none of them changed: {report:?}");
     let told = control.problems();
     assert_eq!(told.total, 1, "once is enough: {told:?}");
     assert!(told.problems[0].why.contains("space"), "{told:?}");
