@@ -26,7 +26,7 @@ words! {
         Left,
         /// The right one stays; the left one goes to the bin.
         Right,
-        /// Both stay.
+        /// Both stay. What was moved to two places can not: of that nothing is decided.
         Both,
         /// The one that was changed later stays; where the times do not tell, nothing is decided.
         Newest,
@@ -140,7 +140,7 @@ dto! {
 
     /// What was decided.
     pub struct SyncResolved {
-        /// How many conflicts were decided.
+        /// How many conflicts were decided; none where decisions were only taken back.
         pub decided: Count,
         /// The run that does it; nothing where it is done with the next one.
         pub job_id: Option<String>,

@@ -6,7 +6,7 @@ use keepwell_catalog::{Catalog, JobRecord, JobState, PairRecord};
 use keepwell_endpoint::Tree;
 use keepwell_jobs::{After, Fault, FaultKind, PairDefinition, scheduler};
 use keepwell_model::{ContentHash, Control, EntryKind};
-use keepwell_sync::plan::Version;
+use keepwell_sync::plan::{ConflictKind, Version};
 use keepwell_sync::policy::Choice;
 use keepwell_sync::text::{ComparedLine, Merged};
 use keepwell_sync::{PairDatabase, Side, StoredConflict};
@@ -225,12 +225,19 @@ pub(crate) fn sync_merge(api: &Api, request: SyncMerge) -> Result<SyncResolved, 
     }
 }
 
+/// Whether it is about where something lies, not about what it holds.
+fn is_of_places(stored: &StoredConflict) -> bool {
+    matches!(stored.conflict.kind, ConflictKind::BothMoved | ConflictKind::MovedIntoEachOther)
+}
+
 /// The choice for the next run; nothing decides nothing.
 fn engine_choice(stored: &StoredConflict, choice: ConflictChoice) -> Option<Choice> {
     let changed = |version: &Version| version.state.as_ref().and_then(|state| state.modified);
     match choice {
         ConflictChoice::Left => Some(Choice::LeftToRight),
         ConflictChoice::Right => Some(Choice::RightToLeft),
+        // One thing can not lie in two places: of these one place is taken, and which one only a person says.
+        ConflictChoice::Both if is_of_places(stored) => None,
         ConflictChoice::Both => Some(Choice::KeepBoth),
         ConflictChoice::Later => None,
         ConflictChoice::Newest => match (changed(&stored.conflict.left), changed(&stored.conflict.right)) {
@@ -245,13 +252,8 @@ pub(crate) fn sync_resolve(api: &Api, request: SyncResolve) -> Result<SyncResolv
     let (record, _) = named(api, &request.pair_id)?;
     let database = database(api, record.id)?;
     let all = waiting(&database)?;
-    let wanted: Vec<(i64, Option<Choice>)> = match (request.all, request.decisions) {
-        (Some(choice), None) => {
-            let wish = |stored: &StoredConflict| (stored.id, engine_choice(stored, choice));
-            // What was decided before stays where the times do not tell.
-            let says = |wish: &(i64, Option<Choice>)| wish.1.is_some() || choice == ConflictChoice::Later;
-            all.iter().map(wish).filter(says).collect()
-        }
+    let meant: Vec<(&StoredConflict, ConflictChoice)> = match (request.all, request.decisions) {
+        (Some(choice), None) => all.iter().map(|stored| (stored, choice)).collect(),
         (None, Some(decisions)) if decisions.len() <= DECISIONS_LIMIT => decisions
             .iter()
             .map(|decision| {
@@ -260,7 +262,7 @@ pub(crate) fn sync_resolve(api: &Api, request: SyncResolve) -> Result<SyncResolv
                     ApiError::not_found("One of these conflicts does not wait any more. Nothing was decided.")
                         .hint("Look at the list again.")
                 })?;
-                Ok((stored.id, engine_choice(stored, decision.choice)))
+                Ok((stored, decision.choice))
             })
             .collect::<Result<_, ApiError>>()?,
         _ => {
@@ -269,6 +271,15 @@ pub(crate) fn sync_resolve(api: &Api, request: SyncResolve) -> Result<SyncResolv
             )));
         }
     };
+    // What was decided before stays where this decides nothing; only a person takes it back.
+    let says = |(stored, choice): &(&StoredConflict, ConflictChoice)| {
+        let wish = engine_choice(stored, *choice);
+        (wish.is_some() || *choice == ConflictChoice::Later).then_some((stored.id, wish))
+    };
+    let wanted: Vec<(i64, Option<Choice>)> = meant.iter().filter_map(says).collect();
+    if wanted.is_empty() {
+        return Err(nothing_decided(&meant));
+    }
     let mut decided = 0;
     for choice in [None, Some(Choice::LeftToRight), Some(Choice::RightToLeft), Some(Choice::KeepBoth)] {
         let ids: Vec<i64> =
@@ -279,14 +290,24 @@ pub(crate) fn sync_resolve(api: &Api, request: SyncResolve) -> Result<SyncResolv
         }
     }
     if decided == 0 {
-        return Err(ApiError::new(
-            ErrorCode::BadRequest,
-            "Nothing was decided: the times do not tell which is newer.",
-        )
-        .hint("Decide these one by one."));
+        // Decisions were taken back: there is nothing to carry out.
+        return Ok(SyncResolved { decided: Count(0), job_id: None });
     }
     let job_id = carry_out(api, &record, After::Decision)?;
     Ok(SyncResolved { decided: Count::from(decided), job_id })
+}
+
+/// Why none of these was decided.
+fn nothing_decided(meant: &[(&StoredConflict, ConflictChoice)]) -> ApiError {
+    let why = match meant {
+        [] => "no conflict waits.",
+        _ if meant.iter().any(|(_, choice)| *choice == ConflictChoice::Newest) => {
+            "the times do not tell which is newer."
+        }
+        _ => "it was moved to two places, and can lie in one only.",
+    };
+    let error = ApiError::new(ErrorCode::BadRequest, format!("Nothing was decided: {why}"));
+    if meant.is_empty() { error } else { error.hint("Decide these one by one.") }
 }
 
 /// Runs the pair after a decision; not where somebody wants nothing to be done by itself, or looks at what would be: the run
