@@ -47,7 +47,8 @@ test("a file against a folder: it is said which is which, and that the folder go
   await row(page, "Contracts").click();
   await expect(page.getByRole("region", { name: "stick" }).getByText("Folder", { exact: true })).toBeVisible();
   await expect(page.getByRole("region", { name: "laptop" }).getByText("File", { exact: true })).toBeVisible();
-  await expect(page.getByText("stick has a folder of this name. What is in it is not shown here.")).toBeVisible();
+  await expect(page.getByText("stick has a folder of this name. 1 item is directly in it:")).toBeVisible();
+  await expect(page.getByTitle("City of Ulm.txt")).toBeVisible();
   await expect(page.getByText("does not have it any more")).toHaveCount(0);
   await expect(page.getByText("The folder in “stick”, with all that is in it, goes to the bin in “stick”.", { exact: false })).toBeVisible();
   await expect(page.getByText("the folder from “stick” keeps the name “Contracts”, with all that is in it", { exact: false })).toBeVisible();

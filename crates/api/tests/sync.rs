@@ -325,6 +325,45 @@ fn a_decision_that_waits_can_be_taken_back() {
     }
 }
 
+/// A plan that was made after a decision carries it out: it is given up before the decision is taken back.
+#[test]
+fn a_decision_that_a_waiting_plan_has_is_not_taken_back() {
+    let room = Room::new();
+    room.write("left/note", "one");
+    room.write("right/note", "two");
+    room.carry_over();
+    room.ask("sync.pairPause", json!({ "pairId": room.pair, "paused": true }));
+    let resolve = |choice: &str| json!({ "pairId": room.pair, "all": choice });
+    room.ask("sync.resolve", resolve("left"));
+    let plan = room.run(true);
+    while room.job(&plan)["state"] != "waitingForConfirmation" {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let refused = dispatch(&room.api, "sync.resolve", resolve("later")).unwrap_err();
+    assert!(refused.message.contains("has this decision"), "{refused:?}");
+    room.ask("job.cancel", json!({ "jobId": plan }));
+    room.ended(&plan, "cancelled");
+    room.ask("sync.resolve", resolve("later"));
+    assert_eq!(room.ask("sync.pair", json!({ "pairId": room.pair }))["conflictsWaiting"], json!(1));
+}
+
+/// Of a file and a folder of one name, what is in the folder tells which one it is.
+#[test]
+fn a_folder_that_stands_against_a_file_is_shown_by_what_is_in_it() {
+    let room = Room::new();
+    room.write("left/list", "a file");
+    fs::create_dir(room.path("right/list")).unwrap();
+    for number in 0..9 {
+        room.write(&format!("right/list/{number}"), "in a folder");
+    }
+    room.carry_over();
+    let conflicts = room.ask("sync.conflicts", json!({ "pairId": room.pair }));
+    let node = conflicts["conflicts"][0]["node"].clone();
+    let view = room.ask("sync.conflict", json!({ "pairId": room.pair, "node": node }));
+    assert_eq!(view["leftFolder"], Value::Null);
+    assert_eq!(view["rightFolder"], json!({ "items": 9, "names": ["0", "1", "2", "3", "4", "5", "6", "7"] }));
+}
+
 /// A thing lies in one place: where it was moved to two, "both" takes neither away unasked.
 #[test]
 fn both_decides_nothing_of_what_was_moved_to_two_places() {

@@ -8,7 +8,7 @@ import { Link, useNavigate, useParams } from "@tanstack/react-router";
 import { Clock, FileX } from "lucide-react";
 import { useState } from "react";
 
-import type { ConflictChoice, DiffLine, FilePreview, SyncConflict, SyncConflictView, SyncPair, SyncPlace, SyncResolved, SyncSide, SyncVersion } from "../../api";
+import type { ConflictChoice, ConflictFolder, DiffLine, FilePreview, SyncConflict, SyncConflictView, SyncPair, SyncPlace, SyncResolved, SyncSide, SyncVersion } from "../../api";
 import { Button } from "../../components/Button";
 import { Loading, Notice, Page, Section } from "../../components/Page";
 import { Status } from "../../components/Status";
@@ -167,23 +167,43 @@ function Lines({ lines, names }: { lines: DiffLine[]; names: PlaceNames }) {
 
 function Content({ view, names }: { view: SyncConflictView; names: PlaceNames }) {
   if (view.lines !== null) return <Lines lines={view.lines} names={names} />;
-  const cell = (preview: FilePreview | null, side: SyncSide) => (
+  const cell = (side: SyncSide, preview: FilePreview | null, folder: ConflictFolder | null) => (
     <div className={styles.preview}>
-      {preview ? <PreviewContent preview={preview} name={t("conflict.text_left", { place: names[side] })} /> : <p className={styles.quiet}>{noTextWords(view.conflict[side], names[side])}</p>}
+      {preview && <PreviewContent preview={preview} name={t("conflict.text_left", { place: names[side] })} />}
+      {folder && <FolderContent folder={folder} place={names[side]} />}
+      {!preview && !folder && <p className={styles.quiet}>{noTextWords(view.conflict[side], names[side])}</p>}
     </div>
   );
   return (
     <div className={styles.previews}>
-      {cell(view.left, "left")}
-      {cell(view.right, "right")}
+      {cell("left", view.left, view.leftFolder)}
+      {cell("right", view.right, view.rightFolder)}
     </div>
+  );
+}
+
+/** What is in a folder that stands against a file: enough to know which folder it is. */
+function FolderContent({ folder: { items, names }, place }: { folder: ConflictFolder; place: string }) {
+  if (items === 0) return <p className={styles.quiet}>{t("conflict.folder_empty", { place })}</p>;
+  return (
+    <>
+      <p className={styles.quiet}>{t("conflict.folder_holds", { place, count: items })}</p>
+      <ul className={styles.names}>
+        {names.map((name, index) => (
+          <li key={index}>
+            <PathText path={name} />
+          </li>
+        ))}
+        {items > names.length && <li className={styles.quiet}>{t("conflict.folder_more", { count: items - names.length })}</li>}
+      </ul>
+    </>
   );
 }
 
 /** Why nothing is shown of what a place holds. */
 function noTextWords({ path, entryType }: SyncVersion, place: string): string {
   if (path === null || entryType === null) return t("conflict.gone_text", { place });
-  return t(entryType === "folder" ? "conflict.kind_text" : "conflict.kind_text_link", { place, kind: t(`conflict.a_kind.${entryType}`) });
+  return t("conflict.kind_text", { place, kind: t(`conflict.a_kind.${entryType}`) });
 }
 
 /** When a decision is carried out, how that is undone, and how versions come back from a bin, where one goes there. */

@@ -55,6 +55,7 @@ function Open({ pair, conflict }: { pair: SyncPair; conflict: SyncConflict }) {
 
 /** What "Sync now" does with what is listed. */
 function syncWords(pair: SyncPair, decided: number): string {
+  if (decided > 0 && pair.state === "running") return t("conflict.sync_running");
   if (decided > 0 && pair.conflictsWaiting === 0) return t("conflict.sync_decided");
   if (pair.conflicts === "ask" && pair.conflictRules.length === 0) return t(decided > 0 ? "conflict.sync_asks_rest" : "conflict.sync_asks");
   return t(decided > 0 ? "conflict.sync_rules_rest" : "conflict.sync_rules");

@@ -83,7 +83,7 @@ describe("the decisions on a conflict", () => {
 
   it("offer merging only for two texts at one place that differ", () => {
     const line = (kind: "same" | "left") => ({ kind, left: 1, right: 1, text: "x" });
-    const view = { conflict: testConflict(), left: null, right: null, lines: [line("left")], merged: { lines: [], whole: true, hash: "h" } };
+    const view = { conflict: testConflict(), left: null, right: null, leftFolder: null, rightFolder: null, lines: [line("left")], merged: { lines: [], whole: true, hash: "h" } };
     expect(canMerge(view)).toBe(true);
     expect(canMerge({ ...view, lines: [] })).toBe(false);
     expect(canMerge({ ...view, lines: [line("same")] })).toBe(false);
