@@ -29,6 +29,7 @@ describe("one decision for many conflicts", () => {
   it("names folders that go, and where what was moved lies then", () => {
     expect(bulkMeans("left", [letter], names)).toBe("Both places then have the ones from Laptop. The ones from Stick go to the bin in Stick; the tab “Bin” brings them back.");
     expect(bulkMeans("left", [letter, mixed, moved], names)).toContain("A folder that goes to the bin goes with all that is in it. What was moved to two places is then where Laptop has it.");
+    expect(bulkMeans("right", [moved], names)).toBe("What was moved to two places is then where Stick has it.");
     expect(bulkMeans("right", [letter, mixed], names)).not.toContain("folder");
   });
 

@@ -34,7 +34,7 @@ export function bulkMeans(choice: ConflictChoice, chosen: readonly SyncConflict[
       const values = { here: names[choice], there: names[other(choice)] };
       const isFolderGone = chosen.some((conflict) => kindsOf(conflict)?.[other(choice)] === "folder");
       return [
-        t("conflict.bulk_keep", values),
+        chosen.every(isOfPlaces) ? "" : t("conflict.bulk_keep", values),
         isFolderGone ? t("conflict.bulk_keep_folders") : "",
         chosen.some(isOfPlaces) ? t("conflict.bulk_keep_moved", values) : "",
       ].filter((text) => text !== "").join(" ");
