@@ -315,6 +315,48 @@ fn what_is_decided_while_the_pair_is_paused_waits_for_the_next_run_and_for_nobod
 }
 
 #[test]
+fn a_decision_that_waits_is_taken_back_and_both_stay_as_they_are() {
+    let pair = in_conflict();
+    let (left, right) = (pair.read("left", "letter"), pair.read("right", "letter"));
+    let run = |words: &[&str]| pair.room.run([&["sync"], words].concat());
+    run(&["pause", "left and right"]).expect(0);
+    run(&["resolve", "left and right", "letter", "--keep", "both"]).expect(0);
+    run(&["resolve", "left and right"]).expect(0).says("PATH --later");
+    run(&["resolve", "left and right", "letter", "--later"])
+        .expect(0)
+        .says("Nothing is decided of these any more");
+    run(&["resolve", "left and right"]).expect(3).says("To decide");
+    run(&["run", "left and right"]).expect(3);
+    assert_eq!((pair.read("left", "letter"), pair.read("right", "letter")), (left, right));
+}
+
+#[test]
+fn keeping_both_leaves_what_was_moved_to_two_places_and_names_it() {
+    let pair = Pair::new();
+    pair.write("left", "letter", "a letter");
+    pair.sync(&[]).expect(0);
+    for (side, folder) in [("left", "sent"), ("right", "answered")] {
+        fs::create_dir(pair.path(side).join(folder)).unwrap();
+        fs::rename(pair.path(side).join("letter"), pair.path(side).join(folder).join("letter")).unwrap();
+        pair.write(side, "note", format!("of the {side}"));
+    }
+    pair.write("left", "list", "a file");
+    pair.write("right", "list/one", "in a folder");
+    pair.sync(&[]).expect(3).says("3 conflicts wait");
+    pair.room.run(["sync", "resolve", "left and right"]).expect(3).says("a folder");
+    let both = |what: &str| pair.room.run(["sync", "resolve", "left and right", what, "--keep", "both"]);
+    both("--all")
+        .says("1 conflict waits as before: what was moved to two places can lie in one only.")
+        .says("  letter");
+    both("letter").expect(1).says("it was moved to two places, and can lie in one only");
+    assert_eq!(
+        (pair.read("left", "sent/letter"), pair.read("right", "answered/letter")),
+        ("a letter".into(), "a letter".into())
+    );
+    assert!(pair.path("left").join("list/one").exists());
+}
+
+#[test]
 fn where_the_times_do_not_tell_the_newer_one_the_others_are_decided_and_these_are_named() {
     let pair = Pair::new();
     for name in ["clear", "alike"] {

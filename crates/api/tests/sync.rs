@@ -295,6 +295,97 @@ fn a_decision_is_kept_for_the_next_run_where_the_pair_is_paused_or_its_plan_is_r
     assert!(right.join("new").exists());
 }
 
+/// What was decided can be taken back until a run carries it out.
+#[test]
+fn a_decision_that_waits_can_be_taken_back() {
+    let room = Room::new();
+    for name in ["note", "list"] {
+        room.write(&format!("left/{name}"), "one");
+        room.write(&format!("right/{name}"), "two");
+    }
+    room.carry_over();
+    room.ask("sync.pairPause", json!({ "pairId": room.pair, "paused": true }));
+    let resolve = |said: Value| room.ask("sync.resolve", said);
+    let waiting = || room.ask("sync.pair", json!({ "pairId": room.pair }))["conflictsWaiting"].clone();
+    resolve(json!({ "pairId": room.pair, "all": "both" }));
+    assert_eq!(waiting(), json!(0));
+
+    let conflicts = room.ask("sync.conflicts", json!({ "pairId": room.pair }))["conflicts"].clone();
+    let decisions = json!([{ "node": conflicts[0]["node"], "choice": "later" }]);
+    let back = resolve(json!({ "pairId": room.pair, "decisions": decisions }));
+    assert_eq!(back, json!({ "decided": 0, "jobId": null }));
+    assert_eq!(waiting(), json!(1));
+    assert_eq!(resolve(json!({ "pairId": room.pair, "all": "later" }))["decided"], json!(0));
+    assert_eq!(waiting(), json!(2));
+
+    room.carry_over();
+    for name in ["note", "list"] {
+        assert_eq!(fs::read(room.path(&format!("left/{name}"))).unwrap(), b"one");
+        assert_eq!(fs::read(room.path(&format!("right/{name}"))).unwrap(), b"two");
+    }
+}
+
+/// A plan that was made after a decision carries it out: it is given up before the decision is taken back.
+#[test]
+fn a_decision_that_a_waiting_plan_has_is_not_taken_back() {
+    let room = Room::new();
+    room.write("left/note", "one");
+    room.write("right/note", "two");
+    room.carry_over();
+    room.ask("sync.pairPause", json!({ "pairId": room.pair, "paused": true }));
+    let resolve = |choice: &str| json!({ "pairId": room.pair, "all": choice });
+    room.ask("sync.resolve", resolve("left"));
+    let plan = room.run(true);
+    while room.job(&plan)["state"] != "waitingForConfirmation" {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let refused = dispatch(&room.api, "sync.resolve", resolve("later")).unwrap_err();
+    assert!(refused.message.contains("has this decision"), "{refused:?}");
+    room.ask("job.cancel", json!({ "jobId": plan }));
+    room.ended(&plan, "cancelled");
+    room.ask("sync.resolve", resolve("later"));
+    assert_eq!(room.ask("sync.pair", json!({ "pairId": room.pair }))["conflictsWaiting"], json!(1));
+}
+
+/// Of a file and a folder of one name, what is in the folder tells which one it is.
+#[test]
+fn a_folder_that_stands_against_a_file_is_shown_by_what_is_in_it() {
+    let room = Room::new();
+    room.write("left/list", "a file");
+    fs::create_dir(room.path("right/list")).unwrap();
+    for number in 0..9 {
+        room.write(&format!("right/list/{number}"), "in a folder");
+    }
+    room.carry_over();
+    let conflicts = room.ask("sync.conflicts", json!({ "pairId": room.pair }));
+    let node = conflicts["conflicts"][0]["node"].clone();
+    let view = room.ask("sync.conflict", json!({ "pairId": room.pair, "node": node }));
+    assert_eq!(view["leftFolder"], Value::Null);
+    assert_eq!(view["rightFolder"], json!({ "items": 9, "names": ["0", "1", "2", "3", "4", "5", "6", "7"] }));
+}
+
+/// A thing lies in one place: where it was moved to two, "both" takes neither away unasked.
+#[test]
+fn both_decides_nothing_of_what_was_moved_to_two_places() {
+    let room = Room::new();
+    room.write("left/letter", "a letter");
+    room.write("left/note", "before");
+    room.carry_over();
+    for (place, folder) in [("left", "sent"), ("right", "answered")] {
+        fs::create_dir(room.path(&format!("{place}/{folder}"))).unwrap();
+        fs::rename(room.path(&format!("{place}/letter")), room.path(&format!("{place}/{folder}/letter")))
+            .unwrap();
+        room.write(&format!("{place}/note"), &format!("of the {place}, and longer"));
+    }
+    room.carry_over();
+    let decided = room.ask("sync.resolve", json!({ "pairId": room.pair, "all": "both" }));
+    assert_eq!(decided["decided"], json!(1));
+    room.ended(decided["jobId"].as_str().unwrap(), "succeeded");
+    let left = room.ask("sync.conflicts", json!({ "pairId": room.pair }));
+    assert_eq!((&left["total"], &left["conflicts"][0]["kind"]), (&json!(1), &json!("bothMoved")));
+    assert!(room.path("left/sent/letter").exists() && room.path("right/answered/letter").exists());
+}
+
 impl Room {
     fn write(&self, name: &str, content: &str) {
         fs::write(self.path(name), content).unwrap();

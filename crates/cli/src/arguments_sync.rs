@@ -170,7 +170,7 @@ pub enum Keep {
     Left,
     /// The right one stays, the left one goes to the bin.
     Right,
-    /// Both stay.
+    /// Both stay. What was moved to two places can not: of that nothing is decided.
     Both,
     /// The one that was changed later stays.
     Newest,
@@ -188,6 +188,9 @@ pub struct SyncResolve {
     /// Which one stays. Without it, the conflicts are listed.
     #[arg(long, value_enum, group = "decision")]
     pub keep: Option<Keep>,
+    /// Takes back what was decided and is not carried out yet: both stay as they are.
+    #[arg(long, group = "decision")]
+    pub later: bool,
     /// Merges both texts into one, where they changed different lines: shows it, asks, and writes that very text.
     #[arg(long, group = "decision", conflicts_with = "all")]
     pub merge: bool,

@@ -31,7 +31,7 @@ export function PathText({ path, copyable = false, strong = false }: { path: str
           {head}
         </span>
         <span className={head === "" ? styles.alone : styles.tail}>
-          <span>{tail}</span>
+          <bdi dir="ltr">{tail}</bdi>
         </span>
       </span>
       {copyable && (

@@ -4,6 +4,7 @@ import { backup } from "./en/backup";
 import { browse } from "./en/browse";
 import { changes } from "./en/changes";
 import { common } from "./en/common";
+import { conflicts } from "./en/conflicts";
 import { frame } from "./en/frame";
 import { places } from "./en/places";
 import { restore } from "./en/restore";
@@ -27,4 +28,5 @@ export const en = {
   ...servers,
   ...settings,
   ...sync,
+  ...conflicts,
 } as const;

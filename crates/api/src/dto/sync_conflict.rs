@@ -26,7 +26,7 @@ words! {
         Left,
         /// The right one stays; the left one goes to the bin.
         Right,
-        /// Both stay.
+        /// Both stay. What was moved to two places can not: of that nothing is decided.
         Both,
         /// The one that was changed later stays; where the times do not tell, nothing is decided.
         Newest,
@@ -124,6 +124,14 @@ dto! {
         pub hash: String,
     }
 
+    /// What is in a folder that stands against a file.
+    pub struct ConflictFolder {
+        /// How many items are directly in it.
+        pub items: Count,
+        /// The names of the first of them.
+        pub names: Vec<String>,
+    }
+
     /// A conflict with what both sides hold.
     pub struct SyncConflictView {
         /// The conflict.
@@ -132,6 +140,10 @@ dto! {
         pub left: Option<FilePreview>,
         /// The start of the right one, or a picture.
         pub right: Option<FilePreview>,
+        /// What is in the left one, where that is a folder and the right one is none.
+        pub left_folder: Option<ConflictFolder>,
+        /// What is in the right one, where that is a folder and the left one is none.
+        pub right_folder: Option<ConflictFolder>,
         /// Both texts line by line, where both are texts.
         pub lines: Option<Vec<DiffLine>>,
         /// The changes of both merged into one text, where that needs no guessing.
@@ -140,7 +152,7 @@ dto! {
 
     /// What was decided.
     pub struct SyncResolved {
-        /// How many conflicts were decided.
+        /// How many conflicts were decided; none where decisions were only taken back.
         pub decided: Count,
         /// The run that does it; nothing where it is done with the next one.
         pub job_id: Option<String>,

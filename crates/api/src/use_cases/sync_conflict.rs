@@ -2,21 +2,22 @@
 
 use std::sync::Arc;
 
-use keepwell_catalog::{Catalog, JobRecord, JobState, PairRecord};
-use keepwell_endpoint::Tree;
+use keepwell_catalog::{Catalog, JobFilter, JobRecord, JobState, PairRecord};
+use keepwell_endpoint::{EndpointError, Tree};
 use keepwell_jobs::{After, Fault, FaultKind, PairDefinition, scheduler};
-use keepwell_model::{ContentHash, Control, EntryKind};
-use keepwell_sync::plan::Version;
+use keepwell_model::{ContentHash, Control, EntryKind, PairId};
+use keepwell_sync::plan::{ConflictKind, Version};
 use keepwell_sync::policy::Choice;
 use keepwell_sync::text::{ComparedLine, Merged};
 use keepwell_sync::{PairDatabase, Side, StoredConflict};
 
-use super::sync::{database, free, is_plain, named, waits_for_a_person};
+use super::sync::{RECENT_RUNS, database, free, is_plain, named, waits_for_a_person};
 use crate::convert::{self, cut, page};
 use crate::dto::snapshot::FilePreview;
 use crate::dto::sync_conflict::{
-    ConflictChoice, DiffLine, LineKind, MergedLine, MergedText, SyncConflict, SyncConflictGet,
-    SyncConflictPage, SyncConflictView, SyncConflictsGet, SyncMerge, SyncResolve, SyncResolved, SyncVersion,
+    ConflictChoice, ConflictFolder, DiffLine, LineKind, MergedLine, MergedText, SyncConflict,
+    SyncConflictGet, SyncConflictPage, SyncConflictView, SyncConflictsGet, SyncMerge, SyncResolve,
+    SyncResolved, SyncVersion,
 };
 use crate::error::{ApiError, ErrorCode};
 use crate::numbers::{Count, Moment};
@@ -27,6 +28,8 @@ use crate::sync_words as words;
 
 /// Decisions in one request.
 const DECISIONS_LIMIT: usize = 10_000;
+/// Names of what is in a folder.
+const NAMES_SHOWN: usize = 8;
 /// Lines of a comparison.
 const LINES_LIMIT: usize = 4_000;
 
@@ -192,6 +195,28 @@ fn preview_of(tree: &dyn Tree, version: &Version) -> Result<Option<FilePreview>,
     preview::preview(&start, size_bytes, whole).map(Some)
 }
 
+/// What is directly in a folder that stands against another kind of item; nothing where it is gone meanwhile.
+fn folder_of(
+    tree: &dyn Tree,
+    version: &Version,
+    other: &Version,
+) -> Result<Option<ConflictFolder>, ApiError> {
+    let kind = |version: &Version| version.state.as_ref().map(|state| state.kind);
+    let Some(path) = &version.path else { return Ok(None) };
+    if kind(version) != Some(EntryKind::Folder) || kind(other).is_none() || kind(other) == kind(version) {
+        return Ok(None);
+    }
+    let items = match tree.list(path) {
+        Ok(items) => items,
+        Err(EndpointError::NotFound { .. }) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let mut names: Vec<String> = items.iter().map(|item| path_text::display(&item.name)).collect();
+    names.sort_unstable();
+    names.truncate(NAMES_SHOWN);
+    Ok(Some(ConflictFolder { items: Count::from(items.len()), names }))
+}
+
 pub(crate) fn sync_conflict(api: &Api, request: SyncConflictGet) -> Result<SyncConflictView, ApiError> {
     let (record, definition) = named(api, &request.pair_id)?;
     let stored = find(&database(api, record.id)?, &request.node)?;
@@ -199,6 +224,8 @@ pub(crate) fn sync_conflict(api: &Api, request: SyncConflictGet) -> Result<SyncC
     Ok(SyncConflictView {
         left: preview_of(left.as_ref(), &stored.conflict.left)?,
         right: preview_of(right.as_ref(), &stored.conflict.right)?,
+        left_folder: folder_of(left.as_ref(), &stored.conflict.left, &stored.conflict.right)?,
+        right_folder: folder_of(right.as_ref(), &stored.conflict.right, &stored.conflict.left)?,
         lines,
         merged,
         conflict: conflict(&stored),
@@ -225,12 +252,19 @@ pub(crate) fn sync_merge(api: &Api, request: SyncMerge) -> Result<SyncResolved, 
     }
 }
 
+/// Whether it is about where something lies, not about what it holds.
+fn is_of_places(stored: &StoredConflict) -> bool {
+    matches!(stored.conflict.kind, ConflictKind::BothMoved | ConflictKind::MovedIntoEachOther)
+}
+
 /// The choice for the next run; nothing decides nothing.
 fn engine_choice(stored: &StoredConflict, choice: ConflictChoice) -> Option<Choice> {
     let changed = |version: &Version| version.state.as_ref().and_then(|state| state.modified);
     match choice {
         ConflictChoice::Left => Some(Choice::LeftToRight),
         ConflictChoice::Right => Some(Choice::RightToLeft),
+        // One thing can not lie in two places: of these one place is taken, and which one only a person says.
+        ConflictChoice::Both if is_of_places(stored) => None,
         ConflictChoice::Both => Some(Choice::KeepBoth),
         ConflictChoice::Later => None,
         ConflictChoice::Newest => match (changed(&stored.conflict.left), changed(&stored.conflict.right)) {
@@ -245,13 +279,8 @@ pub(crate) fn sync_resolve(api: &Api, request: SyncResolve) -> Result<SyncResolv
     let (record, _) = named(api, &request.pair_id)?;
     let database = database(api, record.id)?;
     let all = waiting(&database)?;
-    let wanted: Vec<(i64, Option<Choice>)> = match (request.all, request.decisions) {
-        (Some(choice), None) => {
-            let wish = |stored: &StoredConflict| (stored.id, engine_choice(stored, choice));
-            // What was decided before stays where the times do not tell.
-            let says = |wish: &(i64, Option<Choice>)| wish.1.is_some() || choice == ConflictChoice::Later;
-            all.iter().map(wish).filter(says).collect()
-        }
+    let meant: Vec<(&StoredConflict, ConflictChoice)> = match (request.all, request.decisions) {
+        (Some(choice), None) => all.iter().map(|stored| (stored, choice)).collect(),
         (None, Some(decisions)) if decisions.len() <= DECISIONS_LIMIT => decisions
             .iter()
             .map(|decision| {
@@ -260,7 +289,7 @@ pub(crate) fn sync_resolve(api: &Api, request: SyncResolve) -> Result<SyncResolv
                     ApiError::not_found("One of these conflicts does not wait any more. Nothing was decided.")
                         .hint("Look at the list again.")
                 })?;
-                Ok((stored.id, engine_choice(stored, decision.choice)))
+                Ok((stored, decision.choice))
             })
             .collect::<Result<_, ApiError>>()?,
         _ => {
@@ -269,6 +298,20 @@ pub(crate) fn sync_resolve(api: &Api, request: SyncResolve) -> Result<SyncResolv
             )));
         }
     };
+    // What was decided before stays where this decides nothing; only a person takes it back.
+    let says = |(stored, choice): &(&StoredConflict, ConflictChoice)| {
+        let wish = engine_choice(stored, *choice);
+        (wish.is_some() || *choice == ConflictChoice::Later).then_some((stored.id, wish))
+    };
+    let wanted: Vec<(i64, Option<Choice>)> = meant.iter().filter_map(says).collect();
+    if wanted.is_empty() {
+        return Err(nothing_decided(&meant));
+    }
+    for (stored, _) in
+        meant.iter().filter(|(stored, choice)| *choice == ConflictChoice::Later && stored.choice.is_some())
+    {
+        refuse_carried_out(api, record.id, stored)?;
+    }
     let mut decided = 0;
     for choice in [None, Some(Choice::LeftToRight), Some(Choice::RightToLeft), Some(Choice::KeepBoth)] {
         let ids: Vec<i64> =
@@ -279,14 +322,57 @@ pub(crate) fn sync_resolve(api: &Api, request: SyncResolve) -> Result<SyncResolv
         }
     }
     if decided == 0 {
-        return Err(ApiError::new(
-            ErrorCode::BadRequest,
-            "Nothing was decided: the times do not tell which is newer.",
-        )
-        .hint("Decide these one by one."));
+        // Decisions were taken back: there is nothing to carry out.
+        return Ok(SyncResolved { decided: Count(0), job_id: None });
     }
     let job_id = carry_out(api, &record, After::Decision)?;
     Ok(SyncResolved { decided: Count::from(decided), job_id })
+}
+
+/// A decision can be taken back until a run, or a plan that waits for a person, has it.
+fn refuse_carried_out(api: &Api, id: PairId, stored: &StoredConflict) -> Result<(), ApiError> {
+    let states = JobState::ALL.into_iter().filter(|state| !state.is_finished()).collect();
+    let filter = JobFilter { states, pair_id: Some(id), ..JobFilter::default() };
+    for job in api.catalog.jobs(&filter, 0, RECENT_RUNS)?.0 {
+        match job.state {
+            // It looks at what is decided when it begins.
+            JobState::Queued => {}
+            JobState::Halted | JobState::WaitingForConfirmation => {
+                let has_it = api.syncs.with_held(job.id, |held| {
+                    let left = &held.prepared.plan().conflicts;
+                    !left.iter().any(|conflict| conflict.node == stored.conflict.node)
+                });
+                if has_it == Some(true) {
+                    return Err(ApiError::new(
+                        ErrorCode::Busy,
+                        "A plan of this pair that waits for you has this decision. It was not taken back.",
+                    )
+                    .hint("Give the plan up, then take the decision back."));
+                }
+            }
+            _ => {
+                return Err(ApiError::new(
+                    ErrorCode::Busy,
+                    "A run of this pair is under way, and may carry this decision out. It was not taken back.",
+                )
+                .hint("Stop the run, or wait until it is over and undo it."));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Why none of these was decided.
+fn nothing_decided(meant: &[(&StoredConflict, ConflictChoice)]) -> ApiError {
+    let why = match meant {
+        [] => "no conflict waits.",
+        _ if meant.iter().any(|(_, choice)| *choice == ConflictChoice::Newest) => {
+            "the times do not tell which is newer."
+        }
+        _ => "it was moved to two places, and can lie in one only.",
+    };
+    let error = ApiError::new(ErrorCode::BadRequest, format!("Nothing was decided: {why}"));
+    if meant.is_empty() { error } else { error.hint("Decide these one by one.") }
 }
 
 /// Runs the pair after a decision; not where somebody wants nothing to be done by itself, or looks at what would be: the run

@@ -1,5 +1,6 @@
-//! `keepwell sync resolve PAIR [PATH…] --keep left|right|both|newest`, or `--merge`
+//! `keepwell sync resolve PAIR [PATH…] --keep left|right|both|newest`, or `--later`, or `--merge`
 
+use keepwell_api::dto::snapshot::EntryType;
 use keepwell_api::dto::sync::SyncPair;
 use keepwell_api::dto::sync_conflict::{
     ConflictChoice, ConflictDecision, ConflictKind, MergedLine, SyncConflict, SyncConflictGet,
@@ -26,8 +27,7 @@ const PAGE: u32 = 1_000;
 
 pub fn run(context: &Context, arguments: SyncResolve) -> Result<Ending, ApiError> {
     if let Some(hub) = sync_hub::find(context, &arguments.pair)?
-        && arguments.keep.is_none()
-        && !arguments.merge
+        && is_list(&arguments)
     {
         return list_of_hub(context, &hub);
     }
@@ -35,18 +35,12 @@ pub fn run(context: &Context, arguments: SyncResolve) -> Result<Ending, ApiError
     let pair = sync_hub::single(context, &arguments.pair)?;
     context.give_access(&pair)?;
     let conflicts = all(context, &pair)?;
-    if arguments.keep.is_none() && !arguments.merge {
+    if is_list(&arguments) {
         return list(context, &pair, &conflicts);
     }
     let meant = if arguments.all { conflicts } else { named(conflicts, &arguments)? };
     let mut resolved = None;
-    if let Some(keep) = arguments.keep {
-        let choice = match keep {
-            Keep::Left => ConflictChoice::Left,
-            Keep::Right => ConflictChoice::Right,
-            Keep::Both => ConflictChoice::Both,
-            Keep::Newest => ConflictChoice::Newest,
-        };
+    if let Some(choice) = choice(&arguments) {
         let decide = |conflict: &SyncConflict| ConflictDecision { node: conflict.node.clone(), choice };
         let request = if arguments.all {
             Request { pair_id: pair.id.clone(), decisions: None, all: Some(choice) }
@@ -74,6 +68,13 @@ pub fn run(context: &Context, arguments: SyncResolve) -> Result<Ending, ApiError
     let Some(resolved) = resolved else {
         return Ok(if arguments.show { Ending::Done } else { Ending::Cancelled });
     };
+    if arguments.later {
+        output::note("Nothing is decided of these any more: both stay as they are until you decide.");
+        if context.json {
+            output::json(&resolved)?;
+        }
+        return Ok(Ending::Done);
+    }
     let Some(job_id) = &resolved.job_id else {
         output::note(format!(
             "Decided. The pair is paused, or a plan of it waits for you: it is done with the next run: keepwell sync run {}",
@@ -96,24 +97,48 @@ pub fn run(context: &Context, arguments: SyncResolve) -> Result<Ending, ApiError
     Ok(sync_run::ending_of(&job, ending))
 }
 
-/// Names the conflicts of which the times do not tell the newer version, where that one was to stay; whether there are any.
+/// Whether nothing is to be done with what waits: then it is listed.
+fn is_list(arguments: &SyncResolve) -> bool {
+    arguments.keep.is_none() && !arguments.later && !arguments.merge
+}
+
+/// What is said to each.
+fn choice(arguments: &SyncResolve) -> Option<ConflictChoice> {
+    if arguments.later {
+        return Some(ConflictChoice::Later);
+    }
+    arguments.keep.map(|keep| match keep {
+        Keep::Left => ConflictChoice::Left,
+        Keep::Right => ConflictChoice::Right,
+        Keep::Both => ConflictChoice::Both,
+        Keep::Newest => ConflictChoice::Newest,
+    })
+}
+
+/// Names the conflicts that could not be decided so, by the newer version or by keeping both; whether there are any.
 fn tell_undecided(
     context: &Context,
     pair: &SyncPair,
     arguments: &SyncResolve,
     meant: &[SyncConflict],
 ) -> Result<bool, ApiError> {
-    if arguments.keep != Some(Keep::Newest) {
-        return Ok(false);
-    }
+    let (why, keep) = match arguments.keep {
+        Some(Keep::Newest) => ("the times do not tell which version is newer", "left|right|both"),
+        Some(Keep::Both) => ("what was moved to two places can lie in one only", "left|right"),
+        _ => return Ok(false),
+    };
     let is_meant = |path: &str| meant.iter().any(|conflict| conflict.path.path == path);
+    let is_moved = |conflict: &SyncConflict| {
+        matches!(conflict.kind, ConflictKind::BothMoved | ConflictKind::MovedIntoEachOther)
+    };
+    let can_be = |conflict: &SyncConflict| arguments.keep == Some(Keep::Newest) || is_moved(conflict);
     let mut left = all(context, pair)?;
-    left.retain(|conflict| conflict.decided.is_none() && is_meant(&conflict.path.path));
+    left.retain(|conflict| conflict.decided.is_none() && can_be(conflict) && is_meant(&conflict.path.path));
     if left.is_empty() {
         return Ok(false);
     }
     let waiting = counted(Count::from(left.len()), "conflict waits", "conflicts wait");
-    output::note(format!("{waiting} as before: the times do not tell which version is newer."));
+    output::note(format!("{waiting} as before: {why}."));
     for conflict in left.iter().take(UNDECIDED_SHOWN) {
         output::note(format!("  {}", conflict.path.display));
     }
@@ -121,7 +146,7 @@ fn tell_undecided(
         output::note(format!("  and {} more", left.len() - UNDECIDED_SHOWN));
     }
     let word = sync_list::word(context, pair);
-    output::note(format!("Decide these by hand: keepwell sync resolve {word} PATH --keep left|right|both"));
+    output::note(format!("Decide these by hand: keepwell sync resolve {word} PATH --keep {keep}"));
     Ok(true)
 }
 
@@ -272,6 +297,7 @@ fn list(context: &Context, pair: &SyncPair, conflicts: &[SyncConflict]) -> Resul
         }
         if conflicts.iter().any(|conflict| conflict.decided.is_some()) {
             output::note(format!("What is decided is done with the next run: keepwell sync run {word}"));
+            output::note(format!("To take it back: keepwell sync resolve {word} PATH --later"));
         }
     }
     Ok(if waits(conflicts) { Ending::Problems } else { Ending::Done })
@@ -290,8 +316,8 @@ pub fn print(conflicts: &[SyncConflict]) {
             vec![
                 conflict.path.display.clone(),
                 happened(conflict.kind).to_owned(),
-                version(&conflict.left),
-                version(&conflict.right),
+                version(conflict, &conflict.left),
+                version(conflict, &conflict.right),
                 conflict.decided.map(decided).unwrap_or_default().to_owned(),
             ]
         })
@@ -319,12 +345,16 @@ fn happened(kind: ConflictKind) -> &'static str {
     }
 }
 
-fn version(version: &SyncVersion) -> String {
+/// What one side has: where one of both is a folder, that comes first.
+fn version(conflict: &SyncConflict, version: &SyncVersion) -> String {
     let Some(path) = &version.path else { return "removed".to_owned() };
-    match (version.modified_ms, version.size_bytes) {
-        (Some(at), Some(bytes)) => format!("{}, {}", time(at), size(bytes)),
-        (Some(at), None) => time(at),
-        (None, Some(bytes)) => size(bytes),
-        (None, None) => path.display.clone(),
-    }
+    let is_other_kind = conflict.left.entry_type != conflict.right.entry_type;
+    let kind = match version.entry_type.filter(|_| is_other_kind) {
+        Some(EntryType::Folder) => Some("a folder".to_owned()),
+        Some(EntryType::Symlink) => Some("a link".to_owned()),
+        _ => None,
+    };
+    let facts = [kind, version.modified_ms.map(time), version.size_bytes.map(size)];
+    let facts: Vec<String> = facts.into_iter().flatten().collect();
+    if facts.is_empty() { path.display.clone() } else { facts.join(", ") }
 }

@@ -5,7 +5,7 @@
  */
 export type SyncResolved = { 
 /**
- * How many conflicts were decided.
+ * How many conflicts were decided; none where decisions were only taken back.
  */
 decided: number, 
 /**

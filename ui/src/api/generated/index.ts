@@ -8,6 +8,7 @@ export * from "./ChangeKind";
 export * from "./CheckLevel";
 export * from "./ConflictChoice";
 export * from "./ConflictDecision";
+export * from "./ConflictFolder";
 export * from "./ConflictKind";
 export * from "./ConflictPolicy";
 export * from "./ConflictRule";

@@ -8,10 +8,9 @@ import { Link, useNavigate, useParams } from "@tanstack/react-router";
 import { Clock, FileX } from "lucide-react";
 import { useState } from "react";
 
-import type { DiffLine, FilePreview, SyncConflict, SyncConflictView, SyncPair, SyncPlace, SyncResolved, SyncSide, SyncVersion } from "../../api";
+import type { ConflictChoice, ConflictFolder, DiffLine, FilePreview, SyncConflict, SyncConflictView, SyncPair, SyncPlace, SyncResolved, SyncSide, SyncVersion } from "../../api";
 import { Button } from "../../components/Button";
-import { tellDone } from "../../components/news";
-import { Loading, Page, Section } from "../../components/Page";
+import { Loading, Notice, Page, Section } from "../../components/Page";
 import { Status } from "../../components/Status";
 import { Trouble } from "../../components/Trouble";
 import { PathText, Size } from "../../components/Values";
@@ -21,14 +20,17 @@ import { baseName } from "../../lib/path";
 import { useAct, useAsk } from "../../lib/queries";
 import { rich } from "../../text/rich";
 import { t } from "../../text/text";
+import { EntryIcon } from "../browse/EntryIcon";
 import { PreviewContent } from "../browse/PreviewContent";
+import { whenDone } from "./bulk";
 import styles from "./Conflict.module.css";
 import { copyDay, copySides } from "./copyName";
 import { pairLines } from "./lines";
 import { MergeDialog } from "./MergeDialog";
 import { momentBeside } from "./moments";
 import { other, placeNames, placeOn, type PlaceNames } from "./names";
-import { canMerge, CONFLICT, decidedDone, holdTheSame, isElsewhere, newerSide, outcomes } from "./outcomes";
+import { canMerge, conflictWords, decidedOne, decidedWords, holdTheSame, isElsewhere, kindsOf, newerSide, outcomes } from "./outcomes";
+import { tellDecided } from "./tellDecided";
 import { useUndoneSince } from "./undone";
 
 function largerSide({ left, right }: SyncConflict): SyncSide | undefined {
@@ -81,6 +83,15 @@ function Version({ conflict, side, place, name }: VersionProps) {
         </p>
       ) : (
         <dl className={styles.facts}>
+          {version.entryType !== null && (kindsOf(conflict) !== undefined || version.entryType === "folder") && (
+            <div className={styles.fact}>
+              <dt>{t("conflict.kind")}</dt>
+              <dd>
+                <EntryIcon type={version.entryType} />
+                {t(`conflict.kind.${version.entryType}`)}
+              </dd>
+            </div>
+          )}
           <When version={version} beside={conflict[other(side)]} newer={newerSide(conflict) === side} />
           {version.sizeBytes !== null && version.entryType === "file" && (
             <div className={styles.fact}>
@@ -130,7 +141,7 @@ function Lines({ lines, names }: { lines: DiffLine[]; names: PlaceNames }) {
             {pairLines(lines).map(({ left, right, gap }, index) =>
               gap ? (
                 <tr key={index} className={styles.gap}>
-                  <td colSpan={2}>{t("conflict.gap")}</td>
+                  <td colSpan={2}>{t(index === 0 ? "conflict.gap_above" : "conflict.gap")}</td>
                 </tr>
               ) : (
                 <tr key={index}>
@@ -156,17 +167,43 @@ function Lines({ lines, names }: { lines: DiffLine[]; names: PlaceNames }) {
 
 function Content({ view, names }: { view: SyncConflictView; names: PlaceNames }) {
   if (view.lines !== null) return <Lines lines={view.lines} names={names} />;
-  const cell = (preview: FilePreview | null, name: string) => (
+  const cell = (side: SyncSide, preview: FilePreview | null, folder: ConflictFolder | null) => (
     <div className={styles.preview}>
-      {preview ? <PreviewContent preview={preview} name={t("conflict.text_left", { place: name })} /> : <p className={styles.quiet}>{t("conflict.gone_text", { place: name })}</p>}
+      {preview && <PreviewContent preview={preview} name={t("conflict.text_left", { place: names[side] })} />}
+      {folder && <FolderContent folder={folder} place={names[side]} />}
+      {!preview && !folder && <p className={styles.quiet}>{noTextWords(view.conflict[side], names[side])}</p>}
     </div>
   );
   return (
     <div className={styles.previews}>
-      {cell(view.left, names.left)}
-      {cell(view.right, names.right)}
+      {cell("left", view.left, view.leftFolder)}
+      {cell("right", view.right, view.rightFolder)}
     </div>
   );
+}
+
+/** What is in a folder that stands against a file: enough to know which folder it is. */
+function FolderContent({ folder: { items, names }, place }: { folder: ConflictFolder; place: string }) {
+  if (items === 0) return <p className={styles.quiet}>{t("conflict.folder_empty", { place })}</p>;
+  return (
+    <>
+      <p className={styles.quiet}>{t("conflict.folder_holds", { place, count: items })}</p>
+      <ul className={styles.names}>
+        {names.map((name, index) => (
+          <li key={index}>
+            <PathText path={name} />
+          </li>
+        ))}
+        {items > names.length && <li className={styles.quiet}>{t("conflict.folder_more", { count: items - names.length })}</li>}
+      </ul>
+    </>
+  );
+}
+
+/** Why nothing is shown of what a place holds. */
+function noTextWords({ path, entryType }: SyncVersion, place: string): string {
+  if (path === null || entryType === null) return t("conflict.gone_text", { place });
+  return t("conflict.kind_text", { place, kind: t(`conflict.a_kind.${entryType}`) });
 }
 
 /** When a decision is carried out, how that is undone, and how versions come back from a bin, where one goes there. */
@@ -191,15 +228,17 @@ function Decisions({ pair, view, names }: { pair: SyncPair; view: SyncConflictVi
   const now = useNow();
   const [merging, setMerging] = useState(false);
   const leave = () => void navigate({ to: "/sync/$pairId", params: { pairId: pair.id }, search: { tab: "conflicts" } });
-  const done = (resolved: SyncResolved) => {
-    tellDone(decidedDone(resolved));
+  const { conflict } = view;
+  const done = ({ jobId }: SyncResolved, choice: ConflictChoice | "merged") => {
+    tellDecided(pair, jobId, { title: decidedOne(conflict, choice, names), ...(choice === "later" ? {} : { text: whenDone(jobId) }) });
     leave();
   };
-  const resolve = useAct("sync.resolve", { renews: ["sync", "job"], onDone: done });
-  const merge = useAct("sync.merge", { renews: ["sync", "job"], onDone: done, onFailed: () => setMerging(false) });
+  const resolve = useAct("sync.resolve", { renews: ["sync", "job"], onDone: (resolved, { decisions }) => done(resolved, decisions?.[0]?.choice ?? "later") });
+  const merge = useAct("sync.merge", { renews: ["sync", "job"], onDone: (resolved) => done(resolved, "merged"), onFailed: () => setMerging(false) });
+  const decide = (choice: ConflictChoice) => resolve.mutate({ pairId: pair.id, decisions: [{ node: conflict.node, choice }] });
+  const isDecided = conflict.decided !== null;
   const busy = resolve.isPending || merge.isPending;
   const error = resolve.error ?? merge.error;
-  const { conflict } = view;
   const merged = canMerge(view) ? view.merged : null;
   const shown = outcomes(conflict, names, { mode: pair.mode, sides: copySides(pair), day: copyDay(now), same: holdTheSame(view) });
   return (
@@ -216,17 +255,17 @@ function Decisions({ pair, view, names }: { pair: SyncPair; view: SyncConflictVi
         )}
         {shown.map(({ choice, button, means }) => (
           <li key={choice}>
-            <Button kind="primary" busy={busy} onClick={() => resolve.mutate({ pairId: pair.id, decisions: [{ node: conflict.node, choice }] })}>
+            <Button kind="primary" busy={busy} onClick={() => decide(choice)}>
               {button}
             </Button>
             <p>{means}</p>
           </li>
         ))}
         <li>
-          <Button icon={Clock} onClick={leave}>
+          <Button icon={Clock} busy={busy} onClick={() => (isDecided ? decide("later") : leave())}>
             {t("conflict.later")}
           </Button>
-          <p>{t("conflict.lead")}</p>
+          <p>{t(isDecided ? "conflict.take_back" : "conflict.lead")}</p>
         </li>
       </ul>
       {merged && (
@@ -252,8 +291,13 @@ function Body({ pair, view }: { pair: SyncPair; view: SyncConflictView }) {
   const isFile = conflict.left.entryType === "file" || conflict.right.entryType === "file";
   return (
     <>
+      {conflict.decided !== null && (
+        <Notice tone="idle" heading={t("conflict.decided_so", { what: decidedWords(conflict, names) })}>
+          <p>{t("conflict.decided_so_means", { pair: pair.name })}</p>
+        </Notice>
+      )}
       <div className={styles.happened}>
-        <Status tone="asking" word={t(CONFLICT[conflict.kind])} />
+        <Status tone="asking" word={conflictWords(conflict, names)} />
         <span>{base}</span>
       </div>
       <div className={styles.versions}>

@@ -8,7 +8,6 @@ import { Button, LinkButton } from "../../components/Button";
 import { DataGrid } from "../../components/DataGrid";
 import { Confirm } from "../../components/Dialog";
 import { SearchInput } from "../../components/Form";
-import { tellDone } from "../../components/news";
 import { Empty, Loading } from "../../components/Page";
 import { Trouble } from "../../components/Trouble";
 import { PathText } from "../../components/Values";
@@ -16,20 +15,23 @@ import { formatBytes } from "../../lib/format";
 import { useAct, usePages } from "../../lib/queries";
 import { t } from "../../text/text";
 import { EntryIcon } from "../browse/EntryIcon";
+import { bulkDone, bulkMeans, decidable } from "./bulk";
 import { momentBeside } from "./moments";
 import { other, type PlaceNames } from "./names";
-import { CONFLICT, decidedDone, decidedWords } from "./outcomes";
+import { conflictWords, decidedWords } from "./outcomes";
 import styles from "./Sync.module.css";
+import { tellDecided } from "./tellDecided";
 
 /** A day, a time and a size, each in a line of its own where it is narrow. */
 const ROW_HEIGHT = 66;
 
-/** A version: when it changed, how large it is; or that it is gone. */
+/** A version: when it changed, how large it is; that it is a folder, or gone. */
 function VersionCell({ conflict, side }: { conflict: SyncConflict; side: SyncSide }) {
   const version = conflict[side];
   if (version.path === null) return t("conflict.gone");
   return (
     <span className={styles.twoLines}>
+      {version.entryType !== null && version.entryType !== "file" && <span>{t(`conflict.kind.${version.entryType}`)}</span>}
       {version.modifiedMs !== null && <span className={styles.wrapped}>{momentBeside(version.modifiedMs, conflict[other(side)].modifiedMs)}</span>}
       {version.sizeBytes !== null && version.entryType === "file" && <span className={styles.quiet}>{formatBytes(version.sizeBytes)}</span>}
     </span>
@@ -51,26 +53,29 @@ function Open({ pair, conflict }: { pair: SyncPair; conflict: SyncConflict }) {
   );
 }
 
+/** What "Sync now" does with what is listed. */
+function syncWords(pair: SyncPair, decided: number): string {
+  if (decided > 0 && pair.state === "running") return t("conflict.sync_running");
+  if (decided > 0 && pair.conflictsWaiting === 0) return t("conflict.sync_decided");
+  if (pair.conflicts === "ask" && pair.conflictRules.length === 0) return t(decided > 0 ? "conflict.sync_asks_rest" : "conflict.sync_asks");
+  return t(decided > 0 ? "conflict.sync_rules_rest" : "conflict.sync_rules");
+}
+
+/** What selecting many selects: what waits for a decision; where nothing does, what is decided and can be changed. */
+function selectable(rows: SyncConflict[], isWhole: boolean): { rows: SyncConflict[]; text: string } {
+  const waiting = rows.filter((conflict) => conflict.decided === null);
+  const meant = waiting.length > 0 ? waiting : rows;
+  const count = meant.length;
+  if (!isWhole) return { rows: meant, text: t("conflict.choose_shown", { count }) };
+  if (waiting.length === 0) return { rows: meant, text: t("conflict.choose_decided", { count }) };
+  return { rows: meant, text: t(count < rows.length ? "conflict.choose_waiting" : "conflict.choose_all", { count }) };
+}
+
 interface BulkProps {
   chosen: SyncConflict[];
   names: PlaceNames;
   busy: boolean;
   onDecide: (choice: ConflictChoice) => void;
-}
-
-function bulkText(choice: ConflictChoice, names: PlaceNames): string {
-  switch (choice) {
-    case "left":
-      return t("conflict.bulk_keep", { here: names.left, there: names.right });
-    case "right":
-      return t("conflict.bulk_keep", { here: names.right, there: names.left });
-    case "both":
-      return t("conflict.bulk_both");
-    case "newest":
-      return t("conflict.bulk_newest");
-    case "later":
-      return t("conflict.lead");
-  }
 }
 
 function Bulk({ chosen, names, busy, onDecide }: BulkProps) {
@@ -80,12 +85,13 @@ function Bulk({ chosen, names, busy, onDecide }: BulkProps) {
     { choice: "right", text: t("sync.keep_one", { place: names.right }) },
     { choice: "newest", text: t("conflict.newest") },
     { choice: "both", text: t("sync.keep_both") },
+    { choice: "later", text: t("conflict.later") },
   ];
   const asked = ways.find((way) => way.choice === asking);
   return (
     <div role="group" aria-label={t("conflict.bulk_label")} className={styles.bulk}>
       <strong>{t("conflict.bulk", { count: chosen.length })}</strong>
-      {ways.map(({ choice, text }) => (
+      {ways.filter(({ choice }) => decidable(choice, chosen).length > 0).map(({ choice, text }) => (
         <Button key={choice} busy={busy} onClick={() => setAsking(choice)}>
           {text}
         </Button>
@@ -97,10 +103,10 @@ function Bulk({ chosen, names, busy, onDecide }: BulkProps) {
           if (asking !== undefined) onDecide(asking);
           setAsking(undefined);
         }}
-        heading={t("conflict.bulk_confirm", { count: chosen.length })}
+        heading={t(asking === "later" ? "conflict.bulk_confirm_later" : "conflict.bulk_confirm", { count: asking === undefined ? 0 : decidable(asking, chosen).length })}
         confirm={asked?.text ?? ""}
       >
-        {asking !== undefined && bulkText(asking, names)}
+        {asking !== undefined && bulkMeans(asking, chosen, names)}
       </Confirm>
     </div>
   );
@@ -118,9 +124,10 @@ export function ConflictsTab({ pair, names }: { pair: SyncPair; names: PlaceName
   );
   const resolve = useAct("sync.resolve", {
     renews: ["sync", "job"],
-    onDone: (resolved) => {
+    onDone: (resolved, { decisions }) => {
+      const [first] = decisions ?? [];
+      if (first) tellDecided(pair, resolved.jobId, bulkDone(first.choice, [...chosen.values()], resolved, names));
       setChosen(new Map());
-      tellDone(decidedDone(resolved));
     },
   });
   if (pages.error) return <Trouble error={pages.error.details} onRetry={pages.again} />;
@@ -137,6 +144,7 @@ export function ConflictsTab({ pair, names }: { pair: SyncPair; names: PlaceName
     else next.delete(conflict.node);
     setChosen(next);
   };
+  const all = selectable(pages.rows, pages.rows.length === pages.total);
   const open = (conflict: SyncConflict) => void navigate({ to: "/sync/$pairId/conflict/$node", params: { pairId: pair.id, node: conflict.node } });
   return (
     <div className={styles.tabBody}>
@@ -147,21 +155,21 @@ export function ConflictsTab({ pair, names }: { pair: SyncPair; names: PlaceName
         {chosen.size > 0 ? (
           <Button onClick={() => setChosen(new Map())}>{t("conflict.choose_none")}</Button>
         ) : (
-          pages.rows.length > 1 && (
-            <Button onClick={() => setChosen(new Map(pages.rows.map((conflict) => [conflict.node, conflict])))}>
-              {t(pages.rows.length < pages.total ? "conflict.choose_shown" : "conflict.choose_all", { count: pages.rows.length })}
+          all.rows.length > 1 && (
+            <Button onClick={() => setChosen(new Map(all.rows.map((conflict) => [conflict.node, conflict])))}>
+              {all.text}
             </Button>
           )
         )}
       </div>
-      <p className={styles.quiet}>{t(pair.conflicts === "ask" && pair.conflictRules.length === 0 ? "conflict.sync_asks" : "conflict.sync_rules")}</p>
+      <p className={styles.quiet}>{syncWords(pair, pages.first?.decided ?? 0)}</p>
       {resolve.error && <Trouble error={resolve.error.details} />}
       {chosen.size > 0 && (
         <Bulk
           chosen={[...chosen.values()]}
           names={names}
           busy={resolve.isPending}
-          onDecide={(choice) => resolve.mutate({ pairId: pair.id, decisions: [...chosen.keys()].map((node) => ({ node, choice })) })}
+          onDecide={(choice) => resolve.mutate({ pairId: pair.id, decisions: decidable(choice, [...chosen.values()]).map(({ node }) => ({ node, choice })) })}
         />
       )}
       <DataGrid
@@ -170,7 +178,7 @@ export function ConflictsTab({ pair, names }: { pair: SyncPair; names: PlaceName
           {
             id: "path",
             heading: t("common.path"),
-            width: "minmax(0, 1.1fr)",
+            width: "minmax(0, 1.8fr)",
             cell: (row) => (
               <>
                 <EntryIcon type={row.left.entryType ?? row.right.entryType ?? "file"} />
@@ -178,9 +186,9 @@ export function ConflictsTab({ pair, names }: { pair: SyncPair; names: PlaceName
               </>
             ),
           },
-          { id: "kind", heading: t("conflict.how"), width: "minmax(0, 0.9fr)", cell: (row) => <span className={styles.wrapped}>{row.decided === null ? t(CONFLICT[row.kind]) : t("conflict.decided", { what: decidedWords(row, names) })}</span> },
-          { id: "left", heading: names.left, width: "minmax(0, 1.1fr)", cell: (row) => <VersionCell conflict={row} side="left" /> },
-          { id: "right", heading: names.right, width: "minmax(0, 1.1fr)", cell: (row) => <VersionCell conflict={row} side="right" /> },
+          { id: "kind", heading: t("conflict.how"), width: "minmax(0, 1.05fr)", cell: (row) => <span className={styles.wrapped}>{row.decided === null ? conflictWords(row, names) : t("conflict.decided", { what: decidedWords(row, names) })}</span> },
+          { id: "left", heading: names.left, width: "minmax(0, 1fr)", cell: (row) => <VersionCell conflict={row} side="left" /> },
+          { id: "right", heading: names.right, width: "minmax(0, 1fr)", cell: (row) => <VersionCell conflict={row} side="right" /> },
           { id: "decide", heading: t("conflict.decision"), width: "100px", cell: (row) => <Open pair={pair} conflict={row} /> },
         ]}
         rows={pages.rows}

@@ -80,7 +80,7 @@ export function MergeDialog({ open, merged, names, name, busy, onClose, onMerge 
             {withGaps(merged.lines).map((line, index) =>
               line === "gap" ? (
                 <tr key={index} className={styles.gap}>
-                  <td colSpan={2}>{t("conflict.gap")}</td>
+                  <td colSpan={2}>{t(index === 0 ? "conflict.gap_above" : "conflict.gap")}</td>
                 </tr>
               ) : (
                 <Row key={index} line={line} names={names} />

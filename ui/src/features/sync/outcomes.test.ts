@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { canMerge, decidedWords, holdTheSame, isElsewhere, newerSide, outcomes, type Circumstances } from "./outcomes";
+import { canMerge, conflictWords, decidedOne, decidedWords, holdTheSame, isElsewhere, newerSide, outcomes, type Circumstances } from "./outcomes";
 import { testConflict } from "./testPair";
 
 const names = { left: "Laptop", right: "Stick" };
@@ -43,6 +43,18 @@ describe("the decisions on a conflict", () => {
     expect(shown[2]?.means).toContain("“to-bo (conflict from Stick, 2026-11-23).txt”");
   });
 
+  it("on a file and a folder say which is which, and that a folder goes with all that is in it", () => {
+    const folder = { ...testConflict().right, entryType: "folder" as const, sizeBytes: null, modifiedMs: null };
+    const conflict = testConflict({ kind: "kindChanged", right: folder, keepsName: "right" });
+    expect(conflictWords(conflict, names)).toBe("Laptop has a file, Stick has a folder");
+    expect(conflictWords(testConflict(), names)).toBe("Both were changed");
+    expect(outcomes(conflict, names, around).map(({ means }) => means)).toEqual([
+      "Both places then have the file “to-ada.txt” as it is in “Laptop” now. The folder in “Stick”, with all that is in it, goes to the bin in “Stick”.",
+      "Both places then have the folder “to-ada.txt”, with all that is in it, as it is in “Stick” now. The file in “Laptop” goes to the bin in “Laptop”.",
+      "Both places then have both: the folder from “Stick” keeps the name “to-ada.txt”, with all that is in it; the file from “Laptop” is named “to-ada (conflict from Laptop, 2026-11-23).txt” (a number follows the day if that name is taken). Nothing goes to a bin.",
+    ]);
+  });
+
   it("where files move in leave what is there its name", () => {
     const both = outcomes(testConflict({ keepsName: "left" }), names, { ...around, mode: "moveIn" })[2];
     expect(both?.means).toContain("its own keeps the name “to-ada.txt”, the one from “Laptop” moves in as “to-ada (conflict from Laptop, 2026-11-23).txt”");
@@ -71,7 +83,7 @@ describe("the decisions on a conflict", () => {
 
   it("offer merging only for two texts at one place that differ", () => {
     const line = (kind: "same" | "left") => ({ kind, left: 1, right: 1, text: "x" });
-    const view = { conflict: testConflict(), left: null, right: null, lines: [line("left")], merged: { lines: [], whole: true, hash: "h" } };
+    const view = { conflict: testConflict(), left: null, right: null, leftFolder: null, rightFolder: null, lines: [line("left")], merged: { lines: [], whole: true, hash: "h" } };
     expect(canMerge(view)).toBe(true);
     expect(canMerge({ ...view, lines: [] })).toBe(false);
     expect(canMerge({ ...view, lines: [line("same")] })).toBe(false);
@@ -101,6 +113,13 @@ describe("the decisions on a conflict", () => {
     expect(newerSide(testConflict())).toBe("left");
     expect(newerSide(testConflict({ left: { ...testConflict().left, modifiedMs: null } }))).toBeUndefined();
     expect(newerSide(testConflict({ left: { ...testConflict().left, modifiedMs: 1000 } }))).toBeUndefined();
+  });
+
+  it("are told with the file they are about", () => {
+    expect(decidedOne(testConflict(), "left", names)).toBe("“to-ada.txt”: the one from Laptop is kept");
+    expect(decidedOne(testConflict({ kind: "bothMoved" }), "right", names)).toBe("“to-ada.txt”: it is kept where Stick has it");
+    expect(decidedOne(testConflict(), "both", names)).toBe("“to-ada.txt”: both are kept");
+    expect(decidedOne(testConflict(), "merged", names)).toBe("“to-ada.txt”: both are merged into one text");
   });
 
   it("that were taken are told in the same words", () => {

@@ -3,9 +3,9 @@
  *
  * Invariants: a button is named by its outcome and by the place, never by "left", "right", "mine" or "theirs"; the
  * sentence under it names what happens in both places, and the bin what goes away goes to. Deliberately not here: how
- * it comes back from there (`ConflictPage`), how the name of a copy is made (`copyName`).
+ * it comes back from there (`ConflictPage`), how the name of a copy is made (`copyName`), many at once (`bulk`).
  */
-import type { ConflictChoice, ConflictKind, SyncConflict, SyncConflictView, SyncMode, SyncResolved, SyncSide } from "../../api";
+import type { ConflictChoice, ConflictKind, EntryType, SyncConflict, SyncConflictView, SyncMode, SyncSide } from "../../api";
 import { baseName } from "../../lib/path";
 import { t, type TextKey } from "../../text/text";
 import { copyName } from "./copyName";
@@ -31,13 +31,26 @@ export interface Circumstances {
   same: boolean;
 }
 
-export const CONFLICT: Record<ConflictKind, TextKey & `sync.conflict.${string}`> = {
+const CONFLICT: Record<ConflictKind, TextKey & `sync.conflict.${string}`> = {
   bothChanged: "sync.conflict.bothChanged",
   bothCreated: "sync.conflict.bothCreated",
   bothMoved: "sync.conflict.bothMoved",
   movedIntoEachOther: "sync.conflict.movedIntoEachOther",
   kindChanged: "sync.conflict.kindChanged",
 };
+
+/** What each place has, where that is not of one kind. */
+export function kindsOf({ left, right }: Pick<SyncConflict, "left" | "right">): Record<SyncSide, EntryType> | undefined {
+  if (left.entryType === null || right.entryType === null || left.entryType === right.entryType) return undefined;
+  return { left: left.entryType, right: right.entryType };
+}
+
+/** What happened: of a file and a folder of one name, which place has which. */
+export function conflictWords(conflict: SyncConflict, names: PlaceNames): string {
+  const kinds = kindsOf(conflict);
+  if (kinds === undefined) return t(CONFLICT[conflict.kind]);
+  return t("conflict.kinds", { ...names, leftKind: t(`conflict.a_kind.${kinds.left}`), rightKind: t(`conflict.a_kind.${kinds.right}`) });
+}
 
 /** Whether it is about where something lies, not about what it holds. */
 export function isOfPlaces({ kind }: Pick<SyncConflict, "kind">): boolean {
@@ -84,20 +97,30 @@ function keepButton(conflict: SyncConflict, side: SyncSide, names: PlaceNames): 
   return t(isOfPlaces(conflict) ? "sync.keep_where" : "sync.keep_one", { place: names[side] });
 }
 
+/** A folder stays, or goes to the bin, with all that is in it. */
+function keepMeans(conflict: SyncConflict, side: SyncSide, values: { here: string; there: string; name: string }): string {
+  const kinds = kindsOf(conflict);
+  if (kinds === undefined) return t("sync.keep_one_means", values);
+  const kind = t(`conflict.noun.${kinds[side]}`);
+  const gone = t(`conflict.noun.${kinds[other(side)]}`);
+  if (kinds[side] === "folder") return t("sync.keep_folder_means", { ...values, gone });
+  return kinds[other(side)] === "folder" ? t("sync.bin_folder_means", { ...values, kind }) : t("sync.keep_kind_means", { ...values, kind, gone });
+}
+
 function keepOne(conflict: SyncConflict, side: SyncSide, names: PlaceNames, { same }: Circumstances): Outcome {
   const here = names[side];
   const there = names[other(side)];
   const button = keepButton(conflict, side, names);
   const path = pathOf(conflict, side);
-  if (!isOfPlaces(conflict)) return { choice: side, button, means: t("sync.keep_one_means", { here, there, name: baseName(path) }), bins: true };
+  if (!isOfPlaces(conflict)) return { choice: side, button, means: keepMeans(conflict, side, { here, there, name: baseName(path) }), bins: true };
   return same
     ? { choice: side, button, means: t("sync.keep_where_means", { here, there, path }), bins: false }
     : { choice: side, button, means: t("sync.keep_where_other_means", { here, there, path }), bins: true };
 }
 
 /**
- * Which of both keeps the name is the engine's to say: the newer one, or, where the times do not tell, one that both
- * places find alike; where files move in, the one that is there. Of a conflict written down before it said so, nothing
+ * Which of both keeps the name is the engine's to say: a folder, else the newer one, or, where the times do not tell, one
+ * that both places find alike; where files move in, the one that is there. Of a conflict written down before it said so, nothing
  * is claimed.
  */
 function keepBoth(conflict: SyncConflict, names: PlaceNames, { mode, sides, day }: Circumstances): Outcome {
@@ -109,6 +132,8 @@ function keepBoth(conflict: SyncConflict, names: PlaceNames, { mode, sides, day 
   if (kept === null) return outcome(t("sync.keep_both_means", { name: baseName(conflict.path.display), copy: copyOf("right") }));
   const renamed = other(kept);
   const said = { name: keptName(conflict, kept), kept: names[kept], renamed: names[renamed], copy: copyOf(renamed) };
+  const kinds = kindsOf(conflict);
+  if (kinds?.[kept] === "folder") return outcome(t("sync.keep_both_folder_means", { ...said, kind: t(`conflict.noun.${kinds[renamed]}`) }));
   return outcome(newerSide(conflict) === kept ? t("sync.keep_both_newer_means", said) : t("sync.keep_both_named_means", said));
 }
 
@@ -125,7 +150,22 @@ export function decidedWords(conflict: SyncConflict, names: PlaceNames): string 
   return decided === "both" ? t("sync.keep_both") : "";
 }
 
-/** What is said once it was decided. */
-export function decidedDone({ decided, jobId }: SyncResolved): string {
-  return t(jobId === null ? "conflict.decided_kept" : "conflict.decided_done", { count: decided });
+/** What is said once one was decided, or its decision was taken back. */
+export function decidedOne(conflict: SyncConflict, choice: ConflictChoice | "merged", names: PlaceNames): string {
+  const name = baseName(conflict.path.display);
+  switch (choice) {
+    case "left":
+    case "right":
+      return t(isOfPlaces(conflict) ? "conflict.done_where" : "conflict.done_one", { name, place: names[choice] });
+    case "newest": {
+      const newer = newerSide(conflict);
+      return newer ? decidedOne(conflict, newer, names) : t("conflict.decided_done", { count: 1 });
+    }
+    case "both":
+      return t("conflict.done_both", { name });
+    case "merged":
+      return t("conflict.done_merged", { name });
+    case "later":
+      return t("conflict.taken_back_one", { name });
+  }
 }

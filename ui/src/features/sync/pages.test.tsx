@@ -113,7 +113,7 @@ describe("a conflict", () => {
 
   it("offers the merged text first, and names the places over their lines", async () => {
     const conflict = testConflict({ kind: "bothCreated", baseModifiedMs: null });
-    await openWindow("/sync/p/conflict/1", { "sync.pair": testPair(), "sync.conflict": { conflict, left: null, right: null, lines, merged } });
+    await openWindow("/sync/p/conflict/1", { "sync.pair": testPair(), "sync.conflict": { conflict, left: null, right: null, leftFolder: null, rightFolder: null, lines, merged } });
     const answers = within((await screen.findByRole("heading", { name: "Your decision" })).closest("section") ?? document.body).getAllByRole("button");
     expect(answers[0]?.textContent).toBe("See both merged into one text");
     expect(screen.getAllByRole("columnheader").map((head) => head.textContent)).toEqual(["Pictures", "photos"]);
