@@ -1,5 +1,5 @@
 /** What the conflict view says: what each place has, what was decided so far, what was done, and how it is taken back. */
-import { existsSync, mkdirSync, renameSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, renameSync, statSync } from "node:fs";
 import { join } from "node:path";
 
 import { expect, test, type Page } from "@playwright/test";
@@ -57,6 +57,22 @@ test("a file against a folder: it is said which is which, and that the folder go
   await page.getByRole("button", { name: "Keep the one from stick", exact: true }).click();
   await expect.poll(() => existsSync(join(laptop, "Contracts", "City of Ulm.txt"))).toBe(true);
   expect(read(stick, "Contracts/City of Ulm.txt")).toBe("signed\n");
+  expect(faults).toEqual([]);
+});
+
+test("the file that is kept is in both places, and the folder with all that is in it in the bin of its own", async ({ page }) => {
+  const pairId = await host.newPair();
+  write(laptop, "Contracts", "to be signed\n");
+  write(stick, "Contracts/City of Ulm.txt", "signed\n");
+  await host.run(pairId);
+  const faults = await host.open(page, `/sync/${pairId}?tab=conflicts`);
+  await row(page, "Contracts").click();
+  await page.getByRole("button", { name: "Keep the one from laptop", exact: true }).click();
+  await expect(page.getByText("No conflict waits")).toBeVisible();
+  await expect.poll(() => statSync(join(stick, "Contracts")).isFile()).toBe(true);
+  expect(read(stick, "Contracts")).toBe("to be signed\n");
+  const binned = readdirSync(join(stick, ".keepwell", "bin"), { recursive: true }).map(String);
+  expect(binned.filter((path) => path.endsWith(join("Contracts", "City of Ulm.txt")))).toHaveLength(1);
   expect(faults).toEqual([]);
 });
 
