@@ -74,7 +74,7 @@ pub struct Control {
     paused: AtomicBool,
     pause_gate: Mutex<()>,
     resumed: Condvar,
-    current: Mutex<String>,
+    current: Mutex<Vec<u8>>,
     problems: Mutex<ProblemLog>,
 }
 
@@ -170,7 +170,7 @@ impl Control {
     pub fn set_current(&self, name: &[u8]) {
         if let Some(mut current) = self.current.try_lock() {
             current.clear();
-            current.push_str(&shown(name));
+            current.extend_from_slice(name);
         }
     }
 
@@ -197,7 +197,7 @@ impl Control {
             bytes_total: self.bytes_total.load(Ordering::Relaxed),
             total_known: self.total_known.load(Ordering::Relaxed),
             bytes_written: self.bytes_written.load(Ordering::Relaxed),
-            current: self.current.lock().clone(),
+            current: shown(&self.current.lock()),
             problems_total: self.problems.lock().total,
         }
     }
