@@ -28,6 +28,7 @@ pub(crate) fn put_back(
 ) -> Result<Ending, Fault> {
     let mut syncer = syncs.open_patiently(&definition.pair, running.control)?;
     running.desk.planned();
+    syncs.move_on(&syncer, true);
     let mut tree = MerkleTree::default();
     let (mut count, mut is_left_changed) = (0, false);
     let mut told = |done: &Done| {
@@ -49,6 +50,7 @@ pub(crate) fn put_back(
         Ok(())
     };
     let ended = put_all_back();
+    syncs.move_on(&syncer, true);
     if is_left_changed {
         syncs.tell_hub(job.pair_id, definition);
     }
@@ -83,11 +85,13 @@ pub(crate) fn remove_from_bin(
 ) -> Result<Ending, Fault> {
     let syncer = syncs.open_patiently(pair, running.control)?;
     running.desk.planned();
+    syncs.move_on(&syncer, true);
     let mut gone = Thinned::default();
     let ended = match removal {
         BinRemoval::Items(wishes) => syncer.remove_from_bin(wishes, running.control, &mut gone),
         BinRemoval::AllUntil(until_ms) => syncer.empty_bin(*until_ms, running.control, &mut gone),
     };
+    syncs.move_on(&syncer, true);
     // Also where it was stopped: so many are gone.
     let outcome = Outcome {
         items: gone.items,

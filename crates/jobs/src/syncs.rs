@@ -484,11 +484,10 @@ impl Syncs {
         }
     }
 
-    /// Notes which run was the last one of a pair, so that an older database of it is known as that.
-    pub(crate) fn remember_run(&self, syncer: &Syncer, run: JobId) {
-        let noted = base_lost::remember(&self.catalog, syncer.pair().id, syncer.database(), run);
-        if let Err(fault) = noted {
-            tracing::warn!(%fault, "the last run of a pair could not be noted");
+    /// Moves on what an older database of a pair is known by: before a job writes, and in its end.
+    pub(crate) fn move_on(&self, syncer: &Syncer, writes: bool) {
+        if let Err(fault) = base_lost::move_on(&self.catalog, syncer.pair().id, syncer.database(), writes) {
+            tracing::warn!(%fault, "the state of a pair could not be noted");
         }
     }
 
