@@ -279,6 +279,10 @@ fn plan(
     if begins && job.preview && Trees::is_absent(&pair.right.address) {
         return Err(not_there_yet(&pair.right.address).into());
     }
+    if begins && job.only_brings_back && Trees::is_absent(&pair.right.address) {
+        // Nothing is gone yet: the refusal leaves no folder behind.
+        return Err(nothing_to_bring_back().into());
+    }
     if begins && !job.preview && job.only_plan.is_none() {
         // Looked for first: where the first place is wrong, no second one is made.
         syncs.trees().open_place(&pair.left)?;
