@@ -4,10 +4,10 @@
 use std::collections::HashSet;
 
 use keepwell_api::dto::Nothing;
-use keepwell_api::dto::job::{JobChangesGet, JobKind, JobState};
+use keepwell_api::dto::job::{Job, JobChangesGet, JobKind, JobState};
 use keepwell_api::dto::plan::Schedule;
 use keepwell_api::dto::sync::{SyncLive, SyncPair};
-use keepwell_api::{ApiError, Commands};
+use keepwell_api::{ApiError, Commands, Count};
 
 use super::{job_list, plan_list, sync_add, sync_hub, sync_list, sync_run};
 use crate::arguments_sync::SyncWatch;
@@ -81,6 +81,9 @@ pub fn run(arguments: &SyncWatch, json: bool, verbose: bool) -> Result<Ending, A
                 let items = job.result.as_ref().map(|result| result.items).unwrap_or_default();
                 let changes = counted(items, "change", "changes");
                 output::line(format!("{}: {}, {changes}", job.title, job_list::word(job.state)));
+                if let Some(words) = problems(&job) {
+                    output::note(format!("  {words}"));
+                }
             }
             if let Some(halt) = &job.halt {
                 output::note(format!("  {}", halt.reason));
@@ -96,4 +99,11 @@ pub fn run(arguments: &SyncWatch, json: bool, verbose: bool) -> Result<Ending, A
             }
         }
     }
+}
+
+/// That a run had problems, and how to see them.
+fn problems(job: &Job) -> Option<String> {
+    let what = counted(job.problems, "problem", "problems");
+    (job.problems > Count(0))
+        .then(|| format!("{what}, looked at again from time to time: keepwell job show {}", job.id))
 }
