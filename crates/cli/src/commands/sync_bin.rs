@@ -22,7 +22,7 @@ pub fn run(context: &Context, arguments: SyncBin) -> Result<Ending, ApiError> {
         let documents = Documents::named(context.json);
         for pair in &hub.pairs {
             if !context.json {
-                output::line(format!("{}:", pair.name));
+                output::line(format!("{}:", sync_list::label(context, pair)));
             }
             list(context, pair, &arguments, &documents)?;
         }
