@@ -366,6 +366,35 @@ fn the_first_run_of_a_pair_that_was_added_makes_the_far_folder_where_it_never_wa
     assert_eq!(pair.read("new", "a"), "1");
 }
 
+#[test]
+fn what_comes_back_into_a_mirror_pauses_the_pair_and_is_told() {
+    let pair = Pair::in_step(12);
+    pair.sync(&["--mode", "mirror"]).expect(0);
+    pair.remove("left", "folder 1/file 1");
+    pair.sync(&[]).expect(0);
+    let restore = ["sync", "bin", "left and right", "--restore", "1"];
+    let back = pair.room.run(restore).expect(0).says("1 item is back.");
+    back.says("The pair is paused: its next run would put it into the bin again.")
+        .says("keepwell sync run \"left and right\" --preview");
+    assert_eq!(only_pair(&pair.room)["paused"], true);
+    // Where the next run carries it over, nothing is held.
+    let pair = Pair::in_step(12);
+    pair.remove("left", "folder 1/file 1");
+    pair.sync(&[]).expect(0);
+    assert!(!pair.room.run(restore).expect(0).said().contains("paused"));
+    assert_eq!(only_pair(&pair.room)["paused"], false);
+}
+
+#[test]
+fn where_no_conflict_waits_deciding_all_says_so() {
+    let pair = Pair::in_step(2);
+    for words in [["--keep", "both"], ["--keep", "newest"]] {
+        let none =
+            pair.room.run([&["sync", "resolve", "left and right", "--all"], &words[..]].concat()).expect(1);
+        none.says("No conflict of this pair waits. Nothing was decided.");
+    }
+}
+
 /// What `sync watch` says until it has said this.
 #[cfg(unix)]
 fn watch_says(room: &Room, words: &str) {

@@ -4,7 +4,7 @@
 //! here: runs (`sync_work`), what undo and bringing back do (`sync::bins`).
 
 use keepwell_sync::bins::care::Thinned;
-use keepwell_sync::{Done, PairSpec, Side, SyncError};
+use keepwell_sync::{Done, Mode, PairSpec, Side, SyncError};
 
 use crate::merkle::MerkleTree;
 use crate::outcome::{Ending, Fact, Fault, Outcome};
@@ -16,10 +16,22 @@ use crate::syncs::Syncs;
 
 /// The fact of items that were removed from the bins for good.
 const REMOVED_FOR_GOOD: &str = "removedForGood";
+/// The fact of items that came back to where the pair's next run puts them into the bin again.
+const GOES_AGAIN: &str = "goesAgain";
 /// The fact of runs that were undone to their end.
 const RUNS_UNDONE: &str = "runsUndone";
 
-/// Undoes runs (the pair is held since this was asked for), or brings single items back from the bins.
+/// Whether a run takes away what is only on this side.
+pub(crate) fn goes_again(mode: Mode, side: Side) -> bool {
+    match mode {
+        Mode::Mirror => side == Side::Right,
+        Mode::MoveIn => side == Side::Left,
+        Mode::TwoWay | Mode::Update => false,
+    }
+}
+
+/// Undoes runs (the pair is held since this was asked for), or brings single items back from the bins (it is
+/// held where they would go there again).
 pub(crate) fn put_back(
     running: &Running<'_>,
     job: &SyncJob,
@@ -30,10 +42,11 @@ pub(crate) fn put_back(
     running.desk.planned();
     syncs.move_on(&syncer, true);
     let mut tree = MerkleTree::default();
-    let (mut count, mut is_left_changed) = (0, false);
+    let (mut count, mut going_again, mut is_left_changed) = (0, 0, false);
     let mut told = |done: &Done| {
         tree.add(&leaf(done));
         count += 1;
+        going_again += u64::from(goes_again(definition.pair.mode, done.side));
         is_left_changed |= done.side == Side::Left;
     };
     let (mut runs_undone, mut left_alone) = (0, 0);
@@ -68,6 +81,12 @@ pub(crate) fn put_back(
     outcome.facts.push(Fact::count("leftAlone", "Left as they are", left_alone));
     if job.undo.is_some() {
         outcome.facts.push(Fact::count(RUNS_UNDONE, "Runs undone", runs_undone));
+    } else if going_again > 0 {
+        outcome.facts.push(Fact::count(
+            GOES_AGAIN,
+            "Would go into the bin again by the next run",
+            going_again,
+        ));
     }
     match ended {
         Ok(()) => Ok(Ending::Done(outcome)),
