@@ -250,6 +250,33 @@ fn commands_that_are_printed_name_a_pair_by_its_id_where_others_are_called_like_
     pair.room.run(["sync", "run", &word]).expect(3).says(&format!("Next: keepwell sync resolve {word}"));
 }
 
+#[test]
+fn places_of_a_hub_that_are_called_alike_are_told_apart_and_the_commands_that_are_printed_work() {
+    let pair = Pair::new();
+    for folder in ["hub", "one/data", "two/data", "three/data"] {
+        fs::create_dir_all(pair.path(folder)).unwrap();
+    }
+    pair.write("hub", "kept", "1");
+    let made = pair.room.run(["sync", "add", "hub", "one/data", "two/data", "three/data", "--name", "Work"]);
+    let two = pair.path("two/data").display().to_string();
+    let line = |said: &str, what: &str| {
+        let line = said.lines().find(|line| line.contains(&two) && line.contains(what));
+        line.unwrap_or_else(|| panic!("no {what} of {two}: {said}")).to_owned()
+    };
+    line(&made.expect(0).said(), "is made");
+    pair.room.run(["sync", "run", "Work"]).expect(0);
+    fs::rename(pair.path("two/data"), pair.path("elsewhere")).unwrap();
+    let halted = pair.room.run(["sync", "run", "Work"]).expect(4).said();
+    let heading = line(&halted, "hub and data (");
+    let word = heading.split(['(', ',']).nth(1).unwrap();
+    assert_eq!(word.len(), 8, "{heading}");
+    assert!(line(&halted, "is halted by a safety brake.").contains(word));
+    let refused = pair.room.run(["sync", "run", "Work", "--bring-back-from", "left"]).expect(1);
+    refused.says(&format!("{word} ({two})"));
+    pair.room.run(["sync", "run", word, "--bring-back-from", "left"]).expect(0);
+    assert_eq!(pair.read("two/data", "kept"), "1");
+}
+
 /// A hub and three places in a room.
 fn hub_room() -> Pair {
     let pair = Pair::new();

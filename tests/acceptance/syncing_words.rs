@@ -372,6 +372,35 @@ fn the_first_run_of_a_pair_that_was_added_makes_the_far_folder_where_it_never_wa
     assert_eq!(pair.read("new", "a"), "1");
 }
 
+#[test]
+fn what_comes_back_into_a_mirror_pauses_the_pair_and_is_told() {
+    let pair = Pair::in_step(12);
+    pair.sync(&["--mode", "mirror"]).expect(0);
+    pair.remove("left", "folder 1/file 1");
+    pair.sync(&[]).expect(0);
+    let restore = ["sync", "bin", "left and right", "--restore", "1"];
+    let back = pair.room.run(restore).expect(0).says("1 item is back.");
+    back.says("The pair is paused: its next run would put it into the bin again.")
+        .says("keepwell sync run \"left and right\" --preview");
+    assert_eq!(only_pair(&pair.room)["paused"], true);
+    // Where the next run carries it over, nothing is held.
+    let pair = Pair::in_step(12);
+    pair.remove("left", "folder 1/file 1");
+    pair.sync(&[]).expect(0);
+    assert!(!pair.room.run(restore).expect(0).said().contains("paused"));
+    assert_eq!(only_pair(&pair.room)["paused"], false);
+}
+
+#[test]
+fn where_no_conflict_waits_deciding_all_says_so() {
+    let pair = Pair::in_step(2);
+    for words in [["--keep", "both"], ["--keep", "newest"]] {
+        let none =
+            pair.room.run([&["sync", "resolve", "left and right", "--all"], &words[..]].concat()).expect(1);
+        none.says("No conflict of this pair waits. Nothing was decided.");
+    }
+}
+
 /// What `sync watch` says until it has said this.
 #[cfg(unix)]
 fn watch_says(room: &Room, words: &str) {
@@ -387,43 +416,80 @@ fn watch_says(room: &Room, words: &str) {
     assert!(said.iter().any(|line| line.contains(words)), "{said:?}");
 }
 
+/// A `sync watch` of the pair, and what it says to the person.
+#[cfg(unix)]
+struct Watching {
+    watch: std::process::Child,
+    told: std::sync::mpsc::Receiver<String>,
+    said: Vec<String>,
+}
+
+#[cfg(unix)]
+impl Watching {
+    fn new(pair: &Pair) -> Self {
+        use std::io::{BufRead as _, BufReader};
+        use std::process::Stdio;
+        let mut watch = pair.room.command(["sync", "watch", "left and right"]);
+        let mut watch = watch.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(watch.stderr.take().unwrap()).lines();
+        let (tell, told) = std::sync::mpsc::channel();
+        std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| tell.send(line)));
+        let mut watching = Self { watch, told, said: Vec::new() };
+        watching.until("Ctrl-C");
+        watching
+    }
+
+    #[track_caller]
+    fn until(&mut self, words: &str) {
+        while let Ok(line) = self.told.recv_timeout(std::time::Duration::from_secs(60)) {
+            let is_it = line.contains(words);
+            self.said.push(line);
+            if is_it {
+                return;
+            }
+        }
+        panic!("{words} was not said: {:?}", self.said);
+    }
+}
+
+#[cfg(unix)]
+impl Drop for Watching {
+    fn drop(&mut self) {
+        self.watch.kill().unwrap();
+        self.watch.wait().unwrap();
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn watching_tells_the_ways_on_from_a_halt() {
-    use std::io::{BufRead as _, BufReader};
-    use std::process::Stdio;
-    use std::sync::mpsc::channel;
-    use std::time::Duration;
-
     let pair = Pair::in_step(40);
-    let mut watch = pair.room.command(["sync", "watch", "left and right"]);
-    let mut watch = watch.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-    let lines = BufReader::new(watch.stderr.take().unwrap()).lines();
-    let (tell, told) = channel();
-    std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| tell.send(line)));
-    let mut said = Vec::new();
-    let mut until = |words: &str| {
-        while let Ok(line) = told.recv_timeout(Duration::from_secs(60)) {
-            let is_it = line.contains(words);
-            said.push(line);
-            if is_it {
-                return Ok(());
-            }
-        }
-        Err(said.join("\n"))
-    };
-    let begun = until("Ctrl-C");
+    let mut watching = Watching::new(&pair);
     for folder in 0..5 {
         pair.remove("left", &format!("folder {folder}"));
     }
-    let halted = begun.and_then(|()| until("keepwell sync run \"left and right\" --preview"));
-    watch.kill().unwrap();
-    watch.wait().unwrap();
-    assert_eq!(halted, Ok(()));
+    watching.until("keepwell sync run \"left and right\" --preview");
+    let said = &watching.said;
     assert!(
         said.iter().any(|line| line.contains("sync run \"left and right\" --bring-back-from right")),
         "{said:?}"
     );
+}
+
+/// What can not be looked at is nothing to be done: it counts all the same.
+#[cfg(unix)]
+#[test]
+fn watching_looks_again_after_half_a_minute_where_there_was_a_problem_and_says_so() {
+    let pair = Pair::in_step(4);
+    let mut watching = Watching::new(&pair);
+    // Its first look at everything is over.
+    pair.write("left", "first", "1");
+    while !pair.has("right", "first") {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    let made = std::process::Command::new("mkfifo").arg(pair.path("left").join("pipe")).status().unwrap();
+    assert!(made.success());
+    watching.until("  1 problem, looked at again from time to time: keepwell job show ");
 }
 
 #[cfg(unix)]

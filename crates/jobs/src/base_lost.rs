@@ -1,13 +1,14 @@
 //! Whether a pair's database is the one of its last run.
 //!
 //! A file that is gone or empty is a new database for `SQLite`, and of a write-ahead log it takes what comes before a
-//! damage for all there is. So the catalog knows that a pair ran, and which of its runs was the last one. Invariants:
-//! what does not know that run counts as lost, is told as such by the next run, and nothing is removed because of it;
-//! one that may know more than the catalog does not. Deliberately not here: what a damaged database is
-//! (`sync::database`).
+//! damage for all there is. So the catalog knows that a pair ran, and the mark of its database, which every job that
+//! writes moves on before it changes anything and once more in its end, however that is: runs, undo, bringing back,
+//! emptying. Invariants: a database whose mark is lower counts as lost, is told as such by the next run, and nothing is
+//! removed because of it; one whose mark is higher, as after a job that was killed, does not. Deliberately not here: what
+//! a damaged database is, and the mark itself (`sync::database`).
 
 use keepwell_catalog::{Catalog, CatalogError};
-use keepwell_model::{JobId, PairId};
+use keepwell_model::PairId;
 use keepwell_sync::{PairDatabase, SyncError};
 
 use crate::outcome::Fault;
@@ -22,11 +23,11 @@ pub(crate) fn look(
     was_there: bool,
     now_ms: i64,
 ) -> Result<(), Fault> {
-    // Read first: a run that ends meanwhile is in the database before it is noted here.
-    let last = catalog.setting(&setting(id))?;
+    // Read first: a job that moves it on meanwhile does so in the database before it is noted here.
+    let last = noted(catalog, id)?;
     let has_run = || standing(catalog, id).map(|standing| standing.is_some_and(|standing| standing.has_run));
     // What can not be read is told by the run that comes upon it.
-    let (is_new, is_older) = match says(database, last.as_deref()) {
+    let (is_new, is_older) = match says(database, last) {
         Ok(said) => said,
         Err(error) => {
             tracing::warn!(%error, pair = %id, "whether this is the database of the last run is not known");
@@ -47,42 +48,30 @@ pub(crate) fn look(
     Ok(())
 }
 
-/// Whether a database knows of no run, and whether it is from before the last one that the catalog knows.
-fn says(database: &PairDatabase, last: Option<&str>) -> Result<(bool, bool), SyncError> {
+/// Whether a database knows of no run, and whether it is from before the last job that the catalog knows.
+fn says(database: &PairDatabase, last: u64) -> Result<(bool, bool), SyncError> {
     if database.lost()?.is_some() {
         return Ok((false, false));
     }
     if !database.knows_a_run()? {
         return Ok((true, false));
     }
-    let Some((run, began_ms)) = last.and_then(read) else { return Ok((false, false)) };
-    if database.run(run)?.is_some() {
-        return Ok((false, false));
-    }
-    // An older Keepwell may have run it so often since that this one is not listed any more.
-    let newest = database.runs(0, 1)?.first().map(|run| run.started.to_milliseconds());
-    Ok((false, newest.is_none_or(|newest| newest < began_ms)))
+    Ok((false, database.mark()? < last))
 }
 
-/// Notes the run that a pair's database knows as its last one.
-pub(crate) fn remember(
+/// Moves the mark of a pair's database on where something is written, or it is another database than before, and notes it.
+pub(crate) fn move_on(
     catalog: &Catalog,
     id: PairId,
     database: &PairDatabase,
-    run: JobId,
+    writes: bool,
 ) -> Result<(), Fault> {
-    let newest = match database.run(run)? {
-        Some(run) => Some(run),
-        // One that had nothing to do.
-        None => database.runs(0, 1)?.into_iter().next(),
-    };
-    let text = newest.map(|run| format!("{} {}", run.id, run.started.to_milliseconds()));
-    match (text, catalog.setting(&setting(id))?) {
-        (Some(text), before) if before.as_ref() != Some(&text) => {
-            catalog.set_setting_soon(&setting(id), &text)?;
-        }
-        (None, Some(_)) => catalog.remove_setting(&setting(id))?,
-        _ => {}
+    let (mut mark, last) = (database.mark()?, noted(catalog, id)?);
+    if writes || mark < last {
+        mark = database.move_mark_on(last)?;
+    }
+    if mark != last {
+        catalog.set_setting_soon(&setting(id), &mark.to_string())?;
     }
     Ok(())
 }
@@ -93,10 +82,10 @@ pub(crate) fn forget(catalog: &Catalog, id: PairId) -> Result<(), CatalogError> 
 }
 
 fn setting(id: PairId) -> String {
-    format!("pairLastRun/{id}")
+    format!("pairMark/{id}")
 }
 
-fn read(text: &str) -> Option<(JobId, i64)> {
-    let (run, began_ms) = text.split_once(' ')?;
-    Some((run.parse().ok()?, began_ms.parse().ok()?))
+/// The mark that was noted last; 0 before the first job.
+fn noted(catalog: &Catalog, id: PairId) -> Result<u64, CatalogError> {
+    Ok(catalog.setting(&setting(id))?.and_then(|text| text.parse().ok()).unwrap_or(0))
 }

@@ -36,6 +36,7 @@ use crate::news::News;
 use crate::outcome::Fault;
 use crate::pairs::PairDefinition;
 use crate::scheduler::are_pairs_paused;
+use crate::standing::standing;
 use crate::syncs::Syncs;
 use crate::trees::Trees;
 
@@ -398,7 +399,7 @@ impl Inner {
         let now = Instant::now();
         self.admit_what_is_missed(id, pair, now);
         if let Some(job) = pair.job {
-            let Some(ended) = self.ended(job) else { return BUSY };
+            let Some(ended) = self.ended(id, job) else { return BUSY };
             pair.job = None;
             self.watch_again(id, pair, SideWatch::is_of_root);
             pair.timing.ended(ended, now);
@@ -472,21 +473,24 @@ impl Inner {
     }
 
     /// How a run ended; nothing while it is under way.
-    fn ended(&self, job: JobId) -> Option<Ended> {
+    fn ended(&self, id: PairId, job: JobId) -> Option<Ended> {
         match self.engine.job(job) {
             Ok(view) => match view.record.state {
                 JobState::Succeeded | JobState::SucceededWithProblems => {
                     let outcome = view.record.outcome.as_deref();
                     let outcome = outcome.and_then(|text| serde_json::from_str(text).ok());
-                    Some(outcome.map_or(Ended::Well, |outcome| Ended::of(&outcome)))
+                    let problems = view.record.problems_total;
+                    Some(outcome.map_or(Ended::Well, |outcome| Ended::of(&outcome, problems)))
                 }
                 state if state.is_finished() => Some(Ended::Badly),
                 // It waits for a person: nothing else is started meanwhile, see `Syncs::start`.
                 JobState::Halted | JobState::WaitingForConfirmation => Some(Ended::Well),
                 _ => None,
             },
-            // It did nothing and left no trace.
-            Err(EngineError::Unknown(_)) => Some(Ended::Well),
+            // It did nothing and left no trace, but in how the pair stands.
+            Err(EngineError::Unknown(_)) => {
+                Some(standing(&self.catalog, id).map_or(Ended::Badly, Ended::without_trace))
+            }
             Err(_) => Some(Ended::Badly),
         }
     }

@@ -11,6 +11,7 @@
 use std::time::{Duration, Instant};
 
 use crate::outcome::{Fact, Outcome};
+use crate::standing::{PairState, Standing};
 use crate::sync_work::{CHANGED_MEANWHILE, FAILED};
 
 /// While a long burst goes on, the next run does not begin before the run before is over for a part of what it took,
@@ -38,15 +39,15 @@ pub(crate) enum Ended {
     Well,
     /// Items changed meanwhile, which it left for the next run.
     LeftSomething,
-    /// Items could not be done.
+    /// Items could not be done, or not be looked at.
     CouldNotDoAll,
     /// It failed, or was stopped.
     Badly,
 }
 
 impl Ended {
-    /// How a run ended that was carried out.
-    pub(crate) fn of(outcome: &Outcome) -> Self {
+    /// How a run ended that was carried out, and had so many problems.
+    pub(crate) fn of(outcome: &Outcome, problems: u64) -> Self {
         let has = |key: &str| outcome.facts.iter().any(|fact: &Fact| fact.key == key && fact.value > 0);
         if has(FAILED) {
             // Also where something changed meanwhile: of that the system tells.
@@ -54,8 +55,18 @@ impl Ended {
         } else if has(CHANGED_MEANWHILE) {
             Self::LeftSomething
         } else {
-            Self::Well
+            Self::by(problems > 0)
         }
+    }
+
+    /// How a run ended that did nothing and left no trace, by how the pair stands after it.
+    pub(crate) fn without_trace(standing: Option<Standing>) -> Self {
+        Self::by(standing.is_some_and(|standing| standing.state == PairState::Problems))
+    }
+
+    /// A folder that could not be read is a problem, and nothing of it was to be done.
+    fn by(has_problems: bool) -> Self {
+        if has_problems { Self::CouldNotDoAll } else { Self::Well }
     }
 }
 
@@ -178,8 +189,19 @@ mod tests {
 
     #[test]
     fn how_a_run_ended_is_told_by_what_it_counted() {
-        assert_eq!(Ended::of(&outcome(&[(FAILED, 0)])), Ended::Well);
-        assert_eq!(Ended::of(&outcome(&[(CHANGED_MEANWHILE, 1)])), Ended::LeftSomething);
-        assert_eq!(Ended::of(&outcome(&[(CHANGED_MEANWHILE, 1), (FAILED, 2)])), Ended::CouldNotDoAll);
+        assert_eq!(Ended::of(&outcome(&[(FAILED, 0)]), 0), Ended::Well);
+        assert_eq!(Ended::of(&outcome(&[(CHANGED_MEANWHILE, 1)]), 1), Ended::LeftSomething);
+        assert_eq!(Ended::of(&outcome(&[(CHANGED_MEANWHILE, 1), (FAILED, 2)]), 3), Ended::CouldNotDoAll);
+        // As a folder that could not be read.
+        assert_eq!(Ended::of(&outcome(&[]), 1), Ended::CouldNotDoAll);
+    }
+
+    #[test]
+    fn a_run_without_a_trace_ended_as_the_pair_stands() {
+        let stands =
+            |state| Standing { state, in_step_ms: None, has_run: true, problems: 0, only_open: false };
+        assert_eq!(Ended::without_trace(None), Ended::Well);
+        assert_eq!(Ended::without_trace(Some(stands(PairState::InStep))), Ended::Well);
+        assert_eq!(Ended::without_trace(Some(stands(PairState::Problems))), Ended::CouldNotDoAll);
     }
 }

@@ -181,7 +181,11 @@ pub(crate) fn sync(
     let mut tree = MerkleTree::default();
     let limits = limits(definition.bandwidth.clone(), syncs, clock, overall, running.control);
     let mut done = |done: Done| tree.add(&leaf(&done));
+    syncs.move_on(&syncer, !was_idle);
+    let generation = syncer.database().generation()?;
     let applied = syncer.apply(&prepared, running.job_id, running.control, &limits, &mut done);
+    // A run without a deed may agree on something, too.
+    syncs.move_on(&syncer, !was_idle || !syncer.database().generation().is_ok_and(|now| now == generation));
     // A run that was broken off may have changed it too.
     if applied.as_ref().map_or(true, |report| is_changed(&report.left)) {
         syncs.tell_hub(job.pair_id, &definition);
@@ -189,7 +193,6 @@ pub(crate) fn sync(
     match applied {
         Ok(report) => {
             syncs.carried(job.pair_id, &definition, seen);
-            syncs.remember_run(&syncer, running.job_id);
             if let Err(fault) = syncs.remember_volumes(&syncer) {
                 tracing::warn!(%fault, "the volumes of the pair could not be noted");
             }
@@ -282,6 +285,10 @@ fn plan(
 ) -> Result<(Syncer, Prepared), Planning> {
     if begins && job.preview && Trees::is_absent(&pair.right.address) {
         return Err(not_there_yet(&pair.right.address).into());
+    }
+    if begins && job.only_brings_back && Trees::is_absent(&pair.right.address) {
+        // Nothing is gone yet: the refusal leaves no folder behind.
+        return Err(nothing_to_bring_back().into());
     }
     if begins && !job.preview && job.only_plan.is_none() {
         // Looked for first: where the first place is wrong, no second one is made.

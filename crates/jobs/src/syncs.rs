@@ -41,6 +41,7 @@ use crate::request::{After, BinRemoval, JobRequest, Origin, SyncJob};
 use crate::run::Attachment;
 use crate::scheduler::are_pairs_paused;
 use crate::standing::{self, standing};
+use crate::sync_bin_work::goes_again;
 use crate::sync_words::minute_words;
 use crate::trees::Trees;
 
@@ -457,12 +458,20 @@ impl Syncs {
         Ok(engine.enqueue(new_job(title, record, job, Attachment::default()))?)
     }
 
-    /// Puts bringing items back from the bins of a pair in the queue.
+    /// Puts bringing items back from the bins of a pair in the queue, and holds the pair where its next run would put one of
+    /// them into the bin again.
     ///
     /// # Errors
     /// There is no such pair, or too much is waiting.
     pub fn start_bring_back(&self, engine: &Engine, id: PairId, items: Vec<BinWish>) -> Result<JobId, Fault> {
-        let (record, _) = self.definition(id)?;
+        let (record, definition) = self.definition(id)?;
+        let database = self.database(id)?;
+        for item in &items {
+            if database.bin_item(item.id)?.is_some_and(|item| goes_again(definition.pair.mode, item.side)) {
+                self.catalog.set_pair_paused(id, true)?;
+                break;
+            }
+        }
         let job = SyncJob { bring_back: items, ..SyncJob::of(&record, false, Origin::Person) };
         let title = format!("Bring back from the bin of {}", record.name);
         Ok(engine.enqueue(new_job(title, record, job, Attachment::default()))?)
@@ -484,11 +493,10 @@ impl Syncs {
         }
     }
 
-    /// Notes which run was the last one of a pair, so that an older database of it is known as that.
-    pub(crate) fn remember_run(&self, syncer: &Syncer, run: JobId) {
-        let noted = base_lost::remember(&self.catalog, syncer.pair().id, syncer.database(), run);
-        if let Err(fault) = noted {
-            tracing::warn!(%fault, "the last run of a pair could not be noted");
+    /// Moves on what an older database of a pair is known by: before a job writes, and in its end.
+    pub(crate) fn move_on(&self, syncer: &Syncer, writes: bool) {
+        if let Err(fault) = base_lost::move_on(&self.catalog, syncer.pair().id, syncer.database(), writes) {
+            tracing::warn!(%fault, "the state of a pair could not be noted");
         }
     }
 

@@ -14,6 +14,7 @@ pub(crate) mod before;
 pub(crate) mod bin_times;
 pub mod conflicts;
 mod log;
+mod mark;
 mod migrate;
 pub(crate) mod mounts;
 mod moved;
@@ -33,8 +34,7 @@ use std::time::Duration;
 use keepwell_endpoint::tree::PlaceIdentity;
 use keepwell_model::PairId;
 use parking_lot::{Mutex, MutexGuard};
-use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, config::DbConfig, params};
 
 use self::base::load_base;
 use self::log::write_ahead;

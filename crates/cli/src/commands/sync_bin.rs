@@ -22,7 +22,7 @@ pub fn run(context: &Context, arguments: SyncBin) -> Result<Ending, ApiError> {
         let documents = Documents::named(context.json);
         for pair in &hub.pairs {
             if !context.json {
-                output::line(format!("{}:", pair.name));
+                output::line(format!("{}:", sync_list::label(context, pair)));
             }
             list(context, pair, &arguments, &documents)?;
         }
@@ -32,11 +32,12 @@ pub fn run(context: &Context, arguments: SyncBin) -> Result<Ending, ApiError> {
     let pair = sync_hub::single(context, &arguments.pair)?;
     if !arguments.restore.is_empty() {
         context.give_access(&pair)?;
-        let request = SyncBinRestore { pair_id: pair.id, ids: arguments.restore };
+        let request = SyncBinRestore { pair_id: pair.id.clone(), ids: arguments.restore };
         let (job, ending) = follow(context, &context.api.sync_bin_restore(request)?.job_id)?;
         if !context.json && job.finished_ms.is_some() {
             let count = fact(&job, "broughtBack");
             output::line(counted(count, "item is back.", "items are back."));
+            again(context, &pair, fact(&job, "goesAgain"));
         }
         return Ok(ending);
     }
@@ -80,6 +81,19 @@ fn list(
     output::note(format!("To bring back: keepwell sync bin {word} --restore NUMBER"));
     output::note(format!("To free the space: keepwell sync bin {word} --remove NUMBER, or --empty"));
     Ok(Ending::Done)
+}
+
+/// Says that the pair is paused where its next run would take away what came back. The window says the same (`BinTab`).
+fn again(context: &Context, pair: &SyncPair, count: Count) {
+    if count == Count(0) {
+        return;
+    }
+    let them = if count == Count(1) { "it" } else { "them" };
+    output::note(format!("The pair is paused: its next run would put {them} into the bin again."));
+    output::note(format!(
+        "See what a run would do now: keepwell sync run {} --preview",
+        sync_list::word(context, pair)
+    ));
 }
 
 fn items(count: Count) -> String {

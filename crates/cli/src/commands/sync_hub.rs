@@ -64,14 +64,21 @@ pub fn single(context: &Context, name: &str) -> Result<SyncPair, ApiError> {
     match find(context, name)? {
         Some(hub) => match <[SyncPair; 1]>::try_from(hub.pairs.clone()) {
             Ok([pair]) => Ok(pair),
-            Err(_) => Err(name_a_pair(&hub)),
+            Err(_) => Err(name_a_pair(context, &hub)),
         },
         None => sync_list::find(context, name),
     }
 }
 
-fn name_a_pair(hub: &Hub) -> ApiError {
-    let names: Vec<String> = hub.pairs.iter().map(|pair| format!("\"{}\"", pair.name)).collect();
+fn name_a_pair(context: &Context, hub: &Hub) -> ApiError {
+    let names: Vec<String> = hub
+        .pairs
+        .iter()
+        .map(|pair| match sync_list::word(context, pair) {
+            word if sync_list::label(context, pair) == pair.name => word,
+            word => format!("{word} ({})", pair.right.address.display),
+        })
+        .collect();
     ApiError::bad_request(format!("\"{}\" is a hub of several pairs.", hub.group.name))
         .hint(format!("Name one of them: {}", names.join(", ")))
 }
@@ -96,7 +103,10 @@ pub fn add(
     let name =
         made.pairs.first().and_then(|pair| pair.group.as_ref()).map_or("", |group| group.name.as_str());
     for pair in &made.pairs {
-        output::line(format!("The pair \"{}\" is made.", pair.name));
+        output::line(match sync_list::label(context, pair) {
+            label if label == pair.name => format!("The pair \"{label}\" is made."),
+            label => format!("The pair {label} is made."),
+        });
     }
     output::line("Nothing was changed in any place.");
     output::line(format!("Keep them the same: keepwell sync run \"{name}\""));
@@ -123,7 +133,7 @@ pub fn run(context: &Context, hub: &Hub, arguments: &SyncRun) -> Result<Ending, 
     }
     // A plan, and what is to be brought back, are one pair's.
     if arguments.plan.is_some() || arguments.bring_back_from.is_some() {
-        return Err(name_a_pair(hub));
+        return Err(name_a_pair(context, hub));
     }
     let again = &hub.pairs[..hub.pairs.len().saturating_sub(1)];
     let documents =
@@ -137,7 +147,8 @@ pub fn run(context: &Context, hub: &Hub, arguments: &SyncRun) -> Result<Ending, 
                 continue;
             }
             if !context.json {
-                output::line(format!("{}{}", pair.name, if round == 0 { "" } else { ", once more" }));
+                let name = sync_list::label(context, pair);
+                output::line(format!("{name}{}", if round == 0 { "" } else { ", once more" }));
             }
             let meant = Meant::known(pair.clone(), &PairRules::default());
             let ending = match sync_run::run_pair(context, &meant, arguments, &documents) {
@@ -174,7 +185,10 @@ pub fn run(context: &Context, hub: &Hub, arguments: &SyncRun) -> Result<Ending, 
             Some(Ending::Problems) => "ended with problems or conflicts that wait",
             _ => continue,
         };
-        output::note(format!("\"{}\" {how}.", pair.name));
+        output::note(match sync_list::label(context, pair) {
+            label if label == pair.name => format!("\"{label}\" {how}."),
+            label => format!("{label} {how}."),
+        });
     }
     Ok(endings.into_values().reduce(Ending::worse).unwrap_or(Ending::Done))
 }
@@ -203,7 +217,7 @@ pub fn change(
     let name = first.and_then(|pair| pair.group.as_ref()).map_or("", |group| group.name.as_str());
     output::line(format!("All pairs of the hub \"{name}\" are changed. Nothing was changed in any place."));
     for pair in &changed.pairs {
-        output::line(format!("{}:", pair.name));
+        output::line(format!("{}:", sync_list::label(context, pair)));
         output::line(sync_show::facts(pair));
     }
     Ok(Ending::Done)

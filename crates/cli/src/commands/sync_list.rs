@@ -128,6 +128,16 @@ pub fn word(context: &Context, pair: &SyncPair) -> String {
     if pairs.iter().any(fits) { pair.id.clone() } else { start }
 }
 
+/// A pair as headings and messages call it: by its name, and where others are called so, also as commands name it and by
+/// its second place.
+pub fn label(context: &Context, pair: &SyncPair) -> String {
+    let word = word(context, pair);
+    if word == quoted(&pair.name) {
+        return pair.name.clone();
+    }
+    format!("{} ({word}, {})", pair.name, pair.right.address.display)
+}
+
 /// The pair of a name, or of the start of an id.
 pub fn find(context: &Context, text: &str) -> Result<SyncPair, ApiError> {
     let pairs = context.api.sync_pairs(Nothing {})?.pairs;

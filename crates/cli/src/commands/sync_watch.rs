@@ -7,7 +7,7 @@ use keepwell_api::dto::Nothing;
 use keepwell_api::dto::job::{Job, JobChangesGet, JobKind, JobState};
 use keepwell_api::dto::plan::Schedule;
 use keepwell_api::dto::sync::{SyncLive, SyncPair};
-use keepwell_api::{ApiError, Commands};
+use keepwell_api::{ApiError, Commands, Count};
 
 use super::sync_halt::Halted;
 use super::{job_list, plan_list, sync_add, sync_hub, sync_list};
@@ -91,6 +91,9 @@ pub fn run(arguments: &SyncWatch, json: bool, verbose: bool) -> Result<Ending, A
                 let items = job.result.as_ref().map(|result| result.items).unwrap_or_default();
                 let changes = counted(items, "change", "changes");
                 output::line(format!("{}: {}, {changes}", job.title, job_list::word(job.state)));
+                if let Some(words) = problems(&job) {
+                    output::note(format!("  {words}"));
+                }
             }
             if let Some(halt) = &job.halt {
                 output::note(format!("  {}", halt.reason));
@@ -108,4 +111,11 @@ fn again(context: &Context, job: &Job) -> Result<Option<String>, ApiError> {
     let known = context.api.sync_pairs(Nothing {})?.pairs;
     let pair = known.iter().find(|pair| Some(&pair.id) == job.pair_id.as_ref());
     Ok(pair.map(|pair| format!("keepwell sync run {}", sync_list::word(context, pair))))
+}
+
+/// That a run had problems, and how to see them.
+fn problems(job: &Job) -> Option<String> {
+    let what = counted(job.problems, "problem", "problems");
+    (job.problems > Count(0))
+        .then(|| format!("{what}, looked at again from time to time: keepwell job show {}", job.id))
 }

@@ -230,3 +230,23 @@ fn a_run_that_is_only_to_bring_back_is_refused_where_nothing_halts() {
     house.ended(id, JobState::Succeeded);
     assert_eq!(room.read("left/two").as_deref(), Some("two"));
 }
+
+#[test]
+fn a_first_run_that_is_only_to_bring_back_leaves_no_folder_behind() {
+    let room = Room::new();
+    let house = room.house();
+    room.pair(&house, false);
+    let (record, mut definition) = house.syncs.definition(PAIR).unwrap();
+    definition.makes_right = true;
+    let text = serde_json::to_string(&definition).unwrap();
+    assert!(house.catalog.replace_pair_definition(&record, &text).unwrap());
+    fs::remove_dir(room.path("right")).unwrap();
+    room.write("left/one", "one");
+    let (record, _) = house.syncs.definition(PAIR).unwrap();
+    let job = house.syncs.start_as(&house.engine, record, None, false, None, true).unwrap();
+    let job = house.ended(job, JobState::Failed);
+    assert!(job.record.fault.unwrap().contains("Nothing was brought back"));
+    assert!(!room.path("right").exists());
+    house.run();
+    assert_eq!(room.read("right/one").as_deref(), Some("one"));
+}

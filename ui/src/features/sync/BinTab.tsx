@@ -18,8 +18,18 @@ import { EntryIcon } from "../browse/EntryIcon";
 import { CameBack } from "./CameBack";
 import type { PlaceNames } from "./names";
 import styles from "./Sync.module.css";
+import { afterBringBack, type AfterBringBack } from "./words";
 
 const BIN_WHY: Record<BinWhy, TextKey & `bin.why.${string}`> = { replaced: "bin.why.replaced", removed: "bin.why.removed", found: "bin.why.found" };
+
+const MEANS = { carried: "bin.bring_back_means", again: "bin.bring_back_again", stays: "bin.bring_back_stays" } as const;
+const DONE = { carried: "bin.done", again: "bin.done_again", stays: "bin.done_stays" } as const;
+
+/** What the next run does with the items; of several sides, what a person has to know first. */
+function next(pair: SyncPair, rows: SyncBinRow[]): AfterBringBack {
+  const all = rows.map((row) => afterBringBack(pair.mode, row.side));
+  return (["again", "stays"] as const).find((one) => all.includes(one)) ?? "carried";
+}
 
 type Deed = "bringBack" | "remove";
 
@@ -28,7 +38,7 @@ export function BinTab({ pair, names, runId }: { pair: SyncPair; names: PlaceNam
   const [text, setText] = useState("");
   const [chosen, setChosen] = useState<ReadonlyMap<string, SyncBinRow>>(new Map());
   const [asking, setAsking] = useState<Deed>();
-  const [done, setDone] = useState<{ deed: Deed; jobId: string }>();
+  const [done, setDone] = useState<{ deed: Deed; jobId: string; next: AfterBringBack }>();
   const question = { pairId: pair.id, ...(text.trim() === "" ? {} : { text: text.trim() }), ...(runId === undefined ? {} : { runId }) };
   const pages = usePages(
     ["sync.bin", question],
@@ -38,7 +48,7 @@ export function BinTab({ pair, names, runId }: { pair: SyncPair; names: PlaceNam
   );
   // How far it is stands above, like that of every run of the pair.
   const started = (deed: Deed) => (job: { jobId: string }) => {
-    setDone({ deed, jobId: job.jobId });
+    setDone({ deed, jobId: job.jobId, next: next(pair, [...chosen.values()]) });
     setAsking(undefined);
     setChosen(new Map());
   };
@@ -52,7 +62,7 @@ export function BinTab({ pair, names, runId }: { pair: SyncPair; names: PlaceNam
     (done?.deed === "remove" ? (
       <CameBack job={job} done="bin.remove_done" stopped="bin.remove_stopped" leftAlone="bin.remove_problems" />
     ) : (
-      <CameBack job={job} done="bin.done" stopped="bin.stopped" leftAlone="bin.problems" />
+      <CameBack job={job} done={DONE[done?.next ?? "carried"]} stopped="bin.stopped" leftAlone="bin.problems" />
     ));
   if (pages.error) return <Trouble error={pages.error.details} onRetry={pages.again} />;
   if (pages.isPending) return <Loading />;
@@ -143,7 +153,7 @@ export function BinTab({ pair, names, runId }: { pair: SyncPair; names: PlaceNam
         heading={t("bin.confirm", { count: chosen.size })}
         confirm={t("bin.do_it")}
       >
-        {t("bin.bring_back_means", { count: chosen.size })}
+        {t(MEANS[next(pair, [...chosen.values()])], { count: chosen.size })}
       </Confirm>
       <Confirm
         open={asking === "remove"}

@@ -9,7 +9,7 @@ import { t } from "../../text/text";
 import { LeftAlone } from "./LeftAlone";
 
 interface CountWords {
-  done: "bin.done" | "bin.remove_done" | "runs.undo_done";
+  done: "bin.done" | "bin.done_again" | "bin.done_stays" | "bin.remove_done" | "runs.undo_done";
   stopped: "bin.stopped" | "bin.remove_stopped" | "runs.undo_stopped";
 }
 

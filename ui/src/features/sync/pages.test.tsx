@@ -3,7 +3,7 @@ import { fireEvent, screen, waitFor, within } from "@testing-library/react";
 import { act } from "react";
 import { describe, expect, it } from "vitest";
 
-import { showJob, type SyncBrake, type SyncPlanPage, type SyncRunRow, type SyncTotals } from "../../api";
+import { showJob, type SyncBinPage, type SyncBinRow, type SyncBrake, type SyncPlanPage, type SyncRunRow, type SyncTotals } from "../../api";
 import { testJob, testWhat } from "../../testing/testJob";
 import { askedWith, openWindow, usesWindow } from "../../testing/window";
 import { testConflict, testPair } from "./testPair";
@@ -181,5 +181,23 @@ describe("the runs of a pair", () => {
   it("keep their height whatever lies below", async () => {
     await openWindow("/sync/p?tab=runs", answers);
     expect((await screen.findByRole("grid", { name: "Runs that changed something" })).className).toContain("limited");
+  });
+});
+
+describe("the bin of a mirror", () => {
+  it("says before and after bringing back that the pair is paused with it", async () => {
+    const row = (id: string): SyncBinRow => ({ id, side: "right", path: { path: id, display: id }, entryType: "file", sizeBytes: 3, modifiedMs: at, binnedMs: at, why: "removed", runId: "r" });
+    const page: SyncBinPage = { rows: [row("7"), row("8")], total: 2, items: 2, bytes: 6 };
+    await openWindow("/sync/p?tab=bin", { "sync.pair": testPair({ mode: "mirror" }), "sync.bin": page, "sync.binRestore": { jobId: "b" } });
+    press(await screen.findByRole("button", { name: "Select all 2" }));
+    press(await screen.findByRole("button", { name: "Bring 2 back" }));
+    expect(await screen.findByText(/The pair is paused then: its next run would put them into the bin again\./)).toBeTruthy();
+    press(await screen.findByRole("button", { name: "Bring back" }));
+    await waitFor(() => expect(askedWith("sync.binRestore").map(({ request }) => request)).toEqual([{ pairId: "p", ids: ["7", "8"] }]));
+    await act(async () => {
+      showJob(testJob({ id: "b", result: { snapshotId: null, items: 2, bytes: 0, bytesWritten: 0, facts: [] } }));
+      await Promise.resolve();
+    });
+    expect(await screen.findByText("2 items are back. The pair is paused: its next run would put them into the bin again.")).toBeTruthy();
   });
 });

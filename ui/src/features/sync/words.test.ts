@@ -4,7 +4,7 @@ import type { SyncBrake, SyncMode, SyncRow } from "../../api";
 import { waysBack } from "./Halted";
 import { testPair } from "./testPair";
 import { totalsWords } from "../../lib/runWords";
-import { brakeWords, MODES, pairState, whyWords } from "./words";
+import { afterBringBack, brakeWords, MODES, pairState, whyWords } from "./words";
 
 const names = { left: "Laptop", right: "Stick" };
 const NOW = 10_000_000;
@@ -122,5 +122,18 @@ describe("totals", () => {
     expect(totalsWords(none)).toBe("no change");
     expect(totalsWords({ ...none, created: 3, removed: 1, bytes: 4000 })).toBe("3 new, 1 to the bin; 4 kB to copy");
     expect(totalsWords({ ...none, metadata: 1, bytes: 8 }, true)).toBe("1 with other times or permissions; 8 bytes copied");
+  });
+});
+
+describe("what comes after bringing back", () => {
+  it("is said by how the pair works and where the item is", () => {
+    const both = (mode: SyncMode) => [afterBringBack(mode, "left"), afterBringBack(mode, "right")];
+    expect(MODES.map(both)).toEqual([
+      ["carried", "carried"],
+      ["carried", "again"],
+      ["carried", "stays"],
+      ["again", "stays"],
+    ]);
+    expect(words({ state: "notInStep", differs: "broughtBack", mode: "mirror" }).means).toBe("Items were brought back from the bin. See what the next run would do before it runs.");
   });
 });

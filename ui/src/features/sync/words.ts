@@ -1,5 +1,5 @@
 /** The engine's words of sync as the window shows them. Exhaustive, so a new word does not compile. */
-import type { Job, SyncAction, SyncBrake, SyncBrakeKind, SyncDiffers, SyncFilter, SyncMode, SyncPair, SyncRow, SyncTotals, SyncWhy } from "../../api";
+import type { Job, SyncAction, SyncBrake, SyncBrakeKind, SyncDiffers, SyncFilter, SyncMode, SyncPair, SyncRow, SyncSide, SyncTotals, SyncWhy } from "../../api";
 import { isActive } from "../../api/jobs";
 import type { Tone } from "../../components/Status";
 import { formatBytes, formatRelative } from "../../lib/format";
@@ -144,6 +144,8 @@ export function isHalted(pair: SyncPair): boolean {
 
 /** Why a pair is not known to be in step, and what waits beside that. */
 function differsWords(pair: SyncPair): string {
+  // Where one place is made like the other, what came back may go again.
+  if (pair.differs === "broughtBack" && pair.mode !== "twoWay") return withConflicts(t("sync.differs.brought_back_one_way"), pair);
   return withConflicts(t(pair.differs === null ? "sync.state.not_in_step_means" : DIFFERS[pair.differs]), pair);
 }
 
@@ -151,6 +153,19 @@ function differsWords(pair: SyncPair): string {
 export function afterUndoWords(pair: SyncPair): string {
   if (pair.mode !== "twoWay") return t("runs.then_one_way");
   return t(pair.conflicts === "ask" && pair.conflictRules.length === 0 ? "runs.then_ask" : "runs.then_rules");
+}
+
+/**
+ * What the next run does with an item that is back on a side: it carries it over, puts it into the bin again, or lets it be.
+ * The job pauses the pair where it would go again (`goes_again` in `sync_bin_work.rs`).
+ */
+export type AfterBringBack = "carried" | "again" | "stays";
+
+export function afterBringBack(mode: SyncMode, side: SyncSide): AfterBringBack {
+  if (mode === "twoWay") return "carried";
+  if (mode === "moveIn") return side === "left" ? "again" : "stays";
+  if (side === "left") return "carried";
+  return mode === "mirror" ? "again" : "stays";
 }
 
 /** Why a pair that is paused does nothing, and what waits all the same. */
