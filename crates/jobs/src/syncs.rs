@@ -493,7 +493,8 @@ impl Syncs {
         }
     }
 
-    /// Moves on what an older database of a pair is known by: before a job writes, and in its end.
+    /// Moves on, where it writes, what an older database of a pair is known by, and notes it: what is no run does so before it
+    /// begins, and in its end.
     pub(crate) fn move_on(&self, syncer: &Syncer, writes: bool) {
         if let Err(fault) = base_lost::move_on(&self.catalog, syncer.pair().id, syncer.database(), writes) {
             tracing::warn!(%fault, "the state of a pair could not be noted");

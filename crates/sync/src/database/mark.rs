@@ -4,6 +4,8 @@
 //! So who has seen a higher one than a database says has that of an older copy. Deliberately not here: who moves it on,
 //! and where else it is noted.
 
+use rusqlite::Connection;
+
 use super::{PairDatabase, number, set_number};
 use crate::error::SyncError;
 
@@ -24,11 +26,14 @@ impl PairDatabase {
     /// # Errors
     /// The database refused.
     pub fn move_mark_on(&self, seen: u64) -> Result<u64, SyncError> {
-        self.write_for_certain(|transaction| {
-            let next = number(transaction, MARK)?.unwrap_or(0).max(seen) + 1;
-            set_number(transaction, MARK, next).map(|()| next)
-        })
+        self.write_for_certain(|transaction| move_on(transaction, seen))
     }
+}
+
+/// Moves the mark on in a transaction that no power cut takes back.
+pub(super) fn move_on(transaction: &Connection, seen: u64) -> rusqlite::Result<u64> {
+    let next = number(transaction, MARK)?.unwrap_or(0).max(seen) + 1;
+    set_number(transaction, MARK, next).map(|()| next)
 }
 
 #[cfg(test)]

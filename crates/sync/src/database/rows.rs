@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 
 use super::before::{Before, keep_before};
 use super::bin_times::bin_time;
+use super::mark::move_on;
 use super::owed::brought_back;
 use super::{BaseChange, PairDatabase, advance_base, side_of, side_word, sql, transact};
 use crate::error::SyncError;
@@ -174,7 +175,8 @@ impl PairDatabase {
         Ok(is_there)
     }
 
-    /// Writes down how a run ended, so that no power cut takes that back, nor what the run wrote down before.
+    /// Writes down how a run ended, so that no power cut takes that back, nor what the run wrote down before; and moves the
+    /// mark on with it.
     ///
     /// # Errors
     /// The database refused.
@@ -187,6 +189,7 @@ impl PairDatabase {
     ) -> Result<(), SyncError> {
         let report = serde_json::to_string(report).unwrap_or_default();
         self.write_for_certain(|transaction| {
+            move_on(transaction, 0)?;
             transaction
                 .prepare_cached("UPDATE runs SET state = ?2, report = ?3, finished_ms = ?4 WHERE id = ?1")?
                 .execute(params![run.to_string(), word(&state), report, now_ms])
