@@ -158,7 +158,7 @@ test("deciding later touches nothing", async ({ page }) => {
   expect(faults).toEqual([]);
 });
 
-test("moved to two places: the file lies where the button says, in both", async ({ page }) => {
+test("moved to two folders: the file lies where the button says, in both", async ({ page }) => {
   write(laptop, "letter.txt", "a letter\n");
   const pairId = await host.newPair();
   await host.run(pairId);
@@ -188,7 +188,7 @@ test("moved to two places: the file lies where the button says, in both", async 
 const BULK = [
   { button: "Keep the one from stick", says: "The ones from laptop go to the bin in laptop", name: "stick", binned: () => binned(laptop) },
   { button: "Keep the newer of each", says: "the other goes to the bin of its place", name: "stick", binned: () => binned(laptop) },
-  { button: "Keep both", says: "nothing goes to a bin", name: "both", binned: () => [] },
+  { button: "Keep both", says: "Nothing goes to a bin", name: "both", binned: () => [] },
 ] as const;
 
 for (const { button, says, name, binned: gone } of BULK) {

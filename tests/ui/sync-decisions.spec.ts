@@ -47,7 +47,7 @@ test("a file against a folder: it is said which is which, and that the folder go
   await row(page, "Contracts").click();
   await expect(page.getByRole("region", { name: "stick" }).getByText("Folder", { exact: true })).toBeVisible();
   await expect(page.getByRole("region", { name: "laptop" }).getByText("File", { exact: true })).toBeVisible();
-  await expect(page.getByText("stick has a folder of this name. 1 item is directly in it:")).toBeVisible();
+  await expect(page.getByText("stick has a folder of this name. It holds 1 item:")).toBeVisible();
   await expect(page.getByTitle("City of Ulm.txt")).toBeVisible();
   await expect(page.getByText("does not have it any more")).toHaveCount(0);
   await expect(page.getByText("The folder in “stick”, with all that is in it, goes to the bin in “stick”.", { exact: false })).toBeVisible();
@@ -76,7 +76,7 @@ test("the file that is kept is in both places, and the folder with all that is i
   expect(faults).toEqual([]);
 });
 
-test("keeping both of many leaves out what was moved to two places, and says so", async ({ page }) => {
+test("keeping both of many leaves out what was moved to two folders, and says so", async ({ page }) => {
   write(laptop, "moved.txt", "a letter\n");
   const pairId = await host.newPair();
   await host.run(pairId);
@@ -93,7 +93,7 @@ test("keeping both of many leaves out what was moved to two places, and says so"
   await expect(bulk.getByRole("button", { name: "Decide later" })).toHaveCount(0);
   await bulk.getByRole("button", { name: "Keep both" }).click();
   const asked = page.getByRole("alertdialog", { name: "Decide 1 conflict?" });
-  await expect(asked).toContainText("1 of the selected was moved to two places, and can lie in one only: it waits for you as before.");
+  await expect(asked).toContainText("1 of the selected was moved to two folders, and can lie in one only: it waits for you as before.");
   await page.screenshot({ path: join(pictures, "conflict-bulk-both.png"), animations: "disabled" });
   await asked.getByRole("button", { name: "Keep both" }).click();
   await expect(page.getByText("1 waits for you as before.")).toBeVisible();
@@ -154,7 +154,7 @@ test("after a decision it is said what is done with which file, and led to where
   await expect(page.getByText("The lines between are the same")).toHaveCount(0);
   await page.getByRole("button", { name: "Keep the one from laptop", exact: true }).click();
   await expect(page.getByText("“letter.txt”: the one from laptop is kept")).toBeVisible();
-  await expect(page.getByText("That is carried out now, by a run that can be undone.")).toBeVisible();
+  await expect(page.getByText("A run carries that out now; it can be undone.")).toBeVisible();
   await page.screenshot({ path: join(pictures, "conflict-told.png"), animations: "disabled" });
   await page.getByRole("button", { name: "See the runs of “Papers”" }).click();
   await expect(page.getByRole("tab", { name: "Runs" })).toHaveAttribute("aria-selected", "true");

@@ -22,7 +22,7 @@ import { rich } from "../../text/rich";
 import { t } from "../../text/text";
 import { EntryIcon } from "../browse/EntryIcon";
 import { PreviewContent } from "../browse/PreviewContent";
-import { whenDone } from "./bulk";
+import { isHeld, whenDone } from "./bulk";
 import styles from "./Conflict.module.css";
 import { copyDay, copySides } from "./copyName";
 import { pairLines } from "./lines";
@@ -209,7 +209,7 @@ function noTextWords({ path, entryType }: SyncVersion, place: string): string {
 /** When a decision is carried out, how that is undone, and how versions come back from a bin, where one goes there. */
 function HowItGoes({ pair, bins }: { pair: SyncPair; bins: boolean }) {
   const pairs = useAsk("sync.pairs", {});
-  const isKept = pair.paused || pairs.data?.allPaused === true || pair.state === "preview" || pair.state === "halted";
+  const isKept = isHeld(pair, pairs.data?.allPaused === true);
   const link = (tab: "runs" | "bin", text: string) => (
     <Link to="/sync/$pairId" params={{ pairId: pair.id }} search={{ tab }}>
       {text}

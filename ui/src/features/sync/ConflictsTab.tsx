@@ -12,10 +12,10 @@ import { Empty, Loading } from "../../components/Page";
 import { Trouble } from "../../components/Trouble";
 import { PathText } from "../../components/Values";
 import { formatBytes } from "../../lib/format";
-import { useAct, usePages } from "../../lib/queries";
+import { useAct, useAsk, usePages } from "../../lib/queries";
 import { t } from "../../text/text";
 import { EntryIcon } from "../browse/EntryIcon";
-import { bulkDone, bulkMeans, decidable } from "./bulk";
+import { bulkDone, bulkMeans, decidable, isHeld } from "./bulk";
 import { momentBeside } from "./moments";
 import { other, type PlaceNames } from "./names";
 import { conflictWords, decidedWords } from "./outcomes";
@@ -75,10 +75,12 @@ interface BulkProps {
   chosen: SyncConflict[];
   names: PlaceNames;
   busy: boolean;
+  /** The next run carries it out, not one of its own at once. */
+  isKept: boolean;
   onDecide: (choice: ConflictChoice) => void;
 }
 
-function Bulk({ chosen, names, busy, onDecide }: BulkProps) {
+function Bulk({ chosen, names, busy, isKept, onDecide }: BulkProps) {
   const [asking, setAsking] = useState<ConflictChoice>();
   const ways: { choice: ConflictChoice; text: string }[] = [
     { choice: "left", text: t("sync.keep_one", { place: names.left }) },
@@ -107,6 +109,7 @@ function Bulk({ chosen, names, busy, onDecide }: BulkProps) {
         confirm={asked?.text ?? ""}
       >
         {asking !== undefined && bulkMeans(asking, chosen, names)}
+        {asking !== "later" && ` ${t(isKept ? "conflict.bulk_kept" : "conflict.bulk_at_once")}`}
       </Confirm>
     </div>
   );
@@ -122,6 +125,7 @@ export function ConflictsTab({ pair, names }: { pair: SyncPair; names: PlaceName
     (page) => ({ rows: page.conflicts, total: page.total }),
     { keep: true },
   );
+  const pairs = useAsk("sync.pairs", {});
   const resolve = useAct("sync.resolve", {
     renews: ["sync", "job"],
     onDone: (resolved, { decisions }) => {
@@ -169,6 +173,7 @@ export function ConflictsTab({ pair, names }: { pair: SyncPair; names: PlaceName
           chosen={[...chosen.values()]}
           names={names}
           busy={resolve.isPending}
+          isKept={isHeld(pair, pairs.data?.allPaused === true)}
           onDecide={(choice) => resolve.mutate({ pairId: pair.id, decisions: decidable(choice, [...chosen.values()]).map(({ node }) => ({ node, choice })) })}
         />
       )}

@@ -21,15 +21,15 @@ describe("one decision for many conflicts", () => {
   });
 
   it("says beforehand what is left out and waits still", () => {
-    expect(bulkMeans("both", [letter, moved], names)).toBe("Both places then have both versions of each; nothing goes to a bin. 1 of the selected was moved to two places, and can lie in one only: it waits for you as before.");
-    expect(bulkMeans("both", [letter, alike], names)).toBe("Both places then have both versions of each; nothing goes to a bin.");
+    expect(bulkMeans("both", [letter, moved], names)).toBe("Both places then have both versions of each: one keeps its name, the other gets its place and the day in its name. Nothing goes to a bin. 1 of the selected was moved to two folders, and can lie in one only: it waits for you as before.");
+    expect(bulkMeans("both", [letter, alike], names)).toBe("Both places then have both versions of each: one keeps its name, the other gets its place and the day in its name. Nothing goes to a bin.");
     expect(bulkMeans("newest", [letter, alike, mixed], names)).toContain("The times of 2 of the selected do not tell: they wait for you as before.");
   });
 
   it("names folders that go, and where what was moved lies then", () => {
     expect(bulkMeans("left", [letter], names)).toBe("Both places then have the ones from Laptop. The ones from Stick go to the bin in Stick; the tab “Bin” brings them back.");
-    expect(bulkMeans("left", [letter, mixed, moved], names)).toContain("A folder that goes to the bin goes with all that is in it. What was moved to two places is then where Laptop has it.");
-    expect(bulkMeans("right", [moved], names)).toBe("What was moved to two places is then where Stick has it.");
+    expect(bulkMeans("left", [letter, mixed, moved], names)).toContain("A folder that goes to the bin goes with all that is in it. What was moved to two folders is then where Laptop has it.");
+    expect(bulkMeans("right", [moved], names)).toBe("What was moved to two folders is then where Stick has it.");
     expect(bulkMeans("right", [letter, mixed], names)).not.toContain("folder");
   });
 

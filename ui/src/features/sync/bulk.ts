@@ -4,11 +4,16 @@
  * Invariant: what a decision can not be made for is left out and counted, before and after. Deliberately not here: what
  * a decision does to one (`outcomes`).
  */
-import type { ConflictChoice, SyncConflict, SyncResolved } from "../../api";
+import type { ConflictChoice, SyncConflict, SyncPair, SyncResolved } from "../../api";
 import { t } from "../../text/text";
 import type { PlaceNames } from "./names";
 import { other } from "./names";
 import { decidedOne, isOfPlaces, kindsOf, newerSide } from "./outcomes";
+
+/** Whether the next run of a pair carries decisions out, not one of their own at once. */
+export function isHeld(pair: SyncPair, allPaused: boolean): boolean {
+  return pair.paused || allPaused || pair.state === "preview" || pair.state === "halted";
+}
 
 /** Those of them that a choice decides: one thing can not lie in two places, and times do not always tell. */
 export function decidable(choice: ConflictChoice, chosen: readonly SyncConflict[]): SyncConflict[] {

@@ -118,7 +118,7 @@ describe("a conflict", () => {
     expect(answers[0]?.textContent).toBe("See both merged into one text");
     expect(screen.getAllByRole("columnheader").map((head) => head.textContent)).toEqual(["Pictures", "photos"]);
     expect(screen.getByText(/only in photos/)).toBeTruthy();
-    expect(screen.getByText("No common version is known.")).toBeTruthy();
+    expect(screen.getByText("There was no version before that both had.")).toBeTruthy();
     expect(screen.queryByText(/are new/)).toBeNull();
   });
 });
