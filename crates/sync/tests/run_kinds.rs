@@ -9,6 +9,7 @@ mod home;
 use std::fs;
 
 use home::Home;
+use keepwell_model::{Control, JobId};
 use keepwell_sync::plan::ConflictKind;
 use keepwell_sync::{Choice, Side, SyncReport};
 
@@ -140,5 +141,38 @@ fn where_both_are_kept_the_folder_is_whole_and_the_file_beside_it() {
         assert_eq!(tree.remove(copy).1.as_deref(), Some("one file of it all"), "{folder_on:?} {known:?}");
         assert_eq!(tree, folder(), "{folder_on:?} {known:?}");
         assert_eq!((home.bin("left"), home.bin("right")), (Vec::new(), Vec::new()));
+    }
+}
+
+#[test]
+fn a_run_that_kept_both_is_undone_as_a_whole_and_the_conflict_is_there_again() {
+    let two_files = || {
+        let mut home = Home::new();
+        home.write("left/plans", "one file of it all");
+        home.write("right/plans", "another file, of the right");
+        home.run();
+        home
+    };
+    let of_kinds = Side::BOTH.into_iter().flat_map(|side| KNOWN.map(|known| (side, known)));
+    let of_kinds = of_kinds.map(|(folder_on, known)| {
+        let mut home = contested(folder_on, known);
+        home.run();
+        home
+    });
+    for mut home in of_kinds.chain([two_files()]) {
+        let before = ["left", "right"].map(|side| home.tree(side));
+        let syncer = home.open();
+        let waiting = syncer.database().conflicts().unwrap();
+        syncer.database().choose_conflicts(&[waiting[0].id], Some(Choice::KeepBoth)).unwrap();
+        drop(syncer);
+        home.run();
+        let run = JobId([home.runs; 16]);
+        let mut syncer = home.open();
+        let undone = syncer.undo(run, JobId([210; 16]), &Control::new(), &mut |_| {}).unwrap();
+        assert_eq!(undone.left_alone, 0);
+        assert_eq!(["left", "right"].map(|side| home.tree(side)), before);
+        drop(syncer);
+        home.run();
+        assert_eq!(home.open().database().conflicts().unwrap().len(), 1);
     }
 }

@@ -402,3 +402,22 @@ fn what_a_mirror_was_to_get_back_and_nobody_knew_is_not_removed_before_it_came()
     home.write("right/folder 2/new", "once more");
     assert_eq!(run(&home, &mut syncer, "right"), 1, "an exact copy again");
 }
+
+#[test]
+fn an_answer_is_also_about_what_can_not_be_read_at_that_moment() {
+    let home = in_step(80);
+    for folder in [0, 1, 2] {
+        fs::remove_dir_all(home.path(&format!("left/folder {folder}"))).unwrap();
+    }
+    let place = Mortal::open(&home.path("right"), Arc::new(AtomicU64::new(u64::MAX)), false);
+    *place.refused.lock().unwrap() = Some(("list", "folder 2".into()));
+    let mut syncer = home.open_at(Side::Right, place);
+    let (prepared, _) = halts(&mut syncer, BrakeKind::ManyRemoved, Side::Left);
+    bring_back(&mut syncer, &prepared, Side::Right);
+    assert_eq!(home.read("left/folder 2/file 78"), None);
+    drop(syncer);
+    let mut syncer = home.open();
+    assert_eq!(run(&home, &mut syncer, "right"), 0, "too few for a brake");
+    home.assert_in_step();
+    assert_eq!(home.read("left/folder 2/file 78").as_deref(), Some("content 78"));
+}

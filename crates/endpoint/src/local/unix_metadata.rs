@@ -255,12 +255,18 @@ pub(super) fn apply_attributes(
             note(MetadataPart::Attribute(attribute.name.clone()), result);
         }
     }
-    for attribute in wanted {
+    for attribute in acls_last(wanted) {
         if !present.contains(attribute) {
             let result = system::set_attribute(target, &attribute.name, &attribute.value);
             note(MetadataPart::Attribute(attribute.name.clone()), result);
         }
     }
+}
+
+/// An ACL may take the right away that the other attributes need to be set.
+fn acls_last(wanted: &[ExtendedAttribute]) -> impl Iterator<Item = &ExtendedAttribute> {
+    let is_acl = |attribute: &&ExtendedAttribute| attribute.name.starts_with(b"system.posix_acl_");
+    wanted.iter().filter(move |one| !is_acl(one)).chain(wanted.iter().filter(is_acl))
 }
 
 fn set_owner(target: Target<'_>, user: Option<Uid>, group: Option<Gid>) -> Result<(), Errno> {
@@ -344,5 +350,22 @@ fn grow(
             Err(Errno::RANGE) => return Err(Errno::TOOBIG),
             Err(errno) => return Err(errno),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_acl_may_forbid_is_set_before_it() {
+        let names = ["system.posix_acl_access", "security.mark", "system.posix_acl_default", "user.mark"];
+        let of = |name: &str| ExtendedAttribute { name: name.into(), value: Vec::new() };
+        let wanted: Vec<_> = names.map(of).into();
+        let order: Vec<_> = acls_last(&wanted).map(|one| String::from_utf8_lossy(&one.name)).collect();
+        assert_eq!(
+            order,
+            ["security.mark", "user.mark", "system.posix_acl_access", "system.posix_acl_default"]
+        );
     }
 }

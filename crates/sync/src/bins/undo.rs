@@ -67,6 +67,7 @@ impl Syncer {
             }
             lines.extend(more);
         }
+        learn_from_copies(&mut lines);
         self.check_known_places(lines.iter().map(|line| line.done.side))?;
         let is_asked_for = |half: &Moving| {
             lines.iter().any(|line| {
@@ -134,6 +135,27 @@ impl Syncer {
 /// Whether the run made what this line is about, or what it holds.
 fn is_made(line: &&JournalLine) -> bool {
     matches!(line.done.action, ActionKind::Copy | ActionKind::CreateFolder | ActionKind::Replace)
+}
+
+/// What became a conflict copy got its name before anybody had read it, and the base did not know it: what it holds is told
+/// by the line that copied it, under that name, to the other side.
+fn learn_from_copies(lines: &mut [JournalLine]) {
+    let is_unread = |line: &JournalLine| line.done.action == ActionKind::Move && line.done.hash.is_none();
+    let unread = lines.iter().filter(|line| is_unread(line));
+    let mut copies: HashMap<(Side, RelativePath), Option<ContentHash>> =
+        unread.map(|line| ((line.done.side.other(), line.done.path.clone()), None)).collect();
+    if copies.is_empty() {
+        return;
+    }
+    for line in lines.iter().filter(|line| line.done.action == ActionKind::Copy) {
+        if let Some(hash) = copies.get_mut(&(line.done.side, line.done.path.clone())) {
+            *hash = line.done.hash;
+        }
+    }
+    for line in lines.iter_mut().filter(|line| is_unread(line)) {
+        let copy = (line.done.side.other(), line.done.path.clone());
+        line.done.hash = copies.get(&copy).copied().flatten();
+    }
 }
 
 impl Deeds<'_> {

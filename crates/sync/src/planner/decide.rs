@@ -13,7 +13,7 @@ use super::names::Taken;
 use super::pairs::common_name;
 use super::settle::shut_out;
 use super::view::{Name, Slot, View, number};
-use super::way::{Way, choice_of, way_of};
+use super::way::{Way, choice_of, promise_unseen, way_of};
 use crate::names;
 use crate::node::{Content, NodeId, Side};
 use crate::plan::{Conflict, ConflictKind, Version, Why};
@@ -63,6 +63,7 @@ pub(super) fn decide(view: &mut View<'_>, taken: &mut Taken, conflicts: &Conflic
             continue;
         }
         if Side::BOTH.iter().any(|side| view.is_blind(id, *side, &mut known[number(*side)])) {
+            promise_unseen(view, row);
             view.hold(row);
             continue;
         }

@@ -95,6 +95,16 @@ pub(super) fn way_of(view: &mut View<'_>, row: usize, choice: Option<Choice>) ->
     }
 }
 
+/// What an answer to a brake promises of a node of which nothing can be decided now: its folder can not be read.
+pub(super) fn promise_unseen(view: &mut View<'_>, row: usize) {
+    let id = view.nodes[row].id;
+    if let Some(back) = answered(view)
+        && view.base_of(row).is_some()
+    {
+        view.owed.push(Promise { node: id, back, was: None });
+    }
+}
+
 /// What a person has brought back by this run.
 fn answered(view: &View<'_>) -> Option<BringBack> {
     view.filled_from().map(BringBack::Filling).or(view.policy.bring_back)
