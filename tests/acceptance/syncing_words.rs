@@ -397,8 +397,27 @@ fn where_no_conflict_waits_deciding_all_says_so() {
     for words in [["--keep", "both"], ["--keep", "newest"]] {
         let none =
             pair.room.run([&["sync", "resolve", "left and right", "--all"], &words[..]].concat()).expect(1);
-        none.says("No conflict of this pair waits. Nothing was decided.");
+        none.says("Nothing was decided: no conflict waits.");
     }
+}
+
+#[test]
+fn a_decision_about_what_changed_since_is_not_carried_out_and_that_is_said() {
+    let pair = Pair::in_step(2);
+    for side in ["left", "right"] {
+        pair.write(side, "letter", format!("of the {side}"));
+        pair.write(side, "list", format!("of the {side}"));
+    }
+    pair.sync(&[]).expect(3).says("2 conflicts wait");
+    pair.write("left", "letter", "edited once more, on the left");
+    let keep_right =
+        || pair.room.run(["sync", "resolve", "left and right", "letter", "--keep", "right"]).expect(3);
+    let run = keep_right();
+    run.says("1 conflict waits to be looked at again: changed since the list was made.").says("  letter");
+    assert_eq!(pair.read("left", "letter"), "edited once more, on the left");
+    assert_eq!(pair.read("right", "letter"), "of the right");
+    assert!(!keep_right().said().contains("looked at again"), "the other one waits as before");
+    assert_eq!(pair.read("left", "letter"), "of the right");
 }
 
 /// What `sync watch` says until it has said this.

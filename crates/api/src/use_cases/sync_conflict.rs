@@ -321,9 +321,6 @@ pub(crate) fn sync_resolve(api: &Api, request: SyncResolve) -> Result<SyncResolv
             decided += if choice.is_some() { ids.len() } else { 0 };
         }
     }
-    if all.is_empty() {
-        return Err(ApiError::not_found("No conflict of this pair waits. Nothing was decided."));
-    }
     if decided == 0 {
         // Decisions were taken back: there is nothing to carry out.
         return Ok(SyncResolved { decided: Count(0), job_id: None });

@@ -115,39 +115,58 @@ fn choice(arguments: &SyncResolve) -> Option<ConflictChoice> {
     })
 }
 
-/// Names the conflicts that could not be decided so, by the newer version or by keeping both; whether there are any.
+/// Names the conflicts that changed since they were listed, and those that could not be decided so, by the newer version or
+/// by keeping both; whether there are any.
 fn tell_undecided(
     context: &Context,
     pair: &SyncPair,
     arguments: &SyncResolve,
     meant: &[SyncConflict],
 ) -> Result<bool, ApiError> {
+    // The run that listed it may have given a folder above another name.
+    let is_of = |conflict: &&SyncConflict, now: &SyncConflict| {
+        conflict.path.path == now.path.path || conflict.node == now.node
+    };
+    let listed = |now: &SyncConflict| meant.iter().find(|conflict| is_of(conflict, now));
+    let mut waiting = all(context, pair)?;
+    waiting.retain(|conflict| conflict.decided.is_none() && listed(conflict).is_some());
+    let is_as_listed = |now: &SyncConflict| {
+        listed(now).is_some_and(|conflict| (&conflict.left, &conflict.right) == (&now.left, &now.right))
+    };
+    let (as_listed, changed): (Vec<_>, Vec<_>) = waiting.into_iter().partition(is_as_listed);
+    if !changed.is_empty() {
+        let what = counted(Count::from(changed.len()), "conflict waits", "conflicts wait");
+        output::note(format!("{what} to be looked at again: changed since the list was made."));
+        name(&changed);
+    }
     let (why, keep) = match arguments.keep {
         Some(Keep::Newest) => ("the times do not tell which version is newer", "left|right|both"),
         Some(Keep::Both) => ("what was moved to two places can lie in one only", "left|right"),
-        _ => return Ok(false),
+        _ => return Ok(!changed.is_empty()),
     };
-    let is_meant = |path: &str| meant.iter().any(|conflict| conflict.path.path == path);
     let is_moved = |conflict: &SyncConflict| {
         matches!(conflict.kind, ConflictKind::BothMoved | ConflictKind::MovedIntoEachOther)
     };
     let can_be = |conflict: &SyncConflict| arguments.keep == Some(Keep::Newest) || is_moved(conflict);
-    let mut left = all(context, pair)?;
-    left.retain(|conflict| conflict.decided.is_none() && can_be(conflict) && is_meant(&conflict.path.path));
+    let left: Vec<_> = as_listed.into_iter().filter(can_be).collect();
     if left.is_empty() {
-        return Ok(false);
+        return Ok(!changed.is_empty());
     }
     let waiting = counted(Count::from(left.len()), "conflict waits", "conflicts wait");
     output::note(format!("{waiting} as before: {why}."));
-    for conflict in left.iter().take(UNDECIDED_SHOWN) {
-        output::note(format!("  {}", conflict.path.display));
-    }
-    if left.len() > UNDECIDED_SHOWN {
-        output::note(format!("  and {} more", left.len() - UNDECIDED_SHOWN));
-    }
+    name(&left);
     let word = sync_list::word(context, pair);
     output::note(format!("Decide these by hand: keepwell sync resolve {word} PATH --keep {keep}"));
     Ok(true)
+}
+
+fn name(conflicts: &[SyncConflict]) {
+    for conflict in conflicts.iter().take(UNDECIDED_SHOWN) {
+        output::note(format!("  {}", conflict.path.display));
+    }
+    if conflicts.len() > UNDECIDED_SHOWN {
+        output::note(format!("  and {} more", conflicts.len() - UNDECIDED_SHOWN));
+    }
 }
 
 /// The conflicts of all pairs of a hub; as JSON those of each under its id.
