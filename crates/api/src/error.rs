@@ -1,7 +1,8 @@
 //! The one error of the border: what every host shows or prints.
 //!
 //! Invariant: a code exists only because some client branches on it; nobody matches message text. No error carries a
-//! secret, and of what it says every sign can be seen. Deliberately not here: the errors of the engine, which are folded into this one in `fold.rs`.
+//! secret, and of what it says every sign can be seen. Deliberately not here: the errors of the engine, which are folded
+//! into this one in `fold.rs`.
 
 use keepwell_model::{shown, shown_lines};
 use serde::{Deserialize, Serialize};

@@ -3,9 +3,10 @@
 //! A file that is gone or empty is a new database for `SQLite`, and of a write-ahead log it takes what comes before a
 //! damage for all there is. So the catalog knows that a pair ran, and the mark of its database, which every job that
 //! writes moves on in its end, however that is: runs, undo, bringing back, emptying; these three also before they change
-//! anything, for a run that is killed leaves nothing that an older base would mistake. Invariants: a database whose mark is lower counts as lost, is told as such by the next run, and nothing is
-//! removed because of it; one whose mark is higher, as after a job that was killed, does not. Deliberately not here: what
-//! a damaged database is, and the mark itself (`sync::database`).
+//! anything, for a run that is killed leaves nothing that an older base would mistake. Invariants: a database whose mark is
+//! lower counts as lost, is told as such by the next run, and nothing is removed because of it; one whose mark is higher,
+//! as after a job that was killed, does not. Deliberately not here: what a damaged database is, and the mark itself
+//! (`sync::database`).
 
 use keepwell_catalog::{Catalog, CatalogError};
 use keepwell_model::PairId;

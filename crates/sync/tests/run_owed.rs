@@ -133,6 +133,18 @@ fn cut_short(syncer: &mut Syncer, prepared: &Prepared, files: usize) {
     assert!(matches!(stopped, Err(SyncError::Cancelled)), "{stopped:?}");
 }
 
+/// Three folders are gone on the left; the run that brings them back from the right is cut short after so many files.
+fn partly_back(home: &Home, files: usize) -> Syncer {
+    for folder in [0, 1, 2] {
+        fs::remove_dir_all(home.path(&format!("left/folder {folder}"))).unwrap();
+    }
+    let mut syncer = home.open();
+    let (prepared, _) = halts(&mut syncer, BrakeKind::ManyRemoved, Side::Left);
+    let back = syncer.bring_back_from(&prepared, Side::Right).unwrap();
+    cut_short(&mut syncer, &back, files);
+    syncer
+}
+
 /// A run nobody is asked about, and what it put into the bin of a side.
 fn run(home: &Home, syncer: &mut Syncer, side: &str) -> usize {
     let before = home.bin(side).len();
@@ -147,14 +159,7 @@ fn what_a_run_that_was_cut_short_did_not_bring_back_comes_with_the_next_one() {
     for mode in [Mode::TwoWay, Mode::Mirror] {
         let mut home = in_step(80);
         home.pair.mode = mode;
-        for folder in [0, 1, 2] {
-            fs::remove_dir_all(home.path(&format!("left/folder {folder}"))).unwrap();
-        }
-        let mut syncer = home.open();
-        let (prepared, _) = halts(&mut syncer, BrakeKind::ManyRemoved, Side::Left);
-        let back = syncer.bring_back_from(&prepared, Side::Right).unwrap();
-        cut_short(&mut syncer, &back, 45);
-        drop(syncer);
+        drop(partly_back(&home, 45));
         let mut syncer = home.open();
         let (looked, _) = braked(&mut syncer);
         assert!(looked.brings_back_from(Side::Right) && !looked.brings_back_from(Side::Left));
@@ -190,13 +195,7 @@ fn a_root_that_is_emptied_halts_also_while_something_is_owed() {
 #[test]
 fn a_place_that_is_away_for_a_while_owes_what_it_owed() {
     let home = in_step(80);
-    for folder in [0, 1, 2] {
-        fs::remove_dir_all(home.path(&format!("left/folder {folder}"))).unwrap();
-    }
-    let mut syncer = home.open();
-    let (prepared, _) = halts(&mut syncer, BrakeKind::ManyRemoved, Side::Left);
-    let back = syncer.bring_back_from(&prepared, Side::Right).unwrap();
-    cut_short(&mut syncer, &back, 45);
+    let mut syncer = partly_back(&home, 45);
     let away = |folder: usize| home.path(&format!("away {folder}"));
     let there = |folder: usize| home.path(&format!("right/folder {folder}"));
     (0..4).for_each(|folder| fs::rename(there(folder), away(folder)).unwrap());
@@ -357,14 +356,7 @@ fn what_the_side_lost_that_the_other_becomes_like_is_a_question_of_its_own() {
 #[test]
 fn what_lies_in_a_folder_that_can_not_be_read_for_a_while_is_owed_still() {
     let home = in_step(80);
-    for folder in [0, 1, 2] {
-        fs::remove_dir_all(home.path(&format!("left/folder {folder}"))).unwrap();
-    }
-    let mut syncer = home.open();
-    let (prepared, _) = halts(&mut syncer, BrakeKind::ManyRemoved, Side::Left);
-    let back = syncer.bring_back_from(&prepared, Side::Right).unwrap();
-    cut_short(&mut syncer, &back, 45);
-    drop(syncer);
+    drop(partly_back(&home, 45));
     let place = Mortal::open(&home.path("left"), Arc::new(AtomicU64::new(u64::MAX)), false);
     fs::create_dir_all(home.path("left/folder 2")).unwrap();
     *place.refused.lock().unwrap() = Some(("list", "folder 2".into()));

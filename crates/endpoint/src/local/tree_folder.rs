@@ -79,7 +79,8 @@ impl StagedFolder for LocalStagedFolder {
         }
         self.name = None;
         let mut item = self.tree.item(name, &self.folder.stat_self()?);
-        if self.metadata.extended_attributes.is_some() && !system::attributes(&self.folder, b"")?.is_empty() {
+        let is_bare = || system::attributes(&self.folder, b"").is_ok_and(|found| found.is_empty());
+        if self.metadata.extended_attributes.is_some() && !is_bare() {
             // Somebody was at it already: what it shows now tells nothing of its attributes.
             item.fingerprint.version = Version::default();
         }

@@ -2,8 +2,8 @@
 //! the pair's mode says; in this order.
 //!
 //! Invariant: what is promised counts for an item of the base only as long as it is what it was promised for: one that was
-//! gone and is there again, and one of which somebody made another version since, go as all others do. Deliberately not here: what a way makes of a node (`planner::decide`),
-//! where promises are kept (`database::owed`).
+//! gone and is there again, and one of which somebody made another version since, go as all others do. Deliberately not here:
+//! what a way makes of a node (`planner::decide`), where promises are kept (`database::owed`).
 
 use std::collections::HashMap;
 
@@ -81,11 +81,14 @@ pub(super) fn way_of(view: &mut View<'_>, row: usize, choice: Option<Choice>) ->
         let was = view.item(row, back.side().other()).map(|item| item.state);
         view.owed.push(Promise { node: id, back, was });
     }
-    let new = owed_new(view, row, answered);
-    let is_owed_new = new.is_some();
-    view.owed_new.extend(new);
-    let owed = || if is_owed_new { Some(BringBack::Gone(Side::Right)) } else { owed(view, row) };
-    match (answered.or_else(owed), view.policy.mode) {
+    let promised = match owed_new(view, row, answered) {
+        Some(path) => {
+            view.owed_new.insert(path);
+            Some(BringBack::Gone(Side::Right))
+        }
+        None => owed(view, row),
+    };
+    match (answered.or(promised), view.policy.mode) {
         (Some(BringBack::Gone(side) | BringBack::Everything(side)), _) => Way::Like(side, Why::BroughtBack),
         (Some(BringBack::Filling(side)), _) => Way::Fill(side),
         (None, Mode::TwoWay) => Way::Merge,
